@@ -1,0 +1,1 @@
+//! Reactor, RESP parser and listeners of Basalt.

@@ -1,0 +1,1 @@
+//! Slots, keyspace, data types and commands of Basalt.

@@ -1,0 +1,1 @@
+//! Wiring of the Basalt server: boot, configuration, cores.

@@ -1,0 +1,3 @@
+//! The `basalt-server` binary.
+
+fn main() {}
