@@ -1,0 +1,82 @@
+//! What a command handler gets: its arguments, the place it works on, and a writer for its reply.
+
+use crate::arguments::Arguments;
+use crate::command::Command;
+use crate::core::message::{Caller, Route};
+use crate::core::session::Session;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, SessionId};
+use crate::reply::Reply;
+use crate::store::{Key, Store};
+
+/// A command on keys, at the core where all of them are.
+pub struct Call<'a> {
+    /// The keys.
+    pub store: &'a mut Store,
+    /// The row of the command.
+    pub row: &'static Command,
+    /// The command line, name first.
+    pub arguments: Arguments<'a>,
+    /// Who asks.
+    pub caller: Caller,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    route: Route,
+}
+
+impl<'a> Call<'a> {
+    /// A call of `row` with all its slots in `store`.
+    #[inline]
+    pub fn new(
+        store: &'a mut Store,
+        row: &'static Command,
+        arguments: Arguments<'a>,
+        caller: Caller,
+        route: Route,
+        reply: Reply<'a>,
+    ) -> Self {
+        Self { store, row, arguments, caller, reply, route }
+    }
+
+    /// The key at argument `index`, in the selected database. The slot and hash of a command's only
+    /// key were worked out on the way here and are not computed again.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let name = self.arguments.at(index);
+        match self.route {
+            Route::One(slot, hash) => Key { name, db: self.caller.db, slot, hash },
+            _ => self.store.key(self.caller.db, name),
+        }
+    }
+
+    /// Where the command was routed by.
+    pub fn route(&self) -> Route {
+        self.route
+    }
+}
+
+/// A command on the connection or the server, at the core of the connection.
+pub struct SessionCall<'a> {
+    /// The core.
+    pub core: &'a mut Core,
+    /// The connection.
+    pub session: SessionId,
+    /// The command line, name first.
+    pub arguments: Arguments<'a>,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    pub(crate) tour: Option<(TourKind, Box<dyn TourTask>)>,
+}
+
+impl SessionCall<'_> {
+    /// The session of the client.
+    pub fn session(&mut self) -> &mut Session {
+        self.core.session_mut(self.session).expect("a session is open while its command runs")
+    }
+
+    /// Leaves the rest, the reply included, to a visit of all cores.
+    pub fn tour(&mut self, kind: TourKind, task: impl TourTask + 'static) {
+        assert!(self.tour.is_none(), "a command starts one tour");
+        self.tour = Some((kind, Box::new(task)));
+    }
+}

@@ -1,0 +1,372 @@
+//! CLIENT: a connection asks about itself and about the others.
+//!
+//! What concerns other connections visits all cores by a gathering tour; a client's line is made
+//! on the core it is connected to.
+
+use std::sync::Arc;
+
+use crate::call::SessionCall;
+use crate::commands::client_filter::{ClientFilter, Purpose};
+use crate::core::session::{ReplyMode, Session};
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, SessionId};
+use crate::error::{self, CommandError, Outcome};
+use crate::number::parse_integer;
+use crate::reply::Reply;
+
+/// CLIENT ID.
+pub fn id(call: &mut SessionCall<'_>) -> Outcome {
+    let id = call.session().client_id as i64;
+    call.reply.integer(id);
+    Ok(())
+}
+
+/// CLIENT GETNAME.
+pub fn getname(call: &mut SessionCall<'_>) -> Outcome {
+    match call.session().name.clone() {
+        Some(name) => call.reply.bulk(&name),
+        None => call.reply.null(),
+    }
+    Ok(())
+}
+
+/// CLIENT SETNAME.
+pub fn setname(call: &mut SessionCall<'_>) -> Outcome {
+    let name = call.arguments.at(2);
+    set_name(call.session(), name)?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// Names a connection; an empty name takes the name away.
+pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Outcome {
+    if !is_plain(name) {
+        return Err(CommandError::Fixed(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ));
+    }
+    session.name = (!name.is_empty()).then(|| Arc::from(name));
+    Ok(())
+}
+
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+/// CLIENT SETINFO.
+pub fn setinfo(call: &mut SessionCall<'_>) -> Outcome {
+    let (field, value) = (call.arguments.at(2), call.arguments.at(3));
+    let name = match field {
+        _ if field.eq_ignore_ascii_case(b"lib-name") => "lib-name",
+        _ if field.eq_ignore_ascii_case(b"lib-ver") => "lib-ver",
+        _ => {
+            let field = error::printable(field, 128);
+            return Err(CommandError::worded(format!("ERR Unrecognized option '{field}'")));
+        }
+    };
+    if !is_plain(value) {
+        return Err(CommandError::worded(format!(
+            "ERR {name} cannot contain spaces, newlines or special characters."
+        )));
+    }
+    let value = (!value.is_empty()).then(|| Arc::from(value));
+    match name {
+        "lib-name" => call.session().library_name = value,
+        _ => call.session().library_version = value,
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+/// CLIENT REPLY.
+pub fn reply(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    let session = call.session();
+    session.reply_mode = match () {
+        () if arguments.is(2, "on") => ReplyMode::On,
+        () if arguments.is(2, "off") => ReplyMode::Off,
+        () if arguments.is(2, "skip") && session.reply_mode == ReplyMode::Off => ReplyMode::Off,
+        () if arguments.is(2, "skip") => ReplyMode::SkipNext,
+        () => return Err(error::SYNTAX),
+    };
+    if session.reply_mode == ReplyMode::On {
+        call.reply.ok();
+    }
+    Ok(())
+}
+
+/// CLIENT NO-EVICT.
+pub fn no_evict(call: &mut SessionCall<'_>) -> Outcome {
+    call.session().no_evict = on_or_off(call)?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// CLIENT NO-TOUCH.
+pub fn no_touch(call: &mut SessionCall<'_>) -> Outcome {
+    call.session().no_touch = on_or_off(call)?;
+    call.reply.ok();
+    Ok(())
+}
+
+fn on_or_off(call: &SessionCall<'_>) -> Result<bool, CommandError> {
+    match () {
+        () if call.arguments.is(2, "on") => Ok(true),
+        () if call.arguments.is(2, "off") => Ok(false),
+        () => Err(error::SYNTAX),
+    }
+}
+
+/// CLIENT INFO.
+pub fn info(call: &mut SessionCall<'_>) -> Outcome {
+    let mut line = String::new();
+    let session = call.core.session(call.session).expect("a session is open while it asks");
+    describe(call.core, session, &mut line);
+    call.reply.verbatim("txt", line.as_bytes());
+    Ok(())
+}
+
+/// Writes the line of one client as CLIENT LIST shows it.
+pub fn describe(core: &Core, session: &Session, line: &mut String) {
+    use std::fmt::Write;
+    let figures = &session.figures;
+    let now_ms = core.store.now().monotonic_ms();
+    let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
+    let text = |bytes: &Option<Arc<[u8]>>| {
+        bytes.as_deref().map(|bytes| error::printable(bytes, bytes.len())).unwrap_or_default()
+    };
+    let command = match figures.last_command {
+        Some(row) => row.full_name().to_string(),
+        None => "NULL".to_owned(),
+    };
+    let total = size_of::<Session>() + figures.query_bytes + figures.unsent_bytes;
+    let events = if figures.unsent_bytes > 0 { "rw" } else { "r" };
+    writeln!(
+        line,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
+         multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} \
+         omem={} tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} \
+         tot-net-in={} tot-net-out={} tot-cmds={} core={}",
+        session.client_id,
+        session.origin.peer,
+        session.origin.local,
+        session.origin.descriptor,
+        text(&session.name),
+        seconds_since(figures.connected_ms),
+        seconds_since(figures.active_ms),
+        flags(session),
+        session.db,
+        figures.query_bytes,
+        session.output.bytes.capacity(),
+        session.output.bytes.len(),
+        session.output.bytes.len(),
+        session.output.shared.len(),
+        figures.unsent_bytes,
+        total,
+        events,
+        command,
+        session.protocol.version(),
+        text(&session.library_name),
+        text(&session.library_version),
+        figures.input_bytes,
+        figures.output_bytes,
+        figures.commands,
+        core.id().0,
+    )
+    .expect("writing to a string succeeds");
+}
+
+/// The letters of a client's state; `N` when there is nothing to tell.
+pub(super) fn flags(session: &Session) -> String {
+    let letters = [
+        (session.closing, 'c'),
+        (session.origin.is_unix, 'U'),
+        (session.no_evict, 'e'),
+        (session.no_touch, 'T'),
+    ];
+    let flags: String = letters.iter().filter(|(is_set, _)| *is_set).map(|(_, l)| l).collect();
+    if flags.is_empty() { "N".to_owned() } else { flags }
+}
+
+/// CLIENT LIST.
+pub fn list(call: &mut SessionCall<'_>) -> Outcome {
+    let filter = ClientFilter::parse(call.arguments, 2, Purpose::List)?;
+    call.tour(TourKind::Gathering, List { filter, lines: Vec::new() });
+    Ok(())
+}
+
+struct List {
+    filter: ClientFilter,
+    lines: Vec<(u64, String)>,
+}
+
+impl TourTask for List {
+    fn visit(&mut self, core: &mut Core) {
+        for (_, session) in core.sessions() {
+            if self.filter.matches(core, session) {
+                let mut line = String::new();
+                describe(core, session, &mut line);
+                self.lines.push((session.client_id, line));
+            }
+        }
+    }
+
+    fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.lines.sort_unstable();
+        let text: String = self.lines.into_iter().map(|(_, line)| line).collect();
+        reply.verbatim("txt", text.as_bytes());
+    }
+}
+
+/// CLIENT KILL, with an address (the old form) or with filters.
+pub fn kill(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    let asker = call.session().client_id;
+    let (filter, skip_self, by_address) = if arguments.len() == 3 {
+        (ClientFilter::of_address(arguments.at(2)), false, true)
+    } else {
+        let filter = ClientFilter::parse(arguments, 2, Purpose::Kill)?;
+        let skip_self = filter.skip_me.unwrap_or(true);
+        (filter, skip_self, false)
+    };
+    let task = Kill { filter, asker, skip_self, by_address, killed: 0 };
+    call.tour(TourKind::Gathering, task);
+    Ok(())
+}
+
+struct Kill {
+    filter: ClientFilter,
+    asker: u64,
+    skip_self: bool,
+    by_address: bool,
+    killed: i64,
+}
+
+impl TourTask for Kill {
+    fn visit(&mut self, core: &mut Core) {
+        let condemned: Vec<(SessionId, u64)> = core
+            .sessions()
+            .filter(|(_, session)| self.filter.matches(core, session))
+            .filter(|(_, session)| !(self.skip_self && session.client_id == self.asker))
+            .map(|(id, session)| (id, session.client_id))
+            .collect();
+        for (id, client_id) in condemned {
+            self.killed += 1;
+            // Who kills itself still gets its answer.
+            core.close_connection(id, client_id == self.asker);
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        match (self.by_address, self.killed) {
+            (true, 0) => reply.error(&CommandError::Fixed("ERR No such client")),
+            (true, _) => reply.ok(),
+            (false, killed) => reply.integer(killed),
+        }
+    }
+}
+
+/// CLIENT PAUSE.
+pub fn pause(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    let all = match arguments.len() {
+        3 => true,
+        _ if arguments.is(3, "all") => true,
+        _ if arguments.is(3, "write") => false,
+        _ => return Err(CommandError::Fixed("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let duration_ms = match parse_integer(arguments.at(2)) {
+        Some(duration_ms) if duration_ms >= 0 => duration_ms,
+        Some(_) => return Err(CommandError::Fixed("ERR timeout is negative")),
+        None => {
+            return Err(CommandError::Fixed("ERR timeout is not an integer or out of range"));
+        }
+    };
+    let until_ms = call
+        .core
+        .store
+        .now_ms()
+        .checked_add(duration_ms)
+        .ok_or(CommandError::Fixed("ERR timeout is out of range"))?;
+    call.tour(TourKind::Gathering, SetPause { until_ms: Some(until_ms), all });
+    Ok(())
+}
+
+/// CLIENT UNPAUSE.
+pub fn unpause(call: &mut SessionCall<'_>) -> Outcome {
+    call.tour(TourKind::Gathering, SetPause { until_ms: None, all: false });
+    Ok(())
+}
+
+struct SetPause {
+    until_ms: Option<i64>,
+    all: bool,
+}
+
+impl TourTask for SetPause {
+    fn visit(&mut self, core: &mut Core) {
+        match self.until_ms {
+            Some(until_ms) => core.pause(until_ms, self.all),
+            None => core.unpause(),
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}
+
+/// CLIENT UNBLOCK. No command of this server blocks yet, so there is never anybody to unblock.
+pub fn unblock(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    if arguments.len() > 4 {
+        return Err(error::SYNTAX);
+    }
+    if arguments.len() == 4 && !arguments.is(3, "timeout") && !arguments.is(3, "error") {
+        return Err(CommandError::Fixed(
+            "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+        ));
+    }
+    parse_integer(arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
+    call.reply.integer(0);
+    Ok(())
+}
+
+/// CLIENT HELP.
+pub fn help(call: &mut SessionCall<'_>) -> Outcome {
+    call.reply.help(&[
+        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GETNAME",
+        "    The name of this connection.",
+        "ID",
+        "    The id of this connection.",
+        "INFO",
+        "    The line CLIENT LIST would show for this connection.",
+        "KILL <ip:port>",
+        "    End the connection from that address.",
+        "KILL <filter> <value> [<filter> <value> ...]",
+        "    End connections by ID, TYPE, USER, ADDR, LADDR, SKIPME, MAXAGE, NAME, IDLE, FLAGS,",
+        "    LIB-NAME, LIB-VER, DB or IP; NOT- before a filter turns it around.",
+        "LIST [<filter> <value> ...]",
+        "    One line for each connection.",
+        "NO-EVICT (ON|OFF)",
+        "    Spare this connection when clients are evicted.",
+        "NO-TOUCH (ON|OFF)",
+        "    Commands of this connection leave no trace in LRU and LFU.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Hold the commands of all clients back for some milliseconds.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Whether this connection gets replies.",
+        "SETINFO (LIB-NAME|LIB-VER) <value>",
+        "    Tell which client library this is.",
+        "SETNAME <name>",
+        "    Name this connection.",
+        "UNBLOCK <id> [TIMEOUT|ERROR]",
+        "    End the blocking command of a client.",
+        "UNPAUSE",
+        "    End CLIENT PAUSE.",
+        "HELP",
+        "    This text.",
+    ]);
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! CONFIG: the configuration is kept by the process ([`crate::host::Host`]); what commands need of
+//! it reaches all cores at one moment by a parking tour.
+
+use std::sync::Arc;
+
+use crate::call::SessionCall;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, SessionId};
+use crate::error::{self, CommandError, Outcome};
+use crate::reply::Reply;
+use crate::settings::Settings;
+
+/// CONFIG GET.
+pub fn get(call: &mut SessionCall<'_>) -> Outcome {
+    let patterns: Vec<&[u8]> = call.arguments.from(2).collect();
+    let found = call.core.host.config_get(&patterns);
+    call.reply.map_len(found.len());
+    for (name, value) in found {
+        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(value.as_bytes());
+    }
+    Ok(())
+}
+
+/// CONFIG SET.
+pub fn set(call: &mut SessionCall<'_>) -> Outcome {
+    if call.arguments.len() % 2 != 0 {
+        return Err(error::wrong_arity("config|set"));
+    }
+    let words: Vec<Vec<u8>> = call.arguments.from(2).map(<[u8]>::to_vec).collect();
+    call.tour(TourKind::Parking, Set { words, result: None });
+    Ok(())
+}
+
+/// The change is made at the first core and put in force at each.
+struct Set {
+    words: Vec<Vec<u8>>,
+    result: Option<Result<Arc<Settings>, CommandError>>,
+}
+
+impl TourTask for Set {
+    fn visit(&mut self, core: &mut Core) {
+        let words = &self.words;
+        let result = self.result.get_or_insert_with(|| {
+            let pairs: Vec<(&[u8], &[u8])> =
+                words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
+            core.host.config_set(&pairs)
+        });
+        if let Ok(settings) = result {
+            core.apply_settings(Arc::clone(settings));
+        }
+    }
+
+    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        match self.result.expect("a tour visits at least one core") {
+            Ok(_) => reply.ok(),
+            Err(error) => {
+                core.stats.count_error(&error);
+                reply.error(&error);
+            }
+        }
+    }
+}
+
+/// CONFIG REWRITE.
+pub fn rewrite(call: &mut SessionCall<'_>) -> Outcome {
+    call.core.host.config_rewrite()?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// CONFIG RESETSTAT.
+pub fn resetstat(call: &mut SessionCall<'_>) -> Outcome {
+    call.tour(TourKind::Gathering, ResetStat);
+    Ok(())
+}
+
+struct ResetStat;
+
+impl TourTask for ResetStat {
+    fn visit(&mut self, core: &mut Core) {
+        core.stats.reset();
+        core.store.stats.reset();
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}
+
+/// CONFIG HELP.
+pub fn help(call: &mut SessionCall<'_>) -> Outcome {
+    call.reply.help(&[
+        "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GET <pattern> [<pattern> ...]",
+        "    Directives whose names match, with their values.",
+        "SET <directive> <value> [<directive> <value> ...]",
+        "    Change directives: all of them, or none if one is refused.",
+        "RESETSTAT",
+        "    Set the counters INFO shows back to zero.",
+        "REWRITE",
+        "    Write the configuration file anew, comments kept.",
+        "HELP",
+        "    This text.",
+    ]);
+    Ok(())
+}

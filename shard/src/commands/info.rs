@@ -1,0 +1,541 @@
+//! INFO: what the server tells about itself.
+//!
+//! A gathering tour adds the counters of all cores up; the text is made where it was asked for.
+//! Field names and their order are Redis' (a client may look for any of them); a field whose
+//! subject this server does not have shows the value that says so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::call::SessionCall;
+use crate::command::{self, CommandId};
+use crate::commands::connection::REDIS_VERSION;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, SessionId};
+use crate::error::Outcome;
+use crate::host::ProcessFacts;
+use crate::reply::Reply;
+use crate::settings::Settings;
+use crate::stats::Stats;
+use crate::store::{DatabaseCount, KeyspaceStats};
+
+/// A section: its name in INFO, and whether plain INFO shows it.
+const SECTIONS: &[(&str, bool, fn(&Report, &mut String))] = &[
+    ("Server", true, Report::server),
+    ("Clients", true, Report::clients),
+    ("Memory", true, Report::memory),
+    ("Persistence", true, Report::persistence),
+    ("Stats", true, Report::stats),
+    ("Replication", true, Report::replication),
+    ("CPU", true, Report::cpu),
+    ("Modules", true, Report::modules),
+    ("Commandstats", false, Report::commandstats),
+    ("Errorstats", true, Report::errorstats),
+    ("Latencystats", false, Report::latencystats),
+    ("Cluster", true, Report::cluster),
+    ("Keyspace", true, Report::keyspace),
+    ("Cores", false, Report::cores),
+];
+
+/// INFO.
+pub fn info(call: &mut SessionCall<'_>) -> Outcome {
+    let wanted = Selection::parse(call);
+    let settings = call.core.store.settings().as_ref().clone();
+    let report = Report { wanted, settings, ..Report::default() };
+    call.tour(TourKind::Gathering, report);
+    Ok(())
+}
+
+/// Which sections were asked for.
+#[derive(Default)]
+struct Selection {
+    names: Vec<String>,
+    default: bool,
+    all: bool,
+}
+
+impl Selection {
+    fn parse(call: &SessionCall<'_>) -> Self {
+        let mut selection = Self { default: call.arguments.len() == 1, ..Self::default() };
+        for name in call.arguments.from(1) {
+            match String::from_utf8_lossy(name).to_ascii_lowercase().as_str() {
+                "default" => selection.default = true,
+                "all" | "everything" => selection.all = true,
+                name => selection.names.push(name.to_owned()),
+            }
+        }
+        selection
+    }
+
+    fn includes(&self, name: &str, by_default: bool) -> bool {
+        self.all
+            || (self.default && by_default)
+            || self.names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Figures of one core.
+#[derive(Default)]
+struct CoreFigures {
+    id: u16,
+    clients: usize,
+    commands: u64,
+    commands_ns: u64,
+    turns_ns: u64,
+    slots: usize,
+}
+
+#[derive(Default)]
+struct Report {
+    wanted: Selection,
+    settings: Settings,
+    stats: Stats,
+    keyspace_stats: KeyspaceStats,
+    databases: BTreeMap<u32, DatabaseCount>,
+    connected_clients: usize,
+    query_bytes_max: usize,
+    output_bytes_max: usize,
+    client_bytes: usize,
+    table_bytes: usize,
+    pause: Option<(i64, bool)>,
+    now_us: i64,
+    core_figures: Vec<CoreFigures>,
+    facts: ProcessFacts,
+}
+
+impl TourTask for Report {
+    fn visit(&mut self, core: &mut Core) {
+        self.stats.add(&core.stats);
+        self.keyspace_stats.add(&core.store.stats);
+        for &(db, count) in core.store.database_counts() {
+            let sum = self.databases.entry(db).or_default();
+            sum.keys += count.keys;
+            sum.expiring += count.expiring;
+        }
+        let mut clients = 0;
+        for (_, session) in core.sessions() {
+            clients += 1;
+            self.query_bytes_max = self.query_bytes_max.max(session.figures.query_bytes);
+            self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
+            self.client_bytes += session.memory_bytes();
+        }
+        self.connected_clients += clients;
+        self.pause = core.pause_deadline_ms().map(|until_ms| (until_ms, core.pause.all));
+        self.table_bytes += core.store.overhead_bytes();
+        self.core_figures.push(CoreFigures {
+            id: core.id().0,
+            clients,
+            commands: core.stats.commands_processed,
+            commands_ns: core.stats.commands_ns,
+            turns_ns: core.stats.turns_ns,
+            slots: core.owned_slots(),
+        });
+    }
+
+    fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.facts = core.host.facts();
+        self.now_us = core.store.now().unix_us;
+        let mut text = String::with_capacity(8 * 1024);
+        for (name, by_default, write) in SECTIONS {
+            if !self.wanted.includes(name, *by_default) {
+                continue;
+            }
+            if !text.is_empty() {
+                text.push_str("\r\n");
+            }
+            let _ = write!(text, "# {name}\r\n");
+            write(&self, &mut text);
+        }
+        reply.verbatim("txt", text.as_bytes());
+    }
+}
+
+/// Appends `name:value` lines.
+macro_rules! fields {
+    ($text:expr; $($name:literal: $value:expr),* $(,)?) => {
+        $( write!($text, concat!($name, ":{}\r\n"), $value).expect("a string takes all"); )*
+    };
+}
+
+/// A byte count as Redis shows it to humans.
+fn human(bytes: u64) -> String {
+    let size = bytes as f64;
+    match bytes {
+        0..1024 => format!("{bytes}B"),
+        1024..0x10_0000 => format!("{:.2}K", size / 1024.0),
+        0x10_0000..0x4000_0000 => format!("{:.2}M", size / 1_048_576.0),
+        0x4000_0000..0x100_0000_0000 => format!("{:.2}G", size / 1_073_741_824.0),
+        _ => format!("{:.2}T", size / 1_099_511_627_776.0),
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 { "0.00%".to_owned() } else { format!("{:.2}%", part as f64 * 100.0 / whole as f64) }
+}
+
+fn ratio(part: u64, whole: u64) -> String {
+    if whole == 0 { "0.00".to_owned() } else { format!("{:.2}", part as f64 / whole as f64) }
+}
+
+/// Seconds with six digits, as the CPU section shows them.
+fn seconds(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
+impl Report {
+    fn server(&self, text: &mut String) {
+        let facts = &self.facts;
+        let uptime = (self.now_us / 1_000_000 - facts.started_unix_seconds).max(0);
+        fields!(text;
+            "redis_version": REDIS_VERSION,
+            "server_name": "basalt",
+            "basalt_version": facts.version,
+            "redis_git_sha1": facts.commit,
+            "redis_git_dirty": 0,
+            "redis_build_id": facts.commit,
+            "redis_mode": "standalone",
+            "os": facts.os,
+            "arch_bits": usize::BITS,
+            "monotonic_clock": "POSIX clock_gettime",
+            "multiplexing_api": facts.io_backend,
+            "io_backend": facts.io_backend,
+            "cores": self.core_figures.len(),
+            "atomicvar_api": "rust-core-atomic",
+            "gcc_version": "0.0.0",
+            "process_id": facts.process_id,
+            "process_supervised": facts.supervised,
+            "run_id": facts.run_id,
+            "tcp_port": facts.tcp_port,
+            "server_time_usec": self.now_us,
+            "uptime_in_seconds": uptime,
+            "uptime_in_days": uptime / 86_400,
+            "hz": self.settings.hz,
+            "configured_hz": self.settings.hz,
+            "lru_clock": (self.now_us / 1_000_000) & 0xff_ffff,
+            "executable": facts.executable,
+            "config_file": facts.config_file,
+            "io_threads_active": 0,
+        );
+        for (index, listener) in facts.listeners.iter().enumerate() {
+            let _ = write!(text, "listener{index}:{listener}\r\n");
+        }
+    }
+
+    fn clients(&self, text: &mut String) {
+        fields!(text;
+            "connected_clients": self.connected_clients,
+            "cluster_connections": 0,
+            "maxclients": self.settings.maxclients,
+            "client_recent_max_input_buffer": self.query_bytes_max,
+            "client_recent_max_output_buffer": self.output_bytes_max,
+            "blocked_clients": 0,
+            "tracking_clients": 0,
+            "pubsub_clients": 0,
+            "watching_clients": 0,
+            "clients_in_timeout_table": 0,
+            "total_watched_keys": 0,
+            "total_blocking_keys": 0,
+            "total_blocking_keys_on_nokey": 0,
+        );
+        let (reason, actions, left_ms) = match self.pause {
+            Some((until_ms, all)) => {
+                let actions = if all { "all" } else { "write" };
+                ("client_pause", actions, (until_ms - self.now_us / 1000).max(0))
+            }
+            None => ("none", "none", 0),
+        };
+        fields!(text;
+            "paused_reason": reason,
+            "paused_actions": actions,
+            "paused_timeout_milliseconds": left_ms,
+        );
+    }
+
+    fn memory(&self, text: &mut String) {
+        let facts = &self.facts;
+        let used = facts.allocated_bytes;
+        let peak = facts.peak_allocated_bytes.max(used);
+        let startup = facts.startup_allocated_bytes;
+        let overhead = startup + self.table_bytes as u64 + self.client_bytes as u64;
+        let dataset = used.saturating_sub(overhead);
+        fields!(text;
+            "used_memory": used,
+            "used_memory_human": human(used),
+            "used_memory_rss": facts.resident_bytes,
+            "used_memory_rss_human": human(facts.resident_bytes),
+            "used_memory_peak": peak,
+            "used_memory_peak_human": human(peak),
+            "used_memory_peak_time": facts.peak_unix_seconds,
+            "used_memory_peak_perc": percent(used, peak),
+            "used_memory_overhead": overhead.min(used),
+            "used_memory_startup": startup,
+            "used_memory_dataset": dataset,
+            "used_memory_dataset_perc": percent(dataset, used.saturating_sub(startup)),
+            "allocator_allocated": facts.allocated_bytes,
+            "allocator_active": facts.active_bytes,
+            "allocator_resident": facts.allocator_resident_bytes,
+            "allocator_muzzy": 0,
+            "total_system_memory": facts.total_system_bytes,
+            "total_system_memory_human": human(facts.total_system_bytes),
+            "used_memory_lua": 0,
+            "used_memory_vm_eval": 0,
+            "used_memory_lua_human": human(0),
+            "used_memory_scripts_eval": 0,
+            "number_of_cached_scripts": 0,
+            "number_of_functions": 0,
+            "number_of_libraries": 0,
+            "used_memory_vm_functions": 0,
+            "used_memory_vm_total": 0,
+            "used_memory_vm_total_human": human(0),
+            "used_memory_functions": 0,
+            "used_memory_scripts": 0,
+            "used_memory_scripts_human": human(0),
+            "maxmemory": self.settings.maxmemory,
+            "maxmemory_human": human(self.settings.maxmemory),
+            "maxmemory_policy": self.settings.maxmemory_policy.name(),
+        );
+        self.fragmentation(text);
+    }
+
+    fn fragmentation(&self, text: &mut String) {
+        let facts = &self.facts;
+        let (allocated, active) = (facts.allocated_bytes, facts.active_bytes);
+        let (resident, rss) = (facts.allocator_resident_bytes, facts.resident_bytes);
+        fields!(text;
+            "allocator_frag_ratio": ratio(active, allocated),
+            "allocator_frag_bytes": active.saturating_sub(allocated),
+            "allocator_rss_ratio": ratio(resident, active),
+            "allocator_rss_bytes": resident as i64 - active as i64,
+            "rss_overhead_ratio": ratio(rss, resident),
+            "rss_overhead_bytes": rss as i64 - resident as i64,
+            "mem_fragmentation_ratio": ratio(rss, allocated),
+            "mem_fragmentation_bytes": rss as i64 - allocated as i64,
+            "mem_not_counted_for_evict": 0,
+            "mem_replication_backlog": 0,
+            "mem_total_replication_buffers": 0,
+            "mem_clients_slaves": 0,
+            "mem_clients_normal": self.client_bytes,
+            "mem_cluster_links": 0,
+            "mem_aof_buffer": 0,
+            "mem_allocator": "jemalloc-5.3.1",
+            "mem_overhead_db_hashtable_rehashing": 0,
+            "active_defrag_running": 0,
+            "lazyfree_pending_objects": 0,
+            "lazyfreed_objects": self.keyspace_stats.lazy_freed,
+        );
+    }
+
+    fn persistence(&self, text: &mut String) {
+        fields!(text;
+            "loading": 0,
+            "async_loading": 0,
+            "current_cow_peak": 0,
+            "current_cow_size": 0,
+            "current_cow_size_age": 0,
+            "current_fork_perc": "0.00",
+            "current_save_keys_processed": 0,
+            "current_save_keys_total": 0,
+            "rdb_changes_since_last_save": self.keyspace_stats.changes,
+            "rdb_bgsave_in_progress": 0,
+            "rdb_last_save_time": self.facts.started_unix_seconds,
+            "rdb_last_bgsave_status": "ok",
+            "rdb_last_bgsave_time_sec": -1,
+            "rdb_current_bgsave_time_sec": -1,
+            "rdb_saves": 0,
+            "rdb_last_cow_size": 0,
+            "rdb_last_load_keys_expired": 0,
+            "rdb_last_load_keys_loaded": 0,
+            "aof_enabled": 0,
+            "aof_rewrite_in_progress": 0,
+            "aof_rewrite_scheduled": 0,
+            "aof_last_rewrite_time_sec": -1,
+            "aof_current_rewrite_time_sec": -1,
+            "aof_last_bgrewrite_status": "ok",
+            "aof_rewrites": 0,
+            "aof_rewrites_consecutive_failures": 0,
+            "aof_last_write_status": "ok",
+            "aof_last_cow_size": 0,
+            "module_fork_in_progress": 0,
+            "module_fork_last_cow_size": 0,
+        );
+    }
+
+    fn stats(&self, text: &mut String) {
+        let (stats, keys) = (&self.stats, &self.keyspace_stats);
+        let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+        fields!(text;
+            "total_connections_received": stats.connections_received,
+            "total_commands_processed": stats.commands_processed,
+            "instantaneous_ops_per_sec": stats.rates.commands,
+            "total_net_input_bytes": stats.input_bytes,
+            "total_net_output_bytes": stats.output_bytes,
+            "total_net_repl_input_bytes": 0,
+            "total_net_repl_output_bytes": 0,
+            "instantaneous_input_kbps": kilobytes(stats.rates.input_bytes),
+            "instantaneous_output_kbps": kilobytes(stats.rates.output_bytes),
+            "instantaneous_input_repl_kbps": "0.00",
+            "instantaneous_output_repl_kbps": "0.00",
+            "rejected_connections": stats.connections_rejected,
+            "sync_full": 0,
+            "sync_partial_ok": 0,
+            "sync_partial_err": 0,
+            "expired_subkeys": 0,
+            "expired_keys": keys.expired,
+            "expired_stale_perc": "0.00",
+            "expired_time_cap_reached_count": keys.expire_cycles_capped,
+            "expire_cycle_cpu_milliseconds": keys.expire_cycles_us / 1000,
+            "evicted_keys": keys.evicted,
+            "evicted_clients": 0,
+            "evicted_scripts": 0,
+            "total_eviction_exceeded_time": 0,
+            "current_eviction_exceeded_time": 0,
+            "keyspace_hits": keys.hits,
+            "keyspace_misses": keys.misses,
+            "pubsub_channels": 0,
+            "pubsub_patterns": 0,
+            "pubsubshard_channels": 0,
+            "latest_fork_usec": 0,
+            "total_forks": 0,
+            "migrate_cached_sockets": 0,
+            "slave_expires_tracked_keys": 0,
+            "active_defrag_hits": 0,
+            "active_defrag_misses": 0,
+            "active_defrag_key_hits": 0,
+            "active_defrag_key_misses": 0,
+            "total_active_defrag_time": 0,
+            "current_active_defrag_time": 0,
+            "tracking_total_keys": 0,
+            "tracking_total_items": 0,
+            "tracking_total_prefixes": 0,
+        );
+        self.more_stats(text);
+    }
+
+    fn more_stats(&self, text: &mut String) {
+        let stats = &self.stats;
+        let duration_us = stats.turns_ns / 1000;
+        fields!(text;
+            "unexpected_error_replies": 0,
+            "total_error_replies": stats.error_replies,
+            "dump_payload_sanitizations": 0,
+            "total_reads_processed": stats.reads,
+            "total_writes_processed": stats.writes,
+            "io_threaded_reads_processed": 0,
+            "io_threaded_writes_processed": 0,
+            "client_query_buffer_limit_disconnections": stats.query_buffer_disconnections,
+            "client_output_buffer_limit_disconnections": stats.output_buffer_disconnections,
+            "reply_buffer_shrinks": 0,
+            "reply_buffer_expands": 0,
+            "eventloop_cycles": stats.turns,
+            "eventloop_duration_sum": duration_us,
+            "eventloop_duration_cmd_sum": stats.commands_ns / 1000,
+            "instantaneous_eventloop_cycles_per_sec": stats.rates.turns,
+            "instantaneous_eventloop_duration_usec": duration_us.checked_div(stats.turns).unwrap_or(0),
+            "acl_access_denied_auth": stats.errors.get("WRONGPASS").copied().unwrap_or(0),
+            "acl_access_denied_cmd": 0,
+            "acl_access_denied_key": 0,
+            "acl_access_denied_channel": 0,
+        );
+    }
+
+    fn replication(&self, text: &mut String) {
+        fields!(text;
+            "role": "master",
+            "connected_slaves": 0,
+            "master_failover_state": "no-failover",
+            "master_replid": self.facts.run_id,
+            "master_replid2": "0".repeat(40),
+            "master_repl_offset": 0,
+            "second_repl_offset": -1,
+            "repl_backlog_active": 0,
+            "repl_backlog_size": 1_048_576,
+            "repl_backlog_first_byte_offset": 0,
+            "repl_backlog_histlen": 0,
+        );
+    }
+
+    fn cpu(&self, text: &mut String) {
+        let facts = &self.facts;
+        fields!(text;
+            "used_cpu_sys": seconds(facts.cpu_system_us),
+            "used_cpu_user": seconds(facts.cpu_user_us),
+            "used_cpu_sys_children": seconds(facts.cpu_children_system_us),
+            "used_cpu_user_children": seconds(facts.cpu_children_user_us),
+            "used_cpu_sys_main_thread": seconds(facts.cpu_system_us),
+            "used_cpu_user_main_thread": seconds(facts.cpu_user_us),
+        );
+    }
+
+    fn modules(&self, _: &mut String) {}
+
+    fn commandstats(&self, text: &mut String) {
+        for (index, stats) in self.stats.commands().iter().enumerate() {
+            if stats.calls == 0 && stats.rejected == 0 {
+                continue;
+            }
+            let name = command::by_id(CommandId::from_index(index)).full_name();
+            let us = stats.ns / 1000;
+            let per_call = stats.ns as f64 / 1000.0 / stats.calls.max(1) as f64;
+            let _ = write!(
+                text,
+                "cmdstat_{name}:calls={},usec={us},usec_per_call={per_call:.2},\
+                 rejected_calls={},failed_calls={}\r\n",
+                stats.calls, stats.rejected, stats.failed,
+            );
+        }
+    }
+
+    fn errorstats(&self, text: &mut String) {
+        for (code, count) in &self.stats.errors {
+            let _ = write!(text, "errorstat_{code}:count={count}\r\n");
+        }
+    }
+
+    fn latencystats(&self, text: &mut String) {
+        for (index, stats) in self.stats.commands().iter().enumerate() {
+            let Some(latency) = &stats.latency else { continue };
+            let name = command::by_id(CommandId::from_index(index)).full_name();
+            let figures: Vec<String> = self
+                .settings
+                .latency_tracking_percentiles
+                .iter()
+                .map(|percentile| {
+                    let us = latency.percentile_ns(*percentile) as f64 / 1000.0;
+                    format!("p{percentile}={us:.3}")
+                })
+                .collect();
+            let _ = write!(text, "latency_percentiles_usec_{name}:{}\r\n", figures.join(","));
+        }
+    }
+
+    fn cluster(&self, text: &mut String) {
+        fields!(text; "cluster_enabled": 0);
+    }
+
+    fn keyspace(&self, text: &mut String) {
+        for (db, count) in &self.databases {
+            if count.keys > 0 {
+                let _ = write!(
+                    text,
+                    "db{db}:keys={},expires={},avg_ttl=0,subexpiry=0\r\n",
+                    count.keys, count.expiring,
+                );
+            }
+        }
+    }
+
+    fn cores(&self, text: &mut String) {
+        for core in &self.core_figures {
+            let _ = write!(
+                text,
+                "core{}:clients={},slots={},commands={},commands_usec={},turns_usec={}\r\n",
+                core.id,
+                core.clients,
+                core.slots,
+                core.commands,
+                core.commands_ns / 1000,
+                core.turns_ns / 1000,
+            );
+        }
+    }
+}

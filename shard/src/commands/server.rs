@@ -1,0 +1,83 @@
+//! Commands about the server as a whole: its time, its end, its art.
+
+use crate::call::SessionCall;
+use crate::error::{self, CommandError, Outcome};
+use crate::host::ShutdownOptions;
+use crate::number::parse_integer;
+
+/// TIME: seconds and microseconds.
+pub fn time(call: &mut SessionCall<'_>) -> Outcome {
+    let us = call.core.store.now().unix_us;
+    call.reply.array_len(2);
+    call.reply.bulk_integer(us / 1_000_000);
+    call.reply.bulk_integer(us % 1_000_000);
+    Ok(())
+}
+
+/// SHUTDOWN.
+pub fn shutdown(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    let mut options = ShutdownOptions::default();
+    let mut abort = false;
+    for index in 1..arguments.len() {
+        match () {
+            () if arguments.is(index, "nosave") && options.save != Some(true) => {
+                options.save = Some(false);
+            }
+            () if arguments.is(index, "save") && options.save != Some(false) => {
+                options.save = Some(true);
+            }
+            () if arguments.is(index, "now") => options.now = true,
+            () if arguments.is(index, "force") => options.force = true,
+            () if arguments.is(index, "abort") => abort = true,
+            () => return Err(error::SYNTAX),
+        }
+    }
+    if abort {
+        if arguments.len() > 2 {
+            return Err(error::SYNTAX);
+        }
+        if !call.core.host.abort_shutdown() {
+            return Err(CommandError::Fixed("ERR No shutdown in progress."));
+        }
+        call.reply.ok();
+        return Ok(());
+    }
+    call.core.host.shutdown(options)
+}
+
+/// LOLWUT: a wall of basalt columns, as high as it likes. `LOLWUT VERSION n [columns [rows]]`.
+pub fn lolwut(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    let first = if arguments.is(1, "version") && arguments.len() >= 3 {
+        parse_integer(arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
+        3
+    } else {
+        1
+    };
+    let size = |index: usize, default: i64, max: i64| match arguments.get(index) {
+        None => Ok(default),
+        Some(text) => {
+            parse_integer(text).map(|n| n.clamp(1, max)).ok_or(error::NOT_AN_INTEGER)
+        }
+    };
+    let (columns, rows) = (size(first, 16, 64)?, size(first + 1, 12, 48)?);
+    let heights: Vec<i64> =
+        (0..columns).map(|_| (call.core.store.random() % rows as u64) as i64 + 1).collect();
+    let mut art = String::new();
+    for row in (0..rows).rev() {
+        for height in &heights {
+            art.push_str(match height - row {
+                1 => "/\\_",
+                ..1 => "   ",
+                _ => "||:",
+            });
+        }
+        art.truncate(art.trim_end_matches(' ').len());
+        art.push('\n');
+    }
+    let version = call.core.host.facts().version;
+    art.push_str(&format!("\nColumns of cooled lava. Basalt ver. {version}\n"));
+    call.reply.verbatim("txt", art.as_bytes());
+    Ok(())
+}

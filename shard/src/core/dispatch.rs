@@ -1,0 +1,367 @@
+//! From a parsed command to the place where it runs.
+//!
+//! [`Core::prepare`] looks the command up and works out where its keys live; the driver does this
+//! for a whole batch of commands first, so that the memory they need is on its way into the cache
+//! when [`Core::execute`] comes to run them.
+
+use super::message::{Caller, Route};
+use super::session::{Hold, ReplyMode};
+use super::{Core, CoreId, SessionId};
+use crate::arguments::Arguments;
+use crate::call::{Call, SessionCall};
+use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
+use crate::error::{self, CommandError};
+use crate::hash::HashSlot;
+use crate::host::Host;
+use crate::stats::Stats;
+use crate::store::Store;
+use crate::reply::{Output, Reply};
+
+/// A command that was looked up.
+#[derive(Clone, Copy)]
+pub struct Prepared {
+    /// Its row, or `None` when there is no such command or subcommand.
+    row: Option<&'static Command>,
+    route: Route,
+}
+
+/// What became of a command that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It was taken; its reply is written or will come.
+    Done,
+    /// It was not taken: to be offered again when the session is resumed.
+    Refused,
+}
+
+impl Core {
+    /// Looks a command up and finds out where its keys live.
+    #[inline]
+    pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
+        let Some(row) = command::resolve(arguments) else {
+            return Prepared { row: None, route: Route::Home };
+        };
+        Prepared { row: Some(row), route: self.store.route(row, arguments) }
+    }
+
+    /// Brings the buckets a prepared command will look at into the cache.
+    #[inline]
+    pub fn prefetch_bucket(&self, session: SessionId, prepared: &Prepared) {
+        if let Route::One(slot, hash) = prepared.route
+            && let Some(session) = self.session(session)
+        {
+            self.store.prefetch_bucket(slot, hash, session.db);
+        }
+    }
+
+    /// Brings the entry a prepared command will look at into the cache; its bucket should be there.
+    #[inline]
+    pub fn prefetch_entry(&self, session: SessionId, prepared: &Prepared) {
+        if let Route::One(slot, hash) = prepared.route
+            && let Some(session) = self.session(session)
+        {
+            self.store.prefetch_entry(slot, hash, session.db);
+        }
+    }
+
+    /// Whether a session's commands have to wait.
+    pub fn is_held(&self, id: SessionId) -> bool {
+        self.session(id).is_none_or(|session| !session.holds.is_empty() || session.closing)
+    }
+
+    /// Runs a command of a session, here or wherever its keys are.
+    pub fn execute(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let Some(session) = self.session_mut(id) else { return Flow::Done };
+        if !session.holds.is_empty() || session.closing {
+            return Flow::Refused;
+        }
+        let row = match self.admit(id, prepared, arguments) {
+            Ok(Some(row)) => row,
+            Ok(None) => return Flow::Refused,
+            Err(error) => {
+                self.reject(id, prepared.row, &error);
+                return Flow::Done;
+            }
+        };
+        match row.handler() {
+            Handler::Keys(handler) => {
+                self.execute_on_keys(id, row, handler, prepared.route, arguments)
+            }
+            // It may start a tour, which needs credit.
+            Handler::Session(_) if self.credit == 0 => {
+                self.hold(id, Hold::Credit);
+                self.starving.push_back(id);
+                Flow::Refused
+            }
+            Handler::Session(handler) => {
+                self.execute_on_session(id, row, handler, arguments);
+                Flow::Done
+            }
+        }
+    }
+
+    /// Checks what has to hold before any command runs. `Ok(None)` puts it off.
+    #[inline]
+    fn admit(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> Result<Option<&'static Command>, CommandError> {
+        let row = prepared.row.ok_or_else(|| command::unknown(arguments))?;
+        if !row.accepts_argument_count(arguments.len()) {
+            return Err(error::wrong_arity(row.full_name()));
+        }
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
+            return Err(error::NO_AUTH);
+        }
+        if self.pause.until_ms != 0 && self.must_pause(row) {
+            self.hold(id, Hold::Pause);
+            self.pause.waiting.push(id);
+            return Ok(None);
+        }
+        Ok(Some(row))
+    }
+
+    fn must_pause(&self, row: &Command) -> bool {
+        if self.pause.until_ms <= self.store.now().unix_ms() {
+            return false;
+        }
+        self.pause.all || row.flags.contains(flag::WRITE) || row.flags.contains(flag::MAY_REPLICATE)
+    }
+
+    pub(super) fn hold(&mut self, id: SessionId, reason: Hold) {
+        if let Some(session) = self.session_mut(id) {
+            session.holds.insert(reason);
+        }
+    }
+
+    fn reject(&mut self, id: SessionId, row: Option<&'static Command>, error: &CommandError) {
+        self.stats.rejected(row, error);
+        let Some(session) = self.session_mut(id) else { return };
+        session.figures.commands += 1;
+        if session.reply_mode == ReplyMode::On {
+            let protocol = session.protocol;
+            Reply::new(session.reply_output(), protocol).error(error);
+        }
+        session.step_reply_mode();
+        self.note_change(id);
+    }
+
+    /// A command that concerns the connection or the server, not keys: runs here.
+    fn execute_on_session(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: SessionHandler,
+        arguments: Arguments<'_>,
+    ) {
+        let mut output = std::mem::take(&mut self.scratch);
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        session.figures.note_command(row);
+        let reply = Reply::new(&mut output, session.protocol);
+        let mut call = SessionCall { core: self, session: id, arguments, reply, tour: None };
+        let outcome = handler(&mut call);
+        let tour = call.tour.take();
+        if let Err(error) = &outcome {
+            call.reply.error(error);
+        }
+        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(session) = self.session_mut(id) {
+            if session.reply_mode == ReplyMode::On && !output.is_empty() {
+                session.reply_output().append(&mut output);
+            }
+            if tour.is_none() {
+                session.step_reply_mode();
+            }
+            self.note_change(id);
+        }
+        output.clear();
+        self.scratch = output;
+        if let Some((kind, task)) = tour {
+            self.begin_tour(id, kind, task);
+        }
+    }
+
+    /// A command on keys: runs here when all its slots are here, else travels.
+    #[inline]
+    fn execute_on_keys(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let target = match route {
+            Route::Home => Some(self.id),
+            Route::One(slot, _) => Some(self.owner(slot)),
+            Route::Many => self.common_owner(row, arguments),
+        };
+        match target {
+            Some(core) if core == self.id => {
+                self.run_locally(id, row, handler, route, arguments)
+            }
+            Some(core) => self.send_command(id, core, row, route, arguments),
+            None => self.defer(id, row, route, arguments),
+        }
+    }
+
+    fn run_locally(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let session = self.sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
+        if session.sent_since_drain {
+            session.sent_since_drain = false;
+            if let Some(target) = session.open_target {
+                self.flush_open(target);
+            }
+            self.drain();
+            // The inbox may have brought a tour, lent the slot out, or moved it.
+            return self.run_after_drain(id, row, handler, route, arguments);
+        }
+        if !self.is_runnable(row, route, arguments) {
+            return self.defer(id, row, route, arguments);
+        }
+        self.run_now(id, row, handler, route, arguments);
+        Flow::Done
+    }
+
+    fn run_after_drain(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        if self.is_held(id) {
+            return Flow::Refused;
+        }
+        if !self.is_runnable(row, route, arguments) {
+            return self.defer(id, row, route, arguments);
+        }
+        self.run_now(id, row, handler, route, arguments);
+        Flow::Done
+    }
+
+    /// Whether a command may run at this core at this moment: it owns all slots, has lent none of
+    /// them, and is not parked.
+    #[inline]
+    pub(super) fn is_runnable(
+        &self,
+        row: &Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> bool {
+        if !self.gate.is_open() {
+            return false;
+        }
+        match route {
+            Route::Home => true,
+            Route::One(slot, _) => self.store.has_slot(slot),
+            Route::Many => {
+                let mut all_here = true;
+                row.for_each_key(arguments, |key| {
+                    all_here &= self.store.has_slot(HashSlot::of(key));
+                });
+                all_here
+            }
+        }
+    }
+
+    #[inline]
+    fn run_now(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) {
+        let Self { sessions, store, stats, host, scratch, .. } = self;
+        let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
+        session.figures.note_command(row);
+        let caller = session.caller();
+        let answers = session.reply_mode == ReplyMode::On;
+        let output = if answers { session.reply_output() } else { scratch };
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if !answers {
+            scratch.clear();
+            session.step_reply_mode();
+        }
+        self.note_change(id);
+    }
+
+    /// The owner of all keys of a command, or `None` when they have several.
+    pub(super) fn common_owner(&self, row: &Command, arguments: Arguments<'_>) -> Option<CoreId> {
+        let mut owner = None;
+        let mut several = false;
+        row.for_each_key(arguments, |key| {
+            let this = self.owner(HashSlot::of(key));
+            several |= owner.is_some_and(|other| other != this);
+            owner = Some(this);
+        });
+        if several { None } else { Some(owner.unwrap_or(self.id)) }
+    }
+
+    /// Puts a command into a batch of its own that waits, or travels, until it can run. The session
+    /// is held until it has.
+    fn defer(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        if !self.take_credit(id) {
+            return Flow::Refused;
+        }
+        if let Some(target) = self.session(id).and_then(|session| session.open_target) {
+            self.flush_open(target);
+        }
+        let mut batch = self.spare_batch();
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        session.figures.note_command(row);
+        let place = session.reserve(false);
+        batch.push(id, place, row, route, session.caller(), arguments);
+        session.step_reply_mode();
+        self.hold(id, Hold::Replies);
+        self.reroute(batch);
+        Flow::Done
+    }
+}
+
+/// Runs one command on keys that are all here, and counts it.
+#[inline]
+#[expect(clippy::too_many_arguments, reason = "the parts of a core it works on, borrowed apart")]
+pub(super) fn run_on_keys(
+    store: &mut Store,
+    stats: &mut Stats,
+    host: &dyn Host,
+    row: &'static Command,
+    handler: KeysHandler,
+    route: Route,
+    caller: Caller,
+    arguments: Arguments<'_>,
+    output: &mut Output,
+) {
+    let reply = Reply::new(output, caller.protocol);
+    let mut call = Call::new(store, row, arguments, caller, route, reply);
+    let outcome = handler(&mut call);
+    if let Err(error) = &outcome {
+        call.reply.error(error);
+    }
+    stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+}

@@ -1,0 +1,158 @@
+//! Commands over slots of several cores: the slots come to the command.
+//!
+//! An envelope takes its slots one after the other, ascending by (owner, slot), waiting in line
+//! wherever one is out. It holds what it has while it waits; the order makes a circle of waiting
+//! envelopes impossible, the lines make starvation impossible. Should a slot have moved to a core
+//! the envelope has passed already, taking it would break the order: then it sends home what it
+//! holds and starts again, which is always possible because it has executed nothing.
+
+use super::dispatch::run_on_keys;
+use super::message::{Batch, Envelope, Message};
+use super::waiting::{GateState, Waiter};
+use super::{Core, CoreId};
+use crate::command::Handler;
+use crate::hash::HashSlot;
+use crate::slot::Slot;
+
+impl Core {
+    /// Puts the next command of a batch into an envelope and sends it to collect its slots.
+    pub(super) fn enclose(&mut self, batch: Box<Batch>) {
+        let mut wanted = Vec::new();
+        let arguments = batch.arguments(batch.next);
+        let row = batch.commands[batch.next].row;
+        row.for_each_key(arguments, |key| wanted.push(HashSlot::of(key)));
+        self.sort_by_owner(&mut wanted);
+        assert!(!wanted.is_empty(), "only commands with keys need slots");
+        self.shared.claim(&wanted);
+        let first = self.owner(wanted[0]);
+        let envelope = Box::new(Envelope { batch, wanted, held: Vec::new() });
+        self.mesh.send(first, Message::Envelope(envelope));
+    }
+
+    fn sort_by_owner(&self, slots: &mut Vec<HashSlot>) {
+        slots.sort_unstable_by_key(|&slot| (self.owner(slot), slot));
+        slots.dedup();
+    }
+
+    /// An envelope is here: takes what it wants, then runs it or sends it on.
+    pub(super) fn collect(&mut self, envelope: Box<Envelope>) {
+        if !self.gate.is_open() {
+            self.gate.queue.push_back(Waiter::Envelope(envelope));
+            return;
+        }
+        self.continue_collecting(envelope);
+    }
+
+    /// Like [`Core::collect`] for an envelope that had its turn at the gate already.
+    pub(super) fn continue_collecting(&mut self, mut envelope: Box<Envelope>) {
+        while let Some(&slot) = envelope.wanted.get(envelope.held.len()) {
+            let owner = self.owner(slot);
+            if owner != self.id {
+                let passed = envelope.held.last().is_some_and(|&(_, core, _)| core >= owner);
+                return if passed {
+                    self.start_again(envelope);
+                } else {
+                    self.mesh.send(owner, Message::Envelope(envelope));
+                };
+            }
+            let Some(content) = self.store.take_slot(slot) else {
+                return self.lent.wait(slot, Waiter::Envelope(envelope));
+            };
+            self.lent.slots.entry(slot).or_default();
+            envelope.held.push((slot, self.id, content));
+        }
+        self.run_envelope(envelope);
+    }
+
+    /// Sends home what an envelope holds and lets it collect in the order that is right now.
+    fn start_again(&mut self, mut envelope: Box<Envelope>) {
+        self.send_slots_home(std::mem::take(&mut envelope.held));
+        self.sort_by_owner(&mut envelope.wanted);
+        let first = self.owner(envelope.wanted[0]);
+        self.mesh.send(first, Message::Envelope(envelope));
+    }
+
+    /// All slots are here: the command runs as if they always had been.
+    fn run_envelope(&mut self, mut envelope: Box<Envelope>) {
+        let mut homes = Vec::with_capacity(envelope.held.len());
+        for (slot, home, content) in envelope.held.drain(..) {
+            self.store.put_slot(slot, content);
+            homes.push((slot, home));
+        }
+        let mut batch = envelope.batch;
+        let command = &batch.commands[batch.next];
+        let (row, route, caller) = (command.row, command.route, command.caller);
+        let Handler::Keys(handler) = row.handler() else { panic!("only commands on keys travel") };
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        batch.advance();
+        let held = homes
+            .into_iter()
+            .map(|(slot, home)| {
+                let content = self.store.take_slot(slot).expect("it was put there above");
+                (slot, home, content)
+            })
+            .collect();
+        self.shared.unclaim(&envelope.wanted);
+        self.send_slots_home(held);
+        self.send_home(batch);
+    }
+
+    fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
+        while let Some(&(_, home, _)) = held.first() {
+            let (here, rest): (Vec<_>, Vec<_>) =
+                held.into_iter().partition(|&(_, core, _)| core == home);
+            held = rest;
+            let slots = here.into_iter().map(|(slot, _, content)| (slot, content)).collect();
+            if home == self.id {
+                self.welcome(slots);
+            } else {
+                self.mesh.send(home, Message::Home(slots));
+            }
+        }
+    }
+
+    /// Slots are home again. Those who wait for them are served by [`Core::settle`].
+    pub(super) fn welcome(&mut self, slots: Vec<(HashSlot, Box<Slot>)>) {
+        for (slot, content) in slots {
+            let lent = self.lent.slots.get_mut(&slot).expect("a slot comes home where it was lent");
+            assert!(lent.arrived.is_none(), "a slot comes home once");
+            lent.arrived = Some(content);
+            self.lent.arrivals.push_back(slot);
+        }
+    }
+
+    /// Serves everyone who waits for a slot that has come home, then lets a tour in that waited
+    /// for the last of them. Runs after every message and before anything newer.
+    pub(super) fn settle(&mut self) {
+        while let Some(slot) = self.lent.arrivals.pop_front() {
+            self.serve_waiters(slot);
+        }
+        if matches!(self.gate.state, GateState::Parking(_)) && self.lent.is_empty() {
+            self.park();
+        }
+    }
+
+    /// Serves the queue of one slot until it is empty or the slot is lent again. In between the
+    /// slot lies in `arrived`, so that a batch resumed for another slot cannot slip in.
+    pub(super) fn serve_waiters(&mut self, slot: HashSlot) {
+        loop {
+            let lent = self.lent.slots.get_mut(&slot).expect("an arrival was lent");
+            let content = lent.arrived.take().expect("an arrival is home");
+            self.store.put_slot(slot, content);
+            let Some(waiter) = lent.queue.pop_front() else {
+                self.lent.slots.remove(&slot);
+                return;
+            };
+            match waiter {
+                Waiter::Batch(batch) => self.continue_batch(batch),
+                Waiter::Envelope(envelope) => self.continue_collecting(envelope),
+                Waiter::Tour(_) => unreachable!("tours wait at the gate"),
+            }
+            let Some(content) = self.store.take_slot(slot) else { return };
+            let lent = self.lent.slots.get_mut(&slot).expect("it stays listed while serving");
+            lent.arrived = Some(content);
+        }
+    }
+}

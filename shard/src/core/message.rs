@@ -1,0 +1,174 @@
+//! What cores send each other.
+//!
+//! Everything that waits or travels is one of three things: a [`Batch`] of commands, an
+//! [`Envelope`] that collects the slots one command needs, or a [`Tour`] that visits every core.
+//! Each is a box that is in exactly one place at any time (an inbox, a waiting queue, or being
+//! worked on), so the number of boxes a core may have outside bounds every queue in the system.
+
+use crate::arguments::{ArgRange, Arguments};
+use crate::command::Command;
+use crate::core::tour::Tour;
+use crate::core::{CoreId, SessionId};
+use crate::hash::HashSlot;
+use crate::reply::{Output, Protocol};
+use crate::slot::Slot;
+
+/// Commands one batch carries at most.
+pub const BATCH_COMMANDS_MAX: usize = 256;
+
+/// A batch with this many bytes of arguments takes no further command.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// What of a client a command needs to know where it runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller {
+    /// Selected database.
+    pub db: u32,
+    /// Protocol version of the reply.
+    pub protocol: Protocol,
+    /// `CLIENT NO-TOUCH`: reading leaves no trace in the LRU bits.
+    pub no_touch: bool,
+}
+
+/// How the keys of a command map to slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// No key: runs at the connection's core.
+    Home,
+    /// One key (or one slot): its slot and the hash of the key.
+    One(HashSlot, u64),
+    /// Several keys; their slots are worked out when needed.
+    Many,
+}
+
+/// One command of a batch.
+#[derive(Clone)]
+pub struct BatchCommand {
+    /// Whose command it is, at the batch's origin.
+    pub session: SessionId,
+    /// Which reply place of that session its reply belongs to.
+    pub place: u64,
+    /// Its row.
+    pub row: &'static Command,
+    /// Where its keys live.
+    pub route: Route,
+    /// Database, protocol and manners of the client.
+    pub caller: Caller,
+    /// Its arguments: this many ranges from this one on.
+    pub ranges: (u32, u32),
+    /// Where its reply ends in the batch's output, once it ran.
+    pub reply_end: usize,
+}
+
+/// Commands on their way to the core that owns their slots, and their replies on the way back.
+///
+/// Commands run in order; `next` is the first that has not run. A batch that meets a slot which is
+/// lent out waits as a whole, so nothing in it is overtaken.
+#[derive(Default)]
+pub struct Batch {
+    /// Core the commands came from and the replies go to.
+    pub origin: CoreId,
+    /// The commands.
+    pub commands: Vec<BatchCommand>,
+    /// Index of the first command that has not run yet.
+    pub next: usize,
+    /// Replies of the commands that ran.
+    pub output: Output,
+    bytes: Vec<u8>,
+    ranges: Vec<ArgRange>,
+}
+
+impl Batch {
+    /// Takes a copy of a command.
+    pub fn push(
+        &mut self,
+        session: SessionId,
+        place: u64,
+        row: &'static Command,
+        route: Route,
+        caller: Caller,
+        arguments: Arguments<'_>,
+    ) {
+        let first = self.ranges.len() as u32;
+        arguments.copy_to(&mut self.bytes, &mut self.ranges);
+        let ranges = (first, arguments.len() as u32);
+        let command =
+            BatchCommand { session, place, row, route, caller, ranges, reply_end: 0 };
+        self.commands.push(command);
+    }
+
+    /// Whether the batch should be sent before it takes another command.
+    pub fn is_full(&self) -> bool {
+        self.commands.len() >= BATCH_COMMANDS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
+    }
+
+    /// Arguments of command `index` and, apart from them, the output.
+    pub fn arguments_and_output(&mut self, index: usize) -> (Arguments<'_>, &mut Output) {
+        let (first, count) = self.commands[index].ranges;
+        let ranges = &self.ranges[first as usize..(first + count) as usize];
+        (Arguments::new(&self.bytes, ranges), &mut self.output)
+    }
+
+    /// Arguments of command `index`.
+    pub fn arguments(&self, index: usize) -> Arguments<'_> {
+        let (first, count) = self.commands[index].ranges;
+        Arguments::new(&self.bytes, &self.ranges[first as usize..(first + count) as usize])
+    }
+
+    /// Notes that the command at `next` has written its whole reply.
+    pub fn advance(&mut self) {
+        self.commands[self.next].reply_end = self.output.bytes.len();
+        self.next += 1;
+    }
+
+    /// Whether all commands ran.
+    pub fn is_done(&self) -> bool {
+        self.next == self.commands.len()
+    }
+
+    /// Empties the batch for its next use. Memory above what a full batch needs is given back.
+    pub fn reset(&mut self) {
+        self.commands.clear();
+        self.ranges.clear();
+        self.bytes.clear();
+        self.output.clear();
+        self.next = 0;
+        self.bytes.shrink_to(BATCH_BYTES_MAX);
+        self.output.bytes.shrink_to(BATCH_BYTES_MAX);
+        self.ranges.shrink_to(8 * BATCH_COMMANDS_MAX);
+    }
+}
+
+/// One command that needs slots of several cores, and the slots it has collected so far.
+///
+/// It visits the owners of `wanted` in ascending order of (core, slot), takes each slot out as soon
+/// as it is its turn there, and runs on the last of them with all slots at hand. It has executed
+/// nothing until then, so it may be sent back at any time.
+pub struct Envelope {
+    /// The command at `batch.next`; the ones after it follow when it is done.
+    pub batch: Box<Batch>,
+    /// Slots to collect, ascending by (owner when it set out, slot).
+    pub wanted: Vec<HashSlot>,
+    /// Slots collected, with the core each belongs to: a prefix of `wanted`.
+    pub held: Vec<(HashSlot, CoreId, Box<Slot>)>,
+}
+
+/// A message between two cores.
+pub enum Message {
+    /// Commands to run.
+    Batch(Box<Batch>),
+    /// A batch that is done, back at its origin.
+    Answer(Box<Batch>),
+    /// A batch back at its origin because the slot of its next command lives elsewhere.
+    Bounced(Box<Batch>),
+    /// A command collecting its slots.
+    Envelope(Box<Envelope>),
+    /// Slots coming home after an envelope ran (or had to start again).
+    Home(Vec<(HashSlot, Box<Slot>)>),
+    /// A visit to all cores.
+    Tour(Box<Tour>),
+    /// The tour that parked this core is over; slots that move here come along.
+    Release(Vec<(HashSlot, Box<Slot>)>),
+    /// A tour back at its origin.
+    TourDone(Box<Tour>),
+}

@@ -1,0 +1,376 @@
+//! One core: a state machine that owns slots, serves clients and talks to other cores.
+//!
+//! A core reads no socket and no clock. Whoever drives it (the server's reactor, or the simulator)
+//! tells it the time, opens sessions, hands it parsed commands ([`Core::execute`]) and lets it
+//! look at its inbox ([`Core::drain`]); it collects replies from the sessions afterwards.
+//!
+//! # Order (strict serializability, and pipelines keep program order)
+//!
+//! 1. One inbox per core, first in first out over all senders. A session's commands for another
+//!    core are enqueued in program order; commands of one session for one core that follow each
+//!    other share a [`message::Batch`]. Commands of *different* sessions are concurrent, so several
+//!    batches may be open at once as long as a session has commands in one of them only.
+//! 2. Before a core runs commands from its own sockets it drains its inbox up to the tail it sees
+//!    after the read completed, and again before a local command that follows a remote one of the
+//!    same session.
+//! 3. A command that needs slots of several cores ([`message::Envelope`]) or all cores
+//!    ([`tour::Tour`]) is a barrier for its own session: later commands wait for its reply.
+//! 4. A command whose slot may be lent out (see [`shared`]) is a barrier as well.
+//!
+//! Together: every single-slot command takes effect at the moment it is enqueued or, if it is
+//! local, run; multi-slot commands take effect at the moment they run.
+//!
+//! # Bounds
+//!
+//! A core has at most [`CREDIT_MAX`] boxes (batches, envelopes, tours) of its own under way; when
+//! they are used up its sessions are held. So no inbox ever holds more than
+//! [`inbox_capacity`] messages.
+
+mod dispatch;
+mod envelope;
+pub mod message;
+mod remote;
+pub mod session;
+pub mod shared;
+pub mod tour;
+mod touring;
+mod waiting;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use self::dispatch::{Flow, Prepared};
+pub use self::session::SessionId;
+
+use self::message::{Batch, Message};
+use self::session::{Hold, Origin, Session};
+use self::shared::Shared;
+use self::waiting::{Gate, Lent};
+use crate::clock::Now;
+use crate::hash::{HashSlot, SLOT_COUNT};
+use crate::host::Host;
+use crate::reply::Output;
+use crate::settings::Settings;
+use crate::slot::Slot;
+use crate::stats::Stats;
+use crate::store::Store;
+
+/// Number of a core, from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CoreId(pub u16);
+
+impl CoreId {
+    /// As an index.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Batches, envelopes and tours one core may have under way.
+pub const CREDIT_MAX: usize = 512;
+
+/// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
+/// of every core may be here, each may have a homecoming of slots beside it, and tours release.
+pub fn inbox_capacity(cores: usize) -> usize {
+    (2 * cores * CREDIT_MAX + 4 * cores + 64).next_power_of_two()
+}
+
+/// The way to the other cores.
+pub trait Mesh: Send {
+    /// Enqueues a message at core `to`, which may be this one. In order, never blocks.
+    fn send(&mut self, to: CoreId, message: Message);
+
+    /// A position behind everything that is in this core's inbox now.
+    fn tail(&self) -> u64;
+
+    /// The next message, if one is enqueued before `tail`.
+    fn receive(&mut self, tail: u64) -> Option<Message>;
+}
+
+/// What a core is made of at its start.
+pub struct CoreOptions {
+    /// Which core it is.
+    pub id: CoreId,
+    /// How many cores there are.
+    pub core_count: u16,
+    /// Key hashes and random choices follow from this; the same on all cores.
+    pub seed: u64,
+    /// Settings at the start.
+    pub settings: Arc<Settings>,
+    /// Counters all cores share.
+    pub shared: Arc<Shared>,
+}
+
+/// A connection the driver has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Which one.
+    pub session: SessionId,
+    /// Whether its output is to be sent first.
+    pub after_output: bool,
+}
+
+/// One core.
+pub struct Core {
+    id: CoreId,
+    core_count: u16,
+    shared: Arc<Shared>,
+    mesh: Box<dyn Mesh>,
+    /// Process-wide services: configuration, figures of the process, shutdown.
+    pub host: Box<dyn Host>,
+    /// The slots this core owns and what commands need to work on them.
+    pub store: Store,
+    /// Figures for INFO.
+    pub stats: Stats,
+    /// Who owns each slot, as far as this core knows.
+    owners: Box<[CoreId]>,
+    sessions: Vec<Option<Box<Session>>>,
+    open_batches: Vec<Option<Box<Batch>>>,
+    open_count: usize,
+    spare_batches: Vec<Box<Batch>>,
+    credit: usize,
+    starving: VecDeque<SessionId>,
+    lent: Lent,
+    gate: Gate,
+    pause: Pause,
+    scratch: Output,
+    changed: Vec<SessionId>,
+    resumed: Vec<SessionId>,
+    closings: Vec<Closing>,
+}
+
+/// `CLIENT PAUSE` as this core knows it.
+#[derive(Default)]
+pub struct Pause {
+    /// Until when, in milliseconds since 1970; 0 when nothing is paused.
+    pub until_ms: i64,
+    /// Whether reads are paused too.
+    pub all: bool,
+    waiting: Vec<SessionId>,
+}
+
+impl Core {
+    /// A core that owns its even share of the slots, a contiguous range.
+    pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
+        let CoreOptions { id, core_count, seed, settings, shared } = options;
+        assert!(id.0 < core_count, "a core's number is below the number of cores");
+        let owners: Box<[CoreId]> = HashSlot::all()
+            .map(|slot| CoreId((slot.index() * core_count as usize / SLOT_COUNT) as u16))
+            .collect();
+        let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let store = Store::new(owned, seed, u64::from(id.0), settings);
+        Self {
+            id,
+            core_count,
+            shared,
+            mesh,
+            host,
+            store,
+            stats: Stats::default(),
+            owners,
+            sessions: Vec::new(),
+            open_batches: (0..core_count).map(|_| None).collect(),
+            open_count: 0,
+            spare_batches: Vec::new(),
+            credit: CREDIT_MAX,
+            starving: VecDeque::new(),
+            lent: Lent::default(),
+            gate: Gate::default(),
+            pause: Pause::default(),
+            scratch: Output::default(),
+            changed: Vec::new(),
+            resumed: Vec::new(),
+            closings: Vec::new(),
+        }
+    }
+
+    /// Which core this is.
+    pub fn id(&self) -> CoreId {
+        self.id
+    }
+
+    /// How many cores there are.
+    pub fn core_count(&self) -> u16 {
+        self.core_count
+    }
+
+    /// Counters all cores share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Who owns `slot`, as far as this core knows.
+    #[inline]
+    pub fn owner(&self, slot: HashSlot) -> CoreId {
+        self.owners[slot.index()]
+    }
+
+    /// Starts a turn at `now`.
+    pub fn begin_turn(&mut self, now: Now) {
+        self.store.set_now(now);
+        if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
+            self.unpause();
+        }
+    }
+
+    /// Runs everything that was in the inbox when this was called.
+    pub fn drain(&mut self) {
+        let tail = self.mesh.tail();
+        while let Some(message) = self.mesh.receive(tail) {
+            self.deliver(message);
+        }
+    }
+
+    /// Ends a turn: sends what was kept back for company.
+    pub fn end_turn(&mut self) {
+        for target in 0..self.core_count {
+            self.flush_open(CoreId(target));
+        }
+    }
+
+    fn deliver(&mut self, message: Message) {
+        match message {
+            Message::Batch(batch) => self.run_batch(batch),
+            Message::Answer(batch) => self.finish_batch(batch),
+            Message::Bounced(batch) => self.reroute(batch),
+            Message::Envelope(envelope) => self.collect(envelope),
+            Message::Home(slots) => self.welcome(slots),
+            Message::Tour(tour) => self.receive_tour(tour),
+            Message::Release(slots) => self.release(slots),
+            Message::TourDone(tour) => self.finish_tour(tour),
+        }
+        self.settle();
+    }
+
+    /// Opens a session for a new connection. `id` must not be in use.
+    pub fn open_session(&mut self, id: SessionId, origin: Origin) {
+        let index = id.index as usize;
+        if self.sessions.len() <= index {
+            self.sessions.resize_with(index + 1, || None);
+        }
+        assert!(self.sessions[index].is_none(), "a session is closed before its index is reused");
+        let authenticated = self.store.settings().requirepass.is_empty();
+        let client_id = self.shared.next_client_id();
+        let now_ms = self.store.now().monotonic_ms();
+        let mut session = Session::new(client_id, origin, authenticated, now_ms);
+        session.generation = id.generation;
+        self.sessions[index] = Some(Box::new(session));
+        self.stats.connections_received += 1;
+    }
+
+    /// Forgets a session whose connection has ended. Replies still under way to it are dropped.
+    pub fn close_session(&mut self, id: SessionId) {
+        if self.session(id).is_some() {
+            self.sessions[id.index as usize] = None;
+        }
+    }
+
+    /// The session `id`, unless it is closed.
+    #[inline]
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        let session = self.sessions.get(id.index as usize)?.as_deref()?;
+        (session.generation == id.generation).then_some(session)
+    }
+
+    /// The session `id`, unless it is closed.
+    #[inline]
+    pub fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(id.index as usize)?.as_deref_mut()?;
+        (session.generation == id.generation).then_some(session)
+    }
+
+    /// All open sessions of this core.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.sessions.iter().enumerate().filter_map(|(index, session)| {
+            let session = session.as_deref()?;
+            let id = SessionId { index: index as u32, generation: session.generation };
+            Some((id, session))
+        })
+    }
+
+    /// Sessions that have new output since the last call.
+    pub fn take_changed(&mut self) -> Vec<SessionId> {
+        for &id in &self.changed {
+            if let Some(session) =
+                self.sessions.get_mut(id.index as usize).and_then(|s| s.as_deref_mut())
+            {
+                session.is_changed = false;
+            }
+        }
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Gives the vector of [`Core::take_changed`] back for reuse.
+    pub fn recycle_changed(&mut self, mut ids: Vec<SessionId>) {
+        ids.clear();
+        if self.changed.is_empty() {
+            self.changed = ids;
+        }
+    }
+
+    /// Sessions whose held commands may be offered again.
+    pub fn take_resumed(&mut self) -> Vec<SessionId> {
+        std::mem::take(&mut self.resumed)
+    }
+
+    /// Connections to end.
+    pub fn take_closings(&mut self) -> Vec<Closing> {
+        std::mem::take(&mut self.closings)
+    }
+
+    /// Asks for the end of a connection.
+    pub fn close_connection(&mut self, session: SessionId, after_output: bool) {
+        if let Some(open) = self.session_mut(session) {
+            open.closing = true;
+            self.closings.push(Closing { session, after_output });
+        }
+    }
+
+    /// Notes that a session has output.
+    fn note_change(&mut self, id: SessionId) {
+        let Some(session) = self.sessions[id.index as usize].as_deref_mut() else { return };
+        if !session.is_changed {
+            session.is_changed = true;
+            self.changed.push(id);
+        }
+    }
+
+    /// Lets a session that is held for `reason` go on.
+    fn resume(&mut self, id: SessionId, reason: Hold) {
+        if let Some(session) = self.session_mut(id)
+            && session.holds.contains(reason)
+        {
+            session.holds.remove(reason);
+            if session.holds.is_empty() {
+                self.resumed.push(id);
+            }
+        }
+    }
+
+    /// Stops commands of all clients until `until_ms`; only writes unless `all`. A pause that is
+    /// on is never shortened or weakened.
+    pub fn pause(&mut self, until_ms: i64, all: bool) {
+        self.pause.all |= all;
+        self.pause.until_ms = self.pause.until_ms.max(until_ms);
+    }
+
+    /// Ends `CLIENT PAUSE`.
+    pub fn unpause(&mut self) {
+        self.pause.until_ms = 0;
+        self.pause.all = false;
+        for id in std::mem::take(&mut self.pause.waiting) {
+            self.resume(id, Hold::Pause);
+        }
+    }
+
+    /// When `CLIENT PAUSE` ends, in milliseconds since 1970.
+    pub fn pause_deadline_ms(&self) -> Option<i64> {
+        (self.pause.until_ms != 0).then_some(self.pause.until_ms)
+    }
+
+    /// The box of `slot` if it lies here and is not lent out.
+    pub fn take_slot(&mut self, slot: HashSlot) -> Option<Box<Slot>> {
+        self.store.take_slot(slot)
+    }
+}

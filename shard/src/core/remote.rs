@@ -1,0 +1,254 @@
+//! Commands that run on another core: batches on their way out, at work, and back.
+
+use super::dispatch::{Flow, run_on_keys};
+use super::message::{Batch, Message, Route};
+use super::session::Hold;
+use super::waiting::Waiter;
+use super::{Core, CoreId, SessionId};
+use crate::arguments::Arguments;
+use crate::command::{Command, Handler};
+use crate::hash::HashSlot;
+
+/// Spare batches a core keeps for reuse.
+const SPARE_BATCHES_MAX: usize = 64;
+
+impl Core {
+    pub(super) fn spare_batch(&mut self) -> Box<Batch> {
+        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        batch.origin = self.id;
+        batch
+    }
+
+    /// Takes the right to have one more box under way. Without any left the session is held until
+    /// one comes back.
+    pub(super) fn take_credit(&mut self, id: SessionId) -> bool {
+        if self.credit > 0 {
+            self.credit -= 1;
+            return true;
+        }
+        self.hold(id, Hold::Credit);
+        self.starving.push_back(id);
+        false
+    }
+
+    pub(super) fn return_credit(&mut self) {
+        self.credit += 1;
+        if let Some(id) = self.starving.pop_front() {
+            self.resume(id, Hold::Credit);
+        }
+    }
+
+    /// Adds a command to the batch for `target` that is open.
+    pub(super) fn send_command(
+        &mut self,
+        id: SessionId,
+        target: CoreId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        if let Some(other) = session.open_target
+            && other != target
+        {
+            self.flush_open(other);
+            if self.is_held(id) {
+                return Flow::Refused;
+            }
+        }
+        if self.open_batches[target.index()].is_none() {
+            if !self.take_credit(id) {
+                return Flow::Refused;
+            }
+            self.open_batches[target.index()] = Some(self.spare_batch());
+            self.open_count += 1;
+        }
+        let session = self.sessions[id.index as usize].as_deref_mut().expect("seen above");
+        let batch = self.open_batches[target.index()].as_deref_mut().expect("opened above");
+        session.figures.note_command(row);
+        // Only what stands right behind the session's last command in the same batch shares its
+        // place: other sessions' commands in between would split the run of replies.
+        let extends = session.open_target == Some(target)
+            && batch.commands.last().is_some_and(|last| last.session == id);
+        let place = session.reserve(extends);
+        batch.push(id, place, row, route, session.caller(), arguments);
+        session.step_reply_mode();
+        session.open_target = Some(target);
+        session.sent_since_drain = true;
+        if batch.is_full() {
+            self.flush_open(target);
+        }
+        Flow::Done
+    }
+
+    /// Sends the open batch for `target`, if there is one. Its sessions are held when a slot in it
+    /// may be lent out, for then it may wait there while later commands run elsewhere.
+    pub(super) fn flush_open(&mut self, target: CoreId) {
+        let Some(batch) = self.open_batches[target.index()].take() else { return };
+        self.open_count -= 1;
+        let mut previous = None;
+        let mut senders: smallvec::SmallVec<[SessionId; 8]> = smallvec::SmallVec::new();
+        for command in &batch.commands {
+            if previous != Some(command.session) {
+                previous = Some(command.session);
+                senders.push(command.session);
+            }
+        }
+        for &id in &senders {
+            if let Some(session) = self.session_mut(id) {
+                session.open_target = None;
+            }
+        }
+        self.mesh.send(target, Message::Batch(batch));
+        // After the enqueue: see `shared` for why the order matters.
+        if self.shared.any_claim() {
+            for id in senders {
+                self.hold(id, Hold::Replies);
+            }
+        }
+    }
+
+    /// Runs the commands of a batch from where it stands, as far as it gets.
+    pub(super) fn run_batch(&mut self, batch: Box<Batch>) {
+        if !self.gate.is_open() {
+            self.gate.queue.push_back(Waiter::Batch(batch));
+            return;
+        }
+        self.continue_batch(batch);
+    }
+
+    /// Like [`Core::run_batch`] for a batch that had its turn at the gate already.
+    pub(super) fn continue_batch(&mut self, mut batch: Box<Batch>) {
+        self.prefetch_batch(&batch);
+        while !batch.is_done() {
+            let command = &batch.commands[batch.next];
+            let (row, route, caller) = (command.row, command.route, command.caller);
+            match self.obstacle(row, route, batch.arguments(batch.next)) {
+                Obstacle::None => {}
+                Obstacle::Lent(slot) => return self.lent.wait(slot, Waiter::Batch(batch)),
+                Obstacle::Elsewhere => return self.send_home(batch),
+                Obstacle::SeveralLent => return self.enclose(batch),
+            }
+            let Handler::Keys(handler) = row.handler() else {
+                panic!("only commands on keys travel");
+            };
+            let (arguments, output) = batch.arguments_and_output(batch.next);
+            let Self { store, stats, host, .. } = self;
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            batch.advance();
+        }
+        self.send_home(batch);
+    }
+
+    fn prefetch_batch(&self, batch: &Batch) {
+        let upcoming = &batch.commands[batch.next..];
+        if upcoming.len() < 2 {
+            return;
+        }
+        for command in upcoming {
+            if let Route::One(slot, hash) = command.route {
+                self.store.prefetch_bucket(slot, hash, command.caller.db);
+            }
+        }
+        for command in upcoming {
+            if let Route::One(slot, hash) = command.route {
+                self.store.prefetch_entry(slot, hash, command.caller.db);
+            }
+        }
+    }
+
+    /// Sends a batch back to where it came from: done, or to be routed anew.
+    pub(super) fn send_home(&mut self, batch: Box<Batch>) {
+        let origin = batch.origin;
+        let message =
+            if batch.is_done() { Message::Answer(batch) } else { Message::Bounced(batch) };
+        match message {
+            Message::Answer(batch) if origin == self.id => self.finish_batch(batch),
+            message => self.mesh.send(origin, message),
+        }
+    }
+
+    /// What keeps a command from running here.
+    fn obstacle(&self, row: &Command, route: Route, arguments: Arguments<'_>) -> Obstacle {
+        match route {
+            Route::Home => Obstacle::None,
+            Route::One(slot, _) if self.store.has_slot(slot) => Obstacle::None,
+            Route::One(slot, _) if self.owner(slot) == self.id => Obstacle::Lent(slot),
+            Route::One(..) => Obstacle::Elsewhere,
+            Route::Many => {
+                let mut obstacle = Obstacle::None;
+                row.for_each_key(arguments, |key| {
+                    let slot = HashSlot::of(key);
+                    if self.owner(slot) != self.id {
+                        obstacle = Obstacle::Elsewhere;
+                    } else if !self.store.has_slot(slot) && obstacle == Obstacle::None {
+                        obstacle = Obstacle::SeveralLent;
+                    }
+                });
+                obstacle
+            }
+        }
+    }
+
+    /// A batch is back at its origin, done: its replies go to their places.
+    pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        let mut first = 0;
+        let mut from = 0;
+        while first < batch.commands.len() {
+            let (id, place) = (batch.commands[first].session, batch.commands[first].place);
+            let mut end = first + 1;
+            while end < batch.commands.len()
+                && (batch.commands[end].session, batch.commands[end].place) == (id, place)
+            {
+                end += 1;
+            }
+            let to = batch.commands[end - 1].reply_end;
+            if let Some(session) = self.session_mut(id) {
+                let nothing_owed = session.fill(place, (end - first) as u32, |output| {
+                    output.append_range(&batch.output, from, to);
+                });
+                if nothing_owed {
+                    self.resume(id, Hold::Replies);
+                }
+                self.note_change(id);
+            }
+            first = end;
+            from = to;
+        }
+        batch.reset();
+        if self.spare_batches.len() < SPARE_BATCHES_MAX {
+            self.spare_batches.push(batch);
+        }
+        self.return_credit();
+    }
+
+    /// A batch is back because its next command's slots live elsewhere by now: sends it there. Its
+    /// sessions are held, so nothing of theirs can overtake it.
+    pub(super) fn reroute(&mut self, batch: Box<Batch>) {
+        for index in batch.next..batch.commands.len() {
+            self.hold(batch.commands[index].session, Hold::Replies);
+        }
+        let command = &batch.commands[batch.next];
+        let target = match command.route {
+            Route::Home => Some(self.id),
+            Route::One(slot, _) => Some(self.owner(slot)),
+            Route::Many => self.common_owner(command.row, batch.arguments(batch.next)),
+        };
+        match target {
+            Some(core) if core == self.id => self.run_batch(batch),
+            Some(core) => self.mesh.send(core, Message::Batch(batch)),
+            None => self.enclose(batch),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    None,
+    /// The only slot is lent out: wait for it.
+    Lent(HashSlot),
+    /// One of several slots is lent out: collect them in order.
+    SeveralLent,
+    /// A slot lives on another core by now.
+    Elsewhere,
+}

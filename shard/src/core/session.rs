@@ -1,0 +1,290 @@
+//! One client connection as its core sees it: who it is, what it selected, and the replies it is
+//! owed, in order.
+//!
+//! Replies leave in the order of the requests though some are made on other cores. A command that
+//! goes elsewhere reserves a *place*; what comes after it is kept behind that place until its
+//! reply has arrived. Without open places replies go straight to the output.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::core::message::Caller;
+use crate::command::Command;
+use crate::core::CoreId;
+use crate::reply::{Output, Protocol};
+
+/// Names a connection of one core; the generation tells apart what used the same index before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId {
+    /// Dense index, reused.
+    pub index: u32,
+    /// How often the index had been used before.
+    pub generation: u32,
+}
+
+/// How a client is connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Peer address as `CLIENT LIST` shows it.
+    pub peer: String,
+    /// Address it connected to.
+    pub local: String,
+    /// Socket number.
+    pub descriptor: i32,
+    /// Whether it came over a unix socket.
+    pub is_unix: bool,
+}
+
+/// `CLIENT REPLY` state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    #[default]
+    On,
+    /// No command is answered.
+    Off,
+    /// This command (`CLIENT REPLY SKIP` itself) and the next are not answered.
+    SkipNext,
+    /// This command is not answered.
+    Skip,
+}
+
+/// Why a session's further commands wait. Several reasons may hold at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Hold {
+    /// Until all replies it is owed have arrived: something it sent is a barrier.
+    Replies = 1,
+    /// Until this core may send again.
+    Credit = 2,
+    /// Until `CLIENT PAUSE` is over.
+    Pause = 4,
+}
+
+/// The reasons that hold a session at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holds(u8);
+
+impl Holds {
+    /// Whether nothing holds the session.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `reason` holds it.
+    pub fn contains(self, reason: Hold) -> bool {
+        self.0 & reason as u8 != 0
+    }
+
+    /// Adds a reason.
+    pub fn insert(&mut self, reason: Hold) {
+        self.0 |= reason as u8;
+    }
+
+    /// Takes a reason away.
+    pub fn remove(&mut self, reason: Hold) {
+        self.0 &= !(reason as u8);
+    }
+}
+
+enum Place {
+    Waiting { commands: u32, silent: bool, output: Output },
+    Filled(Output),
+}
+
+/// A client connection.
+pub struct Session {
+    /// Client id as `CLIENT ID` shows it.
+    pub client_id: u64,
+    /// How it is connected.
+    pub origin: Origin,
+    /// Selected database.
+    pub db: u32,
+    /// Protocol version.
+    pub protocol: Protocol,
+    /// Whether it passed AUTH or needs not.
+    pub authenticated: bool,
+    /// `CLIENT SETNAME`.
+    pub name: Option<Arc<[u8]>>,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub library_name: Option<Arc<[u8]>>,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub library_version: Option<Arc<[u8]>>,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: bool,
+    /// `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
+    /// Why further commands wait; empty when they do not.
+    pub holds: Holds,
+    /// Nothing more is read; the connection ends when its replies have left.
+    pub closing: bool,
+    /// Replies that may leave now.
+    pub output: Output,
+    /// Target of the open batch that has commands of this session in it.
+    pub open_target: Option<CoreId>,
+    /// Whether a command was sent to another core since this one last looked at its inbox for it.
+    pub sent_since_drain: bool,
+    /// What `CLIENT LIST` tells about it.
+    pub figures: Figures,
+    /// Generation of its index.
+    pub(super) generation: u32,
+    /// Whether it is on the list of sessions with new output.
+    pub(super) is_changed: bool,
+    places: VecDeque<Place>,
+    /// Number of the place at the front of `places`.
+    places_front: u64,
+}
+
+/// Counters of a session for `CLIENT LIST`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// When it connected, monotonic milliseconds.
+    pub connected_ms: u64,
+    /// When it last sent something, monotonic milliseconds.
+    pub active_ms: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received.
+    pub input_bytes: u64,
+    /// Bytes handed to the socket.
+    pub output_bytes: u64,
+    /// Bytes received that are not parsed yet.
+    pub query_bytes: usize,
+    /// Bytes the socket has not taken yet.
+    pub unsent_bytes: usize,
+    /// The last command.
+    pub last_command: Option<&'static Command>,
+}
+
+impl Figures {
+    /// Counts a command.
+    #[inline]
+    pub fn note_command(&mut self, row: &'static Command) {
+        self.commands += 1;
+        self.last_command = Some(row);
+    }
+}
+
+impl Session {
+    /// A fresh connection.
+    pub fn new(client_id: u64, origin: Origin, authenticated: bool, now_ms: u64) -> Self {
+        Self {
+            client_id,
+            origin,
+            db: 0,
+            protocol: Protocol::Resp2,
+            authenticated,
+            name: None,
+            library_name: None,
+            library_version: None,
+            no_touch: false,
+            no_evict: false,
+            reply_mode: ReplyMode::On,
+            holds: Holds::default(),
+            closing: false,
+            output: Output::default(),
+            open_target: None,
+            sent_since_drain: false,
+            figures: Figures { connected_ms: now_ms, active_ms: now_ms, ..Figures::default() },
+            generation: 0,
+            is_changed: false,
+            places: VecDeque::new(),
+            places_front: 0,
+        }
+    }
+
+    /// What a command of this session needs where it runs.
+    #[inline]
+    pub fn caller(&self) -> Caller {
+        Caller { db: self.db, protocol: self.protocol, no_touch: self.no_touch }
+    }
+
+    /// A command is over: moves `CLIENT REPLY SKIP` on.
+    #[inline]
+    pub fn step_reply_mode(&mut self) {
+        match self.reply_mode {
+            ReplyMode::SkipNext => self.reply_mode = ReplyMode::Skip,
+            ReplyMode::Skip => self.reply_mode = ReplyMode::On,
+            ReplyMode::On | ReplyMode::Off => {}
+        }
+    }
+
+    /// Whether replies are still under way from other cores.
+    #[inline]
+    pub fn is_owed(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// Where the reply of a command that runs here and now goes.
+    #[inline]
+    pub fn reply_output(&mut self) -> &mut Output {
+        if self.places.is_empty() {
+            return &mut self.output;
+        }
+        if !matches!(self.places.back(), Some(Place::Filled(_))) {
+            self.places.push_back(Place::Filled(Output::default()));
+        }
+        match self.places.back_mut() {
+            Some(Place::Filled(output)) => output,
+            _ => unreachable!("a filled place was just put there"),
+        }
+    }
+
+    /// Reserves the next place for a command that runs elsewhere. `extends` says that it travels
+    /// right behind the last one, in the same batch: both then share a place, unless one of them
+    /// is to be answered and the other, after `CLIENT REPLY`, is not.
+    pub fn reserve(&mut self, extends: bool) -> u64 {
+        let mute = self.reply_mode != ReplyMode::On;
+        match self.places.back_mut() {
+            Some(Place::Waiting { commands, silent, .. }) if extends && *silent == mute => {
+                *commands += 1;
+            }
+            _ => self.places.push_back(Place::Waiting {
+                commands: 1,
+                silent: mute,
+                output: Output::default(),
+            }),
+        }
+        self.places_front + self.places.len() as u64 - 1
+    }
+
+    /// Takes replies of `count` commands that belong to `place`; `write` appends them. Returns
+    /// whether nothing is owed any more.
+    pub fn fill(&mut self, place: u64, count: u32, write: impl FnOnce(&mut Output)) -> bool {
+        let index = place.checked_sub(self.places_front).expect("a place is filled once") as usize;
+        let Some(Place::Waiting { commands, silent, output }) = self.places.get_mut(index) else {
+            panic!("replies arrive for places that wait");
+        };
+        match (*silent, index) {
+            (true, _) => {}
+            (false, 0) => write(&mut self.output),
+            (false, _) => write(output),
+        }
+        *commands = commands.checked_sub(count).expect("a place gets as many replies as commands");
+        if *commands == 0 {
+            let output = std::mem::take(output);
+            self.places[index] = Place::Filled(output);
+        }
+        self.release_front();
+        self.places.is_empty()
+    }
+
+    /// Moves what waits at the front for nothing any more to the output.
+    fn release_front(&mut self) {
+        loop {
+            match self.places.front_mut() {
+                Some(Place::Filled(output)) => {
+                    self.output.append(output);
+                    self.places.pop_front();
+                    self.places_front += 1;
+                }
+                // The replies that already came for a place that is now the first.
+                Some(Place::Waiting { output, .. }) => return self.output.append(output),
+                None => return,
+            }
+        }
+    }
+}

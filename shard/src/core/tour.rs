@@ -1,0 +1,57 @@
+//! Tours: work that has to see every core.
+//!
+//! A tour starts at core 0 and visits all cores in ascending order, carrying what it has gathered.
+//! There are two kinds:
+//!
+//! * A **gathering** tour (`INFO`, `CLIENT LIST`) just passes through.
+//! * A **parking** tour (`FLUSHALL`, `KEYS`, moving a slot) stops the world: a core it has visited
+//!   runs no command on keys until the tour has seen the last core and sends its releases. What
+//!   arrives meanwhile waits at the *gate* in order. The tour waits at each core until all slots
+//!   the core has lent are home, so it meets every slot exactly once, at rest.
+//!
+//! Two parking tours meet at core 0 first, where one waits for the other; an envelope that holds a
+//! slot of a core keeps a tour from passing that core, and a core the tour has passed has lent
+//! nothing. So neither deadlocks.
+//!
+//! Cost: one message a core, and for a parking tour the time of `cores` hops during which nothing
+//! else runs. It is for commands that are rare.
+
+use crate::core::{Core, CoreId, SessionId};
+use crate::hash::HashSlot;
+use crate::reply::Reply;
+use crate::slot::Slot;
+
+/// What a tour does.
+pub trait TourTask: Send {
+    /// Called at every core, in ascending order.
+    fn visit(&mut self, core: &mut Core);
+
+    /// Slots that get a new owner, asked after the visit to each core of a parking tour. The answer
+    /// must be the same at every core from the slot's old owner and from core 0 on.
+    fn moves(&self) -> Vec<(HashSlot, CoreId)> {
+        Vec::new()
+    }
+
+    /// Called at the core the tour started from, after the last visit: writes the reply.
+    fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>);
+}
+
+/// Whether a tour stops the cores it has visited until it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TourKind {
+    /// Passes through.
+    Gathering,
+    /// Stops the world.
+    Parking,
+}
+
+/// A visit to all cores on behalf of one command.
+pub struct Tour {
+    pub(super) kind: TourKind,
+    pub(super) task: Box<dyn TourTask>,
+    pub(super) origin: CoreId,
+    /// The command that asked for it, if a client did.
+    pub(super) asker: Option<(SessionId, u64)>,
+    /// Slots on their way to a core the tour had already passed.
+    pub(super) cargo: Vec<(CoreId, HashSlot, Box<Slot>)>,
+}

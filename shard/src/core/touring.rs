@@ -1,0 +1,146 @@
+//! How a core takes part in tours. See [`super::tour`] for what they are.
+
+use super::message::Message;
+use super::session::Hold;
+use super::tour::{Tour, TourKind, TourTask};
+use super::waiting::{GateState, Waiter};
+use super::{Core, CoreId, SessionId};
+use crate::hash::HashSlot;
+use crate::reply::{Output, Reply};
+use crate::slot::Slot;
+
+impl Core {
+    /// Starts a tour for a command of a session, which is held until it is over. That there is
+    /// credit for it was checked before the command ran.
+    pub(super) fn begin_tour(&mut self, id: SessionId, kind: TourKind, task: Box<dyn TourTask>) {
+        if let Some(target) = self.session(id).and_then(|session| session.open_target) {
+            self.flush_open(target);
+        }
+        let Some(session) = self.session_mut(id) else { return };
+        let place = session.reserve(false);
+        session.step_reply_mode();
+        self.credit -= 1;
+        self.hold(id, Hold::Replies);
+        self.send_tour(kind, task, Some((id, place)));
+    }
+
+    /// Starts a tour that nobody waits for.
+    pub fn begin_tour_unasked(&mut self, kind: TourKind, task: Box<dyn TourTask>) {
+        self.send_tour(kind, task, None);
+    }
+
+    fn send_tour(
+        &mut self,
+        kind: TourKind,
+        task: Box<dyn TourTask>,
+        asker: Option<(SessionId, u64)>,
+    ) {
+        if kind == TourKind::Parking {
+            self.shared.tour_begins();
+        }
+        let tour = Tour { kind, task, origin: self.id, asker, cargo: Vec::new() };
+        self.mesh.send(CoreId(0), Message::Tour(Box::new(tour)));
+    }
+
+    pub(super) fn receive_tour(&mut self, mut tour: Box<Tour>) {
+        match tour.kind {
+            TourKind::Gathering => {
+                tour.task.visit(self);
+                self.send_tour_on(tour);
+            }
+            TourKind::Parking if self.gate.is_open() => {
+                self.gate.state = GateState::Parking(tour);
+                // `settle` parks once every lent slot is home.
+            }
+            TourKind::Parking => self.gate.queue.push_back(Waiter::Tour(tour)),
+        }
+    }
+
+    /// Everything is home: the tour does its work here and goes on.
+    pub(super) fn park(&mut self) {
+        let state = std::mem::replace(&mut self.gate.state, GateState::Parked);
+        let GateState::Parking(mut tour) = state else { panic!("a tour waits to park") };
+        tour.task.visit(self);
+        for (slot, owner) in tour.task.moves() {
+            self.apply_move(&mut tour, slot, owner);
+        }
+        self.send_tour_on(tour);
+    }
+
+    fn apply_move(&mut self, tour: &mut Tour, slot: HashSlot, owner: CoreId) {
+        let before = std::mem::replace(&mut self.owners[slot.index()], owner);
+        if before == self.id && owner != self.id {
+            let content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            tour.cargo.push((owner, slot, content));
+        }
+    }
+
+    fn send_tour_on(&mut self, tour: Box<Tour>) {
+        let next = CoreId(self.id.0 + 1);
+        if next.0 < self.core_count {
+            self.mesh.send(next, Message::Tour(tour));
+        } else {
+            self.end_tour(tour);
+        }
+    }
+
+    /// The last core has been visited: lets the parked cores go and sends the tour home.
+    fn end_tour(&mut self, mut tour: Box<Tour>) {
+        let origin = tour.origin;
+        if tour.kind == TourKind::Gathering {
+            return self.mesh.send(origin, Message::TourDone(tour));
+        }
+        let mut cargo = std::mem::take(&mut tour.cargo);
+        // The reply is made before any core goes on, so that what it tells is true of one moment;
+        // it is enqueued before the releases for the same reason.
+        self.mesh.send(origin, Message::TourDone(tour));
+        self.shared.tour_ends();
+        for core in (0..self.core_count).map(CoreId) {
+            let (here, rest): (Vec<_>, Vec<_>) =
+                cargo.into_iter().partition(|&(target, _, _)| target == core);
+            cargo = rest;
+            let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
+            self.mesh.send(core, Message::Release(slots));
+        }
+    }
+
+    /// The tour that parked this core is over: what waited at the gate goes on, in order, until
+    /// the next tour in the queue closes it again.
+    pub(super) fn release(&mut self, slots: Vec<(HashSlot, Box<Slot>)>) {
+        assert!(matches!(self.gate.state, GateState::Parked), "only a parked core is released");
+        for (slot, content) in slots {
+            assert!(self.owner(slot) == self.id, "a slot moves to its new owner");
+            self.store.put_slot(slot, content);
+        }
+        self.gate.state = GateState::Open;
+        while self.gate.is_open() {
+            let Some(waiter) = self.gate.queue.pop_front() else { return };
+            match waiter {
+                Waiter::Batch(batch) => self.continue_batch(batch),
+                Waiter::Envelope(envelope) => self.continue_collecting(envelope),
+                Waiter::Tour(tour) => self.receive_tour(tour),
+            }
+            while let Some(slot) = self.lent.arrivals.pop_front() {
+                self.serve_waiters(slot);
+            }
+        }
+    }
+
+    pub(super) fn finish_tour(&mut self, tour: Box<Tour>) {
+        let Some((id, place)) = tour.asker else {
+            let mut output = Output::default();
+            let nobody = SessionId { index: u32::MAX, generation: u32::MAX };
+            let mut reply = Reply::new(&mut output, Default::default());
+            return tour.task.finish(self, nobody, &mut reply);
+        };
+        self.return_credit();
+        let Some(protocol) = self.session(id).map(|session| session.protocol) else { return };
+        let mut output = Output::default();
+        tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
+        let Some(session) = self.session_mut(id) else { return };
+        if session.fill(place, 1, |to| to.append(&mut output)) {
+            self.resume(id, Hold::Replies);
+        }
+        self.note_change(id);
+    }
+}

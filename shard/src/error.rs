@@ -1,0 +1,123 @@
+//! What a command answers when it cannot do what was asked. The texts are API: clients compare
+//! them, so they are Redis' words, and the ones that more than one command uses stand here.
+
+use std::fmt;
+
+/// An error reply: its code word and its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// A text that is always the same.
+    Fixed(&'static str),
+    /// A text that names what was wrong.
+    Worded(Box<str>),
+}
+
+/// What a command handler returns; on `Err` the error is the whole reply.
+pub type Outcome = Result<(), CommandError>;
+
+impl CommandError {
+    /// The code word and the text, as they follow the `-` on the wire.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Worded(text) => text,
+        }
+    }
+
+    /// The code word (`ERR`, `WRONGTYPE`): what INFO errorstats counts by.
+    pub fn code(&self) -> &str {
+        let text = self.text();
+        text.split_once(' ').map_or(text, |(code, _)| code)
+    }
+
+    /// An error with a text made on the spot.
+    pub fn worded(text: impl Into<Box<str>>) -> Self {
+        Self::Worded(text.into())
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.text())
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+macro_rules! fixed_errors {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub const $name: CommandError = CommandError::Fixed($text);)*
+    };
+}
+
+fixed_errors! {
+    /// The options do not fit together or one is unknown.
+    SYNTAX = "ERR syntax error";
+    /// The key holds another type.
+    WRONG_TYPE =
+        "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// An argument is no 64-bit integer.
+    NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+    /// An argument is no floating point number.
+    NOT_A_FLOAT = "ERR value is not a valid float";
+    /// The key must exist.
+    NO_SUCH_KEY = "ERR no such key";
+    /// Index beyond what the command takes.
+    OUT_OF_RANGE = "ERR index out of range";
+    /// The database number is none.
+    BAD_DATABASE = "ERR DB index is out of range";
+    /// Source and destination are one.
+    SAME_OBJECT = "ERR source and destination objects are the same";
+    /// A string would pass `proto-max-bulk-len`.
+    STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    /// Adding would pass 64 bits.
+    INTEGER_OVERFLOW = "ERR increment or decrement would overflow";
+    /// The connection must authenticate first.
+    NO_AUTH = "NOAUTH Authentication required.";
+    /// User name or password is wrong.
+    WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
+    /// `maxmemory` is reached and nothing may be evicted.
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+}
+
+/// The command is not in the table. Up to 128 bytes of name and arguments are repeated.
+pub fn unknown_command(arguments: crate::arguments::Arguments<'_>) -> CommandError {
+    let mut shown = String::new();
+    for argument in arguments.from(1) {
+        if shown.len() >= 128 {
+            break;
+        }
+        let room = 128 - shown.len();
+        shown.push('\'');
+        shown.push_str(&printable(argument, room));
+        shown.push_str("' ");
+    }
+    let name = printable(arguments.at(0), 128);
+    CommandError::worded(format!(
+        "ERR unknown command '{name}', with args beginning with: {shown}"
+    ))
+}
+
+/// A container has no such subcommand.
+pub fn unknown_subcommand(container: &str, subcommand: &[u8]) -> CommandError {
+    let container = container.to_ascii_uppercase();
+    let subcommand = printable(subcommand, 128);
+    CommandError::worded(format!(
+        "ERR unknown subcommand '{subcommand}'. Try {container} HELP."
+    ))
+}
+
+/// Too many or too few arguments; `name` is the full name (`client|kill`).
+pub fn wrong_arity(name: &str) -> CommandError {
+    CommandError::worded(format!("ERR wrong number of arguments for '{name}' command"))
+}
+
+/// An expiry time that is zero, negative or past what fits.
+pub fn invalid_expire_time(name: &str) -> CommandError {
+    CommandError::worded(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// At most `limit` bytes of client input as text for an error line.
+pub fn printable(bytes: &[u8], limit: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]).into_owned()
+}

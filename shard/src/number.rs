@@ -1,0 +1,159 @@
+//! Numbers as Redis reads and prints them.
+
+/// Reads a decimal 64-bit integer exactly as Redis stores one: no blanks, no plus sign, no leading
+/// zeros, no `-0`. What this accepts prints back as the same bytes.
+#[inline]
+pub fn parse_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let mut magnitude: u64 = 0;
+    for digit in digits {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 {
+            return None;
+        }
+        // 19 digits fit in a u64, so this cannot overflow.
+        magnitude = magnitude * 10 + u64::from(value);
+    }
+    match (negative, magnitude) {
+        (false, 0..=0x7fff_ffff_ffff_ffff) => Some(magnitude as i64),
+        (true, 0..=0x8000_0000_0000_0000) => Some((magnitude as i64).wrapping_neg()),
+        _ => None,
+    }
+}
+
+/// Reads a floating point number as C's `strtod` does when all of the text must be used: no
+/// leading blanks, `inf`, `infinity` and hexadecimal floats included, NaN refused.
+pub fn parse_double(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let value = if unsigned.len() > 2 && unsigned[..2].eq_ignore_ascii_case("0x") {
+        let magnitude = parse_hexadecimal(&unsigned[2..])?;
+        if text.starts_with('-') { -magnitude } else { magnitude }
+    } else {
+        text.parse::<f64>().ok()?
+    };
+    (!value.is_nan()).then_some(value)
+}
+
+/// `hh.hhp[+-]dd` without the `0x`.
+fn parse_hexadecimal(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = match text.split_once(['p', 'P']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0.0_f64;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let scale = exponent.saturating_sub(4 * i32::try_from(fraction.len()).ok()?);
+    Some(value * 2.0_f64.powi(scale))
+}
+
+/// Prints a double with the fewest digits that read back the same, in C's `%.17g` manner:
+/// `3`, `0.1`, `1e+20`, `inf`, `-0`.
+pub fn format_double(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "inf".into() } else { "-inf".into() };
+    }
+    if value.is_nan() {
+        return "nan".into();
+    }
+    if value == value.trunc() && value.abs() < 1e17 {
+        return if value == 0.0 && value.is_sign_negative() {
+            "-0".into()
+        } else {
+            itoa::Buffer::new().format(value as i64).into()
+        };
+    }
+    shortest(value)
+}
+
+/// Lays the shortest digits of `value` out as `%.17g` would.
+fn shortest(value: f64) -> String {
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').expect("Rust prints an exponent");
+    let exponent: i32 = exponent.parse().expect("Rust prints a decimal exponent");
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    if !(-4..17).contains(&exponent) {
+        let mark = if exponent < 0 { '-' } else { '+' };
+        return format!("{sign}{mantissa}e{mark}{:02}", exponent.abs());
+    }
+    if exponent < 0 {
+        return format!("{sign}0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1));
+    }
+    let whole = exponent as usize + 1;
+    if digits.len() <= whole {
+        return format!("{sign}{digits}{}", "0".repeat(whole - digits.len()));
+    }
+    format!("{sign}{}.{}", &digits[..whole], &digits[whole..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check_double(value: f64, expected: &str) {
+        assert_eq!(format_double(value), expected);
+    }
+
+    #[test]
+    fn doubles_print_as_redis_prints_them() {
+        check_double(3.0, "3");
+        check_double(-0.0, "-0");
+        check_double(0.1, "0.1");
+        check_double(1e20, "1e+20");
+        check_double(1.5e-7, "1.5e-07");
+        check_double(0.00012, "0.00012");
+        check_double(123456.789, "123456.789");
+        check_double(f64::NEG_INFINITY, "-inf");
+    }
+
+    #[test]
+    fn integers_are_read_strictly() {
+        for text in ["", "-", "+1", "01", "-0", " 1", "1 ", "9223372036854775808", "1.0"] {
+            assert_eq!(parse_integer(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(parse_integer(b"9223372036854775807"), Some(i64::MAX));
+    }
+
+    #[test]
+    fn hexadecimal_and_infinite_doubles_are_read() {
+        assert_eq!(parse_double(b"0x1.8p1"), Some(3.0));
+        assert_eq!(parse_double(b"-INF"), Some(f64::NEG_INFINITY));
+        assert_eq!(parse_double(b"nan"), None);
+        assert_eq!(parse_double(b" 1"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn integers_print_back(number: i64) {
+            let mut digits = itoa::Buffer::new();
+            prop_assert_eq!(parse_integer(digits.format(number).as_bytes()), Some(number));
+        }
+
+        #[test]
+        fn doubles_read_back(number in proptest::num::f64::NORMAL) {
+            let text = format_double(number);
+            prop_assert_eq!(parse_double(text.as_bytes()), Some(number), "{}", text);
+        }
+    }
+}

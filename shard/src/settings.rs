@@ -1,0 +1,153 @@
+//! The settings commands need: an immutable snapshot that every core holds.
+//!
+//! `CONFIG SET` makes a new snapshot and carries it to all cores by a tour, so that no command sees
+//! half of a change and no two cores disagree at any moment.
+
+/// What is evicted when `maxmemory` is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaxmemoryPolicy {
+    /// Nothing: writes are refused.
+    #[default]
+    NoEviction,
+    /// The least recently used of all keys.
+    AllKeysLru,
+    /// The least often used of all keys.
+    AllKeysLfu,
+    /// The least recently modified of all keys.
+    AllKeysLrm,
+    /// Any key.
+    AllKeysRandom,
+    /// The least recently used of the keys with an expiry.
+    VolatileLru,
+    /// The least often used of the keys with an expiry.
+    VolatileLfu,
+    /// The least recently modified of the keys with an expiry.
+    VolatileLrm,
+    /// Any key with an expiry.
+    VolatileRandom,
+    /// The key that expires soonest.
+    VolatileTtl,
+}
+
+impl MaxmemoryPolicy {
+    /// The name the directive takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoEviction => "noeviction",
+            Self::AllKeysLru => "allkeys-lru",
+            Self::AllKeysLfu => "allkeys-lfu",
+            Self::AllKeysLrm => "allkeys-lrm",
+            Self::AllKeysRandom => "allkeys-random",
+            Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileLrm => "volatile-lrm",
+            Self::VolatileRandom => "volatile-random",
+            Self::VolatileTtl => "volatile-ttl",
+        }
+    }
+
+    /// The policy of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        use MaxmemoryPolicy::*;
+        [
+            NoEviction,
+            AllKeysLru,
+            AllKeysLfu,
+            AllKeysLrm,
+            AllKeysRandom,
+            VolatileLru,
+            VolatileLfu,
+            VolatileLrm,
+            VolatileRandom,
+            VolatileTtl,
+        ]
+        .into_iter()
+        .find(|policy| policy.name() == name)
+    }
+
+    /// Whether it counts how often keys are used rather than when.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, Self::AllKeysLfu | Self::VolatileLfu)
+    }
+}
+
+/// Who may use something that is off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permission {
+    /// Nobody.
+    #[default]
+    No,
+    /// Everybody.
+    Yes,
+    /// Connections from this machine.
+    Local,
+}
+
+/// Settings of the commands.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Number of databases.
+    pub databases: u32,
+    /// Password of the default user; empty for none.
+    pub requirepass: Vec<u8>,
+    /// Longest string value, in bytes.
+    pub proto_max_bulk_len: usize,
+    /// Connections allowed.
+    pub maxclients: u64,
+    /// Memory limit in bytes; 0 for none.
+    pub maxmemory: u64,
+    /// What to evict at the limit.
+    pub maxmemory_policy: MaxmemoryPolicy,
+    /// Growth of the LFU counter.
+    pub lfu_log_factor: u32,
+    /// Minutes after which the LFU counter falls by one.
+    pub lfu_decay_minutes: u32,
+    /// Calls of the periodic work per second.
+    pub hz: u32,
+    /// Share of a core that active expiry may take, 1 to 10.
+    pub active_expire_effort: u32,
+    /// Free evicted values in the background.
+    pub lazyfree_lazy_eviction: bool,
+    /// Free expired values in the background.
+    pub lazyfree_lazy_expire: bool,
+    /// Free overwritten and implicitly deleted values in the background.
+    pub lazyfree_lazy_server_del: bool,
+    /// `DEL` behaves as `UNLINK`.
+    pub lazyfree_lazy_user_del: bool,
+    /// `FLUSHALL` without a word behaves as `FLUSHALL ASYNC`.
+    pub lazyfree_lazy_user_flush: bool,
+    /// Who may use `DEBUG`.
+    pub enable_debug_command: Permission,
+    /// Whether the TCP port answers to local clients only unless a password is set.
+    pub protected_mode: bool,
+    /// Percentiles INFO latencystats shows.
+    pub latency_tracking_percentiles: Vec<f64>,
+    /// Whether latencies are recorded per command.
+    pub latency_tracking: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            databases: 16,
+            requirepass: Vec::new(),
+            proto_max_bulk_len: 512 << 20,
+            maxclients: 10_000,
+            maxmemory: 0,
+            maxmemory_policy: MaxmemoryPolicy::NoEviction,
+            lfu_log_factor: 10,
+            lfu_decay_minutes: 1,
+            hz: 10,
+            active_expire_effort: 1,
+            lazyfree_lazy_eviction: false,
+            lazyfree_lazy_expire: false,
+            lazyfree_lazy_server_del: false,
+            lazyfree_lazy_user_del: false,
+            lazyfree_lazy_user_flush: false,
+            enable_debug_command: Permission::No,
+            protected_mode: true,
+            latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
+            latency_tracking: true,
+        }
+    }
+}

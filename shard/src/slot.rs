@@ -1,0 +1,96 @@
+//! A hash slot: everything that belongs to one of the 16,384 slots, in one movable box.
+//!
+//! A core owns a slot by holding its box; handing it to another core is sending a pointer. So
+//! nothing about a slot may live anywhere else.
+//!
+//! Most slots of most servers hold keys of database 0 only, so that table is part of the box and
+//! the others are listed as they come into use. An empty slot costs its box and nothing more.
+
+use crate::object::Object;
+use crate::table::Table;
+
+/// A hash slot with its keys.
+#[derive(Default)]
+pub struct Slot {
+    first: Table<Object>,
+    others: Vec<(u32, Table<Object>)>,
+    /// Counts the changes to the slot since the server started.
+    pub sequence: u64,
+    /// No key of the slot expires before this, in milliseconds since 1970.
+    pub next_expiry_ms: i64,
+}
+
+impl Slot {
+    /// A slot without keys.
+    pub fn new() -> Self {
+        Self {
+            first: Table::new(),
+            others: Vec::new(),
+            sequence: 0,
+            next_expiry_ms: i64::MAX,
+        }
+    }
+
+    /// The table of database `db`, if it was ever written to.
+    #[inline]
+    pub fn table(&self, db: u32) -> Option<&Table<Object>> {
+        if db == 0 {
+            return Some(&self.first);
+        }
+        let index = self.others.binary_search_by_key(&db, |&(number, _)| number).ok()?;
+        Some(&self.others[index].1)
+    }
+
+    /// The table of database `db`, if it was ever written to.
+    #[inline]
+    pub fn table_mut(&mut self, db: u32) -> Option<&mut Table<Object>> {
+        if db == 0 {
+            return Some(&mut self.first);
+        }
+        let index = self.others.binary_search_by_key(&db, |&(number, _)| number).ok()?;
+        Some(&mut self.others[index].1)
+    }
+
+    /// The table of database `db`, made if need be.
+    #[inline]
+    pub fn table_or_new(&mut self, db: u32) -> &mut Table<Object> {
+        if db == 0 {
+            return &mut self.first;
+        }
+        let index = match self.others.binary_search_by_key(&db, |&(number, _)| number) {
+            Ok(index) => index,
+            Err(index) => {
+                self.others.insert(index, (db, Table::new()));
+                index
+            }
+        };
+        &mut self.others[index].1
+    }
+
+    /// All databases that were ever written to, ascending.
+    pub fn tables(&self) -> impl Iterator<Item = (u32, &Table<Object>)> {
+        std::iter::once((0, &self.first))
+            .chain(self.others.iter().map(|(number, table)| (*number, table)))
+    }
+
+    /// Takes the whole table of database `db` out.
+    pub fn take_table(&mut self, db: u32) -> Table<Object> {
+        if db == 0 {
+            return std::mem::take(&mut self.first);
+        }
+        match self.others.binary_search_by_key(&db, |&(number, _)| number) {
+            Ok(index) => self.others.remove(index).1,
+            Err(_) => Table::new(),
+        }
+    }
+
+    /// Exchanges the keys of two databases.
+    pub fn swap_databases(&mut self, one: u32, other: u32) {
+        let (left, right) = (self.take_table(one), self.take_table(other));
+        for (number, table) in [(one, right), (other, left)] {
+            if !table.is_empty() {
+                *self.table_or_new(number) = table;
+            }
+        }
+    }
+}
