@@ -1,1 +1,3 @@
 //! Slots, keyspace, data types and commands of Basalt.
+
+pub mod command;
