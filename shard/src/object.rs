@@ -7,7 +7,7 @@ use crate::table::Footprint;
 pub enum Object {}
 
 impl Footprint for Object {
-    fn footprint(&self) -> usize {
+    fn footprint_bytes(&self) -> usize {
         match *self {}
     }
 }

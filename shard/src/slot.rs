@@ -6,28 +6,33 @@
 //! Most slots of most servers hold keys of database 0 only, so that table is part of the box and
 //! the others are listed as they come into use. An empty slot costs its box and nothing more.
 
+use crate::expiry::Sweep;
+use crate::hash::Seed;
 use crate::object::Object;
 use crate::table::Table;
 
 /// A hash slot with its keys.
-#[derive(Default)]
 pub struct Slot {
+    seed: Seed,
     first: Table<Object>,
     others: Vec<(u32, Table<Object>)>,
     /// Counts the changes to the slot since the server started.
     pub sequence: u64,
-    /// No key of the slot expires before this, in milliseconds since 1970.
-    pub next_expiry_ms: i64,
+    /// What [`Slot::next_expiry_ms`] answers while no sweep is running.
+    pub(crate) expiry_bound_ms: i64,
+    pub(crate) sweep: Sweep,
 }
 
 impl Slot {
-    /// A slot without keys.
-    pub fn new() -> Self {
+    /// A slot without keys, whose tables hash with `seed`.
+    pub fn new(seed: Seed) -> Self {
         Self {
-            first: Table::new(),
+            seed,
+            first: Table::new(seed),
             others: Vec::new(),
             sequence: 0,
-            next_expiry_ms: i64::MAX,
+            expiry_bound_ms: i64::MAX,
+            sweep: Sweep::default(),
         }
     }
 
@@ -60,7 +65,7 @@ impl Slot {
         let index = match self.others.binary_search_by_key(&db, |&(number, _)| number) {
             Ok(index) => index,
             Err(index) => {
-                self.others.insert(index, (db, Table::new()));
+                self.others.insert(index, (db, Table::new(self.seed)));
                 index
             }
         };
@@ -76,11 +81,11 @@ impl Slot {
     /// Takes the whole table of database `db` out.
     pub fn take_table(&mut self, db: u32) -> Table<Object> {
         if db == 0 {
-            return std::mem::take(&mut self.first);
+            return std::mem::replace(&mut self.first, Table::new(self.seed));
         }
         match self.others.binary_search_by_key(&db, |&(number, _)| number) {
             Ok(index) => self.others.remove(index).1,
-            Err(_) => Table::new(),
+            Err(_) => Table::new(self.seed),
         }
     }
 

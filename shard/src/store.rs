@@ -9,16 +9,18 @@
 
 use std::sync::Arc;
 
+use crate::access::AccessClock;
+use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
-use crate::arguments::Arguments;
 use crate::event::Event;
-use crate::hash::{HashSlot, SLOT_COUNT, key_hash};
+use crate::hash::{HashSlot, Seed, key_hash};
 use crate::object::Object;
 use crate::settings::Settings;
 use crate::slot::Slot;
-use crate::table::{Entry, Table};
+use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Record, Table, Value};
+use crate::types::{self, Type};
 
 /// A key of a command: its name, where it lives, and its hash.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,25 @@ pub struct KeyspaceStats {
     pub lazy_freed: u64,
 }
 
+impl KeyspaceStats {
+    /// Adds the counters of another core.
+    pub fn add(&mut self, other: &Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired += other.expired;
+        self.evicted += other.evicted;
+        self.changes += other.changes;
+        self.expire_cycles_capped += other.expire_cycles_capped;
+        self.expire_cycles_us += other.expire_cycles_us;
+        self.lazy_freed += other.lazy_freed;
+    }
+
+    /// `CONFIG RESETSTAT`; changes since the last save are no statistic.
+    pub fn reset(&mut self) {
+        *self = Self { changes: self.changes, ..Self::default() };
+    }
+}
+
 /// Keys of one database, as differences; see the module's head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseCount {
@@ -76,9 +97,13 @@ pub struct Store {
     pub stats: KeyspaceStats,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
-    expiry_cursor: crate::expiry::Cursor,
+    pub(crate) expiry_cursor: crate::expiry::Cursor,
     garbage: Vec<Box<dyn Send>>,
+    access: AccessClock,
 }
+
+/// Values of at least this size are freed in the background where that is asked for.
+const BACKGROUND_FREE_BYTES_MIN: usize = 64 * 1024;
 
 impl Store {
     /// A store that holds `owned`, all empty. `stream` makes the random choices of stores with the
@@ -89,9 +114,9 @@ impl Store {
         stream: u64,
         settings: Arc<Settings>,
     ) -> Self {
-        let mut slots: Box<[Option<Box<Slot>>]> = (0..SLOT_COUNT).map(|_| None).collect();
+        let mut slots: Box<[Option<Box<Slot>>]> = HashSlot::all().map(|_| None).collect();
         for slot in owned {
-            slots[slot.index()] = Some(Box::new(Slot::new()));
+            slots[slot.index()] = Some(Box::new(Slot::new(Seed(seed))));
         }
         Self {
             slots,
@@ -105,6 +130,7 @@ impl Store {
             active_expiry: true,
             expiry_cursor: crate::expiry::Cursor::default(),
             garbage: Vec::new(),
+            access: AccessClock::default(),
         }
     }
 
@@ -123,6 +149,7 @@ impl Store {
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
         self.now_ms = now.unix_ms();
+        self.access.set_minutes(now.unix_seconds() / 60);
     }
 
     /// Settings of the commands.
@@ -132,6 +159,7 @@ impl Store {
 
     /// Puts new settings in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>) {
+        self.access.set_factors(settings.lfu_log_factor, settings.lfu_decay_minutes);
         self.settings = settings;
     }
 
@@ -187,6 +215,7 @@ impl Store {
 
     /// Puts a slot in.
     pub fn put_slot(&mut self, slot: HashSlot, content: Box<Slot>) {
+        self.expiry_cursor.note(content.next_expiry_ms());
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
     }
@@ -194,6 +223,12 @@ impl Store {
     /// The slots that are here, ascending.
     pub fn slots(&self) -> impl Iterator<Item = (HashSlot, &Slot)> {
         HashSlot::all().filter_map(|slot| Some((slot, self.slots[slot.index()].as_deref()?)))
+    }
+
+    /// The slot, if it is here.
+    #[inline]
+    pub fn slot(&self, slot: HashSlot) -> Option<&Slot> {
+        self.slots[slot.index()].as_deref()
     }
 
     /// The slot, which must be here.
@@ -206,5 +241,315 @@ impl Store {
     #[inline]
     pub fn table(&self, slot: HashSlot, db: u32) -> Option<&Table<Object>> {
         self.slots[slot.index()].as_deref()?.table(db)
+    }
+}
+
+/// How a read is noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Counts as a hit or a miss and as a use of the key.
+    Read,
+    /// Counts as a hit or a miss; the key's access bits stay (`CLIENT NO-TOUCH`).
+    ReadQuietly,
+    /// Leaves no trace (`OBJECT`, `TTL`, `TYPE`...).
+    Peek,
+}
+
+impl Store {
+    fn table_mut(&mut self, slot: HashSlot, db: u32) -> Option<&mut Table<Object>> {
+        self.slots[slot.index()].as_deref_mut()?.table_mut(db)
+    }
+
+    /// The entry of a key for reading, unless it is missing or expired.
+    #[inline]
+    pub fn find(&mut self, key: Key<'_>, access: Access) -> Option<Entry<'_, Object>> {
+        self.remove_if_expired(key);
+        let lru_bits = self.lru_bits();
+        let lfu = self.settings.maxmemory_policy.is_lfu();
+        let Some(entry) = self.slots[key.slot.index()]
+            .as_deref()
+            .and_then(|slot| slot.table(key.db))
+            .and_then(|table| table.get(key.hash, key.name))
+        else {
+            self.stats.misses += u64::from(access != Access::Peek);
+            return None;
+        };
+        match access {
+            Access::Peek => {}
+            Access::ReadQuietly => self.stats.hits += 1,
+            Access::Read => {
+                self.stats.hits += 1;
+                let bits = if lfu { self.access.lfu_touch(entry.lru_bits()) } else { lru_bits };
+                entry.set_lru_bits(bits);
+            }
+        }
+        Some(entry)
+    }
+
+    /// The entry of a key for change, unless it is missing or expired.
+    #[inline]
+    pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_, Object, Seed>> {
+        self.remove_if_expired(key);
+        let lru_bits = self.lru_bits();
+        let lfu = self.settings.maxmemory_policy.is_lfu();
+        let table = self.slots[key.slot.index()].as_deref_mut()?.table_mut(key.db)?;
+        let entry = table.get_mut(key.hash, key.name)?;
+        let view = entry.as_entry();
+        let bits = if lfu { self.access.lfu_touch(view.lru_bits()) } else { lru_bits };
+        view.set_lru_bits(bits);
+        Some(entry)
+    }
+
+    /// Whether the key is there.
+    pub fn exists(&mut self, key: Key<'_>) -> bool {
+        self.find(key, Access::Peek).is_some()
+    }
+
+    /// Stores a value under a key, overwriting whatever was there. Returns whether there was
+    /// something. Reports nothing: see [`Store::changed`].
+    pub fn set(
+        &mut self,
+        key: Key<'_>,
+        kind: Type,
+        value: Value<'_, Object>,
+        expiry_ms: Option<i64>,
+    ) -> bool {
+        self.remove_if_expired(key);
+        let record = Record { kind: kind.kind(), lru_bits: self.fresh_lru_bits(), expiry_ms, value };
+        let table = self.slot_mut(key.slot).table_or_new(key.db);
+        let expiring_before = table.expiring_len();
+        let old = table.insert(key.hash, key.name, record);
+        let expiring = table.expiring_len() as i64 - expiring_before as i64;
+        self.note_expiry(key.slot, expiry_ms);
+        self.count(key.db, i64::from(old.is_none()), expiring);
+        let existed = old.is_some();
+        if let Some(old) = old {
+            self.dispose_value(old);
+        }
+        existed
+    }
+
+    /// Puts an entry that was taken from elsewhere under a key of the same name.
+    pub fn put_entry(&mut self, key: Key<'_>, entry: OwnedEntry<Object>) {
+        let expiry_ms = entry.as_entry().expiry_ms();
+        let table = self.slot_mut(key.slot).table_or_new(key.db);
+        let expiring_before = table.expiring_len();
+        let old = table.insert_entry(key.hash, entry);
+        let expiring = table.expiring_len() as i64 - expiring_before as i64;
+        self.note_expiry(key.slot, expiry_ms);
+        self.count(key.db, i64::from(old.is_none()), expiring);
+        if let Some(old) = old {
+            self.dispose_entry(old);
+        }
+    }
+
+    /// Sets or clears the expiry of a key that is there.
+    pub fn set_expiry(&mut self, key: Key<'_>, expiry_ms: Option<i64>) {
+        let Some(table) = self.table_mut(key.slot, key.db) else { return };
+        let before = table.expiring_len();
+        if let Some(mut entry) = table.get_mut(key.hash, key.name) {
+            entry.set_expiry_ms(expiry_ms);
+        }
+        let expiring = table.expiring_len() as i64 - before as i64;
+        self.note_expiry(key.slot, expiry_ms);
+        self.count(key.db, 0, expiring);
+    }
+
+    /// Removes a key and frees its value; large values are freed in the background when `lazily`.
+    /// Returns whether it was there.
+    pub fn remove(&mut self, key: Key<'_>, lazily: bool) -> bool {
+        let Some(entry) = self.take(key) else { return false };
+        if lazily {
+            self.dispose_entry(entry);
+        }
+        true
+    }
+
+    /// Removes a key and returns its entry.
+    pub fn take(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
+        self.remove_if_expired(key);
+        self.take_entry(key)
+    }
+
+    fn take_entry(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
+        let entry = self.table_mut(key.slot, key.db)?.remove(key.hash, key.name)?;
+        let expiring = i64::from(entry.as_entry().expiry_ms().is_some());
+        self.count(key.db, -1, -expiring);
+        Some(entry)
+    }
+
+    /// Removes a key whose time has come.
+    #[inline]
+    fn remove_if_expired(&mut self, key: Key<'_>) {
+        let Some(table) = self.table(key.slot, key.db) else { return };
+        if table.expiring_len() == 0 {
+            return;
+        }
+        let expiry = table.get(key.hash, key.name).and_then(|entry| entry.expiry_ms());
+        if expiry.is_some_and(|at_ms| at_ms < self.now_ms) {
+            self.expire(key);
+        }
+    }
+
+    /// Removes a key because its time has come.
+    #[cold]
+    pub(crate) fn expire(&mut self, key: Key<'_>) {
+        let Some(entry) = self.take_entry(key) else { return };
+        self.stats.expired += 1;
+        self.changed(key, Event::Expired);
+        if self.settings.lazyfree_lazy_expire {
+            self.dispose_entry(entry);
+        }
+    }
+
+    /// The one place every change is reported to, once, after it was made: from here it will reach
+    /// AOF, replicas, watchers, waiters and subscribers. Today it counts.
+    #[inline]
+    pub fn changed(&mut self, key: Key<'_>, _event: Event) {
+        self.stats.changes += 1;
+        self.slot_mut(key.slot).sequence += 1;
+    }
+
+    fn count(&mut self, db: u32, keys: i64, expiring: i64) {
+        if keys == 0 && expiring == 0 {
+            return;
+        }
+        let index = match self.counts.iter().position(|&(number, _)| number == db) {
+            Some(index) => index,
+            None => {
+                self.counts.push((db, DatabaseCount::default()));
+                self.counts.len() - 1
+            }
+        };
+        let count = &mut self.counts[index].1;
+        count.keys += keys;
+        count.expiring += expiring;
+    }
+
+    /// Keys of each database, as differences; see the module's head.
+    pub fn database_counts(&self) -> &[(u32, DatabaseCount)] {
+        &self.counts
+    }
+
+    fn note_expiry(&mut self, slot: HashSlot, expiry_ms: Option<i64>) {
+        if let Some(expiry_ms) = expiry_ms {
+            self.expiry_cursor.note(expiry_ms);
+            self.slot_mut(slot).note_expiry(expiry_ms);
+        }
+    }
+
+    fn lru_bits(&self) -> u32 {
+        (self.now_ms / 1000) as u32 & types::LRU_BITS_MAX
+    }
+
+    /// Access bits of a key that is made now.
+    fn fresh_lru_bits(&self) -> u32 {
+        if self.settings.maxmemory_policy.is_lfu() {
+            self.access.lfu_fresh()
+        } else {
+            self.lru_bits()
+        }
+    }
+
+    /// Frees a value in the background if that could take long.
+    pub fn dispose_value(&mut self, old: OldValue<Object>) {
+        match old {
+            OldValue::Inline => {}
+            OldValue::Shared(bytes) if bytes.len() < BACKGROUND_FREE_BYTES_MIN => {}
+            OldValue::Shared(bytes) => self.discard(Box::new(bytes)),
+            OldValue::Object(object) => self.discard(object),
+        }
+    }
+
+    /// Frees an entry in the background if that could take long.
+    pub fn dispose_entry(&mut self, entry: OwnedEntry<Object>) {
+        if entry.as_entry().bytes() >= BACKGROUND_FREE_BYTES_MIN {
+            self.discard(Box::new(entry));
+        }
+    }
+
+    fn discard(&mut self, garbage: Box<dyn Send>) {
+        self.stats.lazy_freed += 1;
+        self.garbage.push(garbage);
+    }
+
+    /// What is to be freed in the background.
+    pub fn take_garbage(&mut self) -> Vec<Box<dyn Send>> {
+        std::mem::take(&mut self.garbage)
+    }
+
+    /// Removes all keys of one database, or of all of them, from the slots that are here. The
+    /// tables are returned, to be freed wherever there is time.
+    pub fn flush(&mut self, db: Option<u32>) -> Vec<Table<Object>> {
+        let mut removed = Vec::new();
+        for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
+            let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
+            for number in numbers.into_iter().filter(|number| db.is_none_or(|db| db == *number)) {
+                let table = slot.take_table(number);
+                if !table.is_empty() {
+                    slot.sequence += 1;
+                    removed.push((number, table));
+                }
+            }
+        }
+        for (number, table) in &removed {
+            self.count(*number, -(table.len() as i64), -(table.expiring_len() as i64));
+            self.stats.changes += table.len() as i64;
+        }
+        removed.into_iter().map(|(_, table)| table).collect()
+    }
+
+    /// Exchanges two databases in the slots that are here.
+    pub fn swap_databases(&mut self, one: u32, other: u32) {
+        for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
+            slot.swap_databases(one, other);
+        }
+        // Counts are differences that belong to this core, so they are recounted as such: what
+        // the slots here hold moves from one number to the other.
+        let held = |number: u32, slots: &[Option<Box<Slot>>]| {
+            let mut sum = DatabaseCount::default();
+            for table in slots.iter().flatten().filter_map(|slot| slot.table(number)) {
+                sum.keys += table.len() as i64;
+                sum.expiring += table.expiring_len() as i64;
+            }
+            sum
+        };
+        let (now_one, now_other) = (held(one, &self.slots), held(other, &self.slots));
+        let keys = now_one.keys - now_other.keys;
+        let expiring = now_one.expiring - now_other.expiring;
+        self.count(one, keys, expiring);
+        self.count(other, -keys, -expiring);
+        self.stats.changes += 1;
+    }
+
+    /// A key of a database drawn about uniformly from those here, and how many keys that are.
+    /// Starts at a random slot, so an expired key or an empty slot costs a step. O(slots) at worst.
+    pub fn random_key(&mut self, db: u32) -> Option<(Vec<u8>, u64)> {
+        let tables = self.slots.iter().flatten().filter_map(|slot| slot.table(db));
+        let total: u64 = tables.map(|table| table.len() as u64).sum();
+        let mut left = self.random().checked_rem(total)?;
+        let random = self.random();
+        let start = self
+            .slots
+            .iter()
+            .position(|slot| {
+                let len = slot.as_deref().and_then(|slot| slot.table(db)).map_or(0, Table::len);
+                let found = left < len as u64;
+                left = left.saturating_sub(len as u64);
+                found
+            })
+            .expect("the draw is below the number of keys");
+        let (before, after) = self.slots.split_at(start);
+        after.iter().chain(before).flatten().filter_map(|slot| slot.table(db)).find_map(|table| {
+            let live = |at_ms: Option<i64>| at_ms.is_none_or(|at_ms| at_ms >= self.now_ms);
+            let drawn = table.random(random).filter(|entry| live(entry.expiry_ms()));
+            let entry = drawn.or_else(|| table.iter().find(|entry| live(entry.expiry_ms())))?;
+            Some((entry.key().to_vec(), total))
+        })
+    }
+
+    /// Bytes of tables beyond the entries in them: what INFO calls overhead.
+    pub fn overhead_bytes(&self) -> usize {
+        self.slots.iter().flatten().count() * size_of::<Slot>()
     }
 }

@@ -33,7 +33,7 @@ mod rows;
 
 pub use acl_category::{AclCategories, category};
 pub use flags::{CommandFlags, flag};
-pub use handler::Handler;
+pub use handler::{Handler, KeysHandler, SessionHandler};
 pub use key_shape::{KeyResolver, KeyShape, LegacyRange};
 pub use key_spec::{BeginSearch, FindKeys, KeyFlags, KeySpec, key_flag};
 pub use keys::{ArgList, InvalidKeys, KeyPositions, KeyRange, KeyRef};

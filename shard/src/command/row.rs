@@ -59,6 +59,11 @@ pub struct Deprecation {
 pub struct CommandId(pub(crate) u16);
 
 impl CommandId {
+    /// The id at a table index.
+    pub const fn from_index(index: usize) -> Self {
+        Self(index as u16)
+    }
+
     /// The id as a table index.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -241,6 +246,13 @@ impl Command {
     /// The commands it contains.
     pub(crate) const fn subcommands(mut self, subcommands: &'static [Self]) -> Self {
         self.subcommands = subcommands;
+        self
+    }
+
+    /// Says that this server has no code for it yet: the row holds facts only, and the command is
+    /// unknown to clients.
+    pub(crate) const fn not_built(self) -> Self {
+        assert!(self.handler.is_none());
         self
     }
 

@@ -274,7 +274,7 @@ impl Core {
             Route::Many => {
                 let mut all_here = true;
                 row.for_each_key(arguments, |key| {
-                    all_here &= self.store.has_slot(HashSlot::of(key));
+                    all_here &= self.store.has_slot(HashSlot::of_key(key));
                 });
                 all_here
             }
@@ -309,7 +309,7 @@ impl Core {
         let mut owner = None;
         let mut several = false;
         row.for_each_key(arguments, |key| {
-            let this = self.owner(HashSlot::of(key));
+            let this = self.owner(HashSlot::of_key(key));
             several |= owner.is_some_and(|other| other != this);
             owner = Some(this);
         });

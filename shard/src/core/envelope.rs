@@ -20,7 +20,7 @@ impl Core {
         let mut wanted = Vec::new();
         let arguments = batch.arguments(batch.next);
         let row = batch.commands[batch.next].row;
-        row.for_each_key(arguments, |key| wanted.push(HashSlot::of(key)));
+        row.for_each_key(arguments, |key| wanted.push(HashSlot::of_key(key)));
         self.sort_by_owner(&mut wanted);
         assert!(!wanted.is_empty(), "only commands with keys need slots");
         self.shared.claim(&wanted);

@@ -47,7 +47,7 @@ use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
-use crate::hash::{HashSlot, SLOT_COUNT};
+use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::reply::Output;
 use crate::settings::Settings;
@@ -156,7 +156,7 @@ impl Core {
         let CoreOptions { id, core_count, seed, settings, shared } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
-            .map(|slot| CoreId((slot.index() * core_count as usize / SLOT_COUNT) as u16))
+            .map(|slot| CoreId((slot.index() * core_count as usize / usize::from(HashSlot::COUNT)) as u16))
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let store = Store::new(owned, seed, u64::from(id.0), settings);

@@ -178,7 +178,7 @@ impl Core {
             Route::Many => {
                 let mut obstacle = Obstacle::None;
                 row.for_each_key(arguments, |key| {
-                    let slot = HashSlot::of(key);
+                    let slot = HashSlot::of_key(key);
                     if self.owner(slot) != self.id {
                         obstacle = Obstacle::Elsewhere;
                     } else if !self.store.has_slot(slot) && obstacle == Obstacle::None {

@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
-use crate::hash::{HashSlot, SLOT_COUNT};
+use crate::hash::HashSlot;
 
 /// Counters that all cores of a server share.
 pub struct Shared {
@@ -30,7 +30,7 @@ pub struct Shared {
 impl Default for Shared {
     fn default() -> Self {
         Self {
-            claims: (0..SLOT_COUNT).map(|_| AtomicU16::new(0)).collect(),
+            claims: (0..usize::from(HashSlot::COUNT)).map(|_| AtomicU16::new(0)).collect(),
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),

@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Logs the connection in with a password, or a user name and password.")
         .complexity("O(N), N passwords of the user")
         .history(&[("6.0.0", "Accepts a user name before the password.")])
-        .handler(handler!(connection::auth)),
+        .handler(on_session!(connection::auth)),
     Command::new(GROUP, "client", -2)
         .since("2.4.0")
         .flags(&[SENTINEL])
@@ -33,38 +33,38 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[LOADING, STALE, FAST])
         .syntax("message")
         .summary("Sends the given message back.")
-        .handler(handler!(connection::echo)),
+        .handler(on_session!(connection::echo)),
     row("hello", -1)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, SENTINEL, ALLOW_BUSY])
         .syntax("[protover [AUTH username password] [SETNAME clientname]]")
         .summary("Chooses the protocol version, and can log in and name the connection.")
         .history(&[("6.2.0", "The protocol version may be left out.")])
-        .handler(handler!(connection::hello)),
+        .handler(on_session!(connection::hello)),
     row("ping", -1)
         .since("1.0.0")
         .flags(&[FAST, SENTINEL])
         .syntax("[message]")
         .summary("Checks that the server answers, and sends back a message if one is given.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .handler(handler!(connection::ping)),
+        .handler(on_session!(connection::ping)),
     row("quit", -1)
         .since("1.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
         .summary("Closes this connection after an OK reply.")
         .deprecated("7.2.0", "closing the connection")
-        .handler(handler!(connection::quit)),
+        .handler(on_session!(connection::quit)),
     row("reset", 1)
         .since("6.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
         .summary("Returns the connection to the state of a freshly opened one.")
-        .handler(handler!(connection::reset)),
+        .handler(on_session!(connection::reset)),
     row("select", 2)
         .since("1.0.0")
         .flags(&[LOADING, STALE, FAST])
         .syntax("index")
         .summary("Switches the connection to another database.")
-        .handler(handler!(connection::select)),
+        .handler(on_session!(connection::select)),
 ];
 
 const CLIENT_ROWS: &[Command] = &[
@@ -73,46 +73,46 @@ const CLIENT_ROWS: &[Command] = &[
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("<YES|NO>")
         .summary("Says whether the keys of the next command are to be tracked.")
-        .handler(handler!(connection::client_caching)),
+        .not_built(),
     client_row("capa", -3)
         .since("8.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, ALLOW_BUSY])
         .syntax("capability [capability ...]")
         .summary("Announces what optional protocol features the client understands.")
         .complexity("O(N), N capabilities")
-        .handler(handler!(connection::client_capa)),
+        .not_built(),
     client_row("getname", 2)
         .since("2.6.9")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells the name given to this connection.")
-        .handler(handler!(connection::client_getname)),
+        .handler(on_session!(client::getname)),
     client_row("getredir", 2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells which connection receives the tracking messages of this one.")
-        .handler(handler!(connection::client_getredir)),
+        .not_built(),
     client_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Lists the CLIENT subcommands.")
-        .handler(handler!(connection::client_help)),
+        .handler(on_session!(client::help)),
     client_row("id", 2)
         .since("5.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells the unique number of this connection.")
-        .handler(handler!(connection::client_id)),
+        .handler(on_session!(client::id)),
     client_row("import-source", 3)
         .since("8.1.0")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .syntax("<ON|OFF>")
         .summary("Marks the connection as the source of a data import.")
-        .handler(handler!(connection::client_import_source)),
+        .not_built(),
     client_row("info", 2)
         .since("6.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Describes this connection in one line of properties.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(connection::client_info)),
+        .handler(on_session!(client::info)),
     client_row("kill", -3)
         .since("2.4.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -131,7 +131,7 @@ const CLIENT_ROWS: &[Command] = &[
             ("6.2.0", "Accepts `LADDR`."),
             ("7.4.0", "Accepts `MAXAGE`."),
         ])
-        .handler(handler!(connection::client_kill)),
+        .handler(on_session!(client::kill)),
     client_row("list", -2)
         .since("2.4.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -150,46 +150,46 @@ const CLIENT_ROWS: &[Command] = &[
             ("7.4.0", "Every line shows `watch`."),
             ("8.0.0", "Every line shows `io-thread`."),
         ])
-        .handler(handler!(connection::client_list)),
+        .handler(on_session!(client::list)),
     client_row("no-evict", 3)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("<ON|OFF>")
         .summary("Protects this connection from being closed to save client memory.")
-        .handler(handler!(connection::client_no_evict)),
+        .handler(on_session!(client::no_evict)),
     client_row("no-touch", 3)
         .since("7.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .syntax("<ON|OFF>")
         .summary("Lets this connection read keys without refreshing their access time.")
-        .handler(handler!(connection::client_no_touch)),
+        .handler(on_session!(client::no_touch)),
     client_row("pause", -3)
         .since("3.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("timeout [WRITE|ALL]")
         .summary("Holds back the commands of clients for a while.")
         .history(&[("6.2.0", "Accepts `WRITE`, which lets reads pass, and `ALL`.")])
-        .handler(handler!(connection::client_pause)),
+        .handler(on_session!(client::pause)),
     client_row("reply", 3)
         .since("3.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("<ON|OFF|SKIP>")
         .summary("Chooses whether this connection receives replies.")
-        .handler(handler!(connection::client_reply)),
+        .handler(on_session!(client::reply)),
     client_row("setinfo", 4)
         .since("7.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("<LIB-NAME libname|LIB-VER libver>")
         .summary("Records the name or version of the client library.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(connection::client_setinfo)),
+        .handler(on_session!(client::setinfo)),
     client_row("setname", 3)
         .since("2.6.9")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("connection-name")
         .summary("Gives this connection a name.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(connection::client_setname)),
+        .handler(on_session!(client::setname)),
     client_row("tracking", -3)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -199,24 +199,24 @@ const CLIENT_ROWS: &[Command] = &[
         )
         .summary("Switches invalidation messages for client-side caching on or off.")
         .complexity("O(1), plus the prefixes given")
-        .handler(handler!(connection::client_tracking)),
+        .not_built(),
     client_row("trackinginfo", 2)
         .since("6.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Describes the client-side caching state of this connection.")
         .complexity("O(1), plus the prefixes registered")
-        .handler(handler!(connection::client_trackinginfo)),
+        .not_built(),
     client_row("unblock", -3)
         .since("5.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("client-id [TIMEOUT|ERROR]")
         .summary("Wakes another connection that waits in a blocking command.")
         .complexity("O(log(N)), N connections")
-        .handler(handler!(connection::client_unblock)),
+        .handler(on_session!(client::unblock)),
     client_row("unpause", 2)
         .since("6.2.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Lets paused clients go on at once.")
         .complexity("O(N), N paused clients")
-        .handler(handler!(connection::client_unpause)),
+        .handler(on_session!(client::unpause)),
 ];

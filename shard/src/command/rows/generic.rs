@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("source destination [DB destination-db] [REPLACE]")
         .summary("Duplicates a value under another key, in this or another database.")
         .complexity("O(N), N elements of the value, O(1) for a string")
-        .handler(handler!(generic::copy)),
+        .handler(on_keys!(generic::copy)),
     row("del", -2)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes keys together with their values.")
         .complexity("O(N), N keys, plus the elements of the collections removed")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .handler(handler!(generic::del)),
+        .handler(on_keys!(generic::del)),
     row("dump", 2)
         .since("2.6.0")
         .flags(&[READONLY])
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Serializes the value of a key in the format RESTORE reads.")
         .complexity("O(N), N bytes of the value")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(generic::dump)),
+        .not_built(),
     row("exists", -2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N keys")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .history(&[("3.0.3", "Accepts more than one key.")])
-        .handler(handler!(generic::exists)),
+        .handler(on_keys!(generic::exists)),
     row("expire", -3)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key seconds [NX|XX|GT|LT]")
         .summary("Gives a key a time to live in seconds.")
         .history(&[("7.0.0", "Accepts `NX`, `XX`, `GT` and `LT`.")])
-        .handler(handler!(generic::expire)),
+        .handler(on_keys!(expire::expire)),
     row("expireat", -3)
         .since("1.2.0")
         .flags(&[WRITE, FAST])
@@ -65,14 +65,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key unix-time-seconds [NX|XX|GT|LT]")
         .summary("Sets the Unix time in seconds at which a key goes away.")
         .history(&[("7.0.0", "Accepts `NX`, `XX`, `GT` and `LT`.")])
-        .handler(handler!(generic::expireat)),
+        .handler(on_keys!(expire::expireat)),
     row("expiretime", 2)
         .since("7.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key")
         .summary("Tells the Unix time in seconds at which a key will go away.")
-        .handler(handler!(generic::expiretime)),
+        .handler(on_keys!(expire::expiretime)),
     row("keys", 2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists every key whose name matches a glob pattern.")
         .complexity("O(N), N keys in the database")
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
-        .handler(handler!(generic::keys)),
+        .handler(on_session!(keyspace::keys)),
     row("migrate", -6)
         .since("2.6.0")
         .flags(&[WRITE])
@@ -104,14 +104,14 @@ pub(super) const ROWS: &[Command] = &[
             ("4.0.7", "Accepts `AUTH`."),
             ("6.0.0", "Accepts `AUTH2`."),
         ])
-        .handler(handler!(generic::migrate)),
+        .not_built(),
     row("move", 3)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key db")
         .summary("Transfers a key to another database of this server.")
-        .handler(handler!(generic::move_key)),
+        .handler(on_keys!(generic::move_key)),
     Command::new(GROUP, "object", -2)
         .since("2.2.3")
         .summary("Groups the commands that look inside stored values.")
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RW, UPDATE])])
         .syntax("key")
         .summary("Takes the time to live off a key, so that it stays.")
-        .handler(handler!(generic::persist)),
+        .handler(on_keys!(expire::persist)),
     row("pexpire", -3)
         .since("2.6.0")
         .flags(&[WRITE, FAST])
@@ -131,7 +131,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key milliseconds [NX|XX|GT|LT]")
         .summary("Gives a key a time to live in milliseconds.")
         .history(&[("7.0.0", "Accepts `NX`, `XX`, `GT` and `LT`.")])
-        .handler(handler!(generic::pexpire)),
+        .handler(on_keys!(expire::pexpire)),
     row("pexpireat", -3)
         .since("2.6.0")
         .flags(&[WRITE, FAST])
@@ -139,14 +139,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key unix-time-milliseconds [NX|XX|GT|LT]")
         .summary("Sets the Unix time in milliseconds at which a key goes away.")
         .history(&[("7.0.0", "Accepts `NX`, `XX`, `GT` and `LT`.")])
-        .handler(handler!(generic::pexpireat)),
+        .handler(on_keys!(expire::pexpireat)),
     row("pexpiretime", 2)
         .since("7.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key")
         .summary("Tells the Unix time in milliseconds at which a key will go away.")
-        .handler(handler!(generic::pexpiretime)),
+        .handler(on_keys!(expire::pexpiretime)),
     row("pttl", 2)
         .since("2.6.0")
         .flags(&[READONLY, FAST])
@@ -155,13 +155,13 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells how many milliseconds a key has left to live.")
         .tips(&["nondeterministic_output"])
         .history(&[("2.8.0", "Answers -2 when there is no such key.")])
-        .handler(handler!(generic::pttl)),
+        .handler(on_keys!(expire::pttl)),
     row("randomkey", 1)
         .since("1.0.0")
         .flags(&[READONLY, TOUCHES_ARBITRARY_KEYS])
         .summary("Picks the name of any key of the database.")
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"])
-        .handler(handler!(generic::randomkey)),
+        .handler(on_session!(keyspace::randomkey)),
     row("rename", 3)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -169,7 +169,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key newkey")
         .summary("Gives a key another name, replacing whatever stood there.")
         .complexity("O(1), plus freeing the value replaced")
-        .handler(handler!(generic::rename)),
+        .handler(on_keys!(generic::rename)),
     row("renamenx", 3)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -177,7 +177,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key newkey")
         .summary("Gives a key another name unless that name is taken.")
         .history(&[("3.2.0", "Both names may be the same.")])
-        .handler(handler!(generic::renamenx)),
+        .handler(on_keys!(generic::renamenx)),
     row("restore", -4)
         .since("2.6.0")
         .flags(&[WRITE, DENYOOM])
@@ -190,7 +190,7 @@ pub(super) const ROWS: &[Command] = &[
             ("3.0.0", "Accepts `REPLACE`."),
             ("5.0.0", "Accepts `ABSTTL`, `IDLETIME` and `FREQ`."),
         ])
-        .handler(handler!(generic::restore)),
+        .not_built(),
     row("scan", -2)
         .since("2.8.0")
         .flags(&[READONLY, TOUCHES_ARBITRARY_KEYS])
@@ -199,7 +199,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(1) per call, O(N) for the whole walk, N keys")
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .history(&[("6.0.0", "Accepts `TYPE`.")])
-        .handler(handler!(generic::scan)),
+        .handler(on_slot!(scan::scan, cursor_slot)),
     Command::new(GROUP, "sort", -2)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -216,7 +216,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Sorts a list, set or sorted set, and can store the outcome.")
         .complexity("O(N+M*log(M)), N elements held and M returned")
-        .handler(handler!(generic::sort)),
+        .not_built(),
     Command::new(GROUP, "sort_ro", -2)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -232,7 +232,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Sorts a list, set or sorted set without ever writing.")
         .complexity("O(N+M*log(M)), N elements held and M returned")
-        .handler(handler!(generic::sort_ro)),
+        .not_built(),
     row("touch", -2)
         .since("3.2.1")
         .flags(&[READONLY, FAST])
@@ -241,7 +241,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Refreshes the last access time of keys and counts those found.")
         .complexity("O(N), N keys")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .handler(handler!(generic::touch)),
+        .handler(on_keys!(generic::touch)),
     row("ttl", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
@@ -250,14 +250,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells how many seconds a key has left to live.")
         .tips(&["nondeterministic_output"])
         .history(&[("2.8.0", "Answers -2 when there is no such key.")])
-        .handler(handler!(generic::ttl)),
+        .handler(on_keys!(expire::ttl)),
     row("type", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Names the data type stored under a key.")
-        .handler(handler!(generic::type_of)),
+        .handler(on_keys!(generic::type_of)),
     row("unlink", -2)
         .since("4.0.0")
         .flags(&[WRITE, FAST])
@@ -266,7 +266,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes keys at once and frees their memory in the background.")
         .complexity("O(N), N keys; memory is freed off the command path")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .handler(handler!(generic::unlink)),
+        .handler(on_keys!(generic::unlink)),
     Command::new(GROUP, "wait", 3)
         .since("3.0.0")
         .flags(&[BLOCKING])
@@ -274,7 +274,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numreplicas timeout")
         .summary("Blocks until enough replicas confirm the writes of this connection.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
-        .handler(handler!(generic::wait)),
+        .not_built(),
     Command::new(GROUP, "waitaof", 4)
         .since("7.2.0")
         .flags(&[BLOCKING])
@@ -282,7 +282,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numlocal numreplicas timeout")
         .summary("Blocks until the writes of this connection are on disk here and on replicas.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
-        .handler(handler!(generic::waitaof)),
+        .not_built(),
 ];
 
 const OBJECT_ROWS: &[Command] = &[
@@ -293,7 +293,7 @@ const OBJECT_ROWS: &[Command] = &[
         .syntax("key")
         .summary("Names the internal representation of a value.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(generic::object_encoding)),
+        .handler(on_keys!(object::encoding)),
     object_row("freq", 3)
         .since("4.0.0")
         .flags(&[READONLY])
@@ -301,12 +301,12 @@ const OBJECT_ROWS: &[Command] = &[
         .syntax("key")
         .summary("Shows the logarithmic access counter kept for LFU eviction.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(generic::object_freq)),
+        .handler(on_keys!(object::freq)),
     object_row("help", 2)
         .since("6.2.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the OBJECT subcommands.")
-        .handler(handler!(generic::object_help)),
+        .handler(on_session!(object::help)),
     object_row("idletime", 3)
         .since("2.2.3")
         .flags(&[READONLY])
@@ -314,7 +314,7 @@ const OBJECT_ROWS: &[Command] = &[
         .syntax("key")
         .summary("Shows for how many seconds a key has not been accessed.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(generic::object_idletime)),
+        .handler(on_keys!(object::idletime)),
     object_row("refcount", 3)
         .since("2.2.3")
         .flags(&[READONLY])
@@ -322,5 +322,5 @@ const OBJECT_ROWS: &[Command] = &[
         .syntax("key")
         .summary("Shows how many references a value has.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(generic::object_refcount)),
+        .handler(on_keys!(object::refcount)),
 ];

@@ -22,14 +22,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes fields from a hash, and the hash when none is left.")
         .complexity("O(N), N fields")
         .history(&[("2.4.0", "Accepts more than one field.")])
-        .handler(handler!(hash::hdel)),
+        .not_built(),
     row("hexists", 3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key field")
         .summary("Tells whether a hash has a field.")
-        .handler(handler!(hash::hexists)),
+        .not_built(),
     row("hexpire", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Gives hash fields a time to live in seconds.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hexpire)),
+        .not_built(),
     row("hexpireat", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key unix-time-seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Sets the Unix time in seconds at which hash fields go away.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hexpireat)),
+        .not_built(),
     row("hexpiretime", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -53,14 +53,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Tells the Unix time in seconds at which hash fields will go away.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hexpiretime)),
+        .not_built(),
     row("hget", 3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key field")
         .summary("Reads one field of a hash.")
-        .handler(handler!(hash::hget)),
+        .not_built(),
     row("hgetall", 2)
         .since("2.0.0")
         .flags(&[READONLY])
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads all fields of a hash with their values.")
         .complexity("O(N), N fields of the hash")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(hash::hgetall)),
+        .not_built(),
     row("hgetdel", -5)
         .since("8.0.0")
         .flags(&[WRITE, FAST])
@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Reads fields of a hash and removes them in the same step.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hgetdel)),
+        .not_built(),
     row("hgetex", -5)
         .since("8.0.0")
         .flags(&[WRITE, FAST])
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Reads fields of a hash and optionally changes their time to live.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hgetex)),
+        .not_built(),
     Command::new(GROUP, "himport", -2)
         .since("8.10.0")
         .acl(&[category::HASH])
@@ -101,14 +101,14 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key field increment")
         .summary("Adds an amount to the integer in a hash field, starting from 0.")
-        .handler(handler!(hash::hincrby)),
+        .not_built(),
     row("hincrbyfloat", 4)
         .since("2.6.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key field increment")
         .summary("Adds a decimal amount to the number in a hash field, starting from 0.")
-        .handler(handler!(hash::hincrbyfloat)),
+        .not_built(),
     row("hkeys", 2)
         .since("2.0.0")
         .flags(&[READONLY])
@@ -117,14 +117,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the field names of a hash.")
         .complexity("O(N), N fields of the hash")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(hash::hkeys)),
+        .not_built(),
     row("hlen", 2)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the fields of a hash.")
-        .handler(handler!(hash::hlen)),
+        .not_built(),
     row("hmget", -3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -132,7 +132,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key field [field ...]")
         .summary("Reads several fields of a hash at once.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hmget)),
+        .not_built(),
     row("hmset", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -141,7 +141,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes several fields of a hash at once.")
         .complexity("O(N), N fields")
         .deprecated("4.0.0", "`HSET`")
-        .handler(handler!(hash::hmset)),
+        .not_built(),
     row("hpersist", -5)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Takes the time to live off hash fields, so that they stay.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hpersist)),
+        .not_built(),
     row("hpexpire", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -157,7 +157,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Gives hash fields a time to live in milliseconds.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hpexpire)),
+        .not_built(),
     row("hpexpireat", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key unix-time-milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Sets the Unix time in milliseconds at which hash fields go away.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hpexpireat)),
+        .not_built(),
     row("hpexpiretime", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -173,7 +173,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Tells the Unix time in milliseconds at which hash fields will go away.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hpexpiretime)),
+        .not_built(),
     row("hpttl", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -182,7 +182,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells how many milliseconds hash fields have left to live.")
         .complexity("O(N), N fields")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(hash::hpttl)),
+        .not_built(),
     row("hrandfield", -2)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -191,7 +191,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Picks random fields of a hash.")
         .complexity("O(N), N fields returned")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(hash::hrandfield)),
+        .not_built(),
     row("hscan", -3)
         .since("2.8.0")
         .flags(&[READONLY])
@@ -200,7 +200,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Walks the fields of a hash in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N fields")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(hash::hscan)),
+        .not_built(),
     row("hset", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -209,7 +209,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes fields of a hash, creating it when missing.")
         .complexity("O(N), N fields")
         .history(&[("4.0.0", "Accepts more than one field with its value.")])
-        .handler(handler!(hash::hset)),
+        .not_built(),
     row("hsetex", -6)
         .since("8.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -220,21 +220,21 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Writes fields of a hash along with their time to live.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::hsetex)),
+        .not_built(),
     row("hsetnx", 4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, INSERT])])
         .syntax("key field value")
         .summary("Writes a field of a hash only when it does not exist yet.")
-        .handler(handler!(hash::hsetnx)),
+        .not_built(),
     row("hstrlen", 3)
         .since("3.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key field")
         .summary("Counts the bytes of the value in a hash field.")
-        .handler(handler!(hash::hstrlen)),
+        .not_built(),
     row("httl", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -243,7 +243,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells how many seconds hash fields have left to live.")
         .complexity("O(N), N fields")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(hash::httl)),
+        .not_built(),
     row("hvals", 2)
         .since("2.0.0")
         .flags(&[READONLY])
@@ -252,7 +252,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the values of a hash.")
         .complexity("O(N), N fields of the hash")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(hash::hvals)),
+        .not_built(),
 ];
 
 const HIMPORT_ROWS: &[Command] = &[
@@ -261,13 +261,13 @@ const HIMPORT_ROWS: &[Command] = &[
         .syntax("fieldset-name")
         .summary("Drops one prepared field set of this connection.")
         .tips(&["request_policy:all_shards"])
-        .handler(handler!(hash::himport_discard)),
+        .not_built(),
     himport_row("discardall", 2)
         .since("8.10.0")
         .summary("Drops all prepared field sets of this connection.")
         .complexity("O(N), N field sets")
         .tips(&["request_policy:all_shards"])
-        .handler(handler!(hash::himport_discardall)),
+        .not_built(),
     himport_row("prepare", -4)
         .since("8.10.0")
         .flags(&[DENYOOM])
@@ -275,7 +275,7 @@ const HIMPORT_ROWS: &[Command] = &[
         .summary("Names a list of fields for hashes to be written later.")
         .complexity("O(N), N fields")
         .tips(&["request_policy:all_shards"])
-        .handler(handler!(hash::himport_prepare)),
+        .not_built(),
     himport_row("set", -5)
         .since("8.10.0")
         .flags(&[WRITE, DENYOOM])
@@ -283,5 +283,5 @@ const HIMPORT_ROWS: &[Command] = &[
         .syntax("key fieldset-name value [value ...]")
         .summary("Writes a hash whose fields come from a prepared set.")
         .complexity("O(N), N fields")
-        .handler(handler!(hash::himport_set)),
+        .not_built(),
 ];

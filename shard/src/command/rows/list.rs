@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RW, ACCESS, DELETE]), key(2, &[RW, INSERT])])
         .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout")
         .summary("Moves an element between lists, waiting while the source is empty.")
-        .handler(handler!(list::blmove)),
+        .not_built(),
     row("blmpop", -5)
         .since("7.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("timeout numkeys key [key ...] <LEFT|RIGHT> [COUNT count]")
         .summary("Takes elements off the first list that has any, waiting for one to fill.")
         .complexity("O(N+M), N keys and M elements taken")
-        .handler(handler!(list::blmpop)),
+        .not_built(),
     row("blpop", -3)
         .since("2.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the head off the first list that has one, waiting for one to fill.")
         .complexity("O(N), N keys")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .handler(handler!(list::blpop)),
+        .not_built(),
     row("brpop", -3)
         .since("2.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the tail off the first list that has one, waiting for one to fill.")
         .complexity("O(N), N keys")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .handler(handler!(list::brpop)),
+        .not_built(),
     row("brpoplpush", 4)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM, BLOCKING])
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Moves the tail of a list to the head of another, waiting for an element.")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
         .deprecated("6.2.0", "`BLMOVE` from `RIGHT` to `LEFT`")
-        .handler(handler!(list::brpoplpush)),
+        .not_built(),
     row("lindex", 3)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key index")
         .summary("Reads the list element at a position counted from either end.")
         .complexity("O(N), N elements passed, O(1) at both ends")
-        .handler(handler!(list::lindex)),
+        .not_built(),
     row("linsert", 5)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -67,21 +67,21 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key <BEFORE|AFTER> pivot element")
         .summary("Puts an element before or after the first one that equals the pivot.")
         .complexity("O(N), N elements passed to reach the pivot")
-        .handler(handler!(list::linsert)),
+        .not_built(),
     row("llen", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the elements of a list.")
-        .handler(handler!(list::llen)),
+        .not_built(),
     row("lmove", 5)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
         .keys(&[key(1, &[RW, ACCESS, DELETE]), key(2, &[RW, INSERT])])
         .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT>")
         .summary("Moves an element from one end of a list to one end of another.")
-        .handler(handler!(list::lmove)),
+        .not_built(),
     row("lmpop", -4)
         .since("7.0.0")
         .flags(&[WRITE])
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] <LEFT|RIGHT> [COUNT count]")
         .summary("Takes elements off the first of the given lists that has any.")
         .complexity("O(N+M), N keys and M elements taken")
-        .handler(handler!(list::lmpop)),
+        .not_built(),
     row("lpop", -2)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -98,7 +98,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes elements off the head of a list.")
         .complexity("O(N), N elements taken")
         .history(&[("6.2.0", "Accepts a count.")])
-        .handler(handler!(list::lpop)),
+        .not_built(),
     row("lpos", -3)
         .since("6.0.6")
         .flags(&[READONLY])
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key element [RANK rank] [COUNT num-matches] [MAXLEN len]")
         .summary("Finds the positions at which a list holds an element.")
         .complexity("O(N), N elements compared")
-        .handler(handler!(list::lpos)),
+        .not_built(),
     row("lpush", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the head of a list, creating it when missing.")
         .complexity("O(N), N elements added")
         .history(&[("2.4.0", "Accepts more than one element.")])
-        .handler(handler!(list::lpush)),
+        .not_built(),
     row("lpushx", -3)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the head of a list that already exists.")
         .complexity("O(N), N elements added")
         .history(&[("4.0.0", "Accepts more than one element.")])
-        .handler(handler!(list::lpushx)),
+        .not_built(),
     row("lrange", 4)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -132,7 +132,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start stop")
         .summary("Reads the elements of a list between two positions.")
         .complexity("O(S+N), S elements passed from the nearer end and N returned")
-        .handler(handler!(list::lrange)),
+        .not_built(),
     row("lrem", 4)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key count element")
         .summary("Removes elements of a list that equal the given one.")
         .complexity("O(N+M), N elements held and M removed")
-        .handler(handler!(list::lrem)),
+        .not_built(),
     row("lset", 4)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -148,7 +148,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key index element")
         .summary("Replaces the list element at a position.")
         .complexity("O(N), N elements passed, O(1) at both ends")
-        .handler(handler!(list::lset)),
+        .not_built(),
     row("ltrim", 4)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -156,7 +156,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start stop")
         .summary("Keeps only the elements of a list between two positions.")
         .complexity("O(N), N elements removed")
-        .handler(handler!(list::ltrim)),
+        .not_built(),
     row("rpop", -2)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes elements off the tail of a list.")
         .complexity("O(N), N elements taken")
         .history(&[("6.2.0", "Accepts a count.")])
-        .handler(handler!(list::rpop)),
+        .not_built(),
     row("rpoplpush", 3)
         .since("1.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -173,7 +173,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("source destination")
         .summary("Moves the tail of a list to the head of another.")
         .deprecated("6.2.0", "`LMOVE` from `RIGHT` to `LEFT`")
-        .handler(handler!(list::rpoplpush)),
+        .not_built(),
     row("rpush", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -182,7 +182,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the tail of a list, creating it when missing.")
         .complexity("O(N), N elements added")
         .history(&[("2.4.0", "Accepts more than one element.")])
-        .handler(handler!(list::rpush)),
+        .not_built(),
     row("rpushx", -3)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -191,5 +191,5 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the tail of a list that already exists.")
         .complexity("O(N), N elements added")
         .history(&[("4.0.0", "Accepts more than one element.")])
-        .handler(handler!(list::rpushx)),
+        .not_built(),
 ];

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
         .summary("Compacts the append only file in the background.")
         .complexity("O(1) to start")
-        .handler(handler!(server::bgrewriteaof)),
+        .not_built(),
     row("bgsave", -1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes an RDB snapshot in the background.")
         .complexity("O(1) to start")
         .history(&[("3.2.2", "Accepts `SCHEDULE`.")])
-        .handler(handler!(server::bgsave)),
+        .not_built(),
     Command::new(GROUP, "command", -1)
         .since("2.8.13")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N commands")
         .tips(&["nondeterministic_output_order"])
         .subcommands(COMMAND_ROWS)
-        .handler(handler!(server::command)),
+        .handler(on_session!(introspection::command)),
     Command::new(GROUP, "commandlog", -2)
         .since("8.1.0")
         .summary("Groups the logs of slow commands, large requests and large replies.")
@@ -59,21 +59,21 @@ pub(super) const ROWS: &[Command] = &[
         .acl(&[category::KEYSPACE])
         .summary("Counts the keys of the selected database.")
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
-        .handler(handler!(server::dbsize)),
+        .handler(on_session!(keyspace::dbsize)),
     row("debug", -2)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED])
         .summary("Groups the test hooks and diagnostics meant for developers.")
         .complexity("Depends on the subcommand")
         .system()
-        .handler(handler!(server::debug)),
+        .handler(on_session!(debug::debug)),
     row("failover", -1)
         .since("6.2.0")
         .flags(&[ADMIN, NOSCRIPT, STALE])
         .syntax("[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]")
         .summary("Hands the primary role over to a replica in an orderly way.")
         .complexity("O(1) to start")
-        .handler(handler!(server::failover)),
+        .not_built(),
     row("flushall", -1)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N keys of all databases; O(1) on the command path with ASYNC")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .history(&[("4.0.0", "Accepts `ASYNC`."), ("6.2.0", "Accepts `SYNC`.")])
-        .handler(handler!(server::flushall)),
+        .handler(on_session!(keyspace::flushall)),
     row("flushdb", -1)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N keys of the database; O(1) on the command path with ASYNC")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .history(&[("4.0.0", "Accepts `ASYNC`."), ("6.2.0", "Accepts `SYNC`.")])
-        .handler(handler!(server::flushdb)),
+        .handler(on_session!(keyspace::flushdb)),
     row("info", -1)
         .since("1.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -103,14 +103,14 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N lines of the sections asked for")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
         .history(&[("7.0.0", "Accepts more than one section.")])
-        .handler(handler!(server::info)),
+        .handler(on_session!(info::info)),
     row("lastsave", 1)
         .since("1.0.0")
         .flags(&[LOADING, STALE, FAST])
         .acl(&[category::ADMIN, category::DANGEROUS])
         .summary("Tells the Unix time of the last good snapshot.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(server::lastsave)),
+        .not_built(),
     Command::new(GROUP, "latency", -2)
         .since("2.8.13")
         .summary("Groups the commands that watch for latency spikes.")
@@ -122,7 +122,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("[VERSION version]")
         .summary("Draws a piece of generative art next to the server version.")
         .complexity("O(N), N characters drawn")
-        .handler(handler!(server::lolwut)),
+        .handler(on_session!(server::lolwut)),
     Command::new(GROUP, "memory", -2)
         .since("4.0.0")
         .summary("Groups the commands that examine memory use.")
@@ -138,26 +138,26 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Streams every command the server runs to this connection.")
         .complexity("O(1) to start")
-        .handler(handler!(server::monitor)),
+        .not_built(),
     row("psync", -3)
         .since("2.8.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
         .syntax("replicationid offset")
         .summary("Starts or resumes the replication stream for a replica.")
         .complexity("O(1) to start")
-        .handler(handler!(server::psync)),
+        .not_built(),
     row("replconf", -1)
         .since("3.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, ALLOW_BUSY])
         .summary("Exchanges settings and progress between a replica and its primary.")
         .system()
-        .handler(handler!(server::replconf)),
+        .not_built(),
     row("replicaof", 3)
         .since("5.0.0")
         .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING])
         .syntax("<host port|NO ONE>")
         .summary("Makes this server a replica of another one, or a primary again.")
-        .handler(handler!(server::replicaof)),
+        .not_built(),
     row("restore-asking", -4)
         .since("3.0.0")
         .flags(&[WRITE, DENYOOM, ASKING])
@@ -171,20 +171,20 @@ pub(super) const ROWS: &[Command] = &[
             ("5.0.0", "Accepts `ABSTTL`, `IDLETIME` and `FREQ`."),
         ])
         .system()
-        .handler(handler!(generic::restore)),
+        .not_built(),
     row("role", 1)
         .since("2.8.12")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, SENTINEL])
         .acl(&[category::ADMIN, category::DANGEROUS])
         .summary("Tells the replication role and its progress.")
         .complexity("O(N), N replicas")
-        .handler(handler!(server::role)),
+        .not_built(),
     row("save", 1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
         .summary("Writes an RDB snapshot before it answers.")
         .complexity("O(N), N keys of all databases")
-        .handler(handler!(server::save)),
+        .not_built(),
     row("shutdown", -1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL, NO_MULTI, ALLOW_BUSY])
@@ -192,14 +192,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stops the server, saving first when that is configured.")
         .complexity("O(N) when saving, N keys of all databases, else O(1)")
         .history(&[("7.0.0", "Accepts `NOW`, `FORCE` and `ABORT`.")])
-        .handler(handler!(server::shutdown)),
+        .handler(on_session!(server::shutdown)),
     row("slaveof", 3)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING])
         .syntax("<host port|NO ONE>")
         .summary("Makes this server a replica of another one, or a primary again.")
         .deprecated("5.0.0", "`REPLICAOF`")
-        .handler(handler!(server::replicaof)),
+        .not_built(),
     Command::new(GROUP, "slowlog", -2)
         .since("2.2.12")
         .summary("Groups the commands that read the log of slow commands.")
@@ -212,17 +212,17 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("index1 index2")
         .summary("Exchanges the contents of two databases.")
         .complexity("O(N), N clients that watch or wait for keys of the two")
-        .handler(handler!(server::swapdb)),
+        .handler(on_session!(keyspace::swapdb)),
     row("sync", 1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
         .summary("Starts a full replication stream in the old manner.")
         .complexity("O(1) to start")
-        .handler(handler!(server::sync)),
+        .not_built(),
     row("time", 1)
         .since("2.6.0")
         .flags(&[LOADING, STALE, FAST])
         .summary("Tells the time of the server in seconds and microseconds.")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(server::time)),
+        .handler(on_session!(server::time)),
 ];

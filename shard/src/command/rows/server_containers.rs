@@ -44,7 +44,7 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .syntax("[category]")
         .summary("Lists the command categories, or the commands within one.")
         .complexity("O(N), N commands")
-        .handler(handler!(server::acl_cat)),
+        .not_built(),
     acl_row("deluser", -3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -52,20 +52,20 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .summary("Removes users and closes their connections.")
         .complexity("O(N), N users, plus the connections to close")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(server::acl_deluser)),
+        .not_built(),
     acl_row("dryrun", -4)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("username command [arg [arg ...]]")
         .summary("Tells whether a user could run a command, without running it.")
         .complexity("O(N), N keys and channels of the command")
-        .handler(handler!(server::acl_dryrun)),
+        .not_built(),
     acl_row("genpass", -2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("[bits]")
         .summary("Makes a random password of hexadecimal digits.")
-        .handler(handler!(server::acl_genpass)),
+        .not_built(),
     acl_row("getuser", 3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -76,24 +76,24 @@ pub(super) const ACL_ROWS: &[Command] = &[
             ("6.2.0", "Also shows the channel patterns."),
             ("7.0.0", "Also shows selectors; keys and channels are written as rules."),
         ])
-        .handler(handler!(server::acl_getuser)),
+        .not_built(),
     acl_row("help", 2)
         .since("6.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Lists the ACL subcommands.")
-        .handler(handler!(server::acl_help)),
+        .not_built(),
     acl_row("list", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Prints every user as the rules that would recreate it.")
         .complexity("O(N), N users")
-        .handler(handler!(server::acl_list)),
+        .not_built(),
     acl_row("load", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Reads all users anew from the configured ACL file.")
         .complexity("O(N), N users")
-        .handler(handler!(server::acl_load)),
+        .not_built(),
     acl_row("log", -2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -101,14 +101,14 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .summary("Shows recent refusals of commands, keys, channels and logins.")
         .complexity("O(N), N entries shown")
         .history(&[("7.2.0", "Entries carry an id and the times of creation and last update.")])
-        .handler(handler!(server::acl_log)),
+        .not_built(),
     acl_row("save", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Writes all users to the configured ACL file.")
         .complexity("O(N), N users")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(server::acl_save)),
+        .not_built(),
     acl_row("setuser", -3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -120,18 +120,18 @@ pub(super) const ACL_ROWS: &[Command] = &[
             ("6.2.0", "Understands channel patterns."),
             ("7.0.0", "Understands selectors and key patterns limited to reading or writing."),
         ])
-        .handler(handler!(server::acl_setuser)),
+        .not_built(),
     acl_row("users", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Lists the names of all users.")
         .complexity("O(N), N users")
-        .handler(handler!(server::acl_users)),
+        .not_built(),
     acl_row("whoami", 2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells which user this connection is logged in as.")
-        .handler(handler!(server::acl_whoami)),
+        .not_built(),
 ];
 
 /// What COMMAND contains.
@@ -140,7 +140,7 @@ pub(super) const COMMAND_ROWS: &[Command] = &[
         .since("2.8.13")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Counts the commands this server knows.")
-        .handler(handler!(server::command_count)),
+        .handler(on_session!(introspection::count)),
     command_row("docs", -2)
         .since("7.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -148,26 +148,26 @@ pub(super) const COMMAND_ROWS: &[Command] = &[
         .summary("Documents commands: summary, history, arguments and more.")
         .complexity("O(N), N commands")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(server::command_docs)),
+        .handler(on_session!(introspection::docs)),
     command_row("getkeys", -3)
         .since("2.8.13")
         .flags(&[LOADING, STALE, SENTINEL])
         .syntax("command [arg [arg ...]]")
         .summary("Picks the key names out of a complete command line.")
         .complexity("O(N), N arguments")
-        .handler(handler!(server::command_getkeys)),
+        .handler(on_session!(introspection::getkeys)),
     command_row("getkeysandflags", -3)
         .since("7.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .syntax("command [arg [arg ...]]")
         .summary("Picks the key names and how each is used out of a command line.")
         .complexity("O(N), N arguments")
-        .handler(handler!(server::command_getkeysandflags)),
+        .handler(on_session!(introspection::getkeysandflags)),
     command_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Lists the COMMAND subcommands.")
-        .handler(handler!(server::command_help)),
+        .handler(on_session!(introspection::help)),
     command_row("info", -2)
         .since("2.8.13")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -176,7 +176,7 @@ pub(super) const COMMAND_ROWS: &[Command] = &[
         .complexity("O(N), N commands")
         .tips(&["nondeterministic_output_order"])
         .history(&[("7.0.0", "Understands subcommands written as `container|name`.")])
-        .handler(handler!(server::command_info)),
+        .handler(on_session!(introspection::info)),
     command_row("list", -2)
         .since("7.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -184,7 +184,7 @@ pub(super) const COMMAND_ROWS: &[Command] = &[
         .summary("Lists command names, all or those passing a filter.")
         .complexity("O(N), N commands")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(server::command_list)),
+        .handler(on_session!(introspection::list)),
 ];
 
 /// What COMMANDLOG contains.
@@ -196,19 +196,19 @@ pub(super) const COMMANDLOG_ROWS: &[Command] = &[
         .summary("Shows the newest entries of one of the command logs.")
         .complexity("O(N), N entries shown")
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
-        .handler(handler!(server::commandlog_get)),
+        .not_built(),
     commandlog_row("help", 2)
         .since("8.1.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the COMMANDLOG subcommands.")
-        .handler(handler!(server::commandlog_help)),
+        .not_built(),
     commandlog_row("len", 3)
         .since("8.1.0")
         .flags(&[ADMIN, LOADING, STALE])
         .syntax("<slow|large-request|large-reply>")
         .summary("Counts the entries of one of the command logs.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .handler(handler!(server::commandlog_len)),
+        .not_built(),
     commandlog_row("reset", 3)
         .since("8.1.0")
         .flags(&[ADMIN, LOADING, STALE])
@@ -216,7 +216,7 @@ pub(super) const COMMANDLOG_ROWS: &[Command] = &[
         .summary("Empties one of the command logs.")
         .complexity("O(N), N entries dropped")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(server::commandlog_reset)),
+        .not_built(),
 ];
 
 /// What CONFIG contains.
@@ -228,25 +228,25 @@ pub(super) const CONFIG_ROWS: &[Command] = &[
         .summary("Shows the directives whose names match the patterns.")
         .complexity("O(N*M), N directives and M patterns")
         .history(&[("7.0.0", "Accepts more than one pattern.")])
-        .handler(handler!(server::config_get)),
+        .handler(on_session!(config::get)),
     config_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the CONFIG subcommands.")
-        .handler(handler!(server::config_help)),
+        .handler(on_session!(config::help)),
     config_row("resetstat", 2)
         .since("2.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Sets the statistics shown by INFO back to zero.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(server::config_resetstat)),
+        .handler(on_session!(config::resetstat)),
     config_row("rewrite", 2)
         .since("2.8.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Writes the directives in force into the configuration file.")
         .complexity("O(N), N lines of the file")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(server::config_rewrite)),
+        .handler(on_session!(config::rewrite)),
     config_row("set", -4)
         .since("2.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -255,7 +255,7 @@ pub(super) const CONFIG_ROWS: &[Command] = &[
         .complexity("O(N), N directives given")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .history(&[("7.0.0", "Accepts more than one directive.")])
-        .handler(handler!(server::config_set)),
+        .handler(on_session!(config::set)),
 ];
 
 /// What LATENCY contains.
@@ -266,19 +266,19 @@ pub(super) const LATENCY_ROWS: &[Command] = &[
         .summary("Explains the latency spikes seen and what may help.")
         .complexity("O(N), N samples recorded")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .handler(handler!(server::latency_doctor)),
+        .not_built(),
     latency_row("graph", 3)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("event")
         .summary("Draws the latency of an event over time in characters.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .handler(handler!(server::latency_graph)),
+        .not_built(),
     latency_row("help", 2)
         .since("2.8.13")
         .flags(&[LOADING, STALE])
         .summary("Lists the LATENCY subcommands.")
-        .handler(handler!(server::latency_help)),
+        .not_built(),
     latency_row("histogram", -2)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -286,27 +286,27 @@ pub(super) const LATENCY_ROWS: &[Command] = &[
         .summary("Shows how the run times of commands are distributed.")
         .complexity("O(N), N commands asked for")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .handler(handler!(server::latency_histogram)),
+        .not_built(),
     latency_row("history", 3)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("event")
         .summary("Shows the recorded latency samples of an event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .handler(handler!(server::latency_history)),
+        .not_built(),
     latency_row("latest", 2)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Shows the newest latency sample of every event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .handler(handler!(server::latency_latest)),
+        .not_built(),
     latency_row("reset", -2)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("[event [event ...]]")
         .summary("Forgets the samples of the given events, or of all.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
-        .handler(handler!(server::latency_reset)),
+        .not_built(),
 ];
 
 /// What MEMORY contains.
@@ -315,29 +315,29 @@ pub(super) const MEMORY_ROWS: &[Command] = &[
         .since("4.0.0")
         .summary("Explains problems with memory use and what may help.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .handler(handler!(server::memory_doctor)),
+        .not_built(),
     memory_row("help", 2)
         .since("4.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the MEMORY subcommands.")
-        .handler(handler!(server::memory_help)),
+        .handler(on_session!(memory::help)),
     memory_row("malloc-stats", 2)
         .since("4.0.0")
         .summary("Prints the statistics of the memory allocator.")
         .complexity("O(N), N arenas of the allocator")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .handler(handler!(server::memory_malloc_stats)),
+        .handler(on_session!(memory::malloc_stats)),
     memory_row("purge", 2)
         .since("4.0.0")
         .summary("Asks the allocator to give free memory back to the system.")
         .complexity("O(N), N pages held back by the allocator")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .handler(handler!(server::memory_purge)),
+        .handler(on_session!(memory::purge)),
     memory_row("stats", 2)
         .since("4.0.0")
         .summary("Breaks down where the memory of the server goes.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .handler(handler!(server::memory_stats)),
+        .not_built(),
     memory_row("usage", -3)
         .since("4.0.0")
         .flags(&[READONLY])
@@ -345,7 +345,7 @@ pub(super) const MEMORY_ROWS: &[Command] = &[
         .syntax("key [SAMPLES count]")
         .summary("Estimates the bytes that a key and its value occupy.")
         .complexity("O(N), N elements sampled")
-        .handler(handler!(server::memory_usage)),
+        .handler(on_keys!(memory::usage)),
 ];
 
 /// What MODULE contains.
@@ -354,32 +354,32 @@ pub(super) const MODULE_ROWS: &[Command] = &[
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the MODULE subcommands.")
-        .handler(handler!(server::module_help)),
+        .not_built(),
     module_row("list", 2)
         .since("4.0.0")
         .flags(&[ADMIN, NOSCRIPT])
         .summary("Lists the modules present.")
         .complexity("O(N), N modules")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(server::module_list)),
+        .not_built(),
     module_row("load", -3)
         .since("4.0.0")
         .flags(&[ADMIN, NOSCRIPT, PROTECTED, NO_ASYNC_LOADING])
         .syntax("path [arg [arg ...]]")
         .summary("Loads a module from a file.")
-        .handler(handler!(server::module_load)),
+        .not_built(),
     module_row("loadex", -3)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, PROTECTED, NO_ASYNC_LOADING])
         .syntax("path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]")
         .summary("Loads a module from a file along with its configuration.")
-        .handler(handler!(server::module_loadex)),
+        .not_built(),
     module_row("unload", 3)
         .since("4.0.0")
         .flags(&[ADMIN, NOSCRIPT, PROTECTED, NO_ASYNC_LOADING])
         .syntax("name")
         .summary("Removes a loaded module.")
-        .handler(handler!(server::module_unload)),
+        .not_built(),
 ];
 
 /// What SLOWLOG contains.
@@ -395,23 +395,23 @@ pub(super) const SLOWLOG_ROWS: &[Command] = &[
             ("4.0.0", "Entries name the address and the name of the client."),
             ("8.10.0", "Entries count all arguments, also those cut off."),
         ])
-        .handler(handler!(server::slowlog_get)),
+        .not_built(),
     slowlog_row("help", 2)
         .since("6.2.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the SLOWLOG subcommands.")
-        .handler(handler!(server::slowlog_help)),
+        .not_built(),
     slowlog_row("len", 2)
         .since("2.2.12")
         .flags(&[ADMIN, LOADING, STALE])
         .summary("Counts the entries of the slow log.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .handler(handler!(server::slowlog_len)),
+        .not_built(),
     slowlog_row("reset", 2)
         .since("2.2.12")
         .flags(&[ADMIN, LOADING, STALE])
         .summary("Empties the slow log.")
         .complexity("O(N), N entries dropped")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .handler(handler!(server::slowlog_reset)),
+        .not_built(),
 ];

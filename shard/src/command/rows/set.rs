@@ -18,14 +18,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds members to a set, creating it when missing.")
         .complexity("O(N), N members")
         .history(&[("2.4.0", "Accepts more than one member.")])
-        .handler(handler!(set::sadd)),
+        .not_built(),
     row("scard", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the members of a set.")
-        .handler(handler!(set::scard)),
+        .not_built(),
     row("sdiff", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members of the first set that no other set holds.")
         .complexity("O(N), N members of all sets")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(set::sdiff)),
+        .not_built(),
     row("sdiffstore", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination key [key ...]")
         .summary("Stores the members of the first set that no other set holds.")
         .complexity("O(N), N members of all sets")
-        .handler(handler!(set::sdiffstore)),
+        .not_built(),
     row("sinter", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members that all given sets share.")
         .complexity("O(N*M), N members of the smallest set and M sets")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(set::sinter)),
+        .not_built(),
     row("sintercard", -3)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] [LIMIT limit]")
         .summary("Counts the members that all given sets share, up to a limit.")
         .complexity("O(N*M), N members of the smallest set and M sets")
-        .handler(handler!(set::sintercard)),
+        .not_built(),
     row("sinterstore", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -67,14 +67,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination key [key ...]")
         .summary("Stores the members that all given sets share.")
         .complexity("O(N*M), N members of the smallest set and M sets")
-        .handler(handler!(set::sinterstore)),
+        .not_built(),
     row("sismember", 3)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key member")
         .summary("Tells whether a set holds a member.")
-        .handler(handler!(set::sismember)),
+        .not_built(),
     row("smembers", 2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists all members of a set.")
         .complexity("O(N), N members of the set")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(set::smembers)),
+        .not_built(),
     row("smismember", -3)
         .since("6.2.0")
         .flags(&[READONLY, FAST])
@@ -91,14 +91,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key member [member ...]")
         .summary("Tells for several members whether a set holds them.")
         .complexity("O(N), N members asked for")
-        .handler(handler!(set::smismember)),
+        .not_built(),
     row("smove", 4)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
         .keys(&[key(1, &[RW, ACCESS, DELETE]), key(2, &[RW, INSERT])])
         .syntax("source destination member")
         .summary("Takes a member out of one set and adds it to another.")
-        .handler(handler!(set::smove)),
+        .not_built(),
     row("spop", -2)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -108,7 +108,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N members taken")
         .tips(&["nondeterministic_output"])
         .history(&[("3.2.0", "Accepts a count.")])
-        .handler(handler!(set::spop)),
+        .not_built(),
     row("srandmember", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N members returned")
         .tips(&["nondeterministic_output"])
         .history(&[("2.6.0", "Accepts a count.")])
-        .handler(handler!(set::srandmember)),
+        .not_built(),
     row("srem", -3)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes members from a set, and the set when none is left.")
         .complexity("O(N), N members")
         .history(&[("2.4.0", "Accepts more than one member.")])
-        .handler(handler!(set::srem)),
+        .not_built(),
     row("sscan", -3)
         .since("2.8.0")
         .flags(&[READONLY])
@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Walks the members of a set in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N members")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(set::sscan)),
+        .not_built(),
     row("sunion", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -145,7 +145,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members held by any of the given sets.")
         .complexity("O(N), N members of all sets")
         .tips(&["nondeterministic_output_order"])
-        .handler(handler!(set::sunion)),
+        .not_built(),
     row("sunionstore", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -153,5 +153,5 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination key [key ...]")
         .summary("Stores the members held by any of the given sets.")
         .complexity("O(N), N members of all sets")
-        .handler(handler!(set::sunionstore)),
+        .not_built(),
 ];

@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("timeout numkeys key [key ...] <MIN|MAX> [COUNT count]")
         .summary("Takes members off the first sorted set that has any, waiting for one to fill.")
         .complexity("O(K)+O(M*log(N)), K keys, N members held and M taken")
-        .handler(handler!(sorted_set::bzmpop)),
+        .not_built(),
     row("bzpopmax", -3)
         .since("5.0.0")
         .flags(&[WRITE, BLOCKING, FAST])
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the highest member off the first sorted set that has one, or waits.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .handler(handler!(sorted_set::bzpopmax)),
+        .not_built(),
     row("bzpopmin", -3)
         .since("5.0.0")
         .flags(&[WRITE, BLOCKING, FAST])
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the lowest member off the first sorted set that has one, or waits.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .handler(handler!(sorted_set::bzpopmin)),
+        .not_built(),
     row("zadd", -4)
         .since("1.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -48,14 +48,14 @@ pub(super) const ROWS: &[Command] = &[
             ("3.0.2", "Accepts `XX`, `NX`, `CH` and `INCR`."),
             ("6.2.0", "Accepts `GT` and `LT`."),
         ])
-        .handler(handler!(sorted_set::zadd)),
+        .not_built(),
     row("zcard", 2)
         .since("1.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the members of a sorted set.")
-        .handler(handler!(sorted_set::zcard)),
+        .not_built(),
     row("zcount", 4)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Counts the members whose scores lie in a range.")
         .complexity("O(log(N)), N members of the sorted set")
-        .handler(handler!(sorted_set::zcount)),
+        .not_built(),
     row("zdiff", -3)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] [WITHSCORES]")
         .summary("Lists the members of the first sorted set that no other one holds.")
         .complexity("O(L+(N-K)*log(N)), L members of all sets, N of the first and K in the result")
-        .handler(handler!(sorted_set::zdiff)),
+        .not_built(),
     row("zdiffstore", -4)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination numkeys key [key ...]")
         .summary("Stores the members of the first sorted set that no other one holds.")
         .complexity("O(L+(N-K)*log(N)), L members of all sets, N of the first and K in the result")
-        .handler(handler!(sorted_set::zdiffstore)),
+        .not_built(),
     row("zincrby", 4)
         .since("1.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key increment member")
         .summary("Adds an amount to the score of a member, starting from 0.")
         .complexity("O(log(N)), N members of the sorted set")
-        .handler(handler!(sorted_set::zincrby)),
+        .not_built(),
     row("zinter", -3)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members that all given sorted sets share.")
         .complexity("O(N*K)+O(M*log(M)), N members of the smallest of K sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .handler(handler!(sorted_set::zinter)),
+        .not_built(),
     row("zintercard", -3)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -107,7 +107,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] [LIMIT limit]")
         .summary("Counts the members that all given sorted sets share, up to a limit.")
         .complexity("O(N*K), N members of the smallest of K sets")
-        .handler(handler!(sorted_set::zintercard)),
+        .not_built(),
     row("zinterstore", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stores the members that all given sorted sets share.")
         .complexity("O(N*K)+O(M*log(M)), N members of the smallest of K sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .handler(handler!(sorted_set::zinterstore)),
+        .not_built(),
     row("zlexcount", 4)
         .since("2.8.9")
         .flags(&[READONLY, FAST])
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Counts the members that lie in a lexicographical range.")
         .complexity("O(log(N)), N members of the sorted set")
-        .handler(handler!(sorted_set::zlexcount)),
+        .not_built(),
     row("zmpop", -4)
         .since("7.0.0")
         .flags(&[WRITE])
@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] <MIN|MAX> [COUNT count]")
         .summary("Takes the lowest or highest members off the first sorted set that has any.")
         .complexity("O(K)+O(M*log(N)), K keys, N members held and M taken")
-        .handler(handler!(sorted_set::zmpop)),
+        .not_built(),
     row("zmscore", -3)
         .since("6.2.0")
         .flags(&[READONLY, FAST])
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key member [member ...]")
         .summary("Reads the scores of several members at once.")
         .complexity("O(N), N members asked for")
-        .handler(handler!(sorted_set::zmscore)),
+        .not_built(),
     row("zpopmax", -2)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -151,7 +151,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [count]")
         .summary("Takes the members with the highest scores off a sorted set.")
         .complexity("O(M*log(N)), N members held and M taken")
-        .handler(handler!(sorted_set::zpopmax)),
+        .not_built(),
     row("zpopmin", -2)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -159,7 +159,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [count]")
         .summary("Takes the members with the lowest scores off a sorted set.")
         .complexity("O(M*log(N)), N members held and M taken")
-        .handler(handler!(sorted_set::zpopmin)),
+        .not_built(),
     row("zrandmember", -2)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -168,7 +168,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Picks random members of a sorted set.")
         .complexity("O(N), N members returned")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(sorted_set::zrandmember)),
+        .not_built(),
     row("zrange", -4)
         .since("1.2.0")
         .flags(&[READONLY])
@@ -177,7 +177,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members within a range of ranks, scores or names.")
         .complexity("O(log(N)+M), N members held and M returned")
         .history(&[("6.2.0", "Accepts `REV`, `BYSCORE`, `BYLEX` and `LIMIT`.")])
-        .handler(handler!(sorted_set::zrange)),
+        .not_built(),
     row("zrangebylex", -4)
         .since("2.8.9")
         .flags(&[READONLY])
@@ -186,7 +186,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members within a lexicographical range, in rising order.")
         .complexity("O(log(N)+M), N members held and M returned")
         .deprecated("6.2.0", "`ZRANGE` with `BYLEX`")
-        .handler(handler!(sorted_set::zrangebylex)),
+        .not_built(),
     row("zrangebyscore", -4)
         .since("1.0.5")
         .flags(&[READONLY])
@@ -196,7 +196,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(log(N)+M), N members held and M returned")
         .history(&[("2.0.0", "Accepts `WITHSCORES`.")])
         .deprecated("6.2.0", "`ZRANGE` with `BYSCORE`")
-        .handler(handler!(sorted_set::zrangebyscore)),
+        .not_built(),
     row("zrangestore", -5)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -204,7 +204,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]")
         .summary("Stores the members within a range of ranks, scores or names.")
         .complexity("O(log(N)+M), N members held and M stored")
-        .handler(handler!(sorted_set::zrangestore)),
+        .not_built(),
     row("zrank", -3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -213,7 +213,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells the position of a member counted from the lowest score.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("7.2.0", "Accepts `WITHSCORE`.")])
-        .handler(handler!(sorted_set::zrank)),
+        .not_built(),
     row("zrem", -3)
         .since("1.2.0")
         .flags(&[WRITE, FAST])
@@ -222,7 +222,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes members from a sorted set, and the set when none is left.")
         .complexity("O(M*log(N)), N members held and M given")
         .history(&[("2.4.0", "Accepts more than one member.")])
-        .handler(handler!(sorted_set::zrem)),
+        .not_built(),
     row("zremrangebylex", 4)
         .since("2.8.9")
         .flags(&[WRITE])
@@ -230,7 +230,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Removes the members within a lexicographical range.")
         .complexity("O(log(N)+M), N members held and M removed")
-        .handler(handler!(sorted_set::zremrangebylex)),
+        .not_built(),
     row("zremrangebyrank", 4)
         .since("2.0.0")
         .flags(&[WRITE])
@@ -238,7 +238,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start stop")
         .summary("Removes the members between two positions.")
         .complexity("O(log(N)+M), N members held and M removed")
-        .handler(handler!(sorted_set::zremrangebyrank)),
+        .not_built(),
     row("zremrangebyscore", 4)
         .since("1.2.0")
         .flags(&[WRITE])
@@ -246,7 +246,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Removes the members within a range of scores.")
         .complexity("O(log(N)+M), N members held and M removed")
-        .handler(handler!(sorted_set::zremrangebyscore)),
+        .not_built(),
     row("zrevrange", -4)
         .since("1.2.0")
         .flags(&[READONLY])
@@ -255,7 +255,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members between two positions, in falling order.")
         .complexity("O(log(N)+M), N members held and M returned")
         .deprecated("6.2.0", "`ZRANGE` with `REV`")
-        .handler(handler!(sorted_set::zrevrange)),
+        .not_built(),
     row("zrevrangebylex", -4)
         .since("2.8.9")
         .flags(&[READONLY])
@@ -264,7 +264,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members within a lexicographical range, in falling order.")
         .complexity("O(log(N)+M), N members held and M returned")
         .deprecated("6.2.0", "`ZRANGE` with `BYLEX` and `REV`")
-        .handler(handler!(sorted_set::zrevrangebylex)),
+        .not_built(),
     row("zrevrangebyscore", -4)
         .since("2.2.0")
         .flags(&[READONLY])
@@ -274,7 +274,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(log(N)+M), N members held and M returned")
         .history(&[("2.1.6", "Ranges may exclude their ends.")])
         .deprecated("6.2.0", "`ZRANGE` with `BYSCORE` and `REV`")
-        .handler(handler!(sorted_set::zrevrangebyscore)),
+        .not_built(),
     row("zrevrank", -3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -283,7 +283,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells the position of a member counted from the highest score.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("7.2.0", "Accepts `WITHSCORE`.")])
-        .handler(handler!(sorted_set::zrevrank)),
+        .not_built(),
     row("zscan", -3)
         .since("2.8.0")
         .flags(&[READONLY])
@@ -292,14 +292,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Walks the members and scores of a sorted set in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N members")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(sorted_set::zscan)),
+        .not_built(),
     row("zscore", 3)
         .since("1.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key member")
         .summary("Reads the score of a member.")
-        .handler(handler!(sorted_set::zscore)),
+        .not_built(),
     row("zunion", -3)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -311,7 +311,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members held by any of the given sorted sets.")
         .complexity("O(N)+O(M*log(M)), N members of all sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .handler(handler!(sorted_set::zunion)),
+        .not_built(),
     row("zunionstore", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -323,5 +323,5 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stores the members held by any of the given sorted sets.")
         .complexity("O(N)+O(M*log(M)), N members of all sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .handler(handler!(sorted_set::zunionstore)),
+        .not_built(),
 ];

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key group id [id ...]")
         .summary("Confirms entries a consumer group has delivered.")
         .complexity("O(N), N entries")
-        .handler(handler!(stream::xack)),
+        .not_built(),
     row("xackdel", -6)
         .since("8.2.0")
         .flags(&[WRITE, FAST])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key group [KEEPREF|DELREF|ACKED] IDS numids id [id ...]")
         .summary("Confirms delivered entries and deletes them from the stream.")
         .complexity("O(N), N entries")
-        .handler(handler!(stream::xackdel)),
+        .not_built(),
     row("xadd", -5)
         .since("5.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "The id may leave its sequence open, as in `1526919030474-*`."),
             ("8.2.0", "Accepts `KEEPREF`, `DELREF` and `ACKED`."),
         ])
-        .handler(handler!(stream::xadd)),
+        .not_built(),
     row("xautoclaim", -6)
         .since("6.2.0")
         .flags(&[WRITE, FAST])
@@ -64,14 +64,14 @@ pub(super) const ROWS: &[Command] = &[
             "7.0.0",
             "Drops entries deleted meanwhile from the pending list and names them.",
         )])
-        .handler(handler!(stream::xautoclaim)),
+        .not_built(),
     row("xcfgset", -2)
         .since("8.6.0")
         .flags(&[WRITE, FAST])
         .keys(&[key(1, &[RW, UPDATE])])
         .syntax("key [IDMP-DURATION idmp-duration] [IDMP-MAXSIZE idmp-maxsize]")
         .summary("Sets the duplicate detection parameters of a stream.")
-        .handler(handler!(stream::xcfgset)),
+        .not_built(),
     row("xclaim", -6)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Hands the given pending entries over to another consumer.")
         .complexity("O(M*log(N)), N entries pending and M given")
         .tips(&["nondeterministic_output"])
-        .handler(handler!(stream::xclaim)),
+        .not_built(),
     row("xdel", -3)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key id [id ...]")
         .summary("Deletes entries from a stream.")
         .complexity("O(N), N entries")
-        .handler(handler!(stream::xdel)),
+        .not_built(),
     row("xdelex", -5)
         .since("8.2.0")
         .flags(&[WRITE, FAST])
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [KEEPREF|DELREF|ACKED] IDS numids id [id ...]")
         .summary("Deletes entries and chooses what becomes of references held by groups.")
         .complexity("O(N), N entries, plus the groups that refer to them")
-        .handler(handler!(stream::xdelex)),
+        .not_built(),
     Command::new(GROUP, "xgroup", -2)
         .since("5.0.0")
         .summary("Groups the commands that manage consumer groups.")
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RW, UPDATE])])
         .syntax("key pid iid stream-id")
         .summary("Records the producer id and message id an entry was added under.")
-        .handler(handler!(stream::xidmprecord)),
+        .not_built(),
     Command::new(GROUP, "xinfo", -2)
         .since("5.0.0")
         .summary("Groups the commands that describe streams.")
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the entries of a stream.")
-        .handler(handler!(stream::xlen)),
+        .not_built(),
     row("xnack", -7)
         .since("8.8.0")
         .flags(&[WRITE, FAST])
@@ -131,7 +131,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key group <SILENT|FAIL|FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]")
         .summary("Gives delivered entries back so that another consumer may take them.")
         .complexity("O(N), N entries")
-        .handler(handler!(stream::xnack)),
+        .not_built(),
     row("xpending", -3)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -141,7 +141,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N entries shown, plus the entries skipped by IDLE")
         .tips(&["nondeterministic_output"])
         .history(&[("6.2.0", "Accepts `IDLE` and ranges that exclude their ends.")])
-        .handler(handler!(stream::xpending)),
+        .not_built(),
     row("xrange", -4)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -150,7 +150,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads the entries between two ids, oldest first.")
         .complexity("O(N), N entries returned")
         .history(&[("6.2.0", "Ranges may exclude their ends.")])
-        .handler(handler!(stream::xrange)),
+        .not_built(),
     row("xread", -4)
         .since("5.0.0")
         .flags(&[READONLY, BLOCKING])
@@ -163,7 +163,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads entries newer than the given ids from streams, and can wait for some.")
         .complexity("O(N), N entries returned")
         .history(&[("8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`.")])
-        .handler(handler!(stream::xread)),
+        .not_built(),
     row("xreadgroup", -7)
         .since("5.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads entries from streams on behalf of a consumer of a group.")
         .complexity("O(N), N entries returned")
         .history(&[("8.4.0", "Accepts `CLAIM`."), ("8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`.")])
-        .handler(handler!(stream::xreadgroup)),
+        .not_built(),
     row("xrevrange", -4)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -185,7 +185,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads the entries between two ids, newest first.")
         .complexity("O(N), N entries returned")
         .history(&[("6.2.0", "Ranges may exclude their ends.")])
-        .handler(handler!(stream::xrevrange)),
+        .not_built(),
     row("xsetid", -3)
         .since("5.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -193,7 +193,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]")
         .summary("Sets the last generated id of a stream.")
         .history(&[("7.0.0", "Accepts `ENTRIESADDED` and `MAXDELETEDID`.")])
-        .handler(handler!(stream::xsetid)),
+        .not_built(),
     row("xtrim", -4)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -206,7 +206,7 @@ pub(super) const ROWS: &[Command] = &[
             ("6.2.0", "Accepts `MINID` and `LIMIT`."),
             ("8.2.0", "Accepts `KEEPREF`, `DELREF` and `ACKED`."),
         ])
-        .handler(handler!(stream::xtrim)),
+        .not_built(),
 ];
 
 const XGROUP_ROWS: &[Command] = &[
@@ -217,14 +217,14 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group <id|$> [MKSTREAM] [ENTRIESREAD entries-read]")
         .summary("Starts a consumer group on a stream.")
         .history(&[("7.0.0", "Accepts `ENTRIESREAD`.")])
-        .handler(handler!(stream::xgroup_create)),
+        .not_built(),
     xgroup_row("createconsumer", 5)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
         .keys(&[key(2, &[RW, INSERT])])
         .syntax("key group consumer")
         .summary("Adds a consumer to a group.")
-        .handler(handler!(stream::xgroup_createconsumer)),
+        .not_built(),
     xgroup_row("delconsumer", 5)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -232,7 +232,7 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group consumer")
         .summary("Removes a consumer and its pending entries from a group.")
         .complexity("O(N), N entries pending for the consumer")
-        .handler(handler!(stream::xgroup_delconsumer)),
+        .not_built(),
     xgroup_row("destroy", 4)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -240,12 +240,12 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group")
         .summary("Removes a consumer group.")
         .complexity("O(N), N entries pending in the group")
-        .handler(handler!(stream::xgroup_destroy)),
+        .not_built(),
     xgroup_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the XGROUP subcommands.")
-        .handler(handler!(stream::xgroup_help)),
+        .not_built(),
     xgroup_row("setid", -5)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -253,7 +253,7 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group <id|$> [ENTRIESREAD entries-read]")
         .summary("Moves the last delivered position of a group.")
         .history(&[("7.0.0", "Accepts `ENTRIESREAD`.")])
-        .handler(handler!(stream::xgroup_setid)),
+        .not_built(),
 ];
 
 const XINFO_ROWS: &[Command] = &[
@@ -266,7 +266,7 @@ const XINFO_ROWS: &[Command] = &[
         .complexity("O(N), N consumers")
         .tips(&["nondeterministic_output"])
         .history(&[("7.2.0", "Shows `inactive`.")])
-        .handler(handler!(stream::xinfo_consumers)),
+        .not_built(),
     xinfo_row("groups", 3)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -275,12 +275,12 @@ const XINFO_ROWS: &[Command] = &[
         .summary("Describes the consumer groups of a stream.")
         .complexity("O(N), N groups")
         .history(&[("7.0.0", "Shows `entries-read` and `lag`.")])
-        .handler(handler!(stream::xinfo_groups)),
+        .not_built(),
     xinfo_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the XINFO subcommands.")
-        .handler(handler!(stream::xinfo_help)),
+        .not_built(),
     xinfo_row("stream", -3)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -295,5 +295,5 @@ const XINFO_ROWS: &[Command] = &[
             ("8.6.0", "Shows the state of duplicate detection."),
             ("8.8.0", "Groups show `nacked-count`."),
         ])
-        .handler(handler!(stream::xinfo_stream)),
+        .not_built(),
 ];

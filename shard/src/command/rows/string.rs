@@ -17,21 +17,21 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key value")
         .summary("Adds bytes to the end of a string, creating it when missing.")
         .complexity("O(N), N bytes appended (amortized)")
-        .handler(handler!(string::append)),
+        .handler(on_keys!(string::append)),
     row("decr", 2)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key")
         .summary("Subtracts one from the integer held by a key, starting from 0 when missing.")
-        .handler(handler!(string::decr)),
+        .handler(on_keys!(string::decr)),
     row("decrby", 3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key decrement")
         .summary("Subtracts the given amount from the integer held by a key, starting from 0.")
-        .handler(handler!(string::decrby)),
+        .handler(on_keys!(string::decrby)),
     row("delex", -2)
         .since("8.4.0")
         .flags(&[WRITE, FAST])
@@ -42,14 +42,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [IFEQ ifeq-value|IFNE ifne-value|IFDEQ ifdeq-digest|IFDNE ifdne-digest]")
         .summary("Removes a string key if its value or digest passes the given comparison.")
         .complexity("O(1) to compare by value, O(N) by digest, N bytes of the value")
-        .handler(handler!(string::delex)),
+        .handler(on_keys!(string::delex)),
     row("delifeq", 3)
         .since("9.0.0")
         .flags(&[WRITE, FAST])
         .keys(&[key(1, &[RM, DELETE])])
         .syntax("key value")
         .summary("Removes a string key only while it still holds the given value.")
-        .handler(handler!(string::delifeq)),
+        .handler(on_keys!(string::delifeq)),
     row("digest", 2)
         .since("8.4.0")
         .flags(&[READONLY, FAST])
@@ -57,21 +57,21 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key")
         .summary("Gives the XXH3 hash of a string value as hexadecimal digits.")
         .complexity("O(N), N bytes of the value")
-        .handler(handler!(string::digest)),
+        .handler(on_keys!(string::digest)),
     row("get", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key")
         .summary("Reads the value of a string key.")
-        .handler(handler!(string::get)),
+        .handler(on_keys!(string::get)),
     row("getdel", 2)
         .since("6.2.0")
         .flags(&[WRITE, FAST])
         .keys(&[key(1, &[RW, ACCESS, DELETE])])
         .syntax("key")
         .summary("Reads a string and removes its key in the same step.")
-        .handler(handler!(string::getdel)),
+        .handler(on_keys!(string::getdel)),
     row("getex", -2)
         .since("6.2.0")
         .flags(&[WRITE, FAST])
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Command] = &[
              unix-time-milliseconds|PERSIST]",
         )
         .summary("Reads a string and optionally changes or drops its time to live.")
-        .handler(handler!(string::getex)),
+        .handler(on_keys!(string::getex)),
     row("getrange", 4)
         .since("2.4.0")
         .flags(&[READONLY])
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start end")
         .summary("Reads the part of a string between two byte offsets.")
         .complexity("O(N), N bytes returned")
-        .handler(handler!(string::getrange)),
+        .handler(on_keys!(string::getrange)),
     row("getset", 3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -97,28 +97,28 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key value")
         .summary("Stores a new string and hands back the one it replaced.")
         .deprecated("6.2.0", "`SET` with `GET`")
-        .handler(handler!(string::getset)),
+        .handler(on_keys!(string::getset)),
     row("incr", 2)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key")
         .summary("Adds one to the integer held by a key, starting from 0 when missing.")
-        .handler(handler!(string::incr)),
+        .handler(on_keys!(string::incr)),
     row("incrby", 3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key increment")
         .summary("Adds the given amount to the integer held by a key, starting from 0.")
-        .handler(handler!(string::incrby)),
+        .handler(on_keys!(string::incrby)),
     row("incrbyfloat", 3)
         .since("2.6.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key increment")
         .summary("Adds a decimal amount to the number held by a key, starting from 0.")
-        .handler(handler!(string::incrbyfloat)),
+        .handler(on_keys!(string::incrbyfloat)),
     row("increx", -2)
         .since("8.8.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -129,7 +129,7 @@ pub(super) const ROWS: &[Command] = &[
              unix-time-milliseconds|PERSIST] [ENX]",
         )
         .summary("Adds to a number within bounds and can set its time to live at once.")
-        .handler(handler!(string::increx)),
+        .handler(on_keys!(string::increx)),
     row("lcs", -3)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]")
         .summary("Finds the longest common subsequence of two strings.")
         .complexity("O(N*M), N and M the lengths of the two strings")
-        .handler(handler!(string::lcs)),
+        .handler(on_keys!(string::lcs)),
     row("mget", -2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads several string keys at once.")
         .complexity("O(N), N keys")
         .tips(&["request_policy:multi_shard"])
-        .handler(handler!(string::mget)),
+        .handler(on_keys!(string::mget)),
     row("mset", -3)
         .since("1.0.1")
         .flags(&[WRITE, DENYOOM])
@@ -155,7 +155,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes several string keys as one atomic step.")
         .complexity("O(N), N keys")
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
-        .handler(handler!(string::mset)),
+        .handler(on_keys!(string::mset)),
     row("msetex", -4)
         .since("8.4.0")
         .flags(&[WRITE, DENYOOM])
@@ -167,7 +167,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes several string keys at once with a shared time to live and condition.")
         .complexity("O(N), N keys")
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
-        .handler(handler!(string::msetex)),
+        .handler(on_keys!(string::msetex)),
     row("msetnx", -3)
         .since("1.0.1")
         .flags(&[WRITE, DENYOOM])
@@ -175,7 +175,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key value [key value ...]")
         .summary("Writes several string keys, but only when none of them exists yet.")
         .complexity("O(N), N keys")
-        .handler(handler!(string::msetnx)),
+        .handler(on_keys!(string::msetnx)),
     row("psetex", 4)
         .since("2.6.0")
         .flags(&[WRITE, DENYOOM])
@@ -183,7 +183,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key milliseconds value")
         .summary("Stores a string that expires after a number of milliseconds.")
         .deprecated("2.6.12", "`SET` with `PX`")
-        .handler(handler!(string::psetex)),
+        .handler(on_keys!(string::psetex)),
     row("set", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -203,7 +203,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "`NX` and `GET` go together."),
             ("8.4.0", "Accepts `IFEQ`, `IFNE`, `IFDEQ` and `IFDNE`."),
         ])
-        .handler(handler!(string::set)),
+        .handler(on_keys!(string::set)),
     row("setex", 4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -211,7 +211,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key seconds value")
         .summary("Stores a string that expires after a number of seconds.")
         .deprecated("2.6.12", "`SET` with `EX`")
-        .handler(handler!(string::setex)),
+        .handler(on_keys!(string::setex)),
     row("setnx", 3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -219,7 +219,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key value")
         .summary("Stores a string only when the key does not exist yet.")
         .deprecated("2.6.12", "`SET` with `NX`")
-        .handler(handler!(string::setnx)),
+        .handler(on_keys!(string::setnx)),
     row("setrange", 4)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -227,14 +227,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key offset value")
         .summary("Overwrites bytes of a string from an offset on, padding with zero bytes.")
         .complexity("O(N), N bytes written, plus the padding")
-        .handler(handler!(string::setrange)),
+        .handler(on_keys!(string::setrange)),
     row("strlen", 2)
         .since("2.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the bytes of a string value.")
-        .handler(handler!(string::strlen)),
+        .handler(on_keys!(string::strlen)),
     row("substr", 4)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -243,5 +243,5 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads the part of a string between two byte offsets.")
         .complexity("O(N), N bytes returned")
         .deprecated("2.0.0", "`GETRANGE`")
-        .handler(handler!(string::getrange)),
+        .handler(on_keys!(string::getrange)),
 ];

@@ -15,24 +15,24 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY])
         .summary("Drops the commands queued since MULTI.")
         .complexity("O(N), N commands queued")
-        .handler(handler!(transactions::discard)),
+        .not_built(),
     row("exec", 1)
         .since("1.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SKIP_SLOWLOG])
         .summary("Runs the commands queued since MULTI as one transaction.")
         .complexity("The sum of the commands queued")
-        .handler(handler!(transactions::exec)),
+        .not_built(),
     row("multi", 1)
         .since("1.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY])
         .summary("Opens a transaction: later commands are queued until EXEC.")
-        .handler(handler!(transactions::multi)),
+        .not_built(),
     row("unwatch", 1)
         .since("2.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY])
         .summary("Forgets all keys watched by this connection.")
         .complexity("O(N), N keys watched")
-        .handler(handler!(transactions::unwatch)),
+        .not_built(),
     row("watch", -2)
         .since("2.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY])
@@ -40,5 +40,5 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [key ...]")
         .summary("Makes the next EXEC fail if one of the keys changes before it.")
         .complexity("O(N), N keys")
-        .handler(handler!(transactions::watch)),
+        .not_built(),
 ];

@@ -1,0 +1,181 @@
+//! Commands on all keys of a database, or on all databases: they visit every core.
+//!
+//! Those whose answer must be true of one moment, or that must take effect at one, stop the world
+//! for it by a parking tour.
+
+use crate::call::SessionCall;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, SessionId};
+use crate::error::{self, CommandError, Outcome};
+use crate::glob;
+use crate::number::parse_integer;
+use crate::reply::Reply;
+
+/// DBSIZE.
+pub fn dbsize(call: &mut SessionCall<'_>) -> Outcome {
+    let db = call.session().db;
+    call.tour(TourKind::Parking, DatabaseSize { db, keys: 0 });
+    Ok(())
+}
+
+struct DatabaseSize {
+    db: u32,
+    keys: i64,
+}
+
+impl TourTask for DatabaseSize {
+    fn visit(&mut self, core: &mut Core) {
+        let counts = core.store.database_counts().iter();
+        self.keys +=
+            counts.filter(|(db, _)| *db == self.db).map(|(_, count)| count.keys).sum::<i64>();
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        assert!(self.keys >= 0, "the differences of all cores add up to a count");
+        reply.integer(self.keys);
+    }
+}
+
+/// KEYS.
+pub fn keys(call: &mut SessionCall<'_>) -> Outcome {
+    let pattern = call.arguments.at(1).to_vec();
+    let db = call.session().db;
+    call.tour(TourKind::Parking, Keys { db, pattern, names: Vec::new() });
+    Ok(())
+}
+
+struct Keys {
+    db: u32,
+    pattern: Vec<u8>,
+    names: Vec<Vec<u8>>,
+}
+
+impl TourTask for Keys {
+    fn visit(&mut self, core: &mut Core) {
+        let now_ms = core.store.now_ms();
+        let everything = self.pattern == b"*";
+        for table in core.store.slots().filter_map(|(_, slot)| slot.table(self.db)) {
+            for entry in table.iter() {
+                let name = entry.key();
+                let live = entry.expiry_ms().is_none_or(|at_ms| at_ms >= now_ms);
+                if live
+                    && (everything
+                        || glob::matches(&self.pattern, name, glob::Case::Sensitive))
+                {
+                    self.names.push(name.to_vec());
+                }
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.array_len(self.names.len());
+        for name in &self.names {
+            reply.bulk(name);
+        }
+    }
+}
+
+/// RANDOMKEY.
+pub fn randomkey(call: &mut SessionCall<'_>) -> Outcome {
+    let db = call.session().db;
+    call.tour(TourKind::Gathering, RandomKey { db, seen: 0, name: None });
+    Ok(())
+}
+
+/// Keeps one key of those seen so far, each core's share weighted by its keys.
+struct RandomKey {
+    db: u32,
+    seen: u64,
+    name: Option<Vec<u8>>,
+}
+
+impl TourTask for RandomKey {
+    fn visit(&mut self, core: &mut Core) {
+        let Some((name, keys)) = core.store.random_key(self.db) else { return };
+        self.seen += keys;
+        if core.store.random() % self.seen < keys {
+            self.name = Some(name);
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        match self.name {
+            Some(name) => reply.bulk(&name),
+            None => reply.null(),
+        }
+    }
+}
+
+/// FLUSHDB.
+pub fn flushdb(call: &mut SessionCall<'_>) -> Outcome {
+    let db = call.session().db;
+    flush(call, Some(db))
+}
+
+/// FLUSHALL.
+pub fn flushall(call: &mut SessionCall<'_>) -> Outcome {
+    flush(call, None)
+}
+
+fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
+    let arguments = call.arguments;
+    let in_background = match arguments.len() {
+        1 => call.core.store.settings().lazyfree_lazy_user_flush,
+        2 if arguments.is(1, "async") => true,
+        2 if arguments.is(1, "sync") => false,
+        _ => return Err(error::SYNTAX),
+    };
+    call.tour(TourKind::Parking, Flush { db, in_background });
+    Ok(())
+}
+
+/// The tables are taken out while the world stands still, which is a few pointers a slot; they are
+/// freed afterwards: by the background, or by each core before it goes on.
+struct Flush {
+    db: Option<u32>,
+    in_background: bool,
+}
+
+impl TourTask for Flush {
+    fn visit(&mut self, core: &mut Core) {
+        let tables = core.store.flush(self.db);
+        if self.in_background {
+            core.host.discard(Box::new(tables));
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}
+
+/// SWAPDB.
+pub fn swapdb(call: &mut SessionCall<'_>) -> Outcome {
+    let databases = call.core.store.settings().databases;
+    let number = |index: usize, refusal: &'static str| {
+        let number = parse_integer(call.arguments.at(index)).ok_or(CommandError::Fixed(refusal))?;
+        u32::try_from(number).ok().filter(|db| *db < databases).ok_or(error::BAD_DATABASE)
+    };
+    let one = number(1, "ERR invalid first DB index")?;
+    let other = number(2, "ERR invalid second DB index")?;
+    call.tour(TourKind::Parking, Swap { one, other });
+    Ok(())
+}
+
+struct Swap {
+    one: u32,
+    other: u32,
+}
+
+impl TourTask for Swap {
+    fn visit(&mut self, core: &mut Core) {
+        if self.one != self.other {
+            core.store.swap_databases(self.one, self.other);
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}

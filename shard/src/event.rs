@@ -1,0 +1,57 @@
+//! What can happen to a key: the names keyspace notifications use, and the word by which every
+//! write command reports what it did.
+
+/// An event on a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// `append`
+    Append,
+    /// `copy_to`
+    CopyTo,
+    /// `del`
+    Del,
+    /// `expire`
+    Expire,
+    /// `expired`
+    Expired,
+    /// `incrby`
+    IncrBy,
+    /// `incrbyfloat`
+    IncrByFloat,
+    /// `move_from`
+    MoveFrom,
+    /// `move_to`
+    MoveTo,
+    /// `persist`
+    Persist,
+    /// `rename_from`
+    RenameFrom,
+    /// `rename_to`
+    RenameTo,
+    /// `set`
+    Set,
+    /// `setrange`
+    SetRange,
+}
+
+impl Event {
+    /// The name in `__keyevent@0__:name`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::CopyTo => "copy_to",
+            Self::Del => "del",
+            Self::Expire => "expire",
+            Self::Expired => "expired",
+            Self::IncrBy => "incrby",
+            Self::IncrByFloat => "incrbyfloat",
+            Self::MoveFrom => "move_from",
+            Self::MoveTo => "move_to",
+            Self::Persist => "persist",
+            Self::RenameFrom => "rename_from",
+            Self::RenameTo => "rename_to",
+            Self::Set => "set",
+            Self::SetRange => "setrange",
+        }
+    }
+}
