@@ -9,7 +9,7 @@
 //! | `rows/` | the rows, one file per family |
 //! | `registry` | all registered rows; [`lookup`] |
 //! | `keys` | the keys of a command line |
-//! | `syntax` | the argument tree of COMMAND DOCS, parsed from a row's syntax line |
+//! | `syntax`, `syntax_names` | the argument tree of COMMAND DOCS, parsed from a syntax line |
 //! | `docs`, `reply` | the replies of COMMAND INFO, DOCS, LIST, GETKEYS |
 //!
 //! # Life of a lookup
@@ -22,14 +22,18 @@
 
 mod acl_category;
 mod bits;
+pub mod docs;
 mod flags;
 mod handler;
 mod key_shape;
 mod key_spec;
 mod keys;
 mod registry;
+mod reply;
 mod row;
 mod rows;
+mod syntax;
+mod syntax_names;
 
 pub use acl_category::{AclCategories, category};
 pub use flags::{CommandFlags, flag};
@@ -38,5 +42,7 @@ pub use key_shape::{KeyResolver, KeyShape, LegacyRange};
 pub use key_spec::{BeginSearch, FindKeys, KeyFlags, KeySpec, key_flag};
 pub use keys::{ArgList, InvalidKeys, KeyPositions, KeyRange, KeyRef};
 pub use registry::{by_id, command_count, commands, lookup, lookup_full_name, lookup_line};
+pub use reply::ReplyWriter;
 pub use row::{Command, CommandId, Deprecation, FullName, Group};
 pub use rows::FAMILIES;
+pub use syntax::{Argument, ArgumentType};
