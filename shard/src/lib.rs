@@ -1,3 +1,39 @@
 //! Slots, keyspace, data types and commands of Basalt.
+//!
+//! This crate does no I/O, reads no clock and draws no randomness: time, seeds and the way to other
+//! cores come in as arguments. What a server does with sockets, files and threads lies elsewhere;
+//! what it answers, and why in that order, lies here.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`core`] | one core: dispatch, messages, envelopes, tours, sessions |
+//! | [`command`] | the command table: one row per command |
+//! | [`commands`] | the code of the commands, a file per family |
+//! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
+//! | [`expiry`], [`access`] | active expiry; use counts of keys |
+//! | [`reply`], [`error`] | RESP replies and error texts |
+//! | [`hash`], [`glob`], [`number`] | key hashes, patterns, numbers as Redis reads and prints them |
+//! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
+mod access;
+pub mod arguments;
+pub mod call;
+pub mod clock;
 pub mod command;
+pub mod commands;
+pub mod core;
+pub mod error;
+pub mod event;
+pub mod expiry;
+pub mod glob;
+pub mod hash;
+pub mod host;
+pub mod number;
+pub mod object;
+pub mod reply;
+pub mod settings;
+pub mod slot;
+pub mod stats;
+pub mod store;
+pub mod table;
+pub mod types;

@@ -9,13 +9,9 @@
 //!
 //! Format: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
-use std::sync::Arc;
-
 use crate::command::ReplyWriter;
 use crate::error::CommandError;
-
-/// Bytes that several owners hold at once: a stored value and the replies that are sending it.
-pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+use crate::table::SharedBytes;
 
 /// A reply whose shared part is shorter than this is copied: cheaper than a second piece to send.
 pub const SHARED_BYTES_MIN: usize = 16 * 1024;
@@ -57,7 +53,7 @@ impl Output {
 
     /// Bytes to send, shared buffers included.
     pub fn len(&self) -> usize {
-        let shared: usize = self.shared.iter().map(|(_, bytes)| (**bytes).as_ref().len()).sum();
+        let shared: usize = self.shared.iter().map(|(_, bytes)| bytes.len()).sum();
         self.bytes.len() + shared
     }
 
@@ -72,7 +68,7 @@ impl Output {
         let base = self.bytes.len();
         for (offset, bytes) in &other.shared {
             if (from..to).contains(offset) {
-                self.shared.push((base + offset - from, Arc::clone(bytes)));
+                self.shared.push((base + offset - from, bytes.clone()));
             }
         }
         self.bytes.extend_from_slice(&other.bytes[from..to]);
@@ -196,11 +192,10 @@ impl<'a> Reply<'a> {
 
     /// A bulk string that is sent from where it lies when it is large enough to be worth it.
     pub fn bulk_shared(&mut self, bytes: SharedBytes) {
-        let len = (*bytes).as_ref().len();
-        if len < SHARED_BYTES_MIN {
-            return self.bulk((*bytes).as_ref());
+        if bytes.len() < SHARED_BYTES_MIN {
+            return self.bulk(&bytes);
         }
-        self.header(b'$', len as i64);
+        self.header(b'$', bytes.len() as i64);
         self.output.shared.push((self.output.bytes.len(), bytes));
         self.raw(b"\r\n");
     }

@@ -26,7 +26,10 @@ use std::fmt;
 
 use super::acl_category::{AclCategories, category};
 use super::flags::{CommandFlags, flag};
-use super::handler::Handler;
+use super::handler::{Handler, KeysHandler};
+use crate::arguments::Arguments;
+use crate::core::message::Route;
+use crate::hash::HashSlot;
 use super::key_shape::{KeyResolver, KeyShape, LegacyRange};
 use super::key_spec::KeySpec;
 
@@ -260,6 +263,42 @@ impl Command {
     pub(crate) const fn handler(mut self, handler: Handler) -> Self {
         self.handler = Some(handler);
         self
+    }
+
+    /// Calls `visit` with each key that decides where the command runs.
+    pub fn for_each_key(&self, arguments: Arguments<'_>, mut visit: impl FnMut(&[u8])) {
+        for key in self.routing_keys(&arguments) {
+            visit(arguments.at(key.index));
+        }
+    }
+
+    /// Where a command line runs; `locate` gives the slot and hash of a key.
+    #[inline]
+    pub fn route(
+        &self,
+        arguments: Arguments<'_>,
+        locate: impl Fn(&[u8]) -> (HashSlot, u64),
+    ) -> Route {
+        match self.key_shape {
+            KeyShape::FirstKey(index) => match arguments.get(usize::from(index)) {
+                Some(key) => {
+                    let (slot, hash) = locate(key);
+                    Route::One(slot, hash)
+                }
+                None => Route::Home,
+            },
+            KeyShape::None => match self.handler {
+                Some(Handler::Slot(_, find)) => Route::One(find(arguments), 0),
+                _ => Route::Home,
+            },
+            _ => Route::Many,
+        }
+    }
+
+    /// The code of a command on keys. Only such commands travel between cores.
+    #[inline]
+    pub fn keys_handler(&self) -> KeysHandler {
+        self.handler.and_then(Handler::on_keys).expect("only commands on keys travel")
     }
 
     /// Whether a command line of `count` arguments, the name included, has the right length. O(1).

@@ -139,7 +139,6 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         Some(row) => row.full_name().to_string(),
         None => "NULL".to_owned(),
     };
-    let total = size_of::<Session>() + figures.query_bytes + figures.unsent_bytes;
     let events = if figures.unsent_bytes > 0 { "rw" } else { "r" };
     writeln!(
         line,
@@ -162,7 +161,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         session.output.bytes.len(),
         session.output.shared.len(),
         figures.unsent_bytes,
-        total,
+        session.memory_bytes(),
         events,
         command,
         session.protocol.version(),
@@ -329,44 +328,5 @@ pub fn unblock(call: &mut SessionCall<'_>) -> Outcome {
     }
     parse_integer(arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
     call.reply.integer(0);
-    Ok(())
-}
-
-/// CLIENT HELP.
-pub fn help(call: &mut SessionCall<'_>) -> Outcome {
-    call.reply.help(&[
-        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "GETNAME",
-        "    The name of this connection.",
-        "ID",
-        "    The id of this connection.",
-        "INFO",
-        "    The line CLIENT LIST would show for this connection.",
-        "KILL <ip:port>",
-        "    End the connection from that address.",
-        "KILL <filter> <value> [<filter> <value> ...]",
-        "    End connections by ID, TYPE, USER, ADDR, LADDR, SKIPME, MAXAGE, NAME, IDLE, FLAGS,",
-        "    LIB-NAME, LIB-VER, DB or IP; NOT- before a filter turns it around.",
-        "LIST [<filter> <value> ...]",
-        "    One line for each connection.",
-        "NO-EVICT (ON|OFF)",
-        "    Spare this connection when clients are evicted.",
-        "NO-TOUCH (ON|OFF)",
-        "    Commands of this connection leave no trace in LRU and LFU.",
-        "PAUSE <timeout> [WRITE|ALL]",
-        "    Hold the commands of all clients back for some milliseconds.",
-        "REPLY (ON|OFF|SKIP)",
-        "    Whether this connection gets replies.",
-        "SETINFO (LIB-NAME|LIB-VER) <value>",
-        "    Tell which client library this is.",
-        "SETNAME <name>",
-        "    Name this connection.",
-        "UNBLOCK <id> [TIMEOUT|ERROR]",
-        "    End the blocking command of a client.",
-        "UNPAUSE",
-        "    End CLIENT PAUSE.",
-        "HELP",
-        "    This text.",
-    ]);
     Ok(())
 }

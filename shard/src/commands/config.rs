@@ -87,21 +87,3 @@ impl TourTask for ResetStat {
         reply.ok();
     }
 }
-
-/// CONFIG HELP.
-pub fn help(call: &mut SessionCall<'_>) -> Outcome {
-    call.reply.help(&[
-        "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "GET <pattern> [<pattern> ...]",
-        "    Directives whose names match, with their values.",
-        "SET <directive> <value> [<directive> <value> ...]",
-        "    Change directives: all of them, or none if one is refused.",
-        "RESETSTAT",
-        "    Set the counters INFO shows back to zero.",
-        "REWRITE",
-        "    Write the configuration file anew, comments kept.",
-        "HELP",
-        "    This text.",
-    ]);
-    Ok(())
-}

@@ -120,7 +120,7 @@ impl TourTask for Report {
             self.client_bytes += session.memory_bytes();
         }
         self.connected_clients += clients;
-        self.pause = core.pause_deadline_ms().map(|until_ms| (until_ms, core.pause.all));
+        self.pause = core.pause_state();
         self.table_bytes += core.store.overhead_bytes();
         self.core_figures.push(CoreFigures {
             id: core.id().0,

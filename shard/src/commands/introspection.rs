@@ -1,8 +1,12 @@
-//! COMMAND: what the command table says, in all the forms clients ask for it.
+//! COMMAND: what the command table says, in all the forms clients ask for it; and the HELP
+//! subcommand of every container, which prints rows as well.
 
+use crate::arguments::Arguments;
 use crate::call::SessionCall;
-use crate::command::{command_count, commands, docs};
+use crate::command::docs::{self, KeyReply, ListFilter};
+use crate::command::lookup;
 use crate::error::{CommandError, Outcome};
+use crate::glob;
 
 /// COMMAND.
 pub fn command(call: &mut SessionCall<'_>) -> Outcome {
@@ -12,39 +16,50 @@ pub fn command(call: &mut SessionCall<'_>) -> Outcome {
 
 /// COMMAND COUNT.
 pub fn count(call: &mut SessionCall<'_>) -> Outcome {
-    call.reply.integer(commands().len() as i64);
-    debug_assert!(commands().len() <= command_count());
+    docs::write_count(&mut call.reply);
     Ok(())
 }
 
 /// COMMAND INFO.
 pub fn info(call: &mut SessionCall<'_>) -> Outcome {
-    let names: Vec<&[u8]> = call.arguments.from(2).collect();
-    docs::write_infos(&names, &mut call.reply);
+    docs::write_infos(&rest(call.arguments), &mut call.reply);
     Ok(())
 }
 
 /// COMMAND DOCS.
 pub fn docs(call: &mut SessionCall<'_>) -> Outcome {
-    let names: Vec<&[u8]> = call.arguments.from(2).collect();
-    docs::write_docs(&names, &mut call.reply);
+    docs::write_docs(&rest(call.arguments), &mut call.reply);
     Ok(())
 }
 
 /// COMMAND LIST.
 pub fn list(call: &mut SessionCall<'_>) -> Outcome {
-    let arguments = call.arguments.skip(2);
-    docs::write_list(&arguments, &mut call.reply).map_err(CommandError::Fixed)
+    let options = rest(call.arguments);
+    let filter = ListFilter::parse(&options).map_err(CommandError::Fixed)?;
+    let matches = |pattern: &[u8], name: &[u8]| glob::matches(pattern, name, glob::Case::Insensitive);
+    docs::write_list(filter, matches, &mut call.reply);
+    Ok(())
 }
 
 /// COMMAND GETKEYS.
 pub fn getkeys(call: &mut SessionCall<'_>) -> Outcome {
     let line = call.arguments.skip(2);
-    docs::write_keys(&line, &mut call.reply).map_err(CommandError::Fixed)
+    docs::write_keys(&line, KeyReply::Names, &mut call.reply).map_err(CommandError::Fixed)
 }
 
 /// COMMAND GETKEYSANDFLAGS.
 pub fn getkeysandflags(call: &mut SessionCall<'_>) -> Outcome {
     let line = call.arguments.skip(2);
-    docs::write_keys_and_flags(&line, &mut call.reply).map_err(CommandError::Fixed)
+    docs::write_keys(&line, KeyReply::NamesAndFlags, &mut call.reply).map_err(CommandError::Fixed)
+}
+
+/// The HELP subcommand of any container.
+pub fn help(call: &mut SessionCall<'_>) -> Outcome {
+    let container = lookup(call.arguments.at(0)).expect("a container was looked up to get here");
+    docs::write_help(container, &mut call.reply);
+    Ok(())
+}
+
+fn rest(arguments: Arguments<'_>) -> Vec<&[u8]> {
+    arguments.from(2).collect()
 }

@@ -41,19 +41,3 @@ pub fn purge(call: &mut SessionCall<'_>) -> Outcome {
     call.reply.ok();
     Ok(())
 }
-
-/// MEMORY HELP.
-pub fn help(call: &mut SessionCall<'_>) -> Outcome {
-    call.reply.help(&[
-        "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "MALLOC-STATS",
-        "    What the allocator reports about itself.",
-        "PURGE",
-        "    Give unused pages back to the system.",
-        "USAGE <key> [SAMPLES <count>]",
-        "    Bytes a key and its value take.",
-        "HELP",
-        "    This text.",
-    ]);
-    Ok(())
-}

@@ -38,7 +38,7 @@ impl Core {
     /// Looks a command up and finds out where its keys live.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
-        let Some(row) = command::resolve(arguments) else {
+        let Some(row) = command::lookup_line(arguments.at(0), arguments.get(1)) else {
             return Prepared { row: None, route: Route::Home };
         };
         Prepared { row: Some(row), route: self.store.route(row, arguments) }
@@ -88,8 +88,8 @@ impl Core {
                 return Flow::Done;
             }
         };
-        match row.handler() {
-            Handler::Keys(handler) => {
+        match row.handler.expect("rows without code are not found") {
+            Handler::Keys(handler) | Handler::Slot(handler, _) => {
                 self.execute_on_keys(id, row, handler, prepared.route, arguments)
             }
             // It may start a tour, which needs credit.
@@ -113,9 +113,9 @@ impl Core {
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Result<Option<&'static Command>, CommandError> {
-        let row = prepared.row.ok_or_else(|| command::unknown(arguments))?;
+        let row = prepared.row.ok_or_else(|| unknown(arguments))?;
         if !row.accepts_argument_count(arguments.len()) {
-            return Err(error::wrong_arity(row.full_name()));
+            return Err(error::wrong_arity(&row.full_name().to_string()));
         }
         let session = self.session_mut(id).expect("the caller has seen the session");
         if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
@@ -295,7 +295,7 @@ impl Core {
         session.figures.note_command(row);
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
-        let output = if answers { session.reply_output() } else { scratch };
+        let output = if answers { session.reply_output() } else { &mut *scratch };
         run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
         if !answers {
             scratch.clear();
@@ -340,6 +340,16 @@ impl Core {
         self.hold(id, Hold::Replies);
         self.reroute(batch);
         Flow::Done
+    }
+}
+
+/// The error for a command that is not in the table.
+fn unknown(arguments: Arguments<'_>) -> CommandError {
+    match (command::lookup(arguments.at(0)), arguments.get(1)) {
+        (Some(container), Some(subcommand)) => {
+            error::unknown_subcommand(container.name, subcommand)
+        }
+        _ => error::unknown_command(arguments),
     }
 }
 

@@ -10,7 +10,6 @@ use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
-use crate::command::Handler;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -82,7 +81,7 @@ impl Core {
         let mut batch = envelope.batch;
         let command = &batch.commands[batch.next];
         let (row, route, caller) = (command.row, command.route, command.caller);
-        let Handler::Keys(handler) = row.handler() else { panic!("only commands on keys travel") };
+        let handler = row.keys_handler();
         let (arguments, output) = batch.arguments_and_output(batch.next);
         let Self { store, stats, host, .. } = self;
         run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);

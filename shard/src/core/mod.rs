@@ -364,13 +364,20 @@ impl Core {
         }
     }
 
-    /// When `CLIENT PAUSE` ends, in milliseconds since 1970.
-    pub fn pause_deadline_ms(&self) -> Option<i64> {
-        (self.pause.until_ms != 0).then_some(self.pause.until_ms)
+    /// When `CLIENT PAUSE` ends, in milliseconds since 1970, and whether reads are paused too.
+    pub fn pause_state(&self) -> Option<(i64, bool)> {
+        (self.pause.until_ms != 0).then_some((self.pause.until_ms, self.pause.all))
     }
 
-    /// The box of `slot` if it lies here and is not lent out.
-    pub fn take_slot(&mut self, slot: HashSlot) -> Option<Box<Slot>> {
-        self.store.take_slot(slot)
+    /// Puts new settings in force at this core.
+    pub fn apply_settings(&mut self, settings: Arc<Settings>) {
+        self.stats.latency_tracking = settings.latency_tracking;
+        self.store.set_settings(settings);
     }
+
+    /// How many slots this core owns.
+    pub fn owned_slots(&self) -> usize {
+        self.owners.iter().filter(|owner| **owner == self.id).count()
+    }
+
 }

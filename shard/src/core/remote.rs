@@ -6,7 +6,7 @@ use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::command::{Command, Handler};
+use crate::command::Command;
 use crate::hash::HashSlot;
 
 /// Spare batches a core keeps for reuse.
@@ -129,9 +129,7 @@ impl Core {
                 Obstacle::Elsewhere => return self.send_home(batch),
                 Obstacle::SeveralLent => return self.enclose(batch),
             }
-            let Handler::Keys(handler) = row.handler() else {
-                panic!("only commands on keys travel");
-            };
+            let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
             let Self { store, stats, host, .. } = self;
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);

@@ -202,6 +202,12 @@ impl Session {
         Caller { db: self.db, protocol: self.protocol, no_touch: self.no_touch }
     }
 
+    /// Memory the session takes, its buffers included, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let buffers = self.output.bytes.capacity() + self.figures.query_bytes;
+        size_of::<Self>() + buffers + self.figures.unsent_bytes
+    }
+
     /// A command is over: moves `CLIENT REPLY SKIP` on.
     #[inline]
     pub fn step_reply_mode(&mut self) {

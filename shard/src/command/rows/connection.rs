@@ -95,7 +95,7 @@ const CLIENT_ROWS: &[Command] = &[
         .since("5.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Lists the CLIENT subcommands.")
-        .handler(on_session!(client::help)),
+        .handler(on_session!(introspection::help)),
     client_row("id", 2)
         .since("5.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])

@@ -306,7 +306,7 @@ const OBJECT_ROWS: &[Command] = &[
         .since("6.2.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the OBJECT subcommands.")
-        .handler(on_session!(object::help)),
+        .handler(on_session!(introspection::help)),
     object_row("idletime", 3)
         .since("2.2.3")
         .flags(&[READONLY])

@@ -233,7 +233,7 @@ pub(super) const CONFIG_ROWS: &[Command] = &[
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the CONFIG subcommands.")
-        .handler(on_session!(config::help)),
+        .handler(on_session!(introspection::help)),
     config_row("resetstat", 2)
         .since("2.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -320,7 +320,7 @@ pub(super) const MEMORY_ROWS: &[Command] = &[
         .since("4.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the MEMORY subcommands.")
-        .handler(on_session!(memory::help)),
+        .handler(on_session!(introspection::help)),
     memory_row("malloc-stats", 2)
         .since("4.0.0")
         .summary("Prints the statistics of the memory allocator.")

@@ -1,0 +1,283 @@
+//! DEBUG: what test suites and people in trouble need. Off unless `enable-debug-command` allows it.
+
+use crate::call::SessionCall;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, CoreId, SessionId};
+use crate::error::{self, CommandError, Outcome};
+use crate::glob;
+use crate::hash::HashSlot;
+use crate::number::{parse_double, parse_integer};
+use crate::reply::{Protocol, Reply};
+use crate::settings::Permission;
+use crate::table::Value;
+use crate::types::Type;
+
+/// DEBUG and its subcommands.
+const SUBCOMMANDS: &[(&str, usize, fn(&mut SessionCall<'_>) -> Outcome)] = &[
+    ("set-active-expire", 3, set_active_expire),
+    ("sleep", 3, sleep),
+    ("jmap", 2, unavailable),
+    ("log", 3, log),
+    ("error", 3, reply_error),
+    ("protocol", 3, protocol),
+    ("stringmatch-len", 4, stringmatch),
+    ("populate", 3, populate),
+    ("slot-owner", 3, slot_owner),
+    ("move-slot", 4, move_slot),
+    ("pause-cron", 3, accept_cron_switch),
+    ("quicklist-packed-threshold", 3, unavailable),
+    ("panic", 2, panic_now),
+];
+
+/// DEBUG.
+pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
+    let is_local = {
+        let session = call.session();
+        session.origin.is_unix || is_loopback(&session.origin.peer)
+    };
+    match call.core.store.settings().enable_debug_command {
+        Permission::Yes => {}
+        Permission::Local if is_local => {}
+        _ => {
+            return Err(CommandError::Fixed(
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+                 \"local\", you can run it from a local connection, otherwise you need to set \
+                 this option in the configuration file, and then restart the server.",
+            ));
+        }
+    }
+    let arguments = call.arguments;
+    let found = SUBCOMMANDS
+        .iter()
+        .find(|(name, length, _)| arguments.is(1, name) && arguments.len() >= *length);
+    match found {
+        Some((_, _, handler)) => handler(call),
+        None => {
+            let name = error::printable(arguments.at(1), 128);
+            Err(CommandError::worded(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
+            )))
+        }
+    }
+}
+
+fn is_loopback(peer: &str) -> bool {
+    peer.starts_with("127.") || peer.starts_with("[::1]")
+}
+
+fn unavailable(call: &mut SessionCall<'_>) -> Outcome {
+    let name = error::printable(call.arguments.at(1), 128);
+    Err(CommandError::worded(format!("ERR DEBUG {name} is not available in this server")))
+}
+
+fn integer(call: &SessionCall<'_>, index: usize) -> Result<i64, CommandError> {
+    parse_integer(call.arguments.at(index)).ok_or(error::NOT_AN_INTEGER)
+}
+
+/// A change made at every core, answered with OK.
+struct Everywhere<F>(F);
+
+impl<F: FnMut(&mut Core) + Send> TourTask for Everywhere<F> {
+    fn visit(&mut self, core: &mut Core) {
+        (self.0)(core);
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}
+
+fn set_active_expire(call: &mut SessionCall<'_>) -> Outcome {
+    let is_on = integer(call, 2)? != 0;
+    call.tour(
+        TourKind::Gathering,
+        Everywhere(move |core: &mut Core| core.store.active_expiry = is_on),
+    );
+    Ok(())
+}
+
+/// Cores have no cron to pause that a command could see; what it does besides expiry is internal.
+fn accept_cron_switch(call: &mut SessionCall<'_>) -> Outcome {
+    set_active_expire_inverted(call)
+}
+
+fn set_active_expire_inverted(call: &mut SessionCall<'_>) -> Outcome {
+    let is_on = integer(call, 2)? == 0;
+    call.tour(
+        TourKind::Gathering,
+        Everywhere(move |core: &mut Core| core.store.active_expiry = is_on),
+    );
+    Ok(())
+}
+
+/// Stops every core, as it stops all of a server that has one thread.
+fn sleep(call: &mut SessionCall<'_>) -> Outcome {
+    let seconds = parse_double(call.arguments.at(2)).ok_or(error::NOT_A_FLOAT)?;
+    let us = (seconds.clamp(0.0, 3600.0) * 1e6) as u64;
+    let mut left = true;
+    call.tour(
+        TourKind::Parking,
+        Everywhere(move |core: &mut Core| {
+            // The other cores are parked, or will be once they come to look.
+            if std::mem::take(&mut left) {
+                core.host.sleep_us(us);
+            }
+        }),
+    );
+    Ok(())
+}
+
+fn log(call: &mut SessionCall<'_>) -> Outcome {
+    let text = error::printable(call.arguments.at(2), 1024);
+    call.core.host.log_warning(&format!("DEBUG LOG: {text}"));
+    call.reply.ok();
+    Ok(())
+}
+
+fn reply_error(call: &mut SessionCall<'_>) -> Outcome {
+    Err(CommandError::worded(error::printable(call.arguments.at(2), 1024)))
+}
+
+fn panic_now(_: &mut SessionCall<'_>) -> Outcome {
+    panic!("DEBUG PANIC was called");
+}
+
+/// One reply of each type of the protocol.
+fn protocol(call: &mut SessionCall<'_>) -> Outcome {
+    let kind = call.arguments.at(2).to_ascii_lowercase();
+    let reply = &mut call.reply;
+    match kind.as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.integer(12345),
+        b"double" => reply.double(3.141),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array_len(3);
+            (0..3).for_each(|number| reply.integer(number));
+        }
+        b"set" => {
+            reply.set_len(3);
+            (0..3).for_each(|number| reply.integer(number));
+        }
+        b"map" => {
+            reply.map_len(3);
+            for number in 0..3 {
+                reply.integer(number);
+                reply.boolean(number == 1);
+            }
+        }
+        b"attrib" => {
+            if reply.protocol() == Protocol::Resp2 {
+                return Err(CommandError::Fixed("ERR RESP2 does not exist with this command"));
+            }
+            reply.attribute_len(1);
+            reply.bulk(b"key-popularity");
+            reply.array_len(2);
+            reply.bulk(b"key:123");
+            reply.integer(90);
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"push" => {
+            reply.push_len(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.integer(42);
+        }
+        b"verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
+        b"true" => reply.boolean(true),
+        b"false" => reply.boolean(false),
+        b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
+        _ => {
+            return Err(CommandError::Fixed(
+                "ERR Wrong protocol type name. Please use one of the following: \
+                 string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn stringmatch(call: &mut SessionCall<'_>) -> Outcome {
+    let length = integer(call, 2)?.clamp(0, 1 << 20) as usize;
+    let text = vec![b'a'; length];
+    let found = glob::matches(call.arguments.at(3), &text, glob::Case::Sensitive);
+    call.reply.integer(i64::from(found));
+    Ok(())
+}
+
+/// `DEBUG POPULATE count [prefix [size]]`: keys `prefix:n` with values `value:n`, padded with
+/// zero bytes or cut to `size`. Keys that are there already stay.
+fn populate(call: &mut SessionCall<'_>) -> Outcome {
+    let count = integer(call, 2)?.max(0) as u64;
+    let prefix = call.arguments.get(3).unwrap_or(b"key").to_vec();
+    let size = match call.arguments.get(4) {
+        Some(_) => integer(call, 4)?.max(0) as usize,
+        None => 0,
+    };
+    let db = call.session().db;
+    call.tour(
+        TourKind::Parking,
+        Everywhere(move |core: &mut Core| populate_core(core, db, count, &prefix, size)),
+    );
+    Ok(())
+}
+
+fn populate_core(core: &mut Core, db: u32, count: u64, prefix: &[u8], size: usize) {
+    let mut name = prefix.to_vec();
+    name.push(b':');
+    let prefix_len = name.len();
+    for number in 0..count {
+        name.truncate(prefix_len);
+        name.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        let key = core.store.key(db, &name);
+        if core.owner(key.slot) != core.id() || core.store.exists(key) {
+            continue;
+        }
+        let mut value = format!("value:{number}").into_bytes();
+        if size > 0 {
+            value.resize(size, 0);
+        }
+        core.store.set(key, Type::String, Value::Bytes(&value), None);
+    }
+}
+
+fn slot_argument(call: &SessionCall<'_>) -> Result<HashSlot, CommandError> {
+    u16::try_from(integer(call, 2)?)
+        .ok()
+        .and_then(HashSlot::new)
+        .ok_or(CommandError::Fixed("ERR Invalid or out of range slot"))
+}
+
+/// `DEBUG SLOT-OWNER slot`: the core that owns it.
+fn slot_owner(call: &mut SessionCall<'_>) -> Outcome {
+    let slot = slot_argument(call)?;
+    call.reply.integer(i64::from(call.core.owner(slot).0));
+    Ok(())
+}
+
+/// `DEBUG MOVE-SLOT slot core`: hands a slot to another core.
+fn move_slot(call: &mut SessionCall<'_>) -> Outcome {
+    let slot = slot_argument(call)?;
+    let target = u16::try_from(integer(call, 3)?)
+        .ok()
+        .filter(|core| *core < call.core.core_count())
+        .ok_or(CommandError::Fixed("ERR No such core"))?;
+    call.tour(TourKind::Parking, MoveSlot { slot, target: CoreId(target) });
+    Ok(())
+}
+
+struct MoveSlot {
+    slot: HashSlot,
+    target: CoreId,
+}
+
+impl TourTask for MoveSlot {
+    fn visit(&mut self, _: &mut Core) {}
+
+    fn moves(&self) -> Vec<(HashSlot, CoreId)> {
+        vec![(self.slot, self.target)]
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}
