@@ -105,6 +105,7 @@ const fn gather_commands() -> [Command; COMMAND_COUNT] {
             let count = command.subcommands.len();
             assert!(command.handler.is_some() || count > 0, "a command does or contains something");
             assert!(command.container.is_empty(), "containers stand on their own");
+            assert!(can_find_keys(&command), "keys without a fixed place need a resolver");
             command.id = CommandId(next as u16);
             command.subcommands = SUBCOMMANDS.split_at(next_subcommand).1.split_at(count).0;
             commands[next] = command;
@@ -129,6 +130,7 @@ const fn gather_subcommands() -> [Command; SUBCOMMAND_COUNT] {
             while index < container.subcommands.len() {
                 let mut command = container.subcommands[index];
                 assert!(command.handler.is_some(), "a subcommand does something");
+                assert!(can_find_keys(&command), "keys without a fixed place need a resolver");
                 assert!(command.subcommands.is_empty(), "containers do not nest");
                 assert!(same(command.container, container.name), "a subcommand knows its place");
                 command.id = CommandId((COMMAND_COUNT + next) as u16);
@@ -141,6 +143,17 @@ const fn gather_subcommands() -> [Command; SUBCOMMAND_COUNT] {
         family += 1;
     }
     subcommands
+}
+
+const fn can_find_keys(command: &Command) -> bool {
+    let mut index = 0;
+    while index < command.key_specs.len() {
+        if !command.key_specs[index].is_positional() && command.key_resolver.is_none() {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 const fn same(left: &str, right: &str) -> bool {
