@@ -60,7 +60,7 @@ pub struct KeyRef {
 
 /// Arguments at equal distances that are used alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyRange {
+struct KeyRange {
     first: usize,
     count: usize,
     step: usize,
@@ -133,6 +133,57 @@ impl Iterator for KeyPositions {
 impl ExactSizeIterator for KeyPositions {}
 impl FusedIterator for KeyPositions {}
 
+/// The key arguments of one command line: an iterator over their indexes.
+#[derive(Clone, Debug)]
+pub enum RoutingKeys {
+    /// At fixed places: from `next` below `end`, each `step` apart.
+    Fixed {
+        /// The argument that comes next.
+        next: usize,
+        /// The first argument that is not a key any more.
+        end: usize,
+        /// The distance between two keys.
+        step: usize,
+    },
+    /// Found by looking at the arguments.
+    Found(KeyPositions),
+}
+
+impl Iterator for RoutingKeys {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Self::Fixed { next, end, step } => {
+                let index = *next;
+                *next += *step;
+                (index < *end).then_some(index)
+            }
+            Self::Found(positions) => positions.next().map(|key| key.index),
+        }
+    }
+}
+
+impl KeyShape {
+    /// First key, end and step in a line of `length` arguments; none if only the arguments tell.
+    #[inline]
+    fn bounds(self, length: usize) -> Option<(usize, usize, usize)> {
+        let (first, end, step) = match self {
+            Self::None => (1, 0, 1),
+            Self::FirstKey(first) => (first, usize::from(first) + 1, 1),
+            Self::AllFrom(first) => (first, length, 1),
+            Self::Step { first, step } => (first, length, step),
+            Self::Range { first, last, step } => {
+                let last = absolute(last, length);
+                (first, last.map_or(0, |last| last + 1), step)
+            }
+            Self::General => return None,
+        };
+        Some((usize::from(first), end.min(length), usize::from(step)))
+    }
+}
+
 impl Command {
     /// Whether the command can have keys; shard channels are none.
     pub fn has_keys(&self) -> bool {
@@ -141,28 +192,13 @@ impl Command {
 
     /// The arguments that decide on which slots the command runs, shard channels included.
     ///
-    /// Callers on the hot path may branch on [`Command::key_shape`] themselves.
-    pub fn routing_keys<A: ArgList + ?Sized>(&self, args: &A) -> KeyPositions {
-        let length = args.len();
-        let range = |first: u8, last: usize, step: u8| {
-            let last = last.min(length.saturating_sub(1));
-            KeyPositions::one(KeyRange::between(
-                usize::from(first),
-                last,
-                usize::from(step),
-                KeyFlags::EMPTY,
-            ))
-        };
-        match self.key_shape {
-            KeyShape::None => KeyPositions::EMPTY,
-            KeyShape::FirstKey(first) => range(first, usize::from(first), 1),
-            KeyShape::AllFrom(first) => range(first, usize::MAX, 1),
-            KeyShape::Step { first, step } => range(first, usize::MAX, step),
-            KeyShape::Range { first, last, step } => match absolute(last, length) {
-                Some(last) => range(first, last, step),
-                None => KeyPositions::EMPTY,
-            },
-            KeyShape::General => self.find(args, true).unwrap_or(KeyPositions::EMPTY),
+    /// Callers on the hot path may branch on [`Command::key_shape`] themselves. A line whose keys
+    /// cannot be told has none.
+    #[inline]
+    pub fn routing_keys<A: ArgList + ?Sized>(&self, args: &A) -> RoutingKeys {
+        match self.key_shape.bounds(args.len()) {
+            Some((next, end, step)) => RoutingKeys::Fixed { next, end, step },
+            None => RoutingKeys::Found(self.find(args, true).unwrap_or(KeyPositions::EMPTY)),
         }
     }
 

@@ -96,7 +96,7 @@ pub struct Command {
     pub complexity: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// The arguments, in the notation that [`syntax`](super::syntax) parses.
+    /// The arguments, in the notation that [`Command::arguments`] parses.
     pub syntax: &'static str,
     /// Changes to its behaviour: version, and what changed.
     pub history: &'static [(&'static str, &'static str)],

@@ -24,7 +24,7 @@ fn routing_keys(line: &str) -> String {
     let args = words(line);
     let command = lookup_line(&args[0], args.get(1).map(Vec::as_slice)).expect("a command");
     let keys = command.routing_keys(args.as_slice());
-    let names = keys.map(|key| String::from_utf8_lossy(&args[key.index]).into_owned());
+    let names = keys.map(|index| String::from_utf8_lossy(&args[index]).into_owned());
     names.collect::<Vec<_>>().join(" ")
 }
 
@@ -161,7 +161,7 @@ proptest! {
             .collect();
         args.extend(arguments);
         let args: Vec<_> = args.iter().map(String::as_bytes).collect();
-        let routed: Vec<_> = row.routing_keys(args.as_slice()).map(|key| key.index).collect();
+        let routed: Vec<_> = row.routing_keys(args.as_slice()).collect();
         prop_assert!(routed.iter().all(|index| (1..args.len()).contains(index)));
         if let Ok(keys) = row.keys_of(args.as_slice()) {
             let announced = keys.len();
