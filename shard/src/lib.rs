@@ -1,1 +1,2 @@
 //! Slots, keyspace, data types and commands of Basalt.
+pub mod glob;
