@@ -1,1 +1,3 @@
 //! Wiring of the Basalt server: boot, configuration, cores.
+
+pub mod config;
