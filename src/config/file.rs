@@ -103,7 +103,7 @@ impl fmt::Display for LoadError {
             ),
             LoadError::Line { number, line, error } => {
                 let line = String::from_utf8_lossy(line);
-                write!(out, "{title}Reading the configuration file, at line {number}\n")?;
+                writeln!(out, "{title}Reading the configuration file, at line {number}")?;
                 write!(out, ">>> '{line}'\n{error}")
             }
             LoadError::Whole(error) => write!(out, "{title}{error}"),

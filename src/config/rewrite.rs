@@ -21,6 +21,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
@@ -278,7 +279,7 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     for attempt in 0..ATTEMPTS_MAX {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{}-{attempt}", std::process::id()));
-        match File::options().write(true).create_new(true).open(&name) {
+        match File::options().write(true).create_new(true).mode(0o644).open(&name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             other => return other.map(|file| (PathBuf::from(name), file)),
         }

@@ -8,6 +8,7 @@
 //! Invariants: every value was read by the kind of its row and passed its bounds; no directive
 //! promises something that is not built (see [`Support`]).
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use basalt_shard::glob::{self, Case};
@@ -49,11 +50,18 @@ impl Changed {
 }
 
 /// The values of all directives.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     values: Vec<Value>,
     /// Where the configuration was read from: what CONFIG REWRITE writes.
     pub(super) config_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for Config {
+    /// Shows no values, for there are passwords among them.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Config").field("config_file", &self.config_file).finish_non_exhaustive()
+    }
 }
 
 impl Default for Config {
@@ -200,6 +208,20 @@ impl Config {
     pub fn revert(&mut self, changed: Changed) {
         for (index, _, previous) in changed.previous {
             self.values[index] = previous;
+        }
+    }
+
+    /// Lowers `maxclients` to what the limit of open files allows, so that CONFIG GET tells.
+    ///
+    /// # Panics
+    ///
+    /// Panics on zero, which no server starts with.
+    pub fn lower_maxclients(&mut self, clients: u32) {
+        assert!(clients > 0, "a server without clients");
+        let index = rows::all().position(|(_, row)| row.name == "maxclients");
+        match index.map(|index| &mut self.values[index]) {
+            Some(Value::Number(now)) => *now = i128::from(clients).min(*now),
+            other => panic!("'maxclients' is no number but {other:?}"),
         }
     }
 

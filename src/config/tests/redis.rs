@@ -114,6 +114,7 @@ impl Server {
                 let count: usize = count.parse().expect("a count");
                 Ok((0..count).map(|_| self.bulk()).collect())
             }
+            ("$", length) => Ok(vec![self.bytes(length)]),
             (_, text) => Ok(vec![text.to_owned()]),
         }
     }
@@ -126,7 +127,11 @@ impl Server {
 
     fn bulk(&mut self) -> String {
         let header = self.line();
-        let length: usize = header[1..].parse().expect("a length");
+        self.bytes(&header[1..])
+    }
+
+    fn bytes(&mut self, length: &str) -> String {
+        let length: usize = length.parse().expect("a length");
         let mut bytes = vec![0; length + 2];
         self.stream.read_exact(&mut bytes).expect("a reply");
         bytes.truncate(length);
@@ -149,6 +154,11 @@ fn redis_and_basalt_answer_alike() {
         eprintln!("no redis-server on the path: nothing to compare with");
         return;
     };
+    let info = server.ask(&["INFO", "server"]).expect("a text").concat();
+    if !info.contains("redis_version:7.0") {
+        eprintln!("the redis-server on the path is no Redis 7.0: nothing to compare with");
+        return;
+    }
     compare_defaults(&mut server);
     for (name, value) in PAIRS {
         compare_set(&mut server, name, value);

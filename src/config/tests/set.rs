@@ -41,6 +41,15 @@ fn hz_is_brought_into_its_range() {
 }
 
 #[test]
+fn maxclients_follows_the_limit_of_open_files() {
+    let mut config = Config::default();
+    config.lower_maxclients(20_000);
+    assert_eq!(get(&config, "maxclients"), "10000");
+    config.lower_maxclients(4064);
+    assert_eq!(config.settings().maxclients, 4064);
+}
+
+#[test]
 fn limits_of_one_class_leave_the_others() {
     let mut config = Config::default();
     let limits = "normal 1mb 2 3 replica 1gb 1 1";

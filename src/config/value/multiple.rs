@@ -81,7 +81,7 @@ pub(super) fn save_points(words: &[&[u8]]) -> Result<Value, ValueError> {
     if let [[]] = words {
         return Ok(Value::SavePoints(Vec::new()));
     }
-    if words.len() % 2 != 0 || words.len() > LIST_MAX {
+    if !words.len().is_multiple_of(2) || words.len() > LIST_MAX {
         return Err(BROKEN);
     }
     let number = |word: &[u8], minimum: i64| match lenient_integer(word) {
@@ -103,7 +103,7 @@ pub(super) fn print_save_points(points: &[SavePoint]) -> String {
 const OUTPUT_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
 
 pub(super) fn output_limits(words: &[&[u8]], current: &Value) -> Result<Value, ValueError> {
-    if words.is_empty() || words.len() % 4 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(4) {
         return Err(ValueError::Rule("Wrong number of arguments in buffer limit configuration."));
     }
     let unlimited = OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_seconds: 0 };
