@@ -232,19 +232,10 @@ impl Config {
             client_query_buffer_limit_bytes: self.number("client-query-buffer-limit"),
             proto_max_bulk_len_bytes: self.number("proto-max-bulk-len"),
             cores: self.cores(),
-            io_backend: match self.word("io-backend") {
-                "uring" => IoBackend::Uring,
-                "epoll" => IoBackend::Epoll,
-                _ => IoBackend::Auto,
-            },
+            io_backend: self.io_backend(),
             core_spin_microseconds: self.number("core-spin-microseconds"),
             daemonize: self.flag("daemonize"),
-            supervised: match self.word("supervised") {
-                "systemd" => Supervisor::Systemd,
-                "upstart" => Supervisor::Upstart,
-                "auto" => Supervisor::Auto,
-                _ => Supervisor::No,
-            },
+            supervised: self.supervisor(),
             pidfile: self.path("pidfile"),
             directory: self.directory(),
             loglevel: self.log_level(),
@@ -358,6 +349,23 @@ impl Config {
         match Cores::parse(&self.text("cores")) {
             Ok(cores) => cores,
             Err(error) => panic!("'cores' was checked when it was set: {error}"),
+        }
+    }
+
+    fn io_backend(&self) -> IoBackend {
+        match self.word("io-backend") {
+            "uring" => IoBackend::Uring,
+            "epoll" => IoBackend::Epoll,
+            _ => IoBackend::Auto,
+        }
+    }
+
+    fn supervisor(&self) -> Supervisor {
+        match self.word("supervised") {
+            "systemd" => Supervisor::Systemd,
+            "upstart" => Supervisor::Upstart,
+            "auto" => Supervisor::Auto,
+            _ => Supervisor::No,
         }
     }
 

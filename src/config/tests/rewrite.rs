@@ -21,7 +21,11 @@ fn comments_and_order_stay_and_news_come_last() {
         scratch.file("a.conf", "# my server\n  port 7000\n\n\n\ntimeout 1 # not a comment\n");
     // A comment after a value is no comment.
     load(&[&file]).expect_err("too many words");
-    let file = scratch.file("a.conf", "# my server\n  port 7000\n\n\n\ntimeout 1\nsave \"\"\nslave-priority 7\nlua-replicate-commands yes\n");
+    let file = scratch.file(
+        "a.conf",
+        "# my server\n  port 7000\n\n\n\ntimeout 1\nsave \"\"\nslave-priority 7\n\
+         lua-replicate-commands yes\n",
+    );
     let mut config = load(&[&file]).unwrap();
     set(&mut config, "port", "6379");
     set(&mut config, "maxclients", "99");
