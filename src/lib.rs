@@ -1,1 +1,9 @@
 //! Wiring of the Basalt server: boot, configuration, cores.
+
+pub mod banner;
+pub mod config;
+pub mod daemon;
+pub mod logging;
+pub mod signals;
+pub mod supervision;
+pub mod syslog;
