@@ -24,6 +24,7 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
+pub use basalt_shard::arguments::ArgRange;
 pub use error::ProtocolError;
 pub use fuzz::fuzz;
 pub use parser::RequestParser;
@@ -36,26 +37,6 @@ pub const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 
 /// Longest argument in bytes a client that has yet to authenticate may send.
 pub const UNAUTHENTICATED_BULK_BYTES_MAX: i64 = 16 * 1024;
-
-/// Where one argument lies: relative to the first byte of its command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArgRange {
-    /// Offset in bytes from the first byte of the command.
-    pub start: u32,
-    /// Length in bytes.
-    pub len: u32,
-}
-
-impl ArgRange {
-    /// The argument itself. `command` starts at the first byte of the command.
-    ///
-    /// # Panics
-    /// If the range does not lie in `command`.
-    #[inline]
-    pub fn of(self, command: &[u8]) -> &[u8] {
-        &command[self.start as usize..][..self.len as usize]
-    }
-}
 
 /// What a client may ask for. Cheap to build per call: it changes when a client authenticates and
 /// when the configuration does.
