@@ -193,6 +193,7 @@ fn wait_until_written<T>(slot: &Slot<T>, position: u64) {
 }
 
 #[cfg(test)]
+#[expect(clippy::print_stdout, reason = "the seed of a failing run")]
 mod tests {
     use super::*;
     use std::collections::VecDeque;

@@ -258,7 +258,9 @@ impl Reactor {
     /// follows them is reported as usual. Made for the rest of a big argument: `wanted` is what
     /// [`Parsed::Incomplete`](crate::resp::Parsed::Incomplete) asks for less what is there.
     ///
-    /// If the connection ends first, the buffer is dropped.
+    /// Bytes that events of this turn report already do not go there, wherever the caller is in
+    /// walking them: call this after the last event of the turn. If the connection ends before
+    /// the buffer is full, the buffer is dropped.
     ///
     /// # Panics
     /// If `wanted` is zero or the last buffer of this connection is not filled yet.

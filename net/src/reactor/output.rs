@@ -186,6 +186,7 @@ impl Output {
 }
 
 #[cfg(test)]
+#[expect(clippy::print_stdout, reason = "the seed of a failing run")]
 mod tests {
     use super::*;
 

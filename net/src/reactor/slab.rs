@@ -74,11 +74,6 @@ impl<T> Slab<T> {
     pub(super) fn len(&self) -> usize {
         self.entries.len() - self.free.len() - self.resting.len()
     }
-
-    /// All values. For the end of the table.
-    pub(super) fn take_values(&mut self) -> Vec<T> {
-        self.entries.iter_mut().filter_map(|entry| entry.value.take()).collect()
-    }
 }
 
 #[cfg(test)]
@@ -99,6 +94,5 @@ mod tests {
         assert_eq!((slab.get(first), slab.get(again)), (None, Some(&'d')));
         assert_eq!(slab.get_mut(second), Some(&mut 'b'));
         assert_eq!(slab.len(), 3);
-        assert_eq!(slab.take_values(), ['d', 'b', 'c']);
     }
 }
