@@ -4,6 +4,8 @@ pub mod banner;
 pub mod config;
 pub mod daemon;
 pub mod logging;
+pub mod memory;
+pub mod server;
 pub mod signals;
 pub mod supervision;
 pub mod syslog;

@@ -54,6 +54,15 @@ impl Supervision {
         }
     }
 
+    /// The name INFO shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Supervision::None => "no",
+            Supervision::Systemd => "systemd",
+            Supervision::Upstart => "upstart",
+        }
+    }
+
     /// Whether somebody is told.
     pub fn is_supervised(self) -> bool {
         self != Supervision::None

@@ -66,9 +66,13 @@ impl Driver {
 }
 
 fn origin_of(socket: &OwnedFd, is_unix: bool) -> Origin {
+    // A client that is gone already has no address; its end is reported soon.
+    let text = |address: std::io::Result<listen::SocketAddress>| {
+        address.map(|address| address.to_string()).unwrap_or_default()
+    };
     Origin {
-        peer: listen::peer_address(socket.as_fd()),
-        local: listen::local_address(socket.as_fd()),
+        peer: text(listen::peer_address(socket.as_fd())),
+        local: text(listen::local_address(socket.as_fd())),
         descriptor: socket.as_raw_fd(),
         is_unix,
     }

@@ -45,11 +45,6 @@ impl Connection {
         }
     }
 
-    /// The session that belongs to it: same index, same generation.
-    pub fn session(&self) -> SessionId {
-        session_of(self.id)
-    }
-
     /// Forgets that anything after the last command that ran was parsed.
     pub fn rewind(&mut self) {
         self.parser = RequestParser::new();

@@ -1,7 +1,6 @@
 //! From replies to the socket, and the limits on what a client may leave unread.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use basalt_net::reactor::ConnectionId;
 use basalt_shard::core::SessionId;
@@ -119,10 +118,5 @@ impl Driver {
         );
         self.core.stats.output_buffer_disconnections += 1;
         self.close(id);
-    }
-
-    /// How many clients are connected to the whole server.
-    pub(super) fn connected_clients(&self) -> u64 {
-        self.core.shared().connected_clients.load(Ordering::Relaxed)
     }
 }
