@@ -106,20 +106,20 @@ pub(crate) fn each(body: impl Fn(&mut Test)) {
         let mut place = pooled.lock().unwrap_or_else(PoisonError::into_inner);
         let mut server = place.take().unwrap_or_else(|| Server::start(config, &[]));
         for resp in RESPS {
-            run(&mut server, resp, &body);
+            run(&mut server, resp, &|t: &mut Test| {
+                t.check("FLUSHALL", OK);
+                body(t);
+            });
         }
         *place = Some(server);
     }
 }
 
-/// As [`each`], for tests that need servers started with `arguments`. Those live for one test;
-/// the core count is two, since starting is what costs time.
+/// For tests that need servers started with `arguments`. Those live for one test; the core count
+/// is two and the protocol RESP2, since starting is what costs time.
 pub(crate) fn each_with(arguments: &[&str], body: impl Fn(&mut Test)) {
     for config in configs(&[2]) {
-        for resp in RESPS {
-            let mut server = Server::start(&config, arguments);
-            run(&mut server, resp, &body);
-        }
+        run(&mut Server::start(&config, arguments), Resp::Two, &body);
     }
 }
 
@@ -194,11 +194,7 @@ fn run(server: &mut Server, resp: Resp, body: &impl Fn(&mut Test)) {
     let client = server.connect(resp);
     let config = server.config().clone();
     let mut test = Test { client, server };
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        // Servers of `each_with` may ask for a password first; nothing is stored there yet.
-        let _ = test.client.call("FLUSHALL");
-        body(&mut test);
-    }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut test)));
     if let Err(panic) = outcome {
         announce(&format!("failed with {config:?}, {resp:?}"));
         resume_unwind(panic);
