@@ -294,6 +294,22 @@ impl Client {
         outcome.expect("the sending side can be closed");
     }
 
+    /// As [`Client::finish_sending`], for a connection the server may have ended already.
+    pub(crate) fn finish_sending_if_connected(&self) {
+        drop(match &self.wire {
+            Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Wire::Unix(stream) => stream.shutdown(Shutdown::Write),
+        });
+    }
+
+    /// Reads and forgets everything until the connection ends in whatever way.
+    pub(crate) fn drain(&mut self) -> std::io::Result<()> {
+        while self.receive()? > 0 {
+            self.received.clear();
+        }
+        Ok(())
+    }
+
     /// Own side of the connection as the server prints it.
     pub(crate) fn local_address(&self) -> String {
         match &self.wire {

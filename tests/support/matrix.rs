@@ -115,16 +115,21 @@ pub(crate) fn each(body: impl Fn(&mut Test)) {
     }
 }
 
+/// One two-core configuration per backend, for tests that start processes themselves.
+pub(crate) fn two_core_configs() -> Vec<ServerConfig> {
+    configs(&[2])
+}
+
 /// For tests that need servers started with `arguments`. Those live for one test; the core count
 /// is two and the protocol RESP2, since starting is what costs time.
 pub(crate) fn each_with(arguments: &[&str], body: impl Fn(&mut Test)) {
-    for config in configs(&[2]) {
+    for config in two_core_configs() {
         run(&mut Server::start(&config, arguments), Resp::Two, &body);
     }
 }
 
-/// Runs `body` on fresh Basalt servers with the given core counts, on the first backend allowed;
-/// on a reference server once. For long tests about cores, in RESP2.
+/// Runs `body` in RESP2 on fresh Basalt servers with the given core counts, on the first backend
+/// allowed; on a reference server once. For long tests about cores.
 pub(crate) fn each_core_count(core_counts: &[u32], body: impl Fn(&mut Test)) {
     for config in one_backend(configs(core_counts)) {
         run(&mut Server::start(&config, &[]), Resp::Two, &body);

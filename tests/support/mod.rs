@@ -44,12 +44,14 @@ pub(crate) use expect::{
     Expect, NIL, NIL_ARRAY, OK, array, bulk, double, line, map, set, verbatim,
 };
 pub(crate) use info::Fields;
-pub(crate) use matrix::{Test, each, each_core_count, each_with, is_full_matrix, skip};
+pub(crate) use matrix::{
+    Test, announce, each, each_core_count, each_with, is_full_matrix, skip, two_core_configs,
+};
 pub(crate) use poll::{eventually, eventually_within, wait_until};
 pub(crate) use random::{Seeded, environment_number};
 pub(crate) use reply::{Reply, measure, parse};
 pub(crate) use server::{
-    IoBackend, Process, ReservedPort, Server, ServerConfig, TestDirectory, is_basalt, server_path,
-    signal,
+    IoBackend, Launch, Process, ReservedPort, Server, ServerConfig, TestDirectory, is_basalt,
+    owned, server_path, signal,
 };
 pub(crate) use slot::{key_in_slot, slot_of};

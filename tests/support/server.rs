@@ -41,14 +41,27 @@ pub(crate) enum ServerConfig {
 }
 
 impl ServerConfig {
-    fn arguments(&self) -> Vec<String> {
+    /// The matrix's choice as command line arguments.
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let ServerConfig::Basalt { core_count, io_backend } = self else { return Vec::new() };
         let backend = match io_backend {
             IoBackend::Uring => "uring",
             IoBackend::Epoll => "epoll",
         };
-        ["--cores", &core_count.to_string(), "--io-backend", backend].map(str::to_owned).to_vec()
+        owned(&["--cores", &core_count.to_string(), "--io-backend", backend])
     }
+
+    /// The matrix's choice as lines of a configuration file.
+    pub(crate) fn lines(&self) -> String {
+        let arguments = self.arguments();
+        let lines = arguments.chunks(2).map(|pair| format!("{} {}\n", &pair[0][2..], pair[1]));
+        lines.collect()
+    }
+}
+
+/// Texts as the strings a command line is made of.
+pub(crate) fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 /// The binary under test.
@@ -205,6 +218,13 @@ fn watch(process_id: u32, directory: &Path) -> Child {
         .expect("a shell")
 }
 
+/// What a server is started with.
+pub(crate) struct Launch {
+    pub(crate) arguments: Vec<String>,
+    /// Standard input.
+    pub(crate) input: String,
+}
+
 /// A server that answers.
 pub(crate) struct Server {
     process: Process,
@@ -216,33 +236,38 @@ impl Server {
     /// Starts a server for tests (DEBUG allowed, nothing saved) with `extra` arguments behind the
     /// common ones, and waits for its first reply. Panics with its log when there is none.
     pub(crate) fn start(config: &ServerConfig, extra: &[&str]) -> Server {
-        for _ in 1..START_ATTEMPT_COUNT_MAX {
-            if let Some(server) = Server::try_start(config, extra) {
+        Server::launch(config, |_, port| {
+            let port = port.to_string();
+            let common = [
+                ["--port", &port],
+                ["--bind", "127.0.0.1"],
+                ["--save", ""],
+                ["--enable-debug-command", "yes"],
+                ["--enable-protected-configs", "yes"],
+            ];
+            let mut arguments = owned(common.as_flattened());
+            arguments.extend(config.arguments());
+            arguments.extend(owned(extra));
+            Launch { arguments, input: String::new() }
+        })
+    }
+
+    /// Starts a server as `prepare` says, which may write files into the server's directory and
+    /// has to make it listen on the given port of 127.0.0.1. Waits for its first reply.
+    pub(crate) fn launch(
+        config: &ServerConfig,
+        prepare: impl Fn(&TestDirectory, u16) -> Launch,
+    ) -> Server {
+        for _ in 0..START_ATTEMPT_COUNT_MAX {
+            let (directory, port) = (TestDirectory::create(), ReservedPort::pick());
+            let launch = prepare(&directory, port.0);
+            let process = Process::start(directory, &launch.arguments, &launch.input);
+            let mut server = Server { process, port, config: config.clone() };
+            if server.wait_until_ready() {
                 return server;
             }
         }
-        Server::try_start(config, extra).expect("a free port within a few attempts")
-    }
-
-    /// `None` when another process took the port.
-    fn try_start(config: &ServerConfig, extra: &[&str]) -> Option<Server> {
-        let port = ReservedPort::pick();
-        let mut arguments: Vec<String> = [
-            ["--port", &port.0.to_string()],
-            ["--bind", "127.0.0.1"],
-            ["--save", ""],
-            ["--enable-debug-command", "yes"],
-            ["--enable-protected-configs", "yes"],
-        ]
-        .as_flattened()
-        .iter()
-        .map(|&argument| argument.to_owned())
-        .collect();
-        arguments.extend(config.arguments());
-        arguments.extend(extra.iter().map(|&argument| argument.to_owned()));
-        let process = Process::start(TestDirectory::create(), &arguments, "");
-        let mut server = Server { process, port, config: config.clone() };
-        server.wait_until_ready().then_some(server)
+        panic!("every port tried was taken by somebody else");
     }
 
     /// False when the port was taken; panics when the server fails in any other way.
