@@ -186,7 +186,7 @@ fn getkeys() {
             ("LCS a b IDX", vec!["a", "b"]),
             ("OBJECT ENCODING k", vec!["k"]),
         ] {
-            t.check(&format!("COMMAND GETKEYS {command}"), array(keys.iter().map(bulk)));
+            t.check(format!("COMMAND GETKEYS {command}"), array(keys.iter().map(bulk)));
         }
         t.check("COMMAND GETKEYSANDFLAGS SET k v", [array([bulk("k"), flags(["OW", "update"])])]);
         t.check(

@@ -15,7 +15,7 @@ const BAD_CURSOR: &str = "-ERR invalid cursor";
 
 /// One call: the next cursor and the keys.
 fn scan_once(t: &mut Test, cursor: &str, options: &str) -> (String, Vec<String>) {
-    let reply = t.call(&format!("SCAN {cursor} {options}"));
+    let reply = t.call(format!("SCAN {cursor} {options}"));
     let [next, keys] = reply.elements() else { panic!("two elements, not {reply:?}") };
     (next.text(), keys.texts())
 }

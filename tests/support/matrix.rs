@@ -10,10 +10,10 @@
 //! (DBSIZE, INFO, CONFIG) without a neighbour's noise. A server whose test failed is thrown away:
 //! nobody inherits its state.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::client::{Client, Resp};
@@ -145,12 +145,16 @@ pub(crate) fn is_full_matrix() -> bool {
     }
 }
 
-/// Reports that (part of) a test did not run, and counts it.
+/// Reports that (part of) a test did not run, and counts it: once, however many points of the
+/// matrix it concerns.
 pub(crate) fn skip(reason: &str) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+    static SKIPPED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let thread = std::thread::current();
-    announce(&format!("skip {count}: {}: {reason}", thread.name().unwrap_or("unnamed test")));
+    let text = format!("{}: {reason}", thread.name().unwrap_or("unnamed test"));
+    let mut skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    if skipped.insert(text.clone()) {
+        announce(&format!("skip {}: {text}", skipped.len()));
+    }
 }
 
 /// Prints a line that libtest does not swallow when the test passes.
