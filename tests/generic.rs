@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Expect, NIL, OK, Test, array, bulk, each};
+use support::{Expect, NIL, OK, Reply, Test, array, bulk, each};
 
 const NO_SUCH_KEY: &str = "-ERR no such key";
 const SYNTAX: &str = "-ERR syntax error";
@@ -122,11 +122,10 @@ fn renamenx_never_overwrites() {
 #[test]
 fn rename_works_between_any_two_slots() {
     each(|t| {
-        for number in 0..200 {
-            t.check(["SET", &format!("from:{number}"), &format!("value {number}")], OK);
-        }
-        for number in 0..200 {
-            t.check(["RENAME", &format!("from:{number}"), &format!("to:{number}")], OK);
+        let sets = (0..200).map(|number| format!("SET from:{number} 'value {number}'"));
+        let renames = (0..200).map(|number| format!("RENAME from:{number} to:{number}"));
+        for reply in t.pipeline(sets.chain(renames)) {
+            assert_eq!(reply, Reply::Simple("OK".into()));
         }
         for number in 0..200 {
             t.check(["GET", &format!("to:{number}")], bulk(format!("value {number}")));
@@ -254,7 +253,7 @@ fn commands_over_many_keys_reach_every_slot() {
         let keys: Vec<String> = (0..3000).map(|number| format!("k{number}")).collect();
         let sets = keys.iter().map(|key| ["SET", key.as_str(), "v"]);
         for reply in t.pipeline(sets) {
-            assert_eq!(reply, support::Reply::Simple("OK".into()));
+            assert_eq!(reply, Reply::Simple("OK".into()));
         }
         t.check("DBSIZE", 3000);
         let with = |command: &str| [command.to_owned()].into_iter().chain(keys.clone());

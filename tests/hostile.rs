@@ -78,9 +78,9 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 fn clients_that_never_read_do_not_starve_the_others() {
     each(|t| {
         t.check(["SET", "large", &"x".repeat(1 << 20)], OK);
-        let mut deaf: Vec<Client> = (0..8).map(|_| t.connect()).collect();
+        let mut deaf: Vec<Client> = (0..4).map(|_| t.connect()).collect();
         for client in &mut deaf {
-            client.send(&encode("GET large").repeat(20));
+            client.send(&encode("GET large").repeat(15));
         }
         assert_serves(t, 50);
         drop(deaf);
@@ -128,7 +128,7 @@ fn random_bytes_never_hurt_the_server() {
     each(|t| {
         let mut random = Seeded::announced("garbage");
         t.check("SET witness unharmed", OK);
-        for round in 0..300 {
+        for round in 0..100 {
             let bytes = garbage(&mut random);
             let mut client = t.server.connect_plain();
             // The server may hang up before it has taken everything.
@@ -155,7 +155,7 @@ fn valid_commands_with_random_arguments_never_hurt_the_server() {
             .filter(|name| !name.contains('|') && !is_out_of_bounds(name))
             .collect();
         let mut client = t.connect();
-        for _ in 0..2_000 {
+        for _ in 0..500 {
             let command = random_command(&mut random, &names);
             client.send_command(&command[..]);
             // Without a blocking command among them every command is answered.

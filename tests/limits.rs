@@ -173,15 +173,13 @@ fn a_request_over_the_query_buffer_limit_ends_its_connection() {
 
 #[test]
 fn idle_clients_leave_after_the_timeout() {
-    each(|t| {
+    each_with(&["--timeout", "1"], |t| {
         let mut idle = t.connect();
         idle.check("PING", "+PONG");
-        t.check("CONFIG SET timeout 1", OK);
         // The test's own connection stays busy meanwhile.
         let address = idle.local_address();
         eventually("the idle client is gone", || !t.text("CLIENT LIST").contains(&address));
         assert_eq!(idle.read_until_closed(), b"");
-        t.check("CONFIG SET timeout 0", OK);
     });
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Expect, NIL, OK, array, bulk, each, eventually, line};
+use support::{Expect, NIL, OK, array, bulk, each, each_with, eventually, line};
 
 const NOT_LFU: &str = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
     Please note that when switching between policies at runtime LRU and LFU data will take some \
@@ -48,7 +48,7 @@ fn missing_keys_have_nothing_to_tell() {
 
 #[test]
 fn refcount_and_idletime() {
-    each(|t| {
+    each_with(&[], |t| {
         t.check("SET k some-value", OK);
         t.check("OBJECT REFCOUNT k", 1);
         t.check("OBJECT IDLETIME k", 0);
