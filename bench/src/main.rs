@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! basalt-bench load      load on a running server: throughput, latency, CPU time per request
+//! basalt-bench compare   several servers side by side: ratios with their spread; memory per key
+//! basalt-bench scale     1..N server cores; what crossing cores costs
+//! basalt-bench idle      CPU and memory of a server that nobody asks anything
 //! ```
 //!
 //! Layers, each importing only those below it:
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `harness` | starts servers, repeats, compares |
 //! | `load` | the engine: threads, connections, phases, measuring window, report |
 //! | `request` | command templates, mixes, the table of workloads |
 //! | `keys`, `resp` | keys and slots; replies, skimmed or read |
@@ -15,6 +19,7 @@
 
 mod args;
 mod error;
+mod harness;
 mod keys;
 mod load;
 mod procfs;
@@ -31,7 +36,12 @@ use crate::error::{BenchError, Outcome};
 /// A subcommand: its options and what runs it.
 type Subcommand = (&'static Spec, fn(&Parsed, &mut dyn Write) -> Outcome<()>);
 
-const SUBCOMMANDS: &[Subcommand] = &[(&load::command::SPEC, load::command::run)];
+const SUBCOMMANDS: &[Subcommand] = &[
+    (&load::command::SPEC, load::command::run),
+    (&harness::compare::SPEC, harness::compare::run),
+    (&harness::scale::SPEC, harness::scale::run),
+    (&harness::idle::SPEC, harness::idle::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -198,10 +198,10 @@ impl Options {
         let commands = mix.names();
         let server_pid = match self.server_pid {
             Some(pid) => Some(pid),
-            None => target.server_pid()?,
+            None => target::server_pid(&target.endpoint, &target.session)?,
         };
         let plan = Plan {
-            sockets: target.open(&lanes, self.connections)?,
+            links: target.open(&lanes, self.connections)?,
             lanes: target::key_sources(&lanes, self.distribution),
             mix,
             pacing: self.pacing,

@@ -18,6 +18,15 @@ struct Batch {
     count: u64,
 }
 
+/// A greeted, non-blocking socket and the lane (key source) it draws keys from.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The socket.
+    pub(crate) socket: Socket,
+    /// Index of the key source.
+    pub(crate) lane: usize,
+}
+
 /// A non-blocking connection. Invariant: `outstanding` is the sum over `batches`.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -35,13 +44,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Takes over a greeted, non-blocking socket and registers it under `token`.
-    pub(crate) fn new(
-        socket: Socket,
-        lane: usize,
-        token: usize,
-        poller: &Poller,
-    ) -> io::Result<Self> {
+    /// Takes over a link and registers it under `token`.
+    pub(crate) fn new(link: Link, token: usize, poller: &Poller) -> io::Result<Self> {
+        let Link { socket, lane } = link;
         poller.add(socket.as_fd(), token, Interest::Read)?;
         Ok(Self {
             socket,

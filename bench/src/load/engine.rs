@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use socket2::Socket;
 
 use crate::args::usage;
 use crate::error::{BenchError, Outcome};
 use crate::keys::source::KeySource;
 use crate::load::board::{Board, Cell, Phase};
+use crate::load::connection::Link;
 use crate::load::pacing::Pacing;
 use crate::load::worker::{self, Assignment, Harvest};
 use crate::procfs::{CpuSpent, ProcessCpu};
@@ -36,8 +36,8 @@ pub(crate) enum Stop {
 /// Everything a run needs.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Greeted, non-blocking sockets, each with the lane it draws keys from.
-    pub(crate) sockets: Vec<(Socket, usize)>,
+    /// Connections, dealt out to the threads in turn.
+    pub(crate) links: Vec<Link>,
     /// Key sources.
     pub(crate) lanes: Vec<KeySource>,
     /// Requests.
@@ -104,7 +104,7 @@ pub(crate) fn run(plan: Plan, on_tick: &mut dyn FnMut(&Tick)) -> Outcome<Measure
     let (stop, warm_up) = (plan.stop, plan.warm_up);
     let phase = if warm_up.is_zero() { Phase::Measure } else { Phase::WarmUp };
     let budget = if let Stop::Requests(count) = stop { count } else { u64::MAX };
-    let workers = plan.threads.min(plan.sockets.len());
+    let workers = plan.threads.min(plan.links.len());
     if workers == 0 {
         return Err(usage("a run needs at least one thread and one connection"));
     }
@@ -142,14 +142,14 @@ pub(crate) fn run(plan: Plan, on_tick: &mut dyn FnMut(&Tick)) -> Outcome<Measure
 /// Deals connections and CPUs out to the workers.
 fn assignments(plan: Plan, board: &Arc<Board>) -> Vec<Assignment> {
     let workers = board.cells.len();
-    let mut hands: Vec<Vec<(Socket, usize)>> = (0..workers).map(|_| Vec::new()).collect();
-    for (place, socket) in plan.sockets.into_iter().enumerate() {
-        hands[place % workers].push(socket);
+    let mut hands: Vec<Vec<Link>> = (0..workers).map(|_| Vec::new()).collect();
+    for (place, link) in plan.links.into_iter().enumerate() {
+        hands[place % workers].push(link);
     }
     let mut seeds = fastrand::Rng::with_seed(plan.seed);
-    let deal = |(index, sockets): (usize, Vec<(Socket, usize)>)| Assignment {
+    let deal = |(index, links): (usize, Vec<Link>)| Assignment {
         index,
-        sockets,
+        links,
         lanes: plan.lanes.clone(),
         mix: plan.mix.clone(),
         pacing: plan.pacing,

@@ -44,7 +44,7 @@ pub(crate) fn fill(
     let frame = target.frame(&lanes, order.value)?;
     for _ in 0..order.times {
         let plan = Plan {
-            sockets: target.open(&lanes, connections)?,
+            links: target.open(&lanes, connections)?,
             lanes: target::key_sources(&lanes, Distribution::Once { step: order.step }),
             mix: Mix::even(&[order.command], &frame)?,
             pacing: Pacing::Closed { pipeline: PIPELINE },

@@ -4,14 +4,13 @@
 //! one lane per primary, with the slots it owns, so that no request is ever redirected; one hash
 //! tag per connection makes each connection a lane.
 
-use socket2::Socket;
-
 use crate::args::usage;
 use crate::error::{BenchError, Outcome};
 use crate::keys::distribution::Distribution;
 use crate::keys::shape::KeyShape;
 use crate::keys::slot::SLOT_COUNT;
 use crate::keys::source::{KeySource, Population};
+use crate::load::connection::Link;
 use crate::request::template::{Frame, ValueSize};
 use crate::resp::client::{Client, Session};
 use crate::resp::endpoint::Endpoint;
@@ -116,30 +115,30 @@ impl Target {
     }
 
     /// Opens connections over the lanes in turn.
-    pub(crate) fn open(&self, lanes: &[Lane], count: usize) -> Outcome<Vec<(Socket, usize)>> {
+    pub(crate) fn open(&self, lanes: &[Lane], count: usize) -> Outcome<Vec<Link>> {
         let one = |index: usize| {
             let lane = index % lanes.len();
             let client = Client::connect(&lanes[lane].endpoint, &self.session)?;
-            Ok((client.into_socket()?, lane))
+            Ok(Link { socket: client.into_socket()?, lane })
         };
         (0..count).map(one).collect()
     }
+}
 
-    /// Process of the server, where it runs on this machine and tells its number.
-    pub(crate) fn server_pid(&self) -> Outcome<Option<u32>> {
-        if !self.endpoint.is_local() {
-            return Ok(None);
-        }
-        let mut client = Client::connect(&self.endpoint, &self.session)?;
-        let text = match client.info_field("server", "process_id") {
-            Ok(text) => text,
-            // A server may forbid INFO, or not know it; it is then measured from outside only.
-            Err(BenchError::Reply { .. }) => None,
-            Err(failure) => return Err(failure),
-        };
-        let pid: Option<u32> = text.and_then(|text| text.trim().parse().ok());
-        Ok(pid.filter(|pid| crate::procfs::ProcessCpu::of(*pid).is_ok()))
+/// Process of the server, where it runs on this machine and tells its number.
+pub(crate) fn server_pid(endpoint: &Endpoint, session: &Session) -> Outcome<Option<u32>> {
+    if !endpoint.is_local() {
+        return Ok(None);
     }
+    let mut client = Client::connect(endpoint, session)?;
+    let text = match client.info_field("server", "process_id") {
+        Ok(text) => text,
+        // A server may forbid INFO, or not know it; it is then measured from outside only.
+        Err(BenchError::Reply { .. }) => None,
+        Err(failure) => return Err(failure),
+    };
+    let pid: Option<u32> = text.and_then(|text| text.trim().parse().ok());
+    Ok(pid.filter(|pid| crate::procfs::ProcessCpu::of(*pid).is_ok()))
 }
 
 /// Samplers over the populations of lanes.

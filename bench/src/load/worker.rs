@@ -10,13 +10,12 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use socket2::Socket;
 
 use crate::args::usage;
 use crate::error::{BenchError, Outcome};
 use crate::keys::source::KeySource;
 use crate::load::board::{Board, Phase};
-use crate::load::connection::Connection;
+use crate::load::connection::{Connection, Link};
 use crate::load::pacing::{Pacing, Timetable};
 use crate::procfs;
 use crate::request::mix::Mix;
@@ -40,8 +39,8 @@ const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
 pub(crate) struct Assignment {
     /// Its place among the workers.
     pub(crate) index: usize,
-    /// Greeted, non-blocking sockets, each with the lane it draws keys from.
-    pub(crate) sockets: Vec<(Socket, usize)>,
+    /// Its connections.
+    pub(crate) links: Vec<Link>,
     /// Key sources.
     pub(crate) lanes: Vec<KeySource>,
     /// Requests.
@@ -143,7 +142,7 @@ impl Schedule {
 
 impl Worker {
     fn start(assignment: Assignment) -> Outcome<Self> {
-        let Assignment { index, sockets, lanes, mix, pacing, cpu, seed, board } = assignment;
+        let Assignment { index, links, lanes, mix, pacing, cpu, seed, board } = assignment;
         if let Some(cpu) = cpu {
             let pinned = core_affinity::set_for_current(core_affinity::CoreId { id: cpu });
             if !pinned {
@@ -151,9 +150,9 @@ impl Worker {
             }
         }
         let poller = Poller::new().map_err(BenchError::io("open an epoll instance"))?;
-        let mut connections = Vec::with_capacity(sockets.len());
-        for (token, (socket, lane)) in sockets.into_iter().enumerate() {
-            let connection = Connection::new(socket, lane, token, &poller);
+        let mut connections = Vec::with_capacity(links.len());
+        for (token, link) in links.into_iter().enumerate() {
+            let connection = Connection::new(link, token, &poller);
             connections.push(connection.map_err(BenchError::io("watch a connection"))?);
         }
         let random = fastrand::Rng::with_seed(seed);
