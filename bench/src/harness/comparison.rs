@@ -81,9 +81,9 @@ pub(crate) struct Cell {
 /// Subject divided by peer, round by round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ratios {
-    pub(crate) requests_per_s: Spread,
-    pub(crate) server_cpu_ns_per_request: Spread,
-    pub(crate) p99_us: Spread,
+    pub(crate) requests_per_s: Option<Spread>,
+    pub(crate) server_cpu_ns_per_request: Option<Spread>,
+    pub(crate) p99_us: Option<Spread>,
 }
 
 /// All servers on one workload at one depth.
@@ -211,9 +211,10 @@ impl Comparison {
             ""
         };
         let (cpu, throughput) = match &cell.ratios {
-            Some(ratios) => {
-                (ratios.server_cpu_ns_per_request.to_string(), ratios.requests_per_s.to_string())
-            }
+            Some(ratios) => (
+                Spread::or_dash(ratios.server_cpu_ns_per_request),
+                Spread::or_dash(ratios.requests_per_s),
+            ),
             None => ("1".to_owned(), "1".to_owned()),
         };
         format!(
@@ -278,8 +279,8 @@ mod tests {
         assert_eq!((ours.requests_per_s.median, &ours.ratios), (150.0, &None));
         let ratios = peer.ratios.as_ref().expect("ratios against the peer");
         let half = Spread { median: 0.5, min: 0.5, max: 0.5 };
-        assert_eq!(ratios.server_cpu_ns_per_request, half);
-        assert_eq!(ratios.requests_per_s.to_string(), "2.00 (2.00..2.00)");
+        assert_eq!(ratios.server_cpu_ns_per_request, Some(half));
+        assert_eq!(Spread::or_dash(ratios.requests_per_s), "2.00 (2.00..2.00)");
     }
 
     #[test]

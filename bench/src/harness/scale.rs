@@ -360,7 +360,7 @@ fn table_line(rows: &[&Sample], cores: usize, clients: Clients) -> String {
     let ratio = |figure: fn(&Sample) -> f64, base_cores: usize| {
         let base = of(base_cores, Clients::Local, figure);
         let ours = of(cores, clients, figure);
-        if base.is_empty() { "-".to_owned() } else { Spread::of_ratios(&ours, &base).to_string() }
+        Spread::or_dash(Spread::of_ratios(&ours, &base))
     };
     let first = rows.first().expect("a table of samples");
     format!(

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -113,7 +114,7 @@ pub(crate) struct Server {
     label: String,
     child: Child,
     endpoint: Endpoint,
-    directory: PathBuf,
+    scratch: Scratch,
 }
 
 impl Server {
@@ -122,19 +123,18 @@ impl Server {
     /// # Errors
     /// When it cannot be started, ends early or stays silent; with the end of its log.
     pub(crate) fn start(spec: &ServerSpec, layout: &Layout) -> Outcome<Self> {
-        let directory = fresh_directory()?;
+        let scratch = Scratch::new()?;
         let port = free_port(layout.cores)?;
-        let log_path = directory.join("log");
-        let log = File::create(&log_path).map_err(BenchError::io("create a log file"))?;
+        let log = File::create(scratch.log_path()).map_err(BenchError::io("create a log file"))?;
         let log_too = log.try_clone().map_err(BenchError::io("share a log file"))?;
         let binary = runnable(&spec.path)?;
         let mut command = pinned(&binary, &layout.cpus);
         command.args(spec.arguments(port, layout));
-        command.current_dir(&directory).stdin(Stdio::null()).stdout(log).stderr(log_too);
+        command.current_dir(&scratch.0).stdin(Stdio::null()).stdout(log).stderr(log_too);
         let doing = format!("start {}", spec.path.display());
         let child = command.spawn().map_err(BenchError::io(doing))?;
         let endpoint = Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let mut server = Self { label: spec.label.clone(), child, endpoint, directory };
+        let mut server = Self { label: spec.label.clone(), child, endpoint, scratch };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -179,7 +179,7 @@ impl Server {
     }
 
     fn failed(&self, problem: String) -> BenchError {
-        let log_tail = tail(&self.directory.join("log"));
+        let log_tail = tail(&self.scratch.log_path());
         BenchError::ServerFailed { label: self.label.clone(), problem, log_tail }
     }
 
@@ -207,10 +207,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing is worth saving, so the process is killed. That it, or its directory, might
-        // stay is no reason to lose the figures.
-        let _process_stays = self.child.kill().and_then(|()| self.child.wait());
-        let _directory_stays = fs::remove_dir_all(&self.directory);
+        // Nothing is worth saving, so the process is killed; it may have ended by itself.
+        let _already_gone = self.child.kill().and_then(|()| self.child.wait());
     }
 }
 
@@ -238,30 +236,45 @@ fn runnable(path: &Path) -> Outcome<PathBuf> {
     fs::canonicalize(path).map_err(BenchError::io(format!("find {}", path.display())))
 }
 
-fn fresh_directory() -> Outcome<PathBuf> {
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("basalt-bench-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let doing = format!("create {}", path.display());
-    fs::create_dir_all(&path).map_err(BenchError::io(doing))?;
-    Ok(path)
+/// A directory of its own for a server, removed with the handle.
+#[derive(Debug)]
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Outcome<Self> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("basalt-bench-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let doing = format!("create {}", path.display());
+        fs::create_dir_all(&path).map_err(BenchError::io(doing))?;
+        Ok(Self(path))
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.0.join("log")
+    }
 }
 
-/// A port whose followers are free too: a core-addressed server takes one per core. Another
-/// program may still grab it first; the server then fails loudly.
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A directory that stays behind is no reason to lose the figures.
+        let _stays_behind = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A port whose followers are free too: a core-addressed server takes one per core. Drawn below
+/// the range from which the kernel takes ports of outgoing connections, of which a load generator
+/// leaves thousands behind in TIME_WAIT. Another program may still grab it first; the server
+/// then fails loudly.
 fn free_port(cores: usize) -> Outcome<u16> {
-    const ATTEMPTS: usize = 100;
+    const ATTEMPTS: usize = 1000;
+    const PORTS: Range<u16> = 10_000..32_000;
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let followers = u16::try_from(cores).map_err(|_| usage("that many cores have no ports"))?;
     for _ in 0..ATTEMPTS {
-        let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let probe = probe.map_err(BenchError::io("find a free port"))?;
-        let address = probe.local_addr().map_err(BenchError::io("find a free port"))?;
-        let first = address.port();
-        let is_free = |offset: u16| {
-            let port = first.checked_add(offset);
-            port.is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
-        };
-        if (1..=cores as u16).all(is_free) {
+        let first = fastrand::u16(PORTS);
+        if (first..=first.saturating_add(followers)).all(is_free) {
             return Ok(first);
         }
     }

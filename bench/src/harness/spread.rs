@@ -30,9 +30,18 @@ impl Spread {
     }
 
     /// Quotients of readings taken in the same rounds: what shakes a whole round cancels out.
-    pub(crate) fn of_ratios(ours: &[f64], theirs: &[f64]) -> Self {
+    /// Nothing comes of a peer without readings, or with one of zero.
+    pub(crate) fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Self> {
+        if theirs.is_empty() || theirs.contains(&0.0) {
+            return None;
+        }
         assert_eq!(ours.len(), theirs.len(), "ratios pair the rounds");
-        Self::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
+        Some(Self::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs)))
+    }
+
+    /// A ratio as it stands in a table.
+    pub(crate) fn or_dash(ratio: Option<Self>) -> String {
+        ratio.map_or_else(|| "-".to_owned(), |ratio| ratio.to_string())
     }
 }
 
@@ -55,6 +64,8 @@ mod tests {
     #[test]
     fn ratios_pair_rounds() {
         let spread = Spread::of_ratios(&[10.0, 40.0], &[20.0, 40.0]);
-        assert_eq!(spread.to_string(), "0.75 (0.50..1.00)");
+        assert_eq!(Spread::or_dash(spread), "0.75 (0.50..1.00)");
+        assert_eq!(Spread::or_dash(Spread::of_ratios(&[1.0], &[0.0])), "-");
+        assert_eq!(Spread::of_ratios(&[1.0], &[]), None);
     }
 }
