@@ -1,9 +1,11 @@
 //! CPU time and memory of processes and threads, as `/proc` tells them.
 //!
-//! CPU time comes from `/proc/PID/task/TID/schedstat`, whose first number is nanoseconds on a
-//! CPU, user and system together. Kernels built without scheduler statistics show zeros there;
-//! then `/proc/PID/stat` is read instead, in ticks of 10 ms. A thread that ended inside a window
-//! takes its time with it; servers under test keep their threads.
+//! CPU time comes from `/proc/PID/task/TID/schedstat`: nanoseconds on a CPU, user and system
+//! together, then nanoseconds ready to run but waiting for a CPU that others held. The second
+//! figure tells a server that had nothing to do from one that was kept from doing it. Kernels
+//! built without scheduler statistics show zeros there; then `/proc/PID/stat` is read instead, in
+//! ticks of 10 ms, and waiting is unknown. A thread that ended inside a window takes its time with
+//! it; servers under test keep their threads.
 
 use std::fs;
 use std::io;
@@ -11,21 +13,59 @@ use std::io;
 /// The kernel reports `stat` in these ticks on every Linux architecture in use.
 const NS_PER_TICK: u64 = 10_000_000;
 
-/// CPU time of one process at one instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProcessCpu {
-    total_ns: u64,
-    /// Thread identifier and its nanoseconds; empty where the kernel keeps no such statistics.
-    threads: Vec<(u32, u64)>,
+/// What one thread got of the CPUs up to an instant, or within a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ThreadTime {
+    /// On a CPU.
+    pub(crate) ran_ns: u64,
+    /// Ready to run, but waiting for a CPU.
+    pub(crate) waited_ns: u64,
 }
 
-/// CPU time a process spent between two instants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl ThreadTime {
+    /// What it would have run on a CPU of its own.
+    pub(crate) fn wanted_ns(self) -> u64 {
+        self.ran_ns + self.waited_ns
+    }
+
+    /// What was added since `earlier`.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            ran_ns: self.ran_ns.saturating_sub(earlier.ran_ns),
+            waited_ns: self.waited_ns.saturating_sub(earlier.waited_ns),
+        }
+    }
+}
+
+/// CPU time of one process at one instant, thread by thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProcessCpu {
+    threads: Vec<(u32, ThreadTime)>,
+}
+
+/// CPU time that several threads got within a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CpuSpent {
-    /// All threads together.
+    /// All threads together on a CPU.
     pub(crate) total_ns: u64,
-    /// The thread that spent most.
+    /// All threads together waiting for one.
+    pub(crate) waited_ns: u64,
+    /// The thread that ran longest.
     pub(crate) busiest_thread_ns: u64,
+    /// The most that a thread ran and would have run.
+    pub(crate) busiest_thread_wanted_ns: u64,
+}
+
+impl CpuSpent {
+    /// Adds threads up.
+    pub(crate) fn sum(threads: impl IntoIterator<Item = ThreadTime>) -> Self {
+        threads.into_iter().fold(Self::default(), |sum, thread| Self {
+            total_ns: sum.total_ns + thread.ran_ns,
+            waited_ns: sum.waited_ns + thread.waited_ns,
+            busiest_thread_ns: sum.busiest_thread_ns.max(thread.ran_ns),
+            busiest_thread_wanted_ns: sum.busiest_thread_wanted_ns.max(thread.wanted_ns()),
+        })
+    }
 }
 
 impl ProcessCpu {
@@ -39,29 +79,26 @@ impl ProcessCpu {
             let name = entry?.file_name();
             let Some(tid) = name.to_str().and_then(|text| text.parse().ok()) else { continue };
             // A thread may end between the listing and this read.
-            if let Ok(thread_ns) = schedstat_ns(&format!("/proc/{pid}/task/{tid}/schedstat")) {
-                threads.push((tid, thread_ns));
+            if let Ok(time) = schedstat(&format!("/proc/{pid}/task/{tid}/schedstat")) {
+                threads.push((tid, time));
             }
         }
-        let total_ns = threads.iter().map(|(_, thread_ns)| thread_ns).sum();
-        if total_ns > 0 {
-            return Ok(Self { total_ns, threads });
+        if threads.iter().any(|(_, time)| time.ran_ns > 0) {
+            return Ok(Self { threads });
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let ticks = stat_ticks(&stat).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { total_ns: ticks * NS_PER_TICK, threads: Vec::new() })
+        let all = ThreadTime { ran_ns: ticks * NS_PER_TICK, waited_ns: 0 };
+        Ok(Self { threads: vec![(pid, all)] })
     }
 
-    /// What was spent since `earlier`.
+    /// What was spent since `earlier`. O(threads squared), and servers have few.
     pub(crate) fn since(&self, earlier: &Self) -> CpuSpent {
         let before = |tid: u32| {
             let same = earlier.threads.iter().find(|(other, _)| *other == tid);
-            same.map_or(0, |(_, thread_ns)| *thread_ns)
+            same.map_or_else(ThreadTime::default, |(_, time)| *time)
         };
-        let spent = |(tid, now): &(u32, u64)| now.saturating_sub(before(*tid));
-        let total_ns = self.total_ns.saturating_sub(earlier.total_ns);
-        let busiest_thread_ns = self.threads.iter().map(spent).max().unwrap_or(total_ns);
-        CpuSpent { total_ns, busiest_thread_ns }
+        CpuSpent::sum(self.threads.iter().map(|(tid, time)| time.since(before(*tid))))
     }
 }
 
@@ -72,9 +109,9 @@ pub(crate) fn own_thread_id() -> u32 {
     name.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// CPU time of one thread of this process in nanoseconds, 0 where unknown.
-pub(crate) fn own_thread_cpu_ns(tid: u32) -> u64 {
-    schedstat_ns(&format!("/proc/self/task/{tid}/schedstat")).unwrap_or(0)
+/// What one thread of this process got so far; zero where unknown.
+pub(crate) fn own_thread_time(tid: u32) -> ThreadTime {
+    schedstat(&format!("/proc/self/task/{tid}/schedstat")).unwrap_or_default()
 }
 
 /// Asks for timers of a microsecond instead of the usual 50, for an open loop that must send on
@@ -99,10 +136,15 @@ fn resident_bytes_in(status: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-fn schedstat_ns(path: &str) -> io::Result<u64> {
-    let text = fs::read_to_string(path)?;
-    let first = text.split_whitespace().next().and_then(|word| word.parse().ok());
-    first.ok_or_else(|| io::ErrorKind::InvalidData.into())
+fn schedstat(path: &str) -> io::Result<ThreadTime> {
+    parse_schedstat(&fs::read_to_string(path)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn parse_schedstat(text: &str) -> Option<ThreadTime> {
+    let mut words = text.split_whitespace();
+    let ran_ns = words.next()?.parse().ok()?;
+    let waited_ns = words.next()?.parse().ok()?;
+    Some(ThreadTime { ran_ns, waited_ns })
 }
 
 /// User and system ticks are words 14 and 15; the name in word 2 may hold blanks and brackets,
@@ -150,10 +192,30 @@ mod tests {
     }
 
     #[test]
+    fn schedstat_has_two_times() {
+        let time = parse_schedstat("602773 41 2\n").expect("a line of the kernel");
+        assert_eq!((time.ran_ns, time.waited_ns, time.wanted_ns()), (602_773, 41, 602_814));
+        assert_eq!(parse_schedstat("7"), None);
+    }
+
+    #[test]
     fn the_busiest_thread_is_the_one_that_moved() {
-        let at =
-            |total_ns, threads: &[(u32, u64)]| ProcessCpu { total_ns, threads: threads.into() };
-        let spent = at(100, &[(1, 40), (2, 35), (3, 25)]).since(&at(50, &[(1, 40), (2, 10)]));
-        assert_eq!(spent, CpuSpent { total_ns: 50, busiest_thread_ns: 25 });
+        let at = |threads: &[(u32, u64, u64)]| ProcessCpu {
+            threads: threads
+                .iter()
+                .map(|(tid, ran_ns, waited_ns)| {
+                    (*tid, ThreadTime { ran_ns: *ran_ns, waited_ns: *waited_ns })
+                })
+                .collect(),
+        };
+        let before = at(&[(1, 40, 5), (2, 10, 0)]);
+        let spent = at(&[(1, 40, 35), (2, 35, 3), (3, 20, 9)]).since(&before);
+        let expected = CpuSpent {
+            total_ns: 45,
+            waited_ns: 42,
+            busiest_thread_ns: 25,
+            busiest_thread_wanted_ns: 30,
+        };
+        assert_eq!(spent, expected);
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::spread::Spread;
-use crate::load::report::{BUSY_PERCENT, Latency, LoadReport};
+use crate::load::report::{BUSY_PERCENT, Latency, LoadReport, WAITING_PERCENT};
 
 /// One figure: one server, one workload, one depth, one round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,10 @@ pub(crate) struct Sample {
     pub(crate) server_cpu_ns_per_request: f64,
     /// 100 is one CPU.
     pub(crate) server_percent: f64,
+    /// What its busiest thread would have used of a CPU of its own.
+    pub(crate) server_wanted_percent: f64,
+    /// Time its threads waited for a CPU that others held.
+    pub(crate) server_waiting_percent: f64,
     pub(crate) generator_cpu_ns_per_request: f64,
     /// Of the busiest generator thread.
     pub(crate) generator_percent: f64,
@@ -48,8 +52,10 @@ impl Sample {
             requests_per_s: report.requests_per_s,
             server_cpu_ns_per_request: cpu.cpu_ns_per_request,
             server_percent: cpu.percent,
+            server_wanted_percent: cpu.busiest_thread_wanted_percent,
+            server_waiting_percent: cpu.waiting_percent,
             generator_cpu_ns_per_request: report.generator.cpu_ns_per_request,
-            generator_percent: report.generator.busiest_thread_percent,
+            generator_percent: report.generator.busiest_thread_wanted_percent,
             latency: report.latency.clone(),
         }
     }
@@ -73,6 +79,8 @@ pub(crate) struct Cell {
     pub(crate) p99_us: Spread,
     pub(crate) p99_9_us: Spread,
     pub(crate) server_percent: Spread,
+    pub(crate) server_wanted_percent: Spread,
+    pub(crate) server_waiting_percent: Spread,
     pub(crate) generator_percent: Spread,
     /// Subject by this server; absent for the subject itself.
     pub(crate) ratios: Option<Ratios>,
@@ -160,6 +168,8 @@ fn cell(server: &str, samples: &[&Sample], subject: Option<&[&Sample]>) -> Cell 
         p99_us: spread(p99),
         p99_9_us: spread(|sample| sample.latency.p99_9_us),
         server_percent: spread(|sample| sample.server_percent),
+        server_wanted_percent: spread(|sample| sample.server_wanted_percent),
+        server_waiting_percent: spread(|sample| sample.server_waiting_percent),
         generator_percent: spread(|sample| sample.generator_percent),
         ratios,
     }
@@ -182,8 +192,10 @@ impl Comparison {
             &format!(
                 "\nMedians over the rounds. Ratios are {subject} by the server of the line, \
                  median (lowest..highest round); CPU below 1 and throughput above 1 favour \
-                 {subject}. `*`: the server's CPUs were not used up, so its throughput is not \
-                 its limit. `!`: the generator was the busier side.\n"
+                 {subject}. `*`: the server had nothing to do at times, so its throughput is \
+                 not its limit. `!`: because the generator was at its limit. `~`: other \
+                 programs held the server's CPUs for more than {WAITING_PERCENT} % of the time, \
+                 so only its CPU figures hold.\n"
             ),
         );
         line(
@@ -201,14 +213,14 @@ impl Comparison {
     }
 
     fn table_line(&self, row: &Row, cell: &Cell) -> String {
-        let is_idle = cell.server_percent.median < BUSY_PERCENT;
+        let is_idle = cell.server_wanted_percent.median < BUSY_PERCENT;
         let is_outrun = is_idle && cell.generator_percent.median > BUSY_PERCENT;
-        let mark = if is_outrun {
-            " !"
-        } else if is_idle {
-            " *"
-        } else {
-            ""
+        let is_disturbed = cell.server_waiting_percent.median > WAITING_PERCENT;
+        let mark = match (is_outrun, is_disturbed, is_idle) {
+            (true, ..) => " !",
+            (_, true, _) => " ~",
+            (.., true) => " *",
+            _ => "",
         };
         let (cpu, throughput) = match &cell.ratios {
             Some(ratios) => (
@@ -248,6 +260,8 @@ mod tests {
             requests_per_s,
             server_cpu_ns_per_request: cpu_ns,
             server_percent: 99.0,
+            server_wanted_percent: 99.0,
+            server_waiting_percent: 0.0,
             generator_cpu_ns_per_request: 100.0,
             generator_percent: 40.0,
             latency: Latency::default(),
@@ -300,7 +314,10 @@ mod tests {
     #[test]
     fn unsaturated_figures_are_marked() {
         let mut comparison = comparison();
-        comparison.rows[0].cells[0].server_percent.median = 50.0;
+        comparison.rows[0].cells[0].server_waiting_percent.median = 30.0;
+        assert!(comparison.to_markdown().contains("| 150 ~ |"));
+        comparison.rows[0].cells[0].server_waiting_percent.median = 0.0;
+        comparison.rows[0].cells[0].server_wanted_percent.median = 50.0;
         assert!(comparison.to_markdown().contains("| 150 * |"));
         comparison.rows[0].cells[0].generator_percent.median = 99.0;
         assert!(comparison.to_markdown().contains("| 150 ! |"));

@@ -102,6 +102,8 @@ struct Sample {
     requests_per_s: f64,
     server_cpu_ns_per_request: f64,
     server_percent: f64,
+    server_wanted_percent: f64,
+    server_waiting_percent: f64,
     generator_percent: f64,
     latency: Latency,
 }
@@ -318,7 +320,9 @@ impl Trial<'_> {
             requests_per_s: report.requests_per_s,
             server_cpu_ns_per_request: cpu.cpu_ns_per_request,
             server_percent: cpu.percent,
-            generator_percent: report.generator.busiest_thread_percent,
+            server_wanted_percent: cpu.busiest_thread_wanted_percent,
+            server_waiting_percent: cpu.waiting_percent,
+            generator_percent: report.generator.busiest_thread_wanted_percent,
             latency: report.latency.clone(),
         }
     }
@@ -393,6 +397,8 @@ mod tests {
             requests_per_s,
             server_cpu_ns_per_request: cpu_ns,
             server_percent: 100.0,
+            server_wanted_percent: 100.0,
+            server_waiting_percent: 0.0,
             generator_percent: 50.0,
             latency: Latency::default(),
         }

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use crate::procfs::{self, ThreadTime};
+
 /// What the workers are doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -24,8 +26,9 @@ pub(crate) struct Cell {
     replies: AtomicU64,
     errors: AtomicU64,
     thread_id: AtomicU32,
-    /// CPU time at the thread's end; the kernel forgets it with the thread.
-    cpu_final_ns: AtomicU64,
+    /// Times at the thread's end; the kernel forgets them with the thread.
+    final_ran_ns: AtomicU64,
+    final_waited_ns: AtomicU64,
 }
 
 impl Cell {
@@ -40,9 +43,10 @@ impl Cell {
         self.errors.store(errors, Ordering::Relaxed);
     }
 
-    /// Leaves the thread's last CPU time behind.
-    pub(crate) fn set_cpu_final_ns(&self, cpu_ns: u64) {
-        self.cpu_final_ns.store(cpu_ns, Ordering::Relaxed);
+    /// Leaves the thread's last times behind.
+    pub(crate) fn set_final_time(&self, time: ThreadTime) {
+        self.final_ran_ns.store(time.ran_ns, Ordering::Relaxed);
+        self.final_waited_ns.store(time.waited_ns, Ordering::Relaxed);
     }
 
     /// Replies since the worker's start.
@@ -55,11 +59,16 @@ impl Cell {
         self.errors.load(Ordering::Relaxed)
     }
 
-    /// CPU time of the worker's thread so far.
-    pub(crate) fn cpu_ns(&self) -> u64 {
-        let thread_id = self.thread_id.load(Ordering::Relaxed);
-        let present = if thread_id == 0 { 0 } else { crate::procfs::own_thread_cpu_ns(thread_id) };
-        present.max(self.cpu_final_ns.load(Ordering::Relaxed))
+    /// What the worker's thread got of the CPUs so far; nothing before it has started.
+    pub(crate) fn time(&self) -> ThreadTime {
+        let present = match self.thread_id.load(Ordering::Relaxed) {
+            0 => ThreadTime::default(),
+            thread_id => procfs::own_thread_time(thread_id),
+        };
+        ThreadTime {
+            ran_ns: present.ran_ns.max(self.final_ran_ns.load(Ordering::Relaxed)),
+            waited_ns: present.waited_ns.max(self.final_waited_ns.load(Ordering::Relaxed)),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::load::board::{Board, Cell, Phase};
 use crate::load::connection::Link;
 use crate::load::pacing::Pacing;
 use crate::load::worker::{self, Assignment, Harvest};
-use crate::procfs::{CpuSpent, ProcessCpu};
+use crate::procfs::{CpuSpent, ProcessCpu, ThreadTime};
 use crate::request::mix::Mix;
 use crate::resp::skimmer::Tally;
 
@@ -71,8 +71,8 @@ pub(crate) struct Measurement {
     pub(crate) latency_ns: Histogram<u64>,
     /// Time from intended to actual sending, in nanoseconds; empty in a closed loop.
     pub(crate) send_lag_ns: Histogram<u64>,
-    /// CPU time of each generator thread in the window, in nanoseconds.
-    pub(crate) generator_cpu_ns: Vec<u64>,
+    /// CPU time of the generator threads in the window.
+    pub(crate) generator_cpu: CpuSpent,
     /// CPU time of the server in the window.
     pub(crate) server_cpu: Option<CpuSpent>,
 }
@@ -165,7 +165,7 @@ fn assignments(plan: Plan, board: &Arc<Board>) -> Vec<Assignment> {
 struct Sample {
     at: Instant,
     replies: u64,
-    generator_cpu_ns: Vec<u64>,
+    generator: Vec<ThreadTime>,
     server_cpu: Option<ProcessCpu>,
 }
 
@@ -174,7 +174,7 @@ impl Sample {
         Self {
             at: Instant::now(),
             replies: board.replies(),
-            generator_cpu_ns: board.cells.iter().map(Cell::cpu_ns).collect(),
+            generator: board.cells.iter().map(Cell::time).collect(),
             // A server that ended shows up as a lost connection, not here.
             server_cpu: server_pid.and_then(|pid| ProcessCpu::of(pid).ok()),
         }
@@ -184,9 +184,9 @@ impl Sample {
         Some(self.server_cpu.as_ref()?.since(earlier.server_cpu.as_ref()?))
     }
 
-    fn generator_cpu_since(&self, earlier: &Self) -> Vec<u64> {
-        let pairs = self.generator_cpu_ns.iter().zip(&earlier.generator_cpu_ns);
-        pairs.map(|(now, before)| now.saturating_sub(*before)).collect()
+    fn generator_cpu_since(&self, earlier: &Self) -> CpuSpent {
+        let pairs = self.generator.iter().zip(&earlier.generator);
+        CpuSpent::sum(pairs.map(|(now, before)| now.since(*before)))
     }
 }
 
@@ -245,7 +245,7 @@ impl Watch<'_> {
 
     fn tick(&mut self, last: &Sample, now: &Sample, begin: Instant) {
         let span_s = (now.at - last.at).as_secs_f64();
-        let generator_ns: u64 = now.generator_cpu_since(last).iter().sum();
+        let generator_ns = now.generator_cpu_since(last).total_ns;
         let server_cpus =
             now.server_cpu_since(last).map(|spent| spent.total_ns as f64 / 1e9 / span_s);
         (self.on_tick)(&Tick {
@@ -266,7 +266,7 @@ fn merge(start: &Sample, end: &Sample, harvests: Vec<Harvest>) -> Measurement {
         tally: Tally::default(),
         latency_ns: worker::new_histogram(),
         send_lag_ns: worker::new_histogram(),
-        generator_cpu_ns: end.generator_cpu_since(start),
+        generator_cpu: end.generator_cpu_since(start),
         server_cpu: end.server_cpu_since(start),
     };
     for harvest in harvests {

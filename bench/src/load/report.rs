@@ -7,10 +7,13 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::load::engine::Measurement;
+use crate::procfs::CpuSpent;
 use crate::resp::skimmer::ReplyKind;
 
 /// A generator thread busier than this may be what limits the result.
 pub(crate) const BUSY_PERCENT: f64 = 90.0;
+/// A side that waited longer than this for CPUs was disturbed by other programs.
+pub(crate) const WAITING_PERCENT: f64 = 5.0;
 /// Requests that leave later than this make the generator part of the latency.
 const SEND_LAG_P99_US_MAX: f64 = 1000.0;
 
@@ -51,6 +54,24 @@ pub(crate) struct CpuUse {
     pub(crate) percent: f64,
     /// The same of its busiest thread alone.
     pub(crate) busiest_thread_percent: f64,
+    /// What its busiest thread would have used of a CPU of its own.
+    pub(crate) busiest_thread_wanted_percent: f64,
+    /// Time its threads were ready to run while other programs held the CPU; 100 is one thread
+    /// all the time.
+    pub(crate) waiting_percent: f64,
+}
+
+impl CpuUse {
+    fn new(spent: CpuSpent, requests: u64, window_s: f64) -> Self {
+        let percent = |ns: u64| ns as f64 / window_s / 1e7;
+        Self {
+            cpu_ns_per_request: spent.total_ns as f64 / requests.max(1) as f64,
+            percent: percent(spent.total_ns),
+            busiest_thread_percent: percent(spent.busiest_thread_ns),
+            busiest_thread_wanted_percent: percent(spent.busiest_thread_wanted_ns),
+            waiting_percent: percent(spent.waited_ns),
+        }
+    }
 }
 
 /// One run.
@@ -98,12 +119,7 @@ impl LoadReport {
     ) -> Self {
         let window_s = measurement.window.as_secs_f64();
         let requests = measurement.requests;
-        let cpu_use = |total_ns: u64, busiest_ns: u64| CpuUse {
-            cpu_ns_per_request: total_ns as f64 / requests.max(1) as f64,
-            percent: total_ns as f64 / window_s / 1e7,
-            busiest_thread_percent: busiest_ns as f64 / window_s / 1e7,
-        };
-        let threads = &measurement.generator_cpu_ns;
+        let cpu_use = |spent| CpuUse::new(spent, requests, window_s);
         let counted = ReplyKind::ALL.iter().zip(measurement.tally.kinds);
         let lag = &measurement.send_lag_ns;
         let mut report = Self {
@@ -122,10 +138,8 @@ impl LoadReport {
                 .collect(),
             latency: Latency::of(&measurement.latency_ns),
             send_lag: (!lag.is_empty()).then(|| Latency::of(lag)),
-            generator: cpu_use(threads.iter().sum(), threads.iter().copied().max().unwrap_or(0)),
-            server: measurement
-                .server_cpu
-                .map(|spent| cpu_use(spent.total_ns, spent.busiest_thread_ns)),
+            generator: cpu_use(measurement.generator_cpu),
+            server: measurement.server_cpu.map(cpu_use),
             warnings: Vec::new(),
         };
         report.warnings = report.find_warnings();
@@ -134,15 +148,25 @@ impl LoadReport {
 
     fn find_warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let server_busy = self.server.as_ref().map(|server| server.busiest_thread_percent);
-        let generator_busy = self.generator.busiest_thread_percent;
-        if generator_busy > BUSY_PERCENT && server_busy.is_none_or(|busy| busy < BUSY_PERCENT) {
-            let server = server_busy
-                .map_or_else(|| "unknown".to_owned(), |busy| format!("{busy:.0} % busy"));
+        let server_wanted = self.server.as_ref().map(|it| it.busiest_thread_wanted_percent);
+        let generator_wanted = self.generator.busiest_thread_wanted_percent;
+        if generator_wanted > BUSY_PERCENT && server_wanted.is_none_or(|it| it < BUSY_PERCENT) {
+            let server =
+                server_wanted.map_or_else(|| "unknown".to_owned(), |it| format!("{it:.0} % busy"));
             warnings.push(format!(
-                "a generator thread was {generator_busy:.0} % busy (server: {server}): this may \
+                "a generator thread was {generator_wanted:.0} % busy (server: {server}): this may \
                  be the generator's limit, not the server's; add --threads and --cpus"
             ));
+        }
+        for (side, cpu) in [("generator", Some(&self.generator)), ("server", self.server.as_ref())]
+        {
+            let waiting = cpu.map_or(0.0, |cpu| cpu.waiting_percent);
+            if waiting > WAITING_PERCENT {
+                warnings.push(format!(
+                    "the {side} waited {waiting:.0} % of the time for a CPU that others held: \
+                     throughput and latency say little, CPU per request still holds"
+                ));
+            }
         }
         if self.errors > 0 {
             let text = self.first_error.as_deref().unwrap_or("");
@@ -215,8 +239,8 @@ fn write_latency(f: &mut fmt::Formatter<'_>, name: &str, latency: &Latency) -> f
 fn write_cpu(f: &mut fmt::Formatter<'_>, name: &str, cpu: &CpuUse) -> fmt::Result {
     writeln!(
         f,
-        "  {name:<12} {:.0} ns CPU/request, {:.0} % CPU, busiest thread {:.0} %",
-        cpu.cpu_ns_per_request, cpu.percent, cpu.busiest_thread_percent
+        "  {name:<12} {:.0} ns CPU/request, {:.0} % CPU, busiest thread {:.0} %, waiting {:.0} %",
+        cpu.cpu_ns_per_request, cpu.percent, cpu.busiest_thread_percent, cpu.waiting_percent
     )
 }
 
@@ -226,8 +250,12 @@ mod tests {
 
     use super::*;
     use crate::load::worker::new_histogram;
-    use crate::procfs::CpuSpent;
+    use crate::procfs::ThreadTime;
     use crate::resp::skimmer::Tally;
+
+    fn busy(ran_ns: u64) -> CpuSpent {
+        CpuSpent::sum([ThreadTime { ran_ns, waited_ns: 0 }])
+    }
 
     fn measurement(generator_ns: u64, server_ns: Option<u64>) -> Measurement {
         let mut latency_ns = new_histogram();
@@ -241,8 +269,8 @@ mod tests {
             tally,
             latency_ns,
             send_lag_ns: new_histogram(),
-            generator_cpu_ns: vec![generator_ns, 1000],
-            server_cpu: server_ns.map(|ns| CpuSpent { total_ns: ns, busiest_thread_ns: ns }),
+            generator_cpu: busy(generator_ns),
+            server_cpu: server_ns.map(busy),
         }
     }
 
@@ -281,6 +309,19 @@ mod tests {
         assert!(warned(1_900_000_000, None));
         assert!(!warned(1_900_000_000, Some(1_990_000_000)));
         assert!(!warned(1_000_000_000, Some(1_000_000_000)));
+    }
+
+    #[test]
+    fn neighbours_on_the_cpu_are_called_out() {
+        let mut measurement = measurement(100_000_000, Some(1_000_000_000));
+        measurement.server_cpu =
+            Some(CpuSpent::sum([ThreadTime { ran_ns: 1_000_000_000, waited_ns: 900_000_000 }]));
+        let report = report(&measurement);
+        let server = report.server.as_ref().expect("a server");
+        assert_eq!((server.percent, server.waiting_percent), (50.0, 45.0));
+        assert_eq!(server.busiest_thread_wanted_percent, 95.0);
+        let [warning] = &report.warnings[..] else { panic!("{:?}", report.warnings) };
+        assert!(warning.starts_with("the server waited 45 %"), "{warning}");
     }
 
     #[test]

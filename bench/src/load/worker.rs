@@ -77,7 +77,7 @@ pub(crate) fn run(assignment: Assignment, results: &Sender<Outcome<Harvest>>) {
     let cell = &board.cells[assignment.index];
     cell.set_thread_id(procfs::own_thread_id());
     let result = Worker::start(assignment).and_then(Worker::work);
-    cell.set_cpu_final_ns(procfs::own_thread_cpu_ns(procfs::own_thread_id()));
+    cell.set_final_time(procfs::own_thread_time(procfs::own_thread_id()));
     // The controller may have given up on the run and hung up.
     let _controller_is_gone = results.send(result);
 }
