@@ -149,12 +149,12 @@ impl LoadReport {
     fn find_warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let server_wanted = self.server.as_ref().map(|it| it.busiest_thread_wanted_percent);
-        let generator_wanted = self.generator.busiest_thread_wanted_percent;
-        if generator_wanted > BUSY_PERCENT && server_wanted.is_none_or(|it| it < BUSY_PERCENT) {
+        let generator_busy = self.generator.busiest_thread_percent;
+        if generator_busy > BUSY_PERCENT && server_wanted.is_none_or(|it| it < BUSY_PERCENT) {
             let server =
                 server_wanted.map_or_else(|| "unknown".to_owned(), |it| format!("{it:.0} % busy"));
             warnings.push(format!(
-                "a generator thread was {generator_wanted:.0} % busy (server: {server}): this may \
+                "a generator thread was {generator_busy:.0} % busy (server: {server}): this may \
                  be the generator's limit, not the server's; add --threads and --cpus"
             ));
         }
