@@ -12,7 +12,7 @@
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
-//! | [`hash`], [`glob`], [`number`] | key hashes, patterns, numbers as Redis reads and prints them |
+//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
@@ -28,6 +28,7 @@ pub mod expiry;
 pub mod glob;
 pub mod hash;
 pub mod host;
+mod long_double;
 pub mod number;
 pub mod object;
 pub mod reply;
