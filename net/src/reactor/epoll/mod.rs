@@ -13,16 +13,19 @@
 //! * A connection whose output is not empty is either in `dirty` (it will be tried in the next
 //!   poll) or registered for EPOLLOUT.
 
+mod connection;
+
 use super::batch::{AcceptFailure, Batch, DirectBuffer, Patience, errno_of};
 use super::event::{BufferRef, CloseReason, ConnectionId, Event, ListenerId, WakeSource};
 use super::options::ReactorOptions;
-use super::output::{GATHER_MAX, Output, SharedBytes, Spares};
+use super::output::{Output, SharedBytes, Spares};
 use super::slab::Slab;
 use crate::sys;
+use connection::{Connection, Phase, Token};
 use libc::{EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT};
 use socket2::SockRef;
 use std::fs::File;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -44,76 +47,8 @@ const CACHE_LINE_BYTES: usize = 64;
 /// Events taken per poll, in any case.
 const EVENTS_PER_POLL_MAX: usize = 1024;
 
-/// How far a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// `Closed` was reported; the caller has not answered yet.
-    Ended,
-    /// The caller closed it after its output. What comes in is dropped.
-    Flushing,
-}
-
-struct Connection {
-    socket: OwnedFd,
-    phase: Phase,
-    registered: Option<u32>,
-    suspended: bool,
-    /// Nothing more can be read, or hanging up was reported while nobody wanted to read.
-    quiet: bool,
-    dirty: bool,
-    direct: Option<DirectBuffer>,
-    filled: Option<Vec<u8>>,
-    output: Output,
-}
-
-impl Connection {
-    fn wants_input(&self) -> bool {
-        match self.phase {
-            Phase::Open => !self.suspended,
-            Phase::Ended => false,
-            Phase::Flushing => !self.quiet,
-        }
-    }
-
-    /// What epoll should be told. Errors and hang-ups are reported for whatever is registered, so
-    /// a connection for which they are old news must not be.
-    fn interest(&self) -> Option<u32> {
-        let output = if self.output.is_empty() || self.dirty { 0 } else { OUT };
-        if self.wants_input() {
-            return Some(IN | output);
-        }
-        let errors_are_news = self.phase == Phase::Open && !self.quiet;
-        (output != 0 || errors_are_news).then_some(output)
-    }
-}
-
 struct Listener {
     socket: OwnedFd,
-}
-
-/// What an epoll token names.
-enum Token {
-    Connection(ConnectionId),
-    Listener(u32),
-    WakeSource(u32),
-}
-
-impl Token {
-    const KIND_SHIFT: u32 = 56;
-    const GENERATION_MASK: u32 = 0x00ff_ffff;
-
-    /// Only 24 bits of the generation fit; closing a socket takes its events away, so they are
-    /// just a check.
-    fn pack(&self) -> u64 {
-        match self {
-            Token::Connection(id) => {
-                u64::from(id.generation & Self::GENERATION_MASK) << 32 | u64::from(id.index)
-            }
-            Token::Listener(index) => 1 << Self::KIND_SHIFT | u64::from(*index),
-            Token::WakeSource(index) => 2 << Self::KIND_SHIFT | u64::from(*index),
-        }
-    }
 }
 
 pub(super) struct Epoll {
@@ -468,7 +403,7 @@ impl Epoll {
         let had_output = !connection.output.is_empty();
         let mut budget = SEND_BYTES_PER_POLL_MAX;
         while !connection.output.is_empty() && budget > 0 {
-            match send_once(connection) {
+            match connection.send_once() {
                 Ok(sent) => {
                     connection.output.advance(sent, &mut self.spares);
                     budget = budget.saturating_sub(sent);
@@ -559,22 +494,6 @@ impl Epoll {
             self.batch.closed(id, CloseReason::PeerClosed);
         }
         self.update_interest(id);
-    }
-}
-
-/// One send or gathering send.
-fn send_once(connection: &Connection) -> io::Result<usize> {
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    let socket = SockRef::from(&connection.socket);
-    let mut slices = [IoSlice::new(&[]); GATHER_MAX];
-    let mut count = 0;
-    for (place, slice) in slices.iter_mut().zip(connection.output.slices()) {
-        *place = IoSlice::new(slice);
-        count += 1;
-    }
-    match &slices[..count] {
-        [single] => socket.send_with_flags(single, flags),
-        several => socket.send_vectored_with_flags(several, flags),
     }
 }
 
