@@ -26,4 +26,5 @@
 //! Deliberately absent: futures, threads of our own, timers, logging. `unsafe` is confined to the
 //! system calls and the ring of the reactor and to the slots of the inbox.
 
+pub mod inbox;
 pub mod resp;
