@@ -26,5 +26,8 @@
 //! Deliberately absent: futures, threads of our own, timers, logging. `unsafe` is confined to the
 //! system calls and the ring of the reactor and to the slots of the inbox.
 
+pub mod doorbell;
 pub mod inbox;
+pub mod reactor;
 pub mod resp;
+pub mod sys;
