@@ -28,6 +28,7 @@
 
 pub mod doorbell;
 pub mod inbox;
+pub mod listen;
 pub mod reactor;
 pub mod resp;
 pub mod sys;
