@@ -1,0 +1,391 @@
+//! The keyspace table: all keys of one database in one hash slot.
+//!
+//! A server has 16,384 hash slots, and each has a table per database in use, so most tables hold
+//! some hundred keys; yet one hash tag may gather ten million keys in one table. Both must be
+//! lean, and neither may ever pause: no operation does more than one segment's worth of work.
+//!
+//! ```text
+//! Table            Directory                Segment                         Entry
+//! 48 bytes         top bits of the hash     buckets of 64 bytes, sorted     one allocation per key
+//!                                           by the next 16 bits
+//! +-----------+    +----+                   +----------------------+
+//! | directory |--->| 00 |------------------>| header               |        +--------+-----+-----+
+//! | len       |    | 01 |---> ...           | w w w w w . . .      |------->| header | key | val |
+//! | expiring  |    | 10 |---> ...           | w w w w w w w w      |        +--------+-----+-----+
+//! | bytes     |    | 11 |---> ...           | w w . . . . . .      |
+//! | hasher    |    +----+                   +----------------------+
+//! +-----------+    none for one segment     at most 14 KiB
+//! ```
+//!
+//! A lookup touches the table, one bucket and one entry; above 1,547 keys a directory slot too.
+//!
+//! * **Growth** rewrites the words of one segment: from 7 buckets' worth of keys upwards in steps
+//!   of 1.14 to 1.25, so that buckets are filled to 70 to 87 %. Words carry enough hash to be
+//!   placed again, so entries are not touched. Only when a segment outgrows 14 KiB it is split in
+//!   two, and its keys are hashed again. Removals shrink and merge segments the same way.
+//! * **Scans** go by hash: a [`Position`] is a prefix of a hash. Segments and buckets are sorted by
+//!   hash, so whatever grows, shrinks, splits or merges meanwhile, what lies behind a
+//!   position has been visited and what lies ahead has not.
+//! * **Accounts** are exact: [`Table::bytes`] is the sum of the size classes of all allocations.
+//!
+//! What is deliberately absent: the clock (an expired key is found like any other; the caller
+//! decides), the random source (callers bring random numbers), and knowledge of data types (the
+//! caller's `O`).
+//!
+//! Memory for 16-byte keys and values, at 610 keys per table: 40 bytes for the entry, 10 for its
+//! share of the segment, of which 18 are overhead.
+
+mod bucket;
+mod check;
+mod directory;
+mod entry;
+mod entry_mut;
+mod garbage;
+mod layout;
+mod sample;
+mod scan;
+mod segment;
+mod shape;
+mod shared;
+mod size_class;
+mod value;
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Entry, OwnedEntry};
+pub use entry_mut::EntryMut;
+pub use garbage::Garbage;
+pub use layout::KEY_LENGTH_MAX;
+pub use scan::{Iter, Position, Swept};
+pub use shared::SharedBytes;
+pub use size_class::size_class;
+pub use value::{Footprint, INLINE_VALUE_MAX, Kind, OldValue, Record, Value, ValueRef};
+
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+
+use crate::hash::{KeyHasher, Seed};
+use bucket::Word;
+use directory::Directory;
+use segment::{Place, Segment};
+use shape::{GROWN, MERGED_LEN_MAX, Shape};
+use work::{Work, note};
+
+/// Merging is tried each time a segment's number of entries passes a multiple of this.
+const MERGE_INTERVAL: usize = 32;
+
+/// A map from keys to values of four forms, `O` being the caller's objects.
+///
+/// Wherever a method takes a hash, it must be the one the table's hasher gives for that key.
+pub struct Table<O, H = Seed> {
+    directory: Directory,
+    len: usize,
+    expiring_len: usize,
+    bytes: usize,
+    hasher: H,
+    _owns: PhantomData<OwnedEntry<O>>,
+}
+
+const _: () = assert!(size_of::<Table<Box<u8>>>() <= 48);
+
+// SAFETY: the table owns everything its pointers lead to; entries are `Send` when `O` is.
+unsafe impl<O: Send, H: Send> Send for Table<O, H> {}
+
+impl<O, H> Table<O, H> {
+    /// An empty table. Allocates nothing.
+    pub const fn new(hasher: H) -> Table<O, H> {
+        let directory = Directory::new();
+        Table { directory, len: 0, expiring_len: 0, bytes: 0, hasher, _owns: PhantomData }
+    }
+
+    /// Number of entries. O(1).
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no entries. O(1).
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Number of entries that have a time of expiry. O(1).
+    #[inline]
+    pub const fn expiring_len(&self) -> usize {
+        self.expiring_len
+    }
+
+    /// Bytes of all allocations of the table, as the allocator counts: entries, segments,
+    /// directory, buffers (also pinned ones) and objects. O(1).
+    #[inline]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// First stage of a batch of lookups: asks for the bucket. O(1).
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        if let Some(segment) = self.directory.find(hash) {
+            segment.prefetch_bucket(hash);
+        }
+    }
+
+    /// Second stage, some dozen nanoseconds later: asks for the entry the bucket points to. O(1).
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        let Some(segment) = self.directory.find(hash) else { return };
+        let tag = segment.tag_of(hash);
+        let bucket = segment.bucket(segment.home_of(tag));
+        if let Some(place) = bucket.matches(tag).next() {
+            bucket.words()[place].prefetch_entry();
+        }
+    }
+
+    /// The entry of `key`. Expected O(1), and O(length of the key).
+    #[inline]
+    pub fn get(&self, hash: u64, key: &[u8]) -> Option<Entry<'_, O>> {
+        let (_, word) = self.directory.find(hash)?.find(hash, key)?;
+        // SAFETY: the entry is in the table, which is borrowed for as long as the view lives.
+        Some(unsafe { Entry::lend(word.entry()) })
+    }
+
+    /// Replaces the table by an empty one and returns its contents, to be freed in steps. O(1).
+    pub fn clear(&mut self) -> Garbage<O> {
+        (self.len, self.expiring_len, self.bytes) = (0, 0, 0);
+        Garbage::new(std::mem::replace(&mut self.directory, Directory::new()))
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        let (place, _) = self.directory.find(hash)?.find(hash, key)?;
+        Some(place)
+    }
+
+    fn word(&self, hash: u64, place: Place) -> Word {
+        self.directory.find(hash).expect("the place exists").bucket(place.bucket).words()
+            [place.word]
+    }
+}
+
+impl<O: Footprint, H: KeyHasher> Table<O, H> {
+    /// The entry of `key`, for change. Expected O(1), and O(length of the key).
+    pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_, O, H>> {
+        let place = self.find(hash, key)?;
+        Some(EntryMut::new(self, hash, place))
+    }
+
+    /// Adds an entry or overwrites all of it but the key; returns what the old value leaves.
+    /// Expected O(length of key and value); at worst one segment is rewritten or split.
+    pub fn insert(&mut self, hash: u64, key: &[u8], record: Record<'_, O>) -> Option<OldValue<O>> {
+        match self.find(hash, key) {
+            Some(place) => Some(self.change(hash, place, |entry| entry.overwrite(record))),
+            None => {
+                self.add(hash, OwnedEntry::new(key, record));
+                None
+            }
+        }
+    }
+
+    /// Adds an entry that comes from elsewhere, such as another database, or replaces the one of
+    /// its key and returns that. Costs as [`Table::insert`], but copies nothing.
+    pub fn insert_entry(&mut self, hash: u64, entry: OwnedEntry<O>) -> Option<OwnedEntry<O>> {
+        match self.find(hash, entry.as_entry().key()) {
+            Some(place) => Some(self.change(hash, place, |old| std::mem::replace(old, entry))),
+            None => {
+                self.add(hash, entry);
+                None
+            }
+        }
+    }
+
+    /// Takes the entry of `key` out. Expected O(1), and O(length of the key); at worst one segment
+    /// is rewritten or merged with its neighbour.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<OwnedEntry<O>> {
+        let place = self.find(hash, key)?;
+        Some(self.remove_at(hash, place))
+    }
+
+    fn remove_at(&mut self, hash: u64, place: Place) -> OwnedEntry<O> {
+        let segment = self.directory.find_mut(hash).expect("the place exists");
+        let word = segment.remove(place);
+        // SAFETY: the word was the owner, and it has just left the table.
+        let entry = unsafe { OwnedEntry::from_raw(word.entry()) };
+        self.len -= 1;
+        self.expiring_len -= usize::from(word.expires());
+        self.bytes -= entry.as_entry().bytes();
+        self.settle_after_removal(hash);
+        entry
+    }
+
+    /// Applies a change to an entry in its place and keeps word and accounts right.
+    fn change<R>(
+        &mut self,
+        hash: u64,
+        place: Place,
+        change: impl FnOnce(&mut OwnedEntry<O>) -> R,
+    ) -> R {
+        let word = self.word(hash, place);
+        // SAFETY: the word owns the entry. Ownership is lent to `entry`, which is not dropped here,
+        // and returns to the word below, wherever the entry is by then.
+        let mut entry = ManuallyDrop::new(unsafe { OwnedEntry::<O>::from_raw(word.entry()) });
+        let bytes_before = entry.as_entry().bytes();
+        let result = change(&mut entry);
+        self.bytes = self.bytes - bytes_before + entry.as_entry().bytes();
+        let changed = Word::new(entry.raw(), word.tag());
+        let segment = self.directory.find_mut(hash).expect("the place exists");
+        segment.bucket_mut(place.bucket).set(place.word, changed);
+        let (was, is) = (usize::from(word.expires()), usize::from(changed.expires()));
+        let header = segment.header_mut();
+        header.expiring_len = header.expiring_len - was + is;
+        self.expiring_len = self.expiring_len - was + is;
+        result
+    }
+
+    /// Adds an entry whose key is not in the table.
+    fn add(&mut self, hash: u64, entry: OwnedEntry<O>) {
+        debug_assert_eq!(hash, self.hasher.hash(entry.as_entry().key()), "a foreign hash");
+        self.bytes += entry.as_entry().bytes();
+        let raw = entry.into_raw();
+        let expires = loop {
+            if let Some(segment) = self.directory.find_mut(hash)
+                && !segment.is_at_capacity()
+            {
+                let word = Word::new(raw, segment.tag_of(hash));
+                if segment.insert(word) {
+                    break word.expires();
+                }
+            }
+            self.grow(hash);
+        };
+        self.len += 1;
+        self.expiring_len += usize::from(expires);
+    }
+
+    /// Makes room where `hash` belongs. Afterwards the entry fits, or the directory is deeper: the
+    /// number of calls for one entry is bounded by the depth a directory may have.
+    #[cold]
+    fn grow(&mut self, hash: u64) {
+        let slot = self.directory.slot_of(hash);
+        let Some(segment) = self.directory.find(hash) else {
+            self.replace(slot, Segment::allocate(Shape::SMALLEST, 0));
+            return;
+        };
+        let (shape, len) = (segment.shape(), segment.len());
+        let crowded = segment.is_crowded();
+        if crowded && shape.homes >= GROWN.homes && self.directory.may_split(slot, self.len) {
+            self.split(hash);
+            return;
+        }
+        let target = match crowded {
+            true => Shape::for_len(shape.capacity().saturating_add(1)),
+            false => shape.without_extra_spill(),
+        };
+        debug_assert!(target.capacity() > len);
+        let incoming = Some(segment.tag_of(hash));
+        let built = Segment::build(segment.words(), target, segment.depth(), incoming);
+        self.replace(slot, built);
+        if target == GROWN {
+            self.bytes -= self.directory.bytes();
+            self.directory.double_ahead(slot, self.len);
+            self.bytes += self.directory.bytes();
+        }
+    }
+
+    /// Divides the segment of `hash` by one more bit. Every key of it is hashed again, for tags
+    /// move on by one bit and the new lowest bit is not in the word.
+    fn split(&mut self, hash: u64) {
+        let segment = self.directory.find(hash).expect("only what exists is split");
+        let depth = segment.depth() + 1;
+        let mut halves = [const { Vec::new() }; 2];
+        halves.iter_mut().for_each(|half| half.reserve(segment.len()));
+        for index in 0..segment.shape().buckets {
+            // Entries are in no order in memory: ask for those of a later bucket while hashing.
+            if let Some(ahead) = (index + 1 < segment.shape().buckets).then_some(index + 1) {
+                segment.bucket(ahead).words().iter().for_each(|word| word.prefetch_entry());
+            }
+            for word in segment.bucket(index).words().iter().take_while(|word| !word.is_empty()) {
+                let key_hash = self.hasher.hash(word.entry().key());
+                let tag = (key_hash << depth >> (u64::BITS - segment::TAG_BITS)) as u16;
+                halves[usize::from(word.tag() >> 15)].push(word.with_tag(tag));
+            }
+        }
+        note(Work::KeyRehashed, segment.len());
+        let [low, high] = halves.map(|words| {
+            let shape = Shape::roomy_for_len(words.len());
+            Segment::build(words.iter().copied(), shape, depth, None)
+        });
+        self.bytes += low.shape().bytes() + high.shape().bytes();
+        self.bytes -= self.directory.bytes();
+        let old = self.directory.split(hash, low, high);
+        self.bytes += self.directory.bytes();
+        self.bytes -= old.shape().bytes();
+        old.free();
+    }
+
+    /// Gives memory back where an entry was removed.
+    fn settle_after_removal(&mut self, hash: u64) {
+        let segment = self.directory.find_mut(hash).expect("something was removed from it");
+        let len = segment.len();
+        if segment.wants_to_shrink() {
+            let target = Shape::roomy_for_len(len);
+            if target.bytes() < segment.shape().bytes() {
+                let built = Segment::build(segment.words(), target, segment.depth(), None);
+                let slot = self.directory.slot_of(hash);
+                self.replace(slot, built);
+            }
+        }
+        if len.is_multiple_of(MERGE_INTERVAL) {
+            while self.merge(hash) {}
+        }
+        if self.len == 0 {
+            self.bytes -= self.directory.bytes();
+            let last = self.directory.take_only();
+            self.bytes -= last.shape().bytes();
+            last.free();
+            debug_assert_eq!(self.bytes, 0);
+        }
+    }
+
+    /// Joins the segment of `hash` with the other half, if both are small. No key is hashed: the
+    /// bit that told the halves apart becomes the highest bit of the tags.
+    fn merge(&mut self, hash: u64) -> bool {
+        let slot = self.directory.slot_of(hash);
+        let Some(buddy) = self.directory.buddy_of(slot) else { return false };
+        let low = self.directory.segment(slot.min(buddy));
+        let high = self.directory.segment(slot.max(buddy));
+        let len = low.len() + high.len();
+        if len > MERGED_LEN_MAX {
+            return false;
+        }
+        let widen = |bit: u16| move |word: Word| word.with_tag(word.tag() >> 1 | bit << 15);
+        let words = low.words().map(widen(0)).chain(high.words().map(widen(1)));
+        let merged = Segment::build(words, Shape::roomy_for_len(len), low.depth() - 1, None);
+        self.bytes += merged.shape().bytes();
+        self.bytes -= self.directory.bytes();
+        let halves = self.directory.merge(slot, merged);
+        self.bytes += self.directory.bytes();
+        for half in halves {
+            self.bytes -= half.shape().bytes();
+            half.free();
+        }
+        true
+    }
+
+    /// Puts a rebuilt segment in the place of the one of `slot`.
+    fn replace(&mut self, slot: usize, segment: Segment) {
+        self.bytes += segment.shape().bytes();
+        let old = self.directory.replace(slot, segment);
+        if !old.is_none() {
+            self.bytes -= old.shape().bytes();
+            old.free();
+        }
+    }
+}
+
+impl<O, H> Drop for Table<O, H> {
+    fn drop(&mut self) {
+        drop(self.clear());
+    }
+}

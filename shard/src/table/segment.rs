@@ -1,0 +1,328 @@
+//! A segment: one array of buckets that holds the entries of one range of hashes, almost sorted.
+//!
+//! ```text
+//! handle:   | homes 16 | address 42 .. | depth 6 |                            one word
+//! memory:   | header | bucket 0 | bucket 1 | ... | bucket homes-1 | spill |   64 bytes each
+//!
+//! hash:     | depth bits: which segment | tag 16 | rest |
+//! home:     tag * homes / 65536
+//! ```
+//!
+//! The home bucket is *monotone* in the tag: lower hashes live in lower buckets. Hence growing and
+//! shrinking read words in order and write them in order, and never look at an entry; and a scan
+//! in hash order is a scan over buckets.
+//!
+//! An entry that finds its home full goes to the next bucket with a place (linear probing; spill
+//! buckets behind the last home instead of a wrap-around, which would spoil the order).
+//!
+//! Invariants:
+//!
+//! * A word in bucket `b` with home `h` means that buckets `h..b` are full. So a search may stop at
+//!   the first bucket that is not.
+//! * The last bucket is never full, so a search stops without knowing the number of buckets: a
+//!   lookup reads the handle and buckets, never the header.
+//!
+//! The handle holds all that a lookup needs. It is copied into every directory slot that leads to
+//! the segment; [`Segment::alias`] is the one place that does so.
+
+use std::marker::PhantomData;
+use std::ptr::{NonNull, null_mut};
+
+use super::bucket::{BUCKET_WORDS, Bucket, Word, prefetch};
+use super::shape::{BUCKET_BYTES, Shape};
+use super::size_class::{allocate_zeroed, free};
+use super::work::{Work, note};
+
+const HOMES_SHIFT: u32 = 48;
+const ADDRESS: usize = (1 << HOMES_SHIFT) - BUCKET_BYTES;
+const DEPTH: usize = BUCKET_BYTES - 1;
+
+/// Bits of hash that a tag holds.
+pub(super) const TAG_BITS: u32 = 16;
+
+/// What only changes need to know; in a cache line of its own.
+#[repr(C, align(64))]
+pub(super) struct Header {
+    /// Entries in the segment.
+    pub(super) len: usize,
+    /// Entries among them that have a time of expiry.
+    pub(super) expiring_len: usize,
+    /// Entries it may hold before it grows.
+    capacity: usize,
+    /// It is worth trying to shrink when `len` falls below this.
+    shrink_below: usize,
+    homes: usize,
+    buckets: usize,
+}
+
+const _: () = assert!(size_of::<Header>() == BUCKET_BYTES && size_of::<Bucket>() == BUCKET_BYTES);
+
+/// Where a word is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) bucket: usize,
+    pub(super) word: usize,
+}
+
+/// The handle of a segment, or of none.
+#[repr(transparent)]
+pub(super) struct Segment(*mut u8, PhantomData<Bucket>);
+
+impl Segment {
+    pub(super) const NONE: Segment = Segment(null_mut(), PhantomData);
+
+    /// An empty segment.
+    pub(super) fn allocate(shape: Shape, depth: u32) -> Segment {
+        assert!(depth as usize <= DEPTH, "depth does not fit the handle");
+        let memory = allocate_zeroed(shape.bytes(), BUCKET_BYTES);
+        assert!(memory.addr().get() & !ADDRESS == 0, "a segment beyond 48 bits of address space");
+        let header = Header {
+            len: 0,
+            expiring_len: 0,
+            capacity: shape.capacity(),
+            shrink_below: 0,
+            homes: shape.homes,
+            buckets: shape.buckets,
+        };
+        // SAFETY: the allocation is aligned and begins with room for the header.
+        unsafe { memory.cast::<Header>().write(header) };
+        let bits = shape.homes << HOMES_SHIFT | depth as usize;
+        Segment(memory.as_ptr().map_addr(|address| address | bits), PhantomData)
+    }
+
+    /// A segment of the words given, in about that shape, with room for one more word of each tag
+    /// in `incoming`. O(words). If probing runs past the end (equal hashes, or bad luck), a second
+    /// attempt knows how much spill is needed.
+    pub(super) fn build(
+        words: impl Iterator<Item = Word> + Clone,
+        shape: Shape,
+        depth: u32,
+        incoming: Option<u16>,
+    ) -> Segment {
+        let mut segment = Segment::allocate(shape, depth);
+        let missing = segment.fill(words.clone(), incoming);
+        if missing > 0 {
+            segment.free();
+            segment = Segment::allocate(shape.extended(missing), depth);
+            let missing = segment.fill(words, incoming);
+            assert_eq!(missing, 0, "spill was extended to suffice");
+        }
+        let header = segment.header_mut();
+        header.shrink_below = (header.capacity / 8 * 5).min(header.len - header.len / 8);
+        segment
+    }
+
+    /// Places all words. Returns how many did not fit, and adds one if `incoming` would not.
+    fn fill(&mut self, words: impl Iterator<Item = Word>, incoming: Option<u16>) -> usize {
+        let (mut len, mut expiring_len, mut missing) = (0, 0, 0);
+        for word in words {
+            len += 1;
+            expiring_len += usize::from(word.expires());
+            match self.vacancy(word.tag()) {
+                Some(bucket) => self.bucket_mut(bucket).push(word),
+                None => missing += 1,
+            }
+        }
+        note(Work::WordMoved, len);
+        let header = self.header_mut();
+        (header.len, header.expiring_len) = (len, expiring_len);
+        missing + usize::from(incoming.is_some_and(|tag| self.vacancy(tag).is_none()))
+    }
+
+    /// Frees the buckets. The entries in them are the caller's.
+    pub(super) fn free(self) {
+        let bytes = self.shape().bytes();
+        let memory = NonNull::new(self.memory()).expect("no segment to free");
+        // SAFETY: allocated with this size and alignment. A handle is freed by its directory only,
+        // which at the same time replaces all aliases.
+        unsafe { free(memory, bytes, BUCKET_BYTES) }
+    }
+
+    /// Another handle of the same segment, for another slot of the same directory.
+    pub(super) fn alias(&self) -> Segment {
+        Segment(self.0, PhantomData)
+    }
+
+    /// Whether both handles lead to the same segment.
+    pub(super) fn is_alias_of(&self, other: &Segment) -> bool {
+        self.0 == other.0
+    }
+
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Bits of hash above the tag; all entries share them.
+    #[inline]
+    pub(super) fn depth(&self) -> u32 {
+        (self.0.addr() & DEPTH) as u32
+    }
+
+    #[inline]
+    pub(super) fn homes(&self) -> usize {
+        self.0.addr() >> HOMES_SHIFT
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.header().len
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        Shape { homes: self.header().homes, buckets: self.header().buckets }
+    }
+
+    #[inline]
+    pub(super) fn tag_of(&self, hash: u64) -> u16 {
+        (hash << self.depth() >> (u64::BITS - TAG_BITS)) as u16
+    }
+
+    #[inline]
+    pub(super) fn home_of(&self, tag: u16) -> usize {
+        usize::from(tag) * self.homes() >> TAG_BITS
+    }
+
+    /// The lowest tag whose home is `home` or a later bucket; 65,536 behind the last home.
+    pub(super) fn first_tag_of(&self, home: usize) -> u32 {
+        ((home << TAG_BITS).div_ceil(self.homes())) as u32
+    }
+
+    /// Finds the entry of a key. Expected O(1): one bucket and one entry, seldom a second bucket.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<(Place, Word)> {
+        let tag = self.tag_of(hash);
+        let mut index = self.home_of(tag);
+        loop {
+            let bucket = self.bucket(index);
+            for place in bucket.matches(tag) {
+                let word = bucket.words()[place];
+                if !word.is_empty() && word.entry().key() == key {
+                    return Some((Place { bucket: index, word: place }, word));
+                }
+            }
+            if !bucket.is_full() {
+                return None;
+            }
+            index += 1;
+        }
+    }
+
+    /// Adds a word, or returns `false` if there is no place for it. Expected O(1).
+    pub(super) fn insert(&mut self, word: Word) -> bool {
+        let Some(bucket) = self.vacancy(word.tag()) else { return false };
+        self.bucket_mut(bucket).push(word);
+        let header = self.header_mut();
+        header.len += 1;
+        header.expiring_len += usize::from(word.expires());
+        true
+    }
+
+    /// Takes a word out, and moves back what had been displaced by it. Expected O(1).
+    pub(super) fn remove(&mut self, place: Place) -> Word {
+        let mut was_full = self.bucket(place.bucket).is_full();
+        let removed = self.bucket_mut(place.bucket).take(place.word);
+        let mut vacant = place.bucket;
+        let mut index = vacant;
+        while was_full {
+            index += 1;
+            was_full = self.bucket(index).is_full();
+            if let Some(displaced) = self.displaced_from(vacant, index) {
+                let word = self.bucket_mut(index).take(displaced);
+                self.bucket_mut(vacant).push(word);
+                note(Work::WordMoved, 1);
+                vacant = index;
+            }
+        }
+        let header = self.header_mut();
+        header.len -= 1;
+        header.expiring_len -= usize::from(removed.expires());
+        removed
+    }
+
+    /// A word of bucket `index` that belongs into bucket `vacant` or before it.
+    fn displaced_from(&self, vacant: usize, index: usize) -> Option<usize> {
+        let words = self.bucket(index).words();
+        words.iter().position(|word| !word.is_empty() && self.home_of(word.tag()) <= vacant)
+    }
+
+    /// The first bucket with a place for `tag`, its home or later, or `None` if there is none.
+    #[inline]
+    fn vacancy(&self, tag: u16) -> Option<usize> {
+        let mut index = self.home_of(tag);
+        while self.bucket(index).is_full() {
+            index += 1;
+        }
+        let last = self.header().buckets - 1;
+        (index < last || self.bucket(last).len() < BUCKET_WORDS - 1).then_some(index)
+    }
+
+    /// Whether one more entry needs a larger segment, by number.
+    pub(super) fn is_at_capacity(&self) -> bool {
+        self.header().len >= self.header().capacity
+    }
+
+    /// Whether the segment holds about as many entries as it may. If it does not and yet has no
+    /// place, then hashes are equal and more homes would not help.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.header().len >= self.header().capacity / 4 * 3
+    }
+
+    /// Whether it is time to look for a smaller shape; asks again only after more removals.
+    pub(super) fn wants_to_shrink(&mut self) -> bool {
+        let header = self.header_mut();
+        let wants = header.len < header.shrink_below;
+        if wants {
+            header.shrink_below = header.len - header.len / 8;
+        }
+        wants
+    }
+
+    /// All words, in bucket order.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> + Clone + '_ {
+        let buckets = (0..self.header().buckets).map(|index| self.bucket(index));
+        buckets.flat_map(|bucket| bucket.words().iter().copied().take_while(|w| !w.is_empty()))
+    }
+
+    /// Asks the processor to load the home bucket of `hash`.
+    #[inline]
+    pub(super) fn prefetch_bucket(&self, hash: u64) {
+        prefetch(self.bucket_address(self.home_of(self.tag_of(hash))));
+    }
+
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
+        // SAFETY: every segment starts with its header; the borrow of the handle guards it, as
+        // aliases are used through the same borrow of the directory.
+        unsafe { &*self.memory().cast::<Header>() }
+    }
+
+    pub(super) fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: as in `header`.
+        unsafe { &mut *self.memory().cast::<Header>() }
+    }
+
+    #[inline]
+    pub(super) fn bucket(&self, index: usize) -> &Bucket {
+        debug_assert!(index < self.header().buckets);
+        // SAFETY: callers stay within the buckets: homes do, and probing stops at the last bucket,
+        // which is never full. The borrow of the handle guards the bucket.
+        unsafe { &*self.bucket_address(index) }
+    }
+
+    #[inline]
+    pub(super) fn bucket_mut(&mut self, index: usize) -> &mut Bucket {
+        debug_assert!(index < self.header().buckets);
+        // SAFETY: as in `bucket`.
+        unsafe { &mut *self.bucket_address(index) }
+    }
+
+    #[inline]
+    fn bucket_address(&self, index: usize) -> *mut Bucket {
+        self.memory().cast::<Bucket>().wrapping_add(index + 1)
+    }
+
+    #[inline]
+    fn memory(&self) -> *mut u8 {
+        self.0.map_addr(|address| address & ADDRESS)
+    }
+}
