@@ -13,6 +13,7 @@
 use std::ptr::{NonNull, null_mut};
 
 use super::layout::RawEntry;
+use super::work::{Work, note};
 
 /// Words in a bucket.
 pub(super) const BUCKET_WORDS: usize = 8;
@@ -20,6 +21,28 @@ pub(super) const BUCKET_WORDS: usize = 8;
 const ADDRESS_BITS: u32 = 48;
 const ADDRESS: usize = (1 << ADDRESS_BITS) - 8;
 const EXPIRES: usize = 1;
+
+const SORTING_NETWORK: [(usize, usize); 19] = [
+    (0, 1),
+    (2, 3),
+    (4, 5),
+    (6, 7),
+    (0, 2),
+    (1, 3),
+    (4, 6),
+    (5, 7),
+    (1, 2),
+    (5, 6),
+    (0, 4),
+    (1, 5),
+    (2, 6),
+    (3, 7),
+    (2, 4),
+    (3, 5),
+    (1, 2),
+    (3, 4),
+    (5, 6),
+];
 
 /// The place of one entry in a bucket, or nothing.
 ///
@@ -107,11 +130,65 @@ impl Bucket {
         Matches(match_mask(&self.words, tag))
     }
 
+    /// Whether a word of this tag cannot be in a later bucket: here is a place for it, or a word
+    /// that would have given way to it.
+    #[inline]
+    pub(super) fn ends_search(&self, tag: u16) -> bool {
+        !self.is_full() || self.words.iter().any(|word| word.tag() > tag)
+    }
+
+    /// A copy of the places with the words in the order of their tags, the empty ones last.
+    ///
+    /// Batcher's network: 19 exchanges without a branch to mispredict.
+    #[inline]
+    pub(super) fn sorted(&self) -> [Word; BUCKET_WORDS] {
+        let mut words = self.words;
+        for (left, right) in SORTING_NETWORK {
+            // The tag is the highest part of a word; nothing wraps around to the highest number.
+            let key = |word: Word| word.0.addr().wrapping_sub(1);
+            let (a, b) = (words[left], words[right]);
+            let in_order = key(a) <= key(b);
+            words[left] = if in_order { a } else { b };
+            words[right] = if in_order { b } else { a };
+        }
+        words
+    }
+
+    /// The place of the lowest tag, unless the bucket is empty.
+    pub(super) fn lowest(&self) -> Option<usize> {
+        (0..self.len()).min_by_key(|place| self.words[*place].tag())
+    }
+
+    /// Keeps `word` in a full bucket and returns the word of the highest tag instead; that is
+    /// `word` itself, unless a higher tag is there.
+    #[inline]
+    pub(super) fn exchange_highest(&mut self, word: Word) -> Word {
+        debug_assert!(self.is_full());
+        let mut highest = 0;
+        for place in 1..BUCKET_WORDS {
+            if self.words[place].tag() > self.words[highest].tag() {
+                highest = place;
+            }
+        }
+        if self.words[highest].tag() <= word.tag() {
+            return word;
+        }
+        note(Work::WordMoved, 1);
+        std::mem::replace(&mut self.words[highest], word)
+    }
+
     /// Adds a word to a bucket that is not full.
     #[inline]
     pub(super) fn push(&mut self, word: Word) {
         let place = self.len();
         self.words[place] = word;
+    }
+
+    /// Writes a word behind the `used` ones of a bucket that is not full.
+    #[inline]
+    pub(super) fn append(&mut self, used: usize, word: Word) {
+        debug_assert_eq!(used, self.len());
+        self.words[used] = word;
     }
 
     /// Replaces the word in `place`.
@@ -239,6 +316,19 @@ mod tests {
             let places: Vec<usize> = (0..8).filter(|place| full[*place] == wanted).collect();
             prop_assert_eq!(bucket.matches(wanted).collect::<Vec<_>>(), places);
             prop_assert_eq!((bucket.len(), bucket.is_full()), (tags.len(), tags.len() == 8));
+        }
+
+        #[test]
+        fn sorting_puts_low_tags_first_and_empty_places_last(
+            tags in prop::collection::vec(prop_oneof![0u16..3, any::<u16>()], 0..=8),
+        ) {
+            let entry = entry(None);
+            let sorted = bucket_of(&tags, entry.raw()).sorted();
+            let mut expected = tags.clone();
+            expected.sort_unstable();
+            let (words, empty) = sorted.split_at(tags.len());
+            prop_assert_eq!(words.iter().map(|word| word.tag()).collect::<Vec<_>>(), expected);
+            prop_assert!(empty.iter().all(|word| word.is_empty()));
         }
 
         #[test]

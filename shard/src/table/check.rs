@@ -43,10 +43,13 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         totals.bytes += shape.bytes();
         // The first bucket of the run of full buckets that reaches up to the present one.
         let mut run_start = 0;
+        let mut tag_min = 0;
         for index in 0..shape.buckets {
             let bucket = segment.bucket(index);
             let (words, empty) = bucket.words().split_at(bucket.len());
             assert!(empty.iter().all(|word| word.is_empty()), "a gap in a bucket");
+            assert!(words.iter().all(|word| word.tag() >= tag_min), "buckets out of order");
+            tag_min = words.iter().map(|word| word.tag()).fold(tag_min, u16::max);
             for word in words {
                 let home = segment.home_of(word.tag());
                 assert!((run_start..=index).contains(&home), "a word out of reach of its home");

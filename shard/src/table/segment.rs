@@ -12,13 +12,17 @@
 //! shrinking read words in order and write them in order, and never look at an entry; and a scan
 //! in hash order is a scan over buckets.
 //!
-//! An entry that finds its home full goes to the next bucket with a place (linear probing; spill
-//! buckets behind the last home instead of a wrap-around, which would spoil the order).
+//! A word that finds its home full goes on to the next bucket (linear probing; spill buckets behind
+//! the last home instead of a wrap-around, which would spoil the order). On its way it changes
+//! places with higher tags, so buckets stay sorted among each other. That keeps failing
+//! searches as short as successful ones: simulated for 93 homes at the highest load, a miss reads
+//! 1.3 buckets instead of 3.9.
 //!
 //! Invariants:
 //!
-//! * A word in bucket `b` with home `h` means that buckets `h..b` are full. So a search may stop at
-//!   the first bucket that is not.
+//! * A word in bucket `b` with home `h` means that buckets `h..b` are full.
+//! * No tag in a bucket is higher than any tag in a later one. So a search may stop at a bucket
+//!   that is not full, or that has a higher tag than the one wanted.
 //! * The last bucket is never full, so a search stops without knowing the number of buckets: a
 //!   lookup reads the handle and buckets, never the header.
 //!
@@ -113,16 +117,35 @@ impl Segment {
     }
 
     /// Places all words. Returns how many did not fit, and adds one if `incoming` would not.
+    ///
+    /// Words come almost sorted, so nearly every one belongs behind all that were placed before:
+    /// into bucket `end`, which holds `used` words, or a later one. That makes a rebuild linear,
+    /// also where most tags are equal.
     fn fill(&mut self, words: impl Iterator<Item = Word>, incoming: Option<u16>) -> usize {
+        let last = self.header().buckets - 1;
         let (mut len, mut expiring_len, mut missing) = (0, 0, 0);
-        for word in words {
+        let (mut end, mut used, mut highest_tag) = (0, 0, 0);
+        words.for_each(|word| {
             len += 1;
             expiring_len += usize::from(word.expires());
-            match self.vacancy(word.tag()) {
-                Some(bucket) => self.bucket_mut(bucket).push(word),
-                None => missing += 1,
+            if word.tag() < highest_tag {
+                missing += usize::from(!self.put(word));
+                end = self.first_vacant(end);
+                used = self.bucket(end).len();
+                return;
             }
-        }
+            highest_tag = word.tag();
+            let home = self.home_of(word.tag());
+            if home > end || used == BUCKET_WORDS {
+                (end, used) = (home.max(end + 1), 0);
+            }
+            if end < last || used < BUCKET_WORDS - 1 {
+                self.bucket_mut(end).append(used, word);
+                used += 1;
+            } else {
+                missing += 1;
+            }
+        });
         note(Work::WordMoved, len);
         let header = self.header_mut();
         (header.len, header.expiring_len) = (len, expiring_len);
@@ -200,7 +223,7 @@ impl Segment {
                     return Some((Place { bucket: index, word: place }, word));
                 }
             }
-            if !bucket.is_full() {
+            if bucket.ends_search(tag) {
                 return None;
             }
             index += 1;
@@ -209,8 +232,9 @@ impl Segment {
 
     /// Adds a word, or returns `false` if there is no place for it. Expected O(1).
     pub(super) fn insert(&mut self, word: Word) -> bool {
-        let Some(bucket) = self.vacancy(word.tag()) else { return false };
-        self.bucket_mut(bucket).push(word);
+        if !self.put(word) {
+            return false;
+        }
         let header = self.header_mut();
         header.len += 1;
         header.expiring_len += usize::from(word.expires());
@@ -219,19 +243,20 @@ impl Segment {
 
     /// Takes a word out, and moves back what had been displaced by it. Expected O(1).
     pub(super) fn remove(&mut self, place: Place) -> Word {
-        let mut was_full = self.bucket(place.bucket).is_full();
-        let removed = self.bucket_mut(place.bucket).take(place.word);
         let mut vacant = place.bucket;
-        let mut index = vacant;
+        let mut was_full = self.bucket(vacant).is_full();
+        let removed = self.bucket_mut(vacant).take(place.word);
         while was_full {
-            index += 1;
-            was_full = self.bucket(index).is_full();
-            if let Some(displaced) = self.displaced_from(vacant, index) {
-                let word = self.bucket_mut(index).take(displaced);
-                self.bucket_mut(vacant).push(word);
-                note(Work::WordMoved, 1);
-                vacant = index;
+            let next = self.bucket(vacant + 1);
+            let Some(lowest) = next.lowest() else { break };
+            if self.home_of(next.words()[lowest].tag()) > vacant {
+                break;
             }
+            was_full = next.is_full();
+            let word = self.bucket_mut(vacant + 1).take(lowest);
+            self.bucket_mut(vacant).push(word);
+            note(Work::WordMoved, 1);
+            vacant += 1;
         }
         let header = self.header_mut();
         header.len -= 1;
@@ -239,21 +264,38 @@ impl Segment {
         removed
     }
 
-    /// A word of bucket `index` that belongs into bucket `vacant` or before it.
-    fn displaced_from(&self, vacant: usize, index: usize) -> Option<usize> {
-        let words = self.bucket(index).words();
-        words.iter().position(|word| !word.is_empty() && self.home_of(word.tag()) <= vacant)
+    /// Puts a word where it belongs, or returns `false` if there is no place up to the end.
+    #[inline]
+    fn put(&mut self, mut word: Word) -> bool {
+        let Some(vacancy) = self.vacancy(word.tag()) else { return false };
+        for index in self.home_of(word.tag())..vacancy {
+            word = self.bucket_mut(index).exchange_highest(word);
+        }
+        self.bucket_mut(vacancy).push(word);
+        note(Work::WordMoved, 1);
+        true
     }
 
     /// The first bucket with a place for `tag`, its home or later, or `None` if there is none.
     #[inline]
     fn vacancy(&self, tag: u16) -> Option<usize> {
-        let mut index = self.home_of(tag);
+        let index = self.first_vacant(self.home_of(tag));
+        self.has_room(index).then_some(index)
+    }
+
+    /// The first bucket from `index` on that is not full; the last one never is.
+    #[inline]
+    fn first_vacant(&self, mut index: usize) -> usize {
         while self.bucket(index).is_full() {
             index += 1;
         }
-        let last = self.header().buckets - 1;
-        (index < last || self.bucket(last).len() < BUCKET_WORDS - 1).then_some(index)
+        index
+    }
+
+    /// Whether a bucket that is not full may take one more word.
+    #[inline]
+    fn has_room(&self, index: usize) -> bool {
+        index + 1 < self.header().buckets || self.bucket(index).len() < BUCKET_WORDS - 1
     }
 
     /// Whether one more entry needs a larger segment, by number.
@@ -277,10 +319,10 @@ impl Segment {
         wants
     }
 
-    /// All words, in bucket order.
+    /// All words in the order of their tags.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> + Clone + '_ {
         let buckets = (0..self.header().buckets).map(|index| self.bucket(index));
-        buckets.flat_map(|bucket| bucket.words().iter().copied().take_while(|w| !w.is_empty()))
+        buckets.flat_map(|bucket| bucket.sorted().into_iter().take(bucket.len()))
     }
 
     /// Asks the processor to load the home bucket of `hash`.
