@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! word:    | tag 16 | address 48, a multiple of 8 | bit 0: the entry has a time of expiry
-//! bucket:  | word | word | word | 0 | 0 | 0 | 0 | 0 |      words first, then zeros; 64 bytes
+//! bucket:  | word | word | word | 0 | 0 | 0 | 0 | 0 |      64 bytes; sorted by tag, then zeros
 //! ```
 //!
-//! Words stand first and zeros after them, so a bucket is full when its last word is set. Tags are
+//! A bucket is full when its last word is set, and that word has the highest tag. Tags are
 //! compared eight at a time; a tag of a few bits' worth of luck decides whether the entry itself
 //! (another cache line) is looked at. User space addresses have at most 48 bits unless a process
 //! asks for more; that is checked for every entry.
@@ -13,7 +13,6 @@
 use std::ptr::{NonNull, null_mut};
 
 use super::layout::RawEntry;
-use super::work::{Work, note};
 
 /// Words in a bucket.
 pub(super) const BUCKET_WORDS: usize = 8;
@@ -22,33 +21,11 @@ const ADDRESS_BITS: u32 = 48;
 const ADDRESS: usize = (1 << ADDRESS_BITS) - 8;
 const EXPIRES: usize = 1;
 
-const SORTING_NETWORK: [(usize, usize); 19] = [
-    (0, 1),
-    (2, 3),
-    (4, 5),
-    (6, 7),
-    (0, 2),
-    (1, 3),
-    (4, 6),
-    (5, 7),
-    (1, 2),
-    (5, 6),
-    (0, 4),
-    (1, 5),
-    (2, 6),
-    (3, 7),
-    (2, 4),
-    (3, 5),
-    (1, 2),
-    (3, 4),
-    (5, 6),
-];
-
 /// The place of one entry in a bucket, or nothing.
 ///
 /// Kept as a pointer, with tag and flag in bits that no address uses, so that the compiler knows
 /// which allocation it belongs to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Word(*mut u8);
 
@@ -134,76 +111,46 @@ impl Bucket {
     /// that would have given way to it.
     #[inline]
     pub(super) fn ends_search(&self, tag: u16) -> bool {
-        !self.is_full() || self.words.iter().any(|word| word.tag() > tag)
+        let last = self.words[BUCKET_WORDS - 1];
+        last.is_empty() || last.tag() > tag
     }
 
-    /// A copy of the places with the words in the order of their tags, the empty ones last.
-    ///
-    /// Batcher's network: 19 exchanges without a branch to mispredict.
+    /// Puts a word in order. Returns the highest word if the bucket was full, else none.
     #[inline]
-    pub(super) fn sorted(&self) -> [Word; BUCKET_WORDS] {
-        let mut words = self.words;
-        for (left, right) in SORTING_NETWORK {
-            // The tag is the highest part of a word; nothing wraps around to the highest number.
-            let key = |word: Word| word.0.addr().wrapping_sub(1);
-            let (a, b) = (words[left], words[right]);
-            let in_order = key(a) <= key(b);
-            words[left] = if in_order { a } else { b };
-            words[right] = if in_order { b } else { a };
-        }
-        words
-    }
-
-    /// The place of the lowest tag, unless the bucket is empty.
-    pub(super) fn lowest(&self) -> Option<usize> {
-        (0..self.len()).min_by_key(|place| self.words[*place].tag())
-    }
-
-    /// Keeps `word` in a full bucket and returns the word of the highest tag instead; that is
-    /// `word` itself, unless a higher tag is there.
-    #[inline]
-    pub(super) fn exchange_highest(&mut self, word: Word) -> Word {
-        debug_assert!(self.is_full());
-        let mut highest = 0;
-        for place in 1..BUCKET_WORDS {
-            if self.words[place].tag() > self.words[highest].tag() {
-                highest = place;
+    pub(super) fn insert(&mut self, mut word: Word) -> Word {
+        for place in &mut self.words {
+            if place.is_empty() {
+                return std::mem::replace(place, word);
+            }
+            if place.tag() > word.tag() {
+                std::mem::swap(place, &mut word);
             }
         }
-        if self.words[highest].tag() <= word.tag() {
-            return word;
-        }
-        note(Work::WordMoved, 1);
-        std::mem::replace(&mut self.words[highest], word)
+        word
     }
 
-    /// Adds a word to a bucket that is not full.
-    #[inline]
-    pub(super) fn push(&mut self, word: Word) {
-        let place = self.len();
-        self.words[place] = word;
-    }
-
-    /// Writes a word behind the `used` ones of a bucket that is not full.
+    /// Writes a word behind the `used` ones of a bucket that is not full, none of them higher.
     #[inline]
     pub(super) fn append(&mut self, used: usize, word: Word) {
-        debug_assert_eq!(used, self.len());
+        debug_assert!(
+            used == self.len() && (used == 0 || self.words[used - 1].tag() <= word.tag())
+        );
         self.words[used] = word;
     }
 
-    /// Replaces the word in `place`.
-    pub(super) fn set(&mut self, place: usize, word: Word) {
-        debug_assert!(!self.words[place].is_empty() && !word.is_empty());
-        self.words[place] = word;
+    /// Replaces the word in `place` by one of the same tag, and returns it.
+    pub(super) fn replace(&mut self, place: usize, word: Word) -> Word {
+        let old = std::mem::replace(&mut self.words[place], word);
+        debug_assert!(!old.is_empty() && old.tag() == word.tag());
+        old
     }
 
-    /// Takes a word out; the last one moves into its place.
+    /// Takes a word out; the later ones move up.
     pub(super) fn take(&mut self, place: usize) -> Word {
-        let last = self.len() - 1;
         let taken = self.words[place];
-        self.words[place] = self.words[last];
-        self.words[last] = Word::EMPTY;
         debug_assert!(!taken.is_empty());
+        self.words.copy_within(place + 1.., place);
+        self.words[BUCKET_WORDS - 1] = Word::EMPTY;
         taken
     }
 }
@@ -280,7 +227,9 @@ mod tests {
 
     fn bucket_of(tags: &[u16], entry: RawEntry) -> Bucket {
         let mut bucket = Bucket { words: [Word::EMPTY; BUCKET_WORDS] };
-        tags.iter().for_each(|tag| bucket.push(Word::new(entry, *tag)));
+        for tag in tags {
+            assert!(bucket.insert(Word::new(entry, *tag)).is_empty());
+        }
         bucket
     }
 
@@ -312,6 +261,7 @@ mod tests {
             let mask = match_mask(&bucket.words, wanted);
             prop_assert_eq!(mask, match_mask_portable(&bucket.words, wanted));
             let mut full = tags.clone();
+            full.sort_unstable();
             full.resize(BUCKET_WORDS, 0);
             let places: Vec<usize> = (0..8).filter(|place| full[*place] == wanted).collect();
             prop_assert_eq!(bucket.matches(wanted).collect::<Vec<_>>(), places);
@@ -319,29 +269,32 @@ mod tests {
         }
 
         #[test]
-        fn sorting_puts_low_tags_first_and_empty_places_last(
-            tags in prop::collection::vec(prop_oneof![0u16..3, any::<u16>()], 0..=8),
+        fn insertion_sorts_and_gives_way_to_the_lowest(
+            tags in prop::collection::vec(prop_oneof![0u16..3, any::<u16>()], 0..=20),
         ) {
             let entry = entry(None);
-            let sorted = bucket_of(&tags, entry.raw()).sorted();
-            let mut expected = tags.clone();
-            expected.sort_unstable();
-            let (words, empty) = sorted.split_at(tags.len());
-            prop_assert_eq!(words.iter().map(|word| word.tag()).collect::<Vec<_>>(), expected);
-            prop_assert!(empty.iter().all(|word| word.is_empty()));
+            let mut bucket = bucket_of(&[], entry.raw());
+            let mut expected = Vec::new();
+            for tag in tags {
+                let pushed_out = bucket.insert(Word::new(entry.raw(), tag));
+                expected.push(tag);
+                expected.sort_unstable();
+                let highest = (expected.len() > BUCKET_WORDS).then(|| expected.pop()).flatten();
+                prop_assert_eq!((!pushed_out.is_empty()).then(|| pushed_out.tag()), highest);
+                let words = &bucket.words[..bucket.len()];
+                prop_assert_eq!(words.iter().map(|w| w.tag()).collect::<Vec<_>>(), &expected[..]);
+            }
         }
 
         #[test]
-        fn taking_keeps_the_words_together(count in 1usize..=8, place in 0usize..8) {
+        fn taking_keeps_the_order(count in 1usize..=8, place in 0usize..8) {
             let entry = entry(None);
-            let tags: Vec<u16> = (1..=count as u16).collect();
+            let mut tags: Vec<u16> = (1..=count as u16).collect();
             let place = place % count;
             let mut bucket = bucket_of(&tags, entry.raw());
-            prop_assert_eq!(bucket.take(place).tag(), tags[place]);
-            let mut left: Vec<u16> = bucket.words[..bucket.len()].iter().map(|w| w.tag()).collect();
-            left.sort_unstable();
-            let expected: Vec<u16> = tags.iter().copied().filter(|t| *t != tags[place]).collect();
-            prop_assert_eq!(left, expected);
+            prop_assert_eq!(bucket.take(place).tag(), tags.remove(place));
+            let left: Vec<u16> = bucket.words[..bucket.len()].iter().map(|w| w.tag()).collect();
+            prop_assert_eq!(left, tags);
         }
     }
 }

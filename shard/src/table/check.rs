@@ -48,9 +48,9 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
             let bucket = segment.bucket(index);
             let (words, empty) = bucket.words().split_at(bucket.len());
             assert!(empty.iter().all(|word| word.is_empty()), "a gap in a bucket");
-            assert!(words.iter().all(|word| word.tag() >= tag_min), "buckets out of order");
-            tag_min = words.iter().map(|word| word.tag()).fold(tag_min, u16::max);
             for word in words {
+                assert!(word.tag() >= tag_min, "words out of order");
+                tag_min = word.tag();
                 let home = segment.home_of(word.tag());
                 assert!((run_start..=index).contains(&home), "a word out of reach of its home");
                 // SAFETY: the word is in the table, which is borrowed.

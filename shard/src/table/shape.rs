@@ -24,16 +24,15 @@ const HOMES_MAX: usize = u16::MAX as usize;
 
 /// The largest segment that grows; one that needs more is split, if that helps.
 ///
-/// 14 KiB is the largest class that jemalloc serves from its slabs. It holds 1547 entries, and
-/// hashing as many keys again, at some 25 ns for an entry that is in no cache, is the longest pause
-/// that a table knows.
-pub(super) const GROWN: Shape = Shape::of_class(14 * 1024);
+/// A split hashes all keys again, at some 30 ns for an entry that is in no cache: with the 875
+/// entries of this size it takes about 35 us, which is the longest pause that a table knows.
+pub(super) const GROWN: Shape = Shape::of_class(8 * 1024);
 
 /// Segments are merged when both together hold at most this many entries: half of what makes
 /// one split, so that a merge is never followed by a split soon.
 pub(super) const MERGED_LEN_MAX: usize = GROWN.capacity() / 2;
 
-const _: () = assert!(GROWN.bytes() == 14 * 1024 && GROWN.homes == 221);
+const _: () = assert!(GROWN.bytes() == 8 * 1024 && GROWN.homes == 125);
 const _: () = assert!(Shape::SMALLEST.bytes() == 128 && Shape::SMALLEST.capacity() == 7);
 
 /// The size of a segment.
