@@ -17,6 +17,7 @@ use super::layout::RawEntry;
 /// Words in a bucket.
 pub(super) const BUCKET_WORDS: usize = 8;
 
+const _: () = assert!(usize::BITS == 64, "words hold 16 bits besides a 48-bit address");
 const ADDRESS_BITS: u32 = 48;
 const ADDRESS: usize = (1 << ADDRESS_BITS) - 8;
 const EXPIRES: usize = 1;

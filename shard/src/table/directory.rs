@@ -12,7 +12,8 @@
 //! its depth.
 //!
 //! Doubling writes 16 bytes per old slot: some 30 us at 10 million keys, where there come to be
-//! 16,384 slots. The table doubles it ahead of time, so that it does not add to the time of a split.
+//! 16,384 slots. The table doubles it ahead of time, so that this does not add to the time of a
+//! split.
 //!
 //! Invariants: all aliases of a segment are equal; unless the directory is empty every slot leads
 //! to a segment; `deepest` counts the segments of full depth.
@@ -26,8 +27,7 @@ use super::work::{Work, note};
 /// Positions in hash order have 48 bits, so a tag must lie within them.
 const DEPTH_MAX: u32 = 48 - TAG_BITS;
 
-/// Keys per slot that a doubled directory must have at least; 5 times fewer than an even hash
-/// gives. Where many hashes are equal, splits are useless, and this keeps them from
+/// Keys per slot that a doubled directory must have at least; a third of what an even hash gives. Where many hashes are equal, splits are useless, and this keeps them from
 /// filling memory with slots.
 const KEYS_PER_SLOT_MIN: usize = 128;
 

@@ -233,7 +233,7 @@ impl Segment {
 
     #[inline]
     pub(super) fn home_of(&self, tag: u16) -> usize {
-        usize::from(tag) * self.homes() >> TAG_BITS
+        (usize::from(tag) * self.homes()) >> TAG_BITS
     }
 
     /// The lowest tag whose home is `home` or a later bucket; 65,536 behind the last home.

@@ -29,7 +29,7 @@ enum Operation {
     Clear,
 }
 
-const KEYS: usize = 6000;
+const KEYS: usize = 4000;
 
 fn content() -> impl Strategy<Value = Content> {
     let bytes = |length| Content::Bytes(vec![b'x'; length]);
@@ -269,7 +269,7 @@ fn content_of(entry: Entry<'_, Blob>) -> Content {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn the_table_behaves_like_a_map(
         hasher in hasher(),
