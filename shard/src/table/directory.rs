@@ -11,9 +11,9 @@
 //! a segment of full depth is split the directory doubles first; it halves once no segment needs
 //! its depth.
 //!
-//! Doubling writes 16 bytes per old slot: some 30 us at 10 million keys, where there come to be
-//! 16,384 slots. The table doubles it ahead of time, so that this does not add to the time of a
-//! split.
+//! Doubling writes 16 bytes per old slot. It is the one operation that grows with the table: to
+//! 16,384 slots, which 10 million keys need, it took 35 us, and 144 us where the memory came fresh
+//! from the system. The table doubles ahead of time, so that this does not add to a split.
 //!
 //! Invariants: all aliases of a segment are equal; unless the directory is empty every slot leads
 //! to a segment; `deepest` counts the segments of full depth.

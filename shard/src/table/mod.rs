@@ -2,7 +2,8 @@
 //!
 //! A server has 16,384 hash slots, and each has a table per database in use, so most tables hold
 //! some hundred keys; yet one hash tag may gather ten million keys in one table. Both must be
-//! lean, and neither may ever pause: no operation does more than one segment's worth of work.
+//! lean, and neither may ever pause: no operation does more than one segment's worth of work, but
+//! for the rare doubling of a directory, whose cost `directory` tells.
 //!
 //! ```text
 //! Table            Directory                Segment                         Entry
