@@ -27,8 +27,9 @@ use super::work::{Work, note};
 /// Positions in hash order have 48 bits, so a tag must lie within them.
 const DEPTH_MAX: u32 = 48 - TAG_BITS;
 
-/// Keys per slot that a doubled directory must have at least; a third of what an even hash gives. Where many hashes are equal, splits are useless, and this keeps them from
-/// filling memory with slots.
+/// Keys per slot that a doubled directory must have at least; a third of what an even hash gives.
+/// Where many hashes are equal, splits are useless, and this keeps them from filling memory with
+/// slots.
 const KEYS_PER_SLOT_MIN: usize = 128;
 
 pub(super) enum Directory {
