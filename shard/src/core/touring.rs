@@ -13,10 +13,8 @@ impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
     /// credit for it was checked before the command ran.
     pub(super) fn begin_tour(&mut self, id: SessionId, kind: TourKind, task: Box<dyn TourTask>) {
-        if let Some(target) = self.session(id).and_then(|session| session.open_target) {
-            self.flush_open(target);
-        }
         let Some(session) = self.session_mut(id) else { return };
+        assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
         let place = session.reserve(false);
         session.step_reply_mode();
         self.credit -= 1;
