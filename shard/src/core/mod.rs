@@ -224,9 +224,7 @@ impl Core {
 
     /// Ends a turn: sends what was kept back for company.
     pub fn end_turn(&mut self) {
-        for target in 0..self.core_count {
-            self.flush_open(CoreId(target));
-        }
+        self.flush_all_open();
     }
 
     fn deliver(&mut self, message: Message) {

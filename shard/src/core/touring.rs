@@ -58,6 +58,9 @@ impl Core {
     pub(super) fn park(&mut self) {
         let state = std::mem::replace(&mut self.gate.state, GateState::Parked);
         let GateState::Parking(mut tour) = state else { panic!("a tour waits to park") };
+        // What was put together under the present owners leaves under them, and while the tour is
+        // still counted: its senders wait, so that nothing of theirs overtakes it if it comes back.
+        self.flush_all_open();
         tour.task.visit(self);
         for (slot, owner) in tour.task.moves() {
             self.apply_move(&mut tour, slot, owner);
