@@ -95,7 +95,6 @@ impl Core {
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.mesh.send(origin, Message::TourDone(tour));
-        self.shared.tour_ends();
         for core in (0..self.core_count).map(CoreId) {
             let (here, rest): (Vec<_>, Vec<_>) =
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
@@ -103,6 +102,8 @@ impl Core {
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
             self.mesh.send(core, Message::Release(slots));
         }
+        // Only now: who sees no tour any more enqueues behind the releases.
+        self.shared.tour_ends();
     }
 
     /// The tour that parked this core is over: what waited at the gate goes on, in order, until
