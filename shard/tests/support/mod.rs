@@ -20,6 +20,7 @@
 
 pub(crate) mod host;
 pub(crate) mod mesh;
+pub(crate) mod model;
 pub(crate) mod redis;
 pub(crate) mod resp;
 pub(crate) mod scenario;
