@@ -16,15 +16,10 @@ use std::collections::HashSet;
 use basalt_shard::hash::HashSlot;
 use support::model::Model;
 use support::resp::{show, show_request, split_line, split_replies};
-use support::{ClientId, Cluster, Request};
+use support::{ClientId, Cluster, Request, seed};
 
 /// Keys all over the slots, and two that share one.
 const KEYS: [&str; 6] = ["a", "b", "c", "d", "{d}x", "e"];
-
-fn seed() -> u64 {
-    let given = std::env::var("BASALT_TEST_SEED").ok().map(|text| text.parse::<u64>());
-    given.map_or_else(|| fastrand::u64(..), |seed| seed.expect("a seed is a number"))
-}
 
 fn pick<'a>(random: &mut fastrand::Rng, words: &[&'a str]) -> &'a str {
     words[random.usize(..words.len())]
@@ -96,7 +91,8 @@ fn one_patient_client_sees_a_plain_map() {
             let expected = model.apply(&request);
             assert!(
                 reply == expected,
-                "seed {seed}, {core_count} cores, command {number}: {}\n  got      {}\n  expected {}",
+                "seed {seed}, {core_count} cores, command {number}: {}\n  got      {}\n  \
+                 expected {}",
                 show_request(&request),
                 show(&reply),
                 show(&expected)

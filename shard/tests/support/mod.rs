@@ -87,6 +87,13 @@ pub(crate) fn settings() -> Settings {
     Settings { enable_debug_command: Permission::Yes, ..Settings::default() }
 }
 
+/// The seed of a random test: the one in `BASALT_TEST_SEED`, else any. Whoever draws it names it in
+/// every failure.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("BASALT_TEST_SEED").ok().map(|text| text.parse::<u64>());
+    given.map_or_else(|| fastrand::u64(..), |seed| seed.expect("a seed is a number"))
+}
+
 impl Cluster {
     /// A cluster of `core_count` cores whose scheduler follows `seed`.
     pub(crate) fn new(core_count: u16, seed: u64) -> Self {
