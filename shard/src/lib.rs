@@ -12,7 +12,8 @@
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
-//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
+//! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
