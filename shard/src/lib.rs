@@ -12,11 +12,13 @@
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
+//! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`hash`], [`glob`], [`number`] | key hashes, patterns, numbers as Redis reads and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
 pub mod arguments;
+pub mod bits;
 pub mod call;
 pub mod clock;
 pub mod command;
@@ -28,6 +30,7 @@ pub mod expiry;
 pub mod glob;
 pub mod hash;
 pub mod host;
+pub mod hyperloglog;
 pub mod number;
 pub mod object;
 pub mod reply;
