@@ -70,8 +70,8 @@ impl<'a> Cut<'a> {
         let after_start = 0xff_u8 >> (range.start % 8);
         let before_end = !(0xff_u8 >> (range.end % 8));
         if first_byte == last_byte {
-            let within = (!range.is_empty()).then(|| after_start & before_end);
-            let first = within.map(|inside| replace(bytes[first_byte], inside));
+            let inside = after_start & before_end;
+            let first = (inside != 0).then(|| replace(bytes[first_byte], inside));
             return Self { first, whole: &[], last: None };
         }
         let is_cut = after_start != 0xff;

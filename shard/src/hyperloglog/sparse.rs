@@ -52,22 +52,23 @@ pub(super) fn rank(bytes: &[u8], register: usize) -> Result<u8, Corrupted> {
 /// Finds the run that covers `register`, which is not before `start`.
 fn find(bytes: &[u8], start: Mark, register: usize) -> Result<Found, Corrupted> {
     let (mut mark, mut before) = (start, None);
-    while let Some(eight) = bytes[mark.at..].first_chunk::<8>()
-        && let Some(span) = span_of_eight(*eight)
-        && mark.register + span <= register
-    {
-        let last = Run::at(eight, 7).expect("eight short runs");
-        mark = Mark { at: mark.at + 8, register: mark.register + span };
-        before = Some(Mark { at: mark.at - 1, register: mark.register - last.length });
-    }
-    while let Some(run) = Run::at(bytes, mark.at) {
+    loop {
+        if let Some(eight) = bytes.get(mark.at..).and_then(<[u8]>::first_chunk::<8>)
+            && let Some(span) = span_of_eight(*eight)
+            && mark.register + span <= register
+        {
+            let last = Run::at(eight, 7).expect("eight short runs");
+            mark = Mark { at: mark.at + 8, register: mark.register + span };
+            before = Some(Mark { at: mark.at - 1, register: mark.register - last.length });
+            continue;
+        }
+        let run = Run::at(bytes, mark.at).ok_or(Corrupted)?;
         if register < mark.register + run.length {
             return Ok(Found { mark, run, before });
         }
         before = Some(mark);
         mark = Mark { at: mark.at + run.size, register: mark.register + run.length };
     }
-    Err(Corrupted)
 }
 
 /// Offers a rank, unless the string would grow past `size_max`. `start` is at or before the

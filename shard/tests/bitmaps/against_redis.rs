@@ -33,6 +33,10 @@ impl Pair {
     /// Gives both a limit for sparse HyperLogLogs, drawn from those that let them grow large too.
     fn draw_sparse_limit(&mut self) {
         let limit = [64, 300, 3000, 20_000][self.rng.usize(0..4)];
+        self.set_sparse_limit(limit);
+    }
+
+    fn set_sparse_limit(&mut self, limit: usize) {
         let settings = Settings { hll_sparse_max_bytes: limit, ..Settings::default() };
         self.ours.store.set_settings(Arc::new(settings));
         let line = format!("CONFIG SET hll-sparse-max-bytes {limit}");
@@ -241,6 +245,24 @@ fn hyperloglogs_are_those_of_redis() {
         let key = words[if words[0] == b"PFDEBUG" { 2 } else { 1 }].clone();
         pair.run(&words);
         pair.compare(&key);
+    }
+    NAMES.iter().for_each(|name| pair.compare(name.as_bytes()));
+}
+
+/// With hardly a zero left, equal ranks lie next to each other and runs are joined in every way.
+#[test]
+fn crowded_hyperloglogs_are_those_of_redis() {
+    let Some(mut pair) = Pair::start("crowded") else { return };
+    pair.set_sparse_limit(20_000);
+    for step in 0..60 {
+        let name = [b"a", b"b"][step % 2].to_vec();
+        let mut words = vec![b"PFADD".to_vec(), name.clone()];
+        words.extend((0..1000).map(|_| pair.rng.u64(..).to_le_bytes().to_vec()));
+        pair.run(&words);
+        pair.compare(&name);
+    }
+    for line in ["PFMERGE c a", "PFMERGE b a", "PFCOUNT b", "PFCOUNT a", "PFDEBUG ENCODING b"] {
+        pair.run(&words(line));
     }
     NAMES.iter().for_each(|name| pair.compare(name.as_bytes()));
 }
