@@ -1,1 +1,11 @@
 //! Wiring of the Basalt server: boot, configuration, cores.
+
+pub mod banner;
+pub mod config;
+pub mod daemon;
+pub mod logging;
+pub mod memory;
+pub mod server;
+pub mod signals;
+pub mod supervision;
+pub mod syslog;

@@ -16,6 +16,17 @@ pub struct ArgRange {
     pub len: u32,
 }
 
+impl ArgRange {
+    /// The argument itself, out of the buffer it lies in.
+    ///
+    /// # Panics
+    /// If the range does not lie in `buffer`.
+    #[inline]
+    pub fn of(self, buffer: &[u8]) -> &[u8] {
+        &buffer[self.start as usize..][..self.len as usize]
+    }
+}
+
 /// The arguments of one command, its name included, as slices of one buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments<'a> {
@@ -40,8 +51,7 @@ impl<'a> Arguments<'a> {
     /// Argument `index`; 0 is the command's name.
     #[inline]
     pub fn at(self, index: usize) -> &'a [u8] {
-        let ArgRange { start, len } = self.ranges[index];
-        &self.buffer[start as usize..start as usize + len as usize]
+        self.ranges[index].of(self.buffer)
     }
 
     /// Argument `index`, or `None` past the end.

@@ -7,7 +7,7 @@ use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
 use crate::reply::Reply;
-use crate::store::{Key, Store};
+use crate::store::{Access, Key, Store};
 
 /// A command on keys, at the core where all of them are.
 pub struct Call<'a> {
@@ -47,6 +47,12 @@ impl<'a> Call<'a> {
             Route::One(slot, hash) => Key { name, db: self.caller.db, slot, hash },
             _ => self.store.key(self.caller.db, name),
         }
+    }
+
+    /// How reading a key on behalf of this client is noted.
+    #[inline]
+    pub fn read_access(&self) -> Access {
+        if self.caller.no_touch { Access::ReadQuietly } else { Access::Read }
     }
 
     /// Where the command was routed by.

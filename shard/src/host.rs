@@ -79,10 +79,15 @@ pub trait Host: Send {
     fn facts(&self) -> ProcessFacts;
 
     /// Names and values of the directives that match any of `patterns`.
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
 
-    /// Changes directives, all or none, and returns the settings that result.
-    fn config_set(&mut self, pairs: &[(&[u8], &[u8])]) -> Result<Arc<Settings>, CommandError>;
+    /// Changes directives, all or none, and returns the settings that result. `is_local` says that
+    /// the client is on this machine.
+    fn config_set(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+        is_local: bool,
+    ) -> Result<Arc<Settings>, CommandError>;
 
     /// Writes the configuration file anew.
     fn config_rewrite(&mut self) -> Result<(), CommandError>;

@@ -13,7 +13,7 @@
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
-//! | [`hash`], [`glob`], [`number`] | key hashes, patterns, numbers as Redis reads and prints them |
+//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
@@ -31,6 +31,7 @@ pub mod glob;
 pub mod hash;
 pub mod host;
 pub mod hyperloglog;
+mod long_double;
 pub mod number;
 pub mod object;
 pub mod reply;

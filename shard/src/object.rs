@@ -1,6 +1,13 @@
 //! Values that are more than a string. The table keeps each behind one thin pointer.
+//!
+//! A type takes part by a variant of [`Object`] and by [`Collection`], which lets commands reach it
+//! through [`Store::collection`] and [`Store::change_collection`]: those answer `WRONGTYPE`, make
+//! missing keys, and remove keys whose collection became empty, the same way for every type.
 
-use crate::table::Footprint;
+use crate::error::{self, CommandError};
+use crate::store::{Access, Key, Store};
+use crate::table::{Footprint, Value, ValueRef};
+use crate::types::Type;
 
 /// A collection stored at a key.
 #[derive(Clone, Debug)]
@@ -9,5 +16,86 @@ pub enum Object {}
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
         match *self {}
+    }
+}
+
+/// A type of collection.
+pub trait Collection: Sized {
+    /// What TYPE says.
+    const TYPE: Type;
+
+    /// The collection inside an object of this type.
+    fn of(object: &Object) -> Option<&Self>;
+
+    /// The collection inside an object of this type, for change.
+    fn of_mut(object: &mut Object) -> Option<&mut Self>;
+
+    /// Makes it an object.
+    fn into_object(self) -> Object;
+
+    /// Whether nothing is left in it: such a key is removed.
+    fn is_empty(&self) -> bool;
+}
+
+/// What [`Store::change_collection`] does about a key that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The change is not made.
+    Skip,
+    /// An empty collection is made and changed; it stays if it is not empty then.
+    Create,
+}
+
+impl Store {
+    /// The collection at a key for reading.
+    ///
+    /// # Errors
+    /// `WRONGTYPE` if the key holds something else.
+    pub fn collection<C: Collection>(
+        &mut self,
+        key: Key<'_>,
+        access: Access,
+    ) -> Result<Option<&C>, CommandError> {
+        let Some(entry) = self.find(key, access) else { return Ok(None) };
+        match entry.value() {
+            ValueRef::Object(object) => C::of(object).map(Some).ok_or(error::WRONG_TYPE),
+            _ => Err(error::WRONG_TYPE),
+        }
+    }
+
+    /// Changes the collection at a key. Returns what `change` returned, or `None` if the key is not
+    /// there and is not to be made. A collection that is empty afterwards is removed with its key;
+    /// the caller reports that, as all changes, by [`Store::changed`].
+    ///
+    /// # Errors
+    /// `WRONGTYPE` if the key holds something else.
+    pub fn change_collection<C: Collection + Default, R>(
+        &mut self,
+        key: Key<'_>,
+        missing: Missing,
+        change: impl FnOnce(&mut C) -> R,
+    ) -> Result<Option<R>, CommandError> {
+        let Some(mut entry) = self.find_mut(key) else {
+            if missing == Missing::Skip {
+                return Ok(None);
+            }
+            let mut fresh = C::default();
+            let result = change(&mut fresh);
+            if !fresh.is_empty() {
+                self.set(key, C::TYPE, Value::Object(Box::new(fresh.into_object())), None);
+            }
+            return Ok(Some(result));
+        };
+        if !matches!(entry.as_entry().value(), ValueRef::Object(_)) {
+            return Err(error::WRONG_TYPE);
+        }
+        let collection = C::of_mut(entry.object_mut()).ok_or(error::WRONG_TYPE)?;
+        let result = change(collection);
+        let is_empty = collection.is_empty();
+        drop(entry);
+        if is_empty {
+            self.remove(key, false);
+        }
+        Ok(Some(result))
     }
 }

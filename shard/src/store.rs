@@ -315,7 +315,22 @@ impl Store {
         expiry_ms: Option<i64>,
     ) -> bool {
         self.remove_if_expired(key);
-        let record = Record { kind: kind.kind(), lru_bits: self.fresh_lru_bits(), expiry_ms, value };
+        let record =
+            Record { kind: kind.kind(), lru_bits: self.written_lru_bits(key), expiry_ms, value };
+        self.insert(key, record)
+    }
+
+    /// Stores what an entry held under another name: its value, expiry and access bits.
+    pub fn put_renamed(&mut self, key: Key<'_>, mut entry: OwnedEntry<Object>) {
+        self.remove_if_expired(key);
+        let view = entry.as_entry();
+        let (kind, lru_bits, expiry_ms) = (view.kind(), view.lru_bits(), view.expiry_ms());
+        let record = Record { kind, lru_bits, expiry_ms, value: entry.take_value() };
+        self.insert(key, record);
+    }
+
+    fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
+        let expiry_ms = record.expiry_ms;
         let table = self.slot_mut(key.slot).table_or_new(key.db);
         let expiring_before = table.expiring_len();
         let old = table.insert(key.hash, key.name, record);
@@ -405,8 +420,15 @@ impl Store {
     /// The one place every change is reported to, once, after it was made: from here it will reach
     /// AOF, replicas, watchers, waiters and subscribers. Today it counts.
     #[inline]
-    pub fn changed(&mut self, key: Key<'_>, _event: Event) {
+    pub fn changed(&mut self, key: Key<'_>, event: Event) {
         self.stats.changes += 1;
+        self.changed_too(key, event);
+    }
+
+    /// Reports what belongs to a change that was reported already and does not count as another:
+    /// the expiry set along with a value, the other key of a RENAME.
+    #[inline]
+    pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
         self.slot_mut(key.slot).sequence += 1;
     }
 
@@ -449,13 +471,27 @@ impl Store {
         (self.now_ms / 1000) as u32 & types::LRU_BITS_MAX
     }
 
-    /// Access bits of a key that is made now.
-    fn fresh_lru_bits(&self) -> u32 {
-        if self.settings.maxmemory_policy.is_lfu() {
-            self.access.lfu_fresh()
-        } else {
-            self.lru_bits()
+    /// Access bits of a key that is written now. A counter survives its key being overwritten.
+    #[inline]
+    fn written_lru_bits(&mut self, key: Key<'_>) -> u32 {
+        if !self.settings.maxmemory_policy.is_lfu() {
+            return self.lru_bits();
         }
+        let old = self.table(key.slot, key.db).and_then(|table| table.get(key.hash, key.name));
+        match old.map(|entry| entry.lru_bits()) {
+            Some(bits) => self.access.lfu_touch(bits),
+            None => self.access.lfu_fresh(),
+        }
+    }
+
+    /// The use counter in the access bits of a key by now, under an LFU policy.
+    pub fn use_counter(&self, lru_bits: u32) -> u32 {
+        self.access.lfu_counter(lru_bits)
+    }
+
+    /// Seconds since the use that the access bits of a key tell of, under any policy but LFU.
+    pub fn idle_seconds(&self, lru_bits: u32) -> u32 {
+        self.lru_bits().wrapping_sub(lru_bits) & types::LRU_BITS_MAX
     }
 
     /// Frees a value in the background if that could take long.

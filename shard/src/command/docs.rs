@@ -49,16 +49,11 @@ pub fn write_infos<W: ReplyWriter, N: AsRef<[u8]>>(names: &[N], reply: &mut W) {
 
 /// COMMAND DOCS: the commands named, without unknown ones; every command if none is named.
 pub fn write_docs<W: ReplyWriter, N: AsRef<[u8]>>(names: &[N], reply: &mut W) {
-    let found: Vec<&Command> = if names.is_empty() {
-        commands().iter().collect()
-    } else {
-        names.iter().filter_map(|name| lookup_full_name(name.as_ref())).collect()
-    };
-    reply.map_len(found.len());
-    for command in found {
-        bulk_text(&command.full_name().to_string(), reply);
-        write_doc(command, reply);
+    if names.is_empty() {
+        return write_named_docs(commands().iter(), reply);
     }
+    let found = names.iter().filter_map(|name| lookup_full_name(name.as_ref()));
+    write_named_docs(found.collect::<Vec<_>>().into_iter(), reply);
 }
 
 /// COMMAND COUNT: subcommands are not counted.
@@ -289,10 +284,11 @@ fn write_key_flags<W: ReplyWriter>(flags: KeyFlags, reply: &mut W) {
 /// One entry of COMMAND DOCS: a map whose fields are left out where they say nothing.
 pub fn write_doc<W: ReplyWriter>(command: &Command, reply: &mut W) {
     let arguments = command.arguments();
+    let is_deprecated = command.deprecated.is_some();
     let optional_fields = [
         command.is_marked(),
-        command.deprecated.is_some(),
-        command.deprecated.is_some(),
+        is_deprecated, // deprecated_since
+        is_deprecated, // replaced_by
         !command.history.is_empty(),
         !arguments.is_empty(),
         !command.subcommands.is_empty(),
@@ -320,11 +316,18 @@ pub fn write_doc<W: ReplyWriter>(command: &Command, reply: &mut W) {
     }
     if !command.subcommands.is_empty() {
         bulk_text("subcommands", reply);
-        reply.map_len(command.subcommands.len());
-        for subcommand in command.subcommands {
-            bulk_text(&subcommand.full_name().to_string(), reply);
-            write_doc(subcommand, reply);
-        }
+        write_named_docs(command.subcommands.iter(), reply);
+    }
+}
+
+fn write_named_docs<'a, W: ReplyWriter>(
+    rows: impl ExactSizeIterator<Item = &'a Command>,
+    reply: &mut W,
+) {
+    reply.map_len(rows.len());
+    for command in rows {
+        bulk_text(&command.full_name().to_string(), reply);
+        write_doc(command, reply);
     }
 }
 

@@ -21,7 +21,7 @@ use super::key_spec::{BeginSearch, FindKeys, KeySpec, key_flag};
 
 /// How to find keys that the specifications of a command miss or describe too broadly.
 ///
-/// The rules stand in [`keys`](super::keys).
+/// [`Command::keys_of`](super::Command::keys_of) applies the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyResolver {
     /// SET: reads the old value only with GET.

@@ -103,6 +103,11 @@ pub struct KeySpec {
 }
 
 impl KeySpec {
+    /// Whether the arguments alone lead to the keys, without a rule of the command.
+    pub(crate) const fn is_positional(&self) -> bool {
+        matches!(self.begin, BeginSearch::Index(_)) && !matches!(self.find, FindKeys::Unknown)
+    }
+
     /// Adds a remark for COMMAND INFO.
     pub const fn note(mut self, note: &'static str) -> Self {
         self.note = note;

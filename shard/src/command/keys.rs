@@ -3,7 +3,8 @@
 //! Two questions are asked of a row. *Where does the command run?* needs only positions, and shard
 //! channels count as keys: [`Command::routing_keys`] answers from the shape worked out at compile
 //! time. *What does the command do to which key?* needs flags: [`Command::keys_of`] evaluates the
-//! key specifications, or the command's own rule where these do not suffice.
+//! key specifications, or the command's own rule where these do not suffice: groups that begin
+//! after a keyword are always found by rule, since the keyword may also occur as a value.
 //!
 //! Either way the answer is a handful of arithmetic ranges, found without allocation:
 //!
@@ -59,7 +60,7 @@ pub struct KeyRef {
 
 /// Arguments at equal distances that are used alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyRange {
+struct KeyRange {
     first: usize,
     count: usize,
     step: usize,
@@ -132,6 +133,57 @@ impl Iterator for KeyPositions {
 impl ExactSizeIterator for KeyPositions {}
 impl FusedIterator for KeyPositions {}
 
+/// The key arguments of one command line: an iterator over their indexes.
+#[derive(Clone, Debug)]
+pub enum RoutingKeys {
+    /// At fixed places: from `next` below `end`, each `step` apart.
+    Fixed {
+        /// The argument that comes next.
+        next: usize,
+        /// The first argument that is not a key any more.
+        end: usize,
+        /// The distance between two keys.
+        step: usize,
+    },
+    /// Found by looking at the arguments.
+    Found(KeyPositions),
+}
+
+impl Iterator for RoutingKeys {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Self::Fixed { next, end, step } => {
+                let index = *next;
+                *next += *step;
+                (index < *end).then_some(index)
+            }
+            Self::Found(positions) => positions.next().map(|key| key.index),
+        }
+    }
+}
+
+impl KeyShape {
+    /// First key, end and step in a line of `length` arguments; none if only the arguments tell.
+    #[inline]
+    fn bounds(self, length: usize) -> Option<(usize, usize, usize)> {
+        let (first, end, step) = match self {
+            Self::None => (1, 0, 1),
+            Self::FirstKey(first) => (first, usize::from(first) + 1, 1),
+            Self::AllFrom(first) => (first, length, 1),
+            Self::Step { first, step } => (first, length, step),
+            Self::Range { first, last, step } => {
+                let last = absolute(last, length);
+                (first, last.map_or(0, |last| last + 1), step)
+            }
+            Self::General => return None,
+        };
+        Some((usize::from(first), end.min(length), usize::from(step)))
+    }
+}
+
 impl Command {
     /// Whether the command can have keys; shard channels are none.
     pub fn has_keys(&self) -> bool {
@@ -140,28 +192,13 @@ impl Command {
 
     /// The arguments that decide on which slots the command runs, shard channels included.
     ///
-    /// Callers on the hot path may branch on [`Command::key_shape`] themselves.
-    pub fn routing_keys<A: ArgList + ?Sized>(&self, args: &A) -> KeyPositions {
-        let length = args.len();
-        let range = |first: u8, last: usize, step: u8| {
-            let last = last.min(length.saturating_sub(1));
-            KeyPositions::one(KeyRange::between(
-                usize::from(first),
-                last,
-                usize::from(step),
-                KeyFlags::EMPTY,
-            ))
-        };
-        match self.key_shape {
-            KeyShape::None => KeyPositions::EMPTY,
-            KeyShape::FirstKey(first) => range(first, usize::from(first), 1),
-            KeyShape::AllFrom(first) => range(first, usize::MAX, 1),
-            KeyShape::Step { first, step } => range(first, usize::MAX, step),
-            KeyShape::Range { first, last, step } => match absolute(last, length) {
-                Some(last) => range(first, last, step),
-                None => KeyPositions::EMPTY,
-            },
-            KeyShape::General => self.find(args, true).unwrap_or(KeyPositions::EMPTY),
+    /// Callers on the hot path may branch on [`Command::key_shape`] themselves. A line whose keys
+    /// cannot be told has none.
+    #[inline]
+    pub fn routing_keys<A: ArgList + ?Sized>(&self, args: &A) -> RoutingKeys {
+        match self.key_shape.bounds(args.len()) {
+            Some((next, end, step)) => RoutingKeys::Fixed { next, end, step },
+            None => RoutingKeys::Found(self.find(args, true).unwrap_or(KeyPositions::EMPTY)),
         }
     }
 
@@ -207,22 +244,23 @@ fn absolute(index: i8, length: usize) -> Option<usize> {
     if index < 0 { length.checked_sub(offset) } else { Some(offset) }
 }
 
+const NOT_POSITIONAL: &str = "the registry asserts that such commands have a resolver";
+
 impl KeySpec {
-    /// The keys of this group; an empty range if its keyword is absent.
+    /// The keys of this group.
     fn find<A: ArgList + ?Sized>(&self, args: &A) -> Result<KeyRange, InvalidKeys> {
-        let begin = match self.begin {
-            BeginSearch::Index(index) => usize::from(index),
-            BeginSearch::Keyword { keyword, start_from } => {
-                match find_keyword(args, keyword, start_from) {
-                    Some(index) => index + 1,
-                    None => return Ok(KeyRange::EMPTY),
-                }
-            }
-            BeginSearch::Unknown => return Err(InvalidKeys),
+        let BeginSearch::Index(begin) = self.begin else {
+            unreachable!("{NOT_POSITIONAL}");
         };
+        let begin = usize::from(begin);
         let (first, last, step) = match self.find {
-            FindKeys::Range { last_key, step, limit } => {
-                (begin, last_of_range(begin, last_key, limit, args.len()), step)
+            FindKeys::Range { last_key, step, .. } => {
+                let last = if last_key < 0 {
+                    absolute(last_key, args.len())
+                } else {
+                    Some(begin + usize::from(last_key.unsigned_abs()))
+                };
+                (begin, last, step)
             }
             FindKeys::KeyNumber { first_key, step, .. } => {
                 let count = self.counted(args).filter(|count| *count > 0).ok_or(InvalidKeys)?;
@@ -230,12 +268,15 @@ impl KeySpec {
                 let reach = (count - 1).saturating_mul(usize::from(step));
                 (first, first.checked_add(reach), step)
             }
-            FindKeys::Unknown => return Err(InvalidKeys),
+            FindKeys::Unknown => unreachable!("{NOT_POSITIONAL}"),
         };
         match last {
             Some(last) if first <= last && last < args.len() => {
                 Ok(KeyRange::between(first, last, usize::from(step), self.flags))
             }
+            // PFMERGE without sources. Redis finds no keys at all in such a line, and so lets a
+            // user overwrite a key it was not granted.
+            Some(last) if first == args.len() && last + 1 == first => Ok(KeyRange::EMPTY),
             _ => Err(InvalidKeys),
         }
     }
@@ -249,30 +290,6 @@ impl KeySpec {
         };
         let index = usize::from(begin) + usize::from(count_index);
         if index < args.len() { parse_count(args.get(index)) } else { None }
-    }
-}
-
-/// The last argument of a range that begins at `first`. See [`FindKeys::Range`].
-fn last_of_range(first: usize, last_key: i8, limit: u8, length: usize) -> Option<usize> {
-    if last_key >= 0 {
-        return Some(first + usize::from(last_key.unsigned_abs()));
-    }
-    if limit == 0 {
-        return absolute(last_key, length);
-    }
-    // One `limit`th of what is left: the keys of XREAD are followed by as many ids.
-    let count = length.checked_sub(first)? / usize::from(limit);
-    (first + count).checked_sub(1)
-}
-
-/// The argument that equals `keyword`, looked for as [`BeginSearch::Keyword`] says.
-fn find_keyword<A: ArgList + ?Sized>(args: &A, keyword: &str, start_from: i8) -> Option<usize> {
-    let start = absolute(start_from, args.len())?;
-    let matches = |index: &usize| is_word(args.get(*index), keyword);
-    if start_from > 0 {
-        (start..args.len()).find(matches)
-    } else {
-        (1..=start.min(args.len() - 1)).rev().find(matches)
     }
 }
 

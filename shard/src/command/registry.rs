@@ -120,6 +120,7 @@ const fn gather_commands() -> [Command; COMMAND_COUNT] {
                 continue;
             }
             assert!(command.container.is_empty(), "containers stand on their own");
+            assert!(can_find_keys(&command), "keys without a fixed place need a resolver");
             command.id = CommandId(next as u16);
             command.subcommands = SUBCOMMANDS.split_at(next_subcommand).1.split_at(count).0;
             commands[next] = command;
@@ -146,6 +147,7 @@ const fn gather_subcommands() -> [Command; SUBCOMMAND_COUNT] {
                 if command.handler.is_none() {
                     continue;
                 }
+                assert!(can_find_keys(&command), "keys without a fixed place need a resolver");
                 assert!(command.subcommands.is_empty(), "containers do not nest");
                 assert!(same(command.container, container.name), "a subcommand knows its place");
                 command.id = CommandId((COMMAND_COUNT + next) as u16);
@@ -157,6 +159,17 @@ const fn gather_subcommands() -> [Command; SUBCOMMAND_COUNT] {
         family += 1;
     }
     subcommands
+}
+
+const fn can_find_keys(command: &Command) -> bool {
+    let mut index = 0;
+    while index < command.key_specs.len() {
+        if !command.key_specs[index].is_positional() && command.key_resolver.is_none() {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 const fn same(left: &str, right: &str) -> bool {

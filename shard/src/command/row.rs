@@ -104,7 +104,7 @@ pub struct Command {
     pub complexity: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// The arguments, in the notation that [`syntax`](super::syntax) parses.
+    /// The arguments, in the notation that [`Command::arguments`] parses.
     pub syntax: &'static str,
     /// Changes to its behaviour: version, and what changed.
     pub history: &'static [(&'static str, &'static str)],
@@ -268,7 +268,7 @@ impl Command {
     /// Calls `visit` with each key that decides where the command runs.
     pub fn for_each_key(&self, arguments: Arguments<'_>, mut visit: impl FnMut(&[u8])) {
         for key in self.routing_keys(&arguments) {
-            visit(arguments.at(key.index));
+            visit(arguments.at(key));
         }
     }
 

@@ -129,7 +129,9 @@ impl Argument {
 }
 
 impl Command {
-    /// The arguments of the command as a tree. See the [module](self) for the cost.
+    /// The arguments of the command as a tree.
+    ///
+    /// O(length * depth) of the syntax line, with allocation.
     pub fn arguments(&self) -> Vec<Argument> {
         if self.syntax.is_empty() {
             return Vec::new();

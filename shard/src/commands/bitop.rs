@@ -67,7 +67,7 @@ fn check_source_count(operation: Operation, count: usize) -> Result<(), CommandE
 }
 
 fn source_at(call: &mut Call<'_>, index: usize) -> Result<Source, CommandError> {
-    let access = string_bytes::access_of(call);
+    let access = call.read_access();
     let Some(entry) = call.store.find(call.key(index), access) else {
         return Ok(Source::Copied(Box::default()));
     };

@@ -16,8 +16,8 @@ pub fn get(call: &mut SessionCall<'_>) -> Outcome {
     let found = call.core.host.config_get(&patterns);
     call.reply.map_len(found.len());
     for (name, value) in found {
-        call.reply.bulk(name.as_bytes());
-        call.reply.bulk(value.as_bytes());
+        call.reply.bulk(&name);
+        call.reply.bulk(&value);
     }
     Ok(())
 }
@@ -28,23 +28,25 @@ pub fn set(call: &mut SessionCall<'_>) -> Outcome {
         return Err(error::wrong_arity("config|set"));
     }
     let words: Vec<Vec<u8>> = call.arguments.from(2).map(<[u8]>::to_vec).collect();
-    call.tour(TourKind::Parking, Set { words, result: None });
+    let is_local = call.session().origin.is_local();
+    call.tour(TourKind::Parking, Set { words, is_local, result: None });
     Ok(())
 }
 
 /// The change is made at the first core and put in force at each.
 struct Set {
     words: Vec<Vec<u8>>,
+    is_local: bool,
     result: Option<Result<Arc<Settings>, CommandError>>,
 }
 
 impl TourTask for Set {
     fn visit(&mut self, core: &mut Core) {
-        let words = &self.words;
+        let (words, is_local) = (&self.words, self.is_local);
         let result = self.result.get_or_insert_with(|| {
             let pairs: Vec<(&[u8], &[u8])> =
                 words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
-            core.host.config_set(&pairs)
+            core.host.config_set(&pairs, is_local)
         });
         if let Ok(settings) = result {
             core.apply_settings(Arc::clone(settings));

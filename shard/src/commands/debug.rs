@@ -31,10 +31,7 @@ const SUBCOMMANDS: &[(&str, usize, fn(&mut SessionCall<'_>) -> Outcome)] = &[
 
 /// DEBUG.
 pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
-    let is_local = {
-        let session = call.session();
-        session.origin.is_unix || is_loopback(&session.origin.peer)
-    };
+    let is_local = call.session().origin.is_local();
     match call.core.store.settings().enable_debug_command {
         Permission::Yes => {}
         Permission::Local if is_local => {}
@@ -59,10 +56,6 @@ pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
             )))
         }
     }
-}
-
-fn is_loopback(peer: &str) -> bool {
-    peer.starts_with("127.") || peer.starts_with("[::1]")
 }
 
 fn unavailable(call: &mut SessionCall<'_>) -> Outcome {

@@ -4,7 +4,7 @@
 //! sparse and so changes its length, or changed in place, if it is dense; most elements of a busy
 //! one change nothing. A command that meets corrupted bytes changes nothing.
 
-use super::string_bytes::{access_of, string_in};
+use super::string_bytes::string_in;
 use crate::call::Call;
 use crate::error::{CommandError, Outcome};
 use crate::event::Event;
@@ -47,7 +47,7 @@ fn read<R>(
     index: usize,
     look: impl FnOnce(Sketch<'_>) -> Result<R, CommandError>,
 ) -> Result<Option<R>, CommandError> {
-    let access = access_of(call);
+    let access = call.read_access();
     let entry = call.store.find(call.key(index), access);
     entry.map(|entry| look(sketch_in(entry)?)).transpose()
 }

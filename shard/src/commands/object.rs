@@ -1,24 +1,98 @@
-//! object commands.
+//! OBJECT: what is known of a value besides what it is.
+//!
+//! The encodings are Redis' names; clients and tests compare them. What stands behind a name need
+//! not be what Redis has there.
 
 use crate::call::Call;
-use crate::error::Outcome;
+use crate::error::{CommandError, Outcome};
+use crate::object::Object;
+use crate::settings::{MaxmemoryPolicy, Settings};
+use crate::store::Access;
+use crate::table::{Entry, ValueRef};
+use crate::types::{EMBEDDED_STRING_MAX, Type};
 
-/// ENCODING.
-pub fn encoding(_: &mut Call<'_>) -> Outcome {
+/// Redis shares one object among all values that are one of the numbers below this ...
+const SHARED_INTEGERS_END: i64 = 10_000;
+
+/// ... and says so by this count.
+const SHARED_REFERENCES: i64 = i32::MAX as i64;
+
+const LFU_IS_ON: CommandError = CommandError::Fixed(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+     switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+const LFU_IS_OFF: CommandError = CommandError::Fixed(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
+     when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+
+/// The name of the representation of a value.
+fn encoding_of(entry: Entry<'_, Object>) -> &'static str {
+    match entry.value() {
+        ValueRef::Int(_) => "int",
+        ValueRef::Object(object) => match *object {},
+        ValueRef::Bytes(bytes) => string_encoding(entry, bytes.len()),
+        ValueRef::Shared(bytes) => string_encoding(entry, bytes.len()),
+    }
+}
+
+fn string_encoding(entry: Entry<'_, Object>, length: usize) -> &'static str {
+    let is_embedded = Type::of(entry.kind()) == Type::String && length <= EMBEDDED_STRING_MAX;
+    if is_embedded { "embstr" } else { "raw" }
+}
+
+/// OBJECT ENCODING.
+pub fn encoding(call: &mut Call<'_>) -> Outcome {
+    match call.store.find(call.key(2), Access::ReadQuietly) {
+        Some(entry) => call.reply.bulk(encoding_of(entry).as_bytes()),
+        None => call.reply.null(),
+    }
     Ok(())
 }
 
-/// FREQ.
-pub fn freq(_: &mut Call<'_>) -> Outcome {
+/// OBJECT REFCOUNT.
+pub fn refcount(call: &mut Call<'_>) -> Outcome {
+    let shares_integers = shares_integers(call.store.settings());
+    match call.store.find(call.key(2), Access::ReadQuietly).map(|entry| entry.value()) {
+        Some(ValueRef::Int(0..SHARED_INTEGERS_END)) if shares_integers => {
+            call.reply.integer(SHARED_REFERENCES);
+        }
+        Some(_) => call.reply.integer(1),
+        None => call.reply.null(),
+    }
     Ok(())
 }
 
-/// IDLETIME.
-pub fn idletime(_: &mut Call<'_>) -> Outcome {
+/// Redis gives a number an object of its own when eviction needs to know its last use.
+fn shares_integers(settings: &Settings) -> bool {
+    settings.maxmemory == 0
+        || matches!(
+            settings.maxmemory_policy,
+            MaxmemoryPolicy::NoEviction
+                | MaxmemoryPolicy::AllKeysRandom
+                | MaxmemoryPolicy::VolatileRandom
+                | MaxmemoryPolicy::VolatileTtl
+        )
+}
+
+/// OBJECT IDLETIME.
+pub fn idletime(call: &mut Call<'_>) -> Outcome {
+    let is_lfu = call.store.settings().maxmemory_policy.is_lfu();
+    match call.store.find(call.key(2), Access::ReadQuietly).map(Entry::lru_bits) {
+        None => call.reply.null(),
+        Some(_) if is_lfu => return Err(LFU_IS_ON),
+        Some(bits) => call.reply.integer(i64::from(call.store.idle_seconds(bits))),
+    }
     Ok(())
 }
 
-/// REFCOUNT.
-pub fn refcount(_: &mut Call<'_>) -> Outcome {
+/// OBJECT FREQ.
+pub fn freq(call: &mut Call<'_>) -> Outcome {
+    let is_lfu = call.store.settings().maxmemory_policy.is_lfu();
+    match call.store.find(call.key(2), Access::ReadQuietly).map(Entry::lru_bits) {
+        None => call.reply.null(),
+        Some(_) if !is_lfu => return Err(LFU_IS_OFF),
+        Some(bits) => call.reply.integer(i64::from(call.store.use_counter(bits))),
+    }
     Ok(())
 }

@@ -7,14 +7,9 @@ use crate::call::Call;
 use crate::error::{CommandError, WRONG_TYPE};
 use crate::hash::Seed;
 use crate::object::Object;
-use crate::store::{Access, Key, Store};
+use crate::store::{Key, Store};
 use crate::table::{Entry, EntryMut, INLINE_VALUE_MAX, SharedBytes, Value, ValueRef};
 use crate::types::Type;
-
-/// How a reading command of this client is noted.
-pub(super) fn access_of(call: &Call<'_>) -> Access {
-    if call.caller.no_touch { Access::ReadQuietly } else { Access::Read }
-}
 
 /// The value of an entry that must be a string.
 pub(super) fn string_in(entry: Entry<'_, Object>) -> Result<ValueRef<'_, Object>, CommandError> {
@@ -30,7 +25,7 @@ pub(super) fn read<R>(
     index: usize,
     look: impl FnOnce(Option<&[u8]>) -> R,
 ) -> Result<R, CommandError> {
-    let access = access_of(call);
+    let access = call.read_access();
     let Some(entry) = call.store.find(call.key(index), access) else { return Ok(look(None)) };
     Ok(match string_in(entry)? {
         ValueRef::Int(number) => look(Some(itoa::Buffer::new().format(number).as_bytes())),

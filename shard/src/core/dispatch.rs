@@ -142,6 +142,11 @@ impl Core {
         }
     }
 
+    /// Answers a session with an error that is not about a command (input that cannot be parsed).
+    pub fn reply_error(&mut self, id: SessionId, error: &CommandError) {
+        self.reject(id, None, error);
+    }
+
     fn reject(&mut self, id: SessionId, row: Option<&'static Command>, error: &CommandError) {
         self.stats.rejected(row, error);
         let Some(session) = self.session_mut(id) else { return };

@@ -51,7 +51,6 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::reply::Output;
 use crate::settings::Settings;
-use crate::slot::Slot;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -86,6 +85,12 @@ pub trait Mesh: Send {
 
     /// The next message, if one is enqueued before `tail`.
     fn receive(&mut self, tail: u64) -> Option<Message>;
+
+    /// Whether the inbox holds anything.
+    fn has_mail(&self) -> bool;
+
+    /// The turn is over: wakes the cores that were sent something and sleep.
+    fn end_turn(&mut self);
 }
 
 /// What a core is made of at its start.
@@ -222,11 +227,19 @@ impl Core {
         }
     }
 
-    /// Ends a turn: sends what was kept back for company.
+    /// Whether the inbox holds anything.
+    pub fn has_mail(&self) -> bool {
+        self.mesh.has_mail()
+    }
+
+    /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
-        for target in 0..self.core_count {
-            self.flush_open(CoreId(target));
+        if self.open_count > 0 {
+            for target in 0..self.core_count {
+                self.flush_open(CoreId(target));
+            }
         }
+        self.mesh.end_turn();
     }
 
     fn deliver(&mut self, message: Message) {

@@ -35,6 +35,13 @@ pub struct Origin {
     pub is_unix: bool,
 }
 
+impl Origin {
+    /// Whether the client is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_unix || self.peer.starts_with("127.") || self.peer.starts_with("[::1]")
+    }
+}
+
 /// `CLIENT REPLY` state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyMode {

@@ -166,6 +166,12 @@ impl Deref for SharedBytes {
     }
 }
 
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl Clone for SharedBytes {
     fn clone(&self) -> SharedBytes {
         let before = self.header().references.fetch_add(1, Ordering::Relaxed);

@@ -1,0 +1,12 @@
+//! Starts servers, measures them side by side, and writes down what came of it.
+
+pub(crate) mod compare;
+pub(crate) mod comparison;
+pub(crate) mod idle;
+pub(crate) mod memory;
+pub(crate) mod options;
+pub(crate) mod placement;
+pub(crate) mod scale;
+pub(crate) mod server;
+pub(crate) mod spread;
+pub(crate) mod window;

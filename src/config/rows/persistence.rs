@@ -1,0 +1,42 @@
+//! Rows about snapshots and the append only file.
+
+use crate::config::checks;
+use crate::config::table::{
+    Directive, INT_MAX, INT_MIN, Kind, LONG_MAX, boolean, checked_text, choice, integer, memory,
+    row,
+};
+
+const PERSISTENCE: &str = "persistence is not built into Basalt yet";
+
+pub(super) const ROWS: &[Directive] = &[
+    // Redis saves by default. Until snapshots are built the honest default is not to.
+    row(Kind::SavePoints, "save", "").refused(PERSISTENCE),
+    checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().accepted(),
+    boolean("rdbcompression", "yes").accepted(),
+    boolean("rdbchecksum", "yes").immutable().accepted(),
+    choice("rdb-version-check", &["strict", "relaxed"], "strict").accepted(),
+    boolean("rdb-del-sync-files", "no").accepted(),
+    boolean("rdb-save-incremental-fsync", "yes").accepted(),
+    integer("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden().accepted(),
+    integer("key-load-delay", INT_MIN, INT_MAX, "0").hidden().accepted(),
+    integer("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152").hidden().accepted(),
+    boolean("stop-writes-on-bgsave-error", "yes").accepted(),
+    choice("sanitize-dump-payload", &["no", "yes", "clients"], "no").accepted(),
+    boolean("appendonly", "no").deny_loading().refused(PERSISTENCE),
+    checked_text("appendfilename", checks::append_file_name, "appendonly.aof")
+        .immutable()
+        .accepted(),
+    checked_text("appenddirname", checks::append_directory_name, "appendonlydir")
+        .immutable()
+        .accepted(),
+    choice("appendfsync", &["everysec", "always", "no"], "everysec").accepted(),
+    boolean("no-appendfsync-on-rewrite", "no").accepted(),
+    integer("auto-aof-rewrite-percentage", 0, INT_MAX, "100").accepted(),
+    memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").accepted(),
+    boolean("aof-load-truncated", "yes").accepted(),
+    memory("aof-load-corrupt-tail-max-size", 0, LONG_MAX, "0").accepted(),
+    boolean("aof-use-rdb-preamble", "yes").accepted(),
+    boolean("aof-timestamp-enabled", "no").accepted(),
+    boolean("aof-rewrite-incremental-fsync", "yes").accepted(),
+    boolean("aof-disable-auto-gc", "no").hidden().accepted(),
+];

@@ -1,0 +1,449 @@
+//! The configuration as the server uses it: one plain struct of typed fields.
+//!
+//! Built from a [`Config`] at start and after every CONFIG SET, then handed to the cores as an
+//! immutable snapshot; nobody looks up directives by name while serving. Every directive that the
+//! table calls built is carried here, and a test changes each of them to see that it arrives.
+//!
+//! Names say the unit where the directive's own name does not.
+
+use std::fmt;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use super::cores::Cores;
+use super::events::KeyspaceEvents;
+use super::store::Config;
+use super::value::{OutputLimit, PrimaryAddress, SavePoint, Value};
+
+/// A text that must not be shown: its `Debug` form hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret(..)")
+    }
+}
+
+/// Who may use something dangerous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Clients on this machine.
+    Local,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What is rarely useful, yet no noise.
+    Verbose,
+    /// What operators want to see.
+    Notice,
+    /// What needs attention.
+    Warning,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Who started the server and waits for a word from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervisor {
+    /// Nobody.
+    No,
+    /// systemd, told through its socket.
+    Systemd,
+    /// upstart, told by a stop signal to ourselves.
+    Upstart,
+    /// Whichever of the two the environment names.
+    Auto,
+}
+
+/// How the reactor meets the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoBackend {
+    /// io_uring where the kernel lets us, else epoll.
+    Auto,
+    /// io_uring or no start.
+    Uring,
+    /// epoll.
+    Epoll,
+}
+
+/// Which keys go when memory is short, and by what order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvictionPolicy {
+    /// Least recently used of those with an expiry.
+    VolatileLru,
+    /// Least often used of those with an expiry.
+    VolatileLfu,
+    /// Any of those with an expiry.
+    VolatileRandom,
+    /// Next to expire.
+    VolatileTtl,
+    /// Least recently used.
+    AllkeysLru,
+    /// Least often used.
+    AllkeysLfu,
+    /// Any.
+    AllkeysRandom,
+    /// None: writes fail instead.
+    NoEviction,
+}
+
+/// What the server does when told to stop by a signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownFlags {
+    /// Save even without save points.
+    pub save: bool,
+    /// Do not save even with save points.
+    pub no_save: bool,
+    /// Do not wait for replicas.
+    pub now: bool,
+    /// Stop whatever goes wrong.
+    pub force: bool,
+}
+
+/// Thresholds at which data types change their encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the directive of its name")]
+pub struct EncodingThresholds {
+    pub hash_max_listpack_entries: u64,
+    pub hash_max_listpack_value_bytes: u64,
+    /// Entries per node where positive, else a class of node sizes, -1 to -5.
+    pub list_max_listpack_size: i32,
+    pub list_compress_depth: u32,
+    pub set_max_intset_entries: u64,
+    pub set_max_listpack_entries: u64,
+    pub set_max_listpack_value_bytes: u64,
+    pub zset_max_listpack_entries: u64,
+    pub zset_max_listpack_value_bytes: u64,
+    pub hll_sparse_max_bytes: u64,
+    pub stream_node_max_bytes: u64,
+    pub stream_node_max_entries: u64,
+}
+
+/// The configuration as the server uses it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each field is the directive of its name")]
+pub struct Settings {
+    // Listening and connections.
+    pub bind: Vec<Vec<u8>>,
+    pub port: u16,
+    pub protected_mode: bool,
+    pub tcp_backlog: u32,
+    pub tcp_keepalive_seconds: u32,
+    pub timeout_seconds: u32,
+    pub unixsocket: Option<PathBuf>,
+    /// Permission bits; zero leaves them to the umask.
+    pub unixsocketperm: u32,
+    pub maxclients: u32,
+    /// Limits of normal clients, replicas and subscribers.
+    pub client_output_buffer_limits: [OutputLimit; 3],
+    pub client_query_buffer_limit_bytes: u64,
+    pub proto_max_bulk_len_bytes: u64,
+    pub cores: Cores,
+    pub io_backend: IoBackend,
+    pub core_spin_microseconds: u32,
+
+    // The process.
+    pub daemonize: bool,
+    pub supervised: Supervisor,
+    pub pidfile: Option<PathBuf>,
+    pub directory: PathBuf,
+    pub loglevel: LogLevel,
+    /// `None` for standard output.
+    pub logfile: Option<PathBuf>,
+    pub syslog_enabled: bool,
+    pub syslog_ident: Vec<u8>,
+    /// `user`, or `local0` to `local7`.
+    pub syslog_facility: &'static str,
+    pub always_show_logo: bool,
+    pub crash_log_enabled: bool,
+    pub shutdown_on_sigint: ShutdownFlags,
+    pub shutdown_on_sigterm: ShutdownFlags,
+    pub shutdown_timeout_seconds: u32,
+    /// 1 to 500.
+    pub hz: u32,
+
+    // Who may do what.
+    pub requirepass: Option<Secret>,
+    pub enable_protected_configs: Allowed,
+    pub enable_debug_command: Allowed,
+    pub enable_module_command: Allowed,
+    /// Old and new name of each renamed command; an empty new name removes it.
+    pub renamed_commands: Vec<(Vec<u8>, Vec<u8>)>,
+
+    // Keyspace, memory, expiry.
+    pub databases: u32,
+    /// Zero for no limit.
+    pub maxmemory_bytes: u64,
+    pub maxmemory_policy: EvictionPolicy,
+    pub maxmemory_samples: u32,
+    pub maxmemory_eviction_tenacity: u32,
+    pub lfu_log_factor: u32,
+    pub lfu_decay_time_minutes: u32,
+    pub active_expire_effort: u32,
+    pub lazyfree_lazy_eviction: bool,
+    pub lazyfree_lazy_expire: bool,
+    pub lazyfree_lazy_server_del: bool,
+    pub lazyfree_lazy_user_del: bool,
+    pub lazyfree_lazy_user_flush: bool,
+
+    // Observation and scripts.
+    /// Negative for no slow log; zero for every command.
+    pub slowlog_log_slower_than_microseconds: i64,
+    pub slowlog_max_len: u64,
+    /// Zero for no monitoring.
+    pub latency_monitor_threshold_milliseconds: u64,
+    pub latency_tracking: bool,
+    pub latency_tracking_info_percentiles: Vec<f64>,
+    pub notify_keyspace_events: KeyspaceEvents,
+    pub tracking_table_max_keys: u64,
+    pub busy_reply_threshold_milliseconds: u64,
+
+    /// Thresholds at which data types change their encoding.
+    pub encodings: EncodingThresholds,
+
+    // Not built yet; here so that whoever builds them finds them.
+    pub save: Vec<SavePoint>,
+    pub replicaof: Option<PrimaryAddress>,
+}
+
+impl Config {
+    /// Builds the typed snapshot of the configuration as it is now.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            bind: self.bind_addresses(),
+            port: self.number("port"),
+            protected_mode: self.flag("protected-mode"),
+            tcp_backlog: self.number("tcp-backlog"),
+            tcp_keepalive_seconds: self.number("tcp-keepalive"),
+            timeout_seconds: self.number("timeout"),
+            unixsocket: self.path("unixsocket"),
+            unixsocketperm: self.number("unixsocketperm"),
+            maxclients: self.number("maxclients"),
+            client_output_buffer_limits: self.output_limits(),
+            client_query_buffer_limit_bytes: self.number("client-query-buffer-limit"),
+            proto_max_bulk_len_bytes: self.number("proto-max-bulk-len"),
+            cores: self.cores(),
+            io_backend: self.io_backend(),
+            core_spin_microseconds: self.number("core-spin-microseconds"),
+            daemonize: self.flag("daemonize"),
+            supervised: self.supervisor(),
+            pidfile: self.path("pidfile"),
+            directory: self.directory(),
+            loglevel: self.log_level(),
+            logfile: self.path("logfile"),
+            syslog_enabled: self.flag("syslog-enabled"),
+            syslog_ident: self.text("syslog-ident"),
+            syslog_facility: self.word("syslog-facility"),
+            always_show_logo: self.flag("always-show-logo"),
+            crash_log_enabled: self.flag("crash-log-enabled"),
+            shutdown_on_sigint: self.shutdown_flags("shutdown-on-sigint"),
+            shutdown_on_sigterm: self.shutdown_flags("shutdown-on-sigterm"),
+            shutdown_timeout_seconds: self.number("shutdown-timeout"),
+            hz: self.number("hz"),
+            requirepass: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret),
+            enable_protected_configs: self.allowed("enable-protected-configs"),
+            enable_debug_command: self.allowed("enable-debug-command"),
+            enable_module_command: self.allowed("enable-module-command"),
+            renamed_commands: self.renamed_commands(),
+            databases: self.number("databases"),
+            maxmemory_bytes: self.number("maxmemory"),
+            maxmemory_policy: self.eviction_policy(),
+            maxmemory_samples: self.number("maxmemory-samples"),
+            maxmemory_eviction_tenacity: self.number("maxmemory-eviction-tenacity"),
+            lfu_log_factor: self.number("lfu-log-factor"),
+            lfu_decay_time_minutes: self.number("lfu-decay-time"),
+            active_expire_effort: self.number("active-expire-effort"),
+            lazyfree_lazy_eviction: self.flag("lazyfree-lazy-eviction"),
+            lazyfree_lazy_expire: self.flag("lazyfree-lazy-expire"),
+            lazyfree_lazy_server_del: self.flag("lazyfree-lazy-server-del"),
+            lazyfree_lazy_user_del: self.flag("lazyfree-lazy-user-del"),
+            lazyfree_lazy_user_flush: self.flag("lazyfree-lazy-user-flush"),
+            slowlog_log_slower_than_microseconds: self.number("slowlog-log-slower-than"),
+            slowlog_max_len: self.number("slowlog-max-len"),
+            latency_monitor_threshold_milliseconds: self.number("latency-monitor-threshold"),
+            latency_tracking: self.flag("latency-tracking"),
+            latency_tracking_info_percentiles: self.percentiles(),
+            notify_keyspace_events: self.keyspace_events(),
+            tracking_table_max_keys: self.number("tracking-table-max-keys"),
+            busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
+            encodings: self.encoding_thresholds(),
+            save: self.save_points(),
+            replicaof: self.primary(),
+        }
+    }
+}
+
+impl Config {
+    fn encoding_thresholds(&self) -> EncodingThresholds {
+        EncodingThresholds {
+            hash_max_listpack_entries: self.number("hash-max-listpack-entries"),
+            hash_max_listpack_value_bytes: self.number("hash-max-listpack-value"),
+            list_max_listpack_size: self.number("list-max-listpack-size"),
+            list_compress_depth: self.number("list-compress-depth"),
+            set_max_intset_entries: self.number("set-max-intset-entries"),
+            set_max_listpack_entries: self.number("set-max-listpack-entries"),
+            set_max_listpack_value_bytes: self.number("set-max-listpack-value"),
+            zset_max_listpack_entries: self.number("zset-max-listpack-entries"),
+            zset_max_listpack_value_bytes: self.number("zset-max-listpack-value"),
+            hll_sparse_max_bytes: self.number("hll-sparse-max-bytes"),
+            stream_node_max_bytes: self.number("stream-node-max-bytes"),
+            stream_node_max_entries: self.number("stream-node-max-entries"),
+        }
+    }
+}
+
+/// Typed looks at single directives. A directive of another type is a mistake of this file.
+impl Config {
+    fn flag(&self, name: &str) -> bool {
+        match self.value(name) {
+            Value::Boolean(is_set) => *is_set,
+            other => panic!("'{name}' is no yes or no but {other:?}"),
+        }
+    }
+
+    /// The bounds of the row must fit the type of the field.
+    fn number<T: TryFrom<i128>>(&self, name: &str) -> T {
+        let number = match self.value(name) {
+            Value::Number(number) => T::try_from(*number).ok(),
+            _ => None,
+        };
+        number.unwrap_or_else(|| panic!("'{name}' is no number of the type of its field"))
+    }
+
+    fn word(&self, name: &str) -> &'static str {
+        match self.value(name) {
+            Value::Choice(word) => word,
+            other => panic!("'{name}' is no word of a list but {other:?}"),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let text = Some(self.text(name)).filter(|text| !text.is_empty());
+        text.map(|text| PathBuf::from(std::ffi::OsString::from_vec(text)))
+    }
+
+    fn bind_addresses(&self) -> Vec<Vec<u8>> {
+        match self.value("bind") {
+            Value::Addresses(addresses) => addresses.clone(),
+            other => panic!("'bind' is no list of addresses but {other:?}"),
+        }
+    }
+
+    fn output_limits(&self) -> [OutputLimit; 3] {
+        match self.value("client-output-buffer-limit") {
+            Value::OutputLimits(limits) => *limits,
+            other => panic!("'client-output-buffer-limit' holds no limits but {other:?}"),
+        }
+    }
+
+    fn cores(&self) -> Cores {
+        match Cores::parse(&self.text("cores")) {
+            Ok(cores) => cores,
+            Err(error) => panic!("'cores' was checked when it was set: {error}"),
+        }
+    }
+
+    fn io_backend(&self) -> IoBackend {
+        match self.word("io-backend") {
+            "uring" => IoBackend::Uring,
+            "epoll" => IoBackend::Epoll,
+            _ => IoBackend::Auto,
+        }
+    }
+
+    fn supervisor(&self) -> Supervisor {
+        match self.word("supervised") {
+            "systemd" => Supervisor::Systemd,
+            "upstart" => Supervisor::Upstart,
+            "auto" => Supervisor::Auto,
+            _ => Supervisor::No,
+        }
+    }
+
+    fn log_level(&self) -> LogLevel {
+        match self.word("loglevel") {
+            "debug" => LogLevel::Debug,
+            "verbose" => LogLevel::Verbose,
+            "warning" => LogLevel::Warning,
+            "nothing" => LogLevel::Nothing,
+            _ => LogLevel::Notice,
+        }
+    }
+
+    fn shutdown_flags(&self, name: &str) -> ShutdownFlags {
+        let Value::Choices(words) = self.value(name) else {
+            panic!("'{name}' is no list of words");
+        };
+        ShutdownFlags {
+            save: words.contains(&"save"),
+            no_save: words.contains(&"nosave"),
+            now: words.contains(&"now"),
+            force: words.contains(&"force"),
+        }
+    }
+
+    fn allowed(&self, name: &str) -> Allowed {
+        match self.word(name) {
+            "yes" => Allowed::Yes,
+            "local" => Allowed::Local,
+            _ => Allowed::No,
+        }
+    }
+
+    fn renamed_commands(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let Value::Lines(lines) = self.value("rename-command") else {
+            panic!("'rename-command' holds no lines");
+        };
+        lines.iter().map(|words| (words[0].clone(), words[1].clone())).collect()
+    }
+
+    fn eviction_policy(&self) -> EvictionPolicy {
+        match self.word("maxmemory-policy") {
+            "volatile-lru" => EvictionPolicy::VolatileLru,
+            "volatile-lfu" => EvictionPolicy::VolatileLfu,
+            "volatile-random" => EvictionPolicy::VolatileRandom,
+            "volatile-ttl" => EvictionPolicy::VolatileTtl,
+            "allkeys-lru" => EvictionPolicy::AllkeysLru,
+            "allkeys-lfu" => EvictionPolicy::AllkeysLfu,
+            "allkeys-random" => EvictionPolicy::AllkeysRandom,
+            _ => EvictionPolicy::NoEviction,
+        }
+    }
+
+    fn percentiles(&self) -> Vec<f64> {
+        match self.value("latency-tracking-info-percentiles") {
+            Value::Percentiles(percentiles) => percentiles.clone(),
+            other => panic!("no percentiles but {other:?}"),
+        }
+    }
+
+    fn keyspace_events(&self) -> KeyspaceEvents {
+        match self.value("notify-keyspace-events") {
+            Value::KeyspaceEvents(events) => *events,
+            other => panic!("no keyspace events but {other:?}"),
+        }
+    }
+
+    fn save_points(&self) -> Vec<SavePoint> {
+        match self.value("save") {
+            Value::SavePoints(points) => points.clone(),
+            other => panic!("no save points but {other:?}"),
+        }
+    }
+
+    fn primary(&self) -> Option<PrimaryAddress> {
+        match self.value("replicaof") {
+            Value::Primary(primary) => primary.clone(),
+            other => panic!("no primary but {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! From the command line to a running process, and from the end of it to an exit status.
+
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use basalt_net::doorbell::Doorbell;
+use basalt_net::inbox::{Receiver as InboxReceiver, Sender, inbox};
+use basalt_net::listen::{self, BindAddress, ListenError};
+use basalt_net::reactor::{BackendChoice, Reactor, ReactorOptions};
+use basalt_shard::core::message::Message;
+use basalt_shard::core::shared::Shared;
+use basalt_shard::core::{Core, CoreId, CoreOptions, inbox_capacity};
+use basalt_shard::host::ShutdownOptions;
+
+use super::clock;
+use super::driver::Driver;
+use super::host::{CoreHost, Garbage, command_settings};
+use super::mesh::CoreMesh;
+use super::process::Process;
+use super::processors;
+use crate::config::arguments::{self, Request, StartOptions};
+use crate::config::{Config, IoBackend, Settings, ShutdownFlags};
+use crate::daemon::{self, PidFile};
+use crate::logging::{self, Destination, Role};
+use crate::supervision::Supervision;
+use crate::syslog::Syslog;
+use crate::{banner, memory, notice, signals, warning};
+
+/// Things one core may hand over to be freed before it has to free them itself.
+const GARBAGE_QUEUE_MAX: usize = 1024;
+
+/// Stack of a core's thread. Commands do not recurse deeply.
+const STACK_BYTES: usize = 2 << 20;
+
+/// Runs the server the command line asks for.
+pub fn main(command_line: &[Vec<u8>]) -> ExitCode {
+    let options = match arguments::parse(&command_line[1..]) {
+        Ok(Request::Start(options)) => options,
+        Ok(Request::Version) => return print(&banner::version()),
+        Ok(Request::Help) => return print(arguments::USAGE),
+        Err(error) => return fail(&error.to_string()),
+    };
+    let config = match Config::load(&options, &mut io::stdin()) {
+        Ok(config) => config,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let program = String::from_utf8_lossy(&command_line[0]).into_owned();
+    match start(config, &options, &program) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            warning!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn fail(text: &str) -> ExitCode {
+    // Nobody is left to tell if standard error is closed as well.
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    ExitCode::FAILURE
+}
+
+/// Why the server did not start, or stopped other than it should.
+type Failure = Box<dyn std::error::Error>;
+
+fn start(mut config: Config, options: &StartOptions, program: &str) -> Result<(), Failure> {
+    let settings = config.settings();
+    std::env::set_current_dir(&settings.directory)?;
+    let supervision = Supervision::detect(settings.supervised);
+    let is_background = settings.daemonize && !supervision.is_supervised();
+    if is_background {
+        daemon::daemonize()?;
+    }
+    signals::block()?;
+    start_log(&settings)?;
+    signals::report_crashes(settings.crash_log_enabled)?;
+    banner::starting();
+    banner::configured(!options.is_empty, program);
+    config.lower_maxclients(daemon::raise_open_files(settings.maxclients)?);
+    let pid_file = PidFile::create(&settings, is_background);
+    clock::calibrate();
+
+    let process = Arc::new(Process::new(config, random_hexadecimal(40)?, supervision.name()));
+    banner::running(&process.settings());
+    let result = serve(&process, supervision);
+    drop(pid_file);
+    if result.is_ok() {
+        notice!("Basalt is now ready to exit, bye bye...");
+    }
+    result
+}
+
+fn start_log(settings: &Settings) -> io::Result<()> {
+    let file = settings.logfile.as_ref().map(|path| settings.directory.join(path));
+    let syslog = settings
+        .syslog_enabled
+        .then(|| Syslog::new(&settings.syslog_ident, settings.syslog_facility));
+    logging::start(Destination { file, syslog }, settings.loglevel)?;
+    logging::set_role(Role::Primary);
+    Ok(())
+}
+
+/// `count` random hexadecimal digits from the system.
+fn random_hexadecimal(count: usize) -> io::Result<String> {
+    let mut bytes = vec![0; count.div_ceil(2)];
+    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(digits[..count].to_owned())
+}
+
+/// Listening sockets of one core.
+struct CoreSockets {
+    tcp: Vec<OwnedFd>,
+    unix: Option<OwnedFd>,
+}
+
+/// Runs the cores until the process is to end.
+fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure> {
+    let settings = process.settings();
+    let assigned = processors::assign(&settings.cores, &processors::available()?)?;
+    let sockets = listen_everywhere(&settings, assigned.len()).inspect_err(|error| {
+        warning!("{error}");
+        warning!("Failed listening on port {} (tcp), aborting.", settings.port);
+    })?;
+    let _ = process.listeners.set(describe_listeners(&settings));
+    let (garbage, trash) = sync_channel::<Garbage>(GARBAGE_QUEUE_MAX);
+    let freeing = std::thread::Builder::new().name("free".into()).spawn(|| free(trash))?;
+    let threads = start_cores(process, &assigned, sockets, garbage)?;
+    let handler = Arc::clone(process);
+    signals::listen(move |event| on_signal(&handler, event))?;
+    process
+        .startup_allocated_bytes
+        .store(memory::figures().allocated, Ordering::Relaxed);
+    banner::initialized();
+    if settings.port != 0 {
+        banner::ready(banner::Listener::Tcp);
+    }
+    if settings.unixsocket.is_some() {
+        banner::ready(banner::Listener::Unix);
+    }
+    supervision.ready();
+    let mut result = Ok(());
+    for thread in threads {
+        match thread.join() {
+            Ok(ended) => result = result.and(ended),
+            Err(_) => return Err("a core has panicked".into()),
+        }
+        // A core that ended by itself takes the others along.
+        if !process.is_stopping() {
+            process.stop(ShutdownOptions::default());
+        }
+    }
+    supervision.stopping();
+    freeing.join().map_err(|_| "the freeing thread has panicked")?;
+    if let Some(path) = &settings.unixsocket {
+        notice!("Removing the unix socket file.");
+        let _ = std::fs::remove_file(settings.directory.join(path));
+    }
+    result.map_err(Into::into)
+}
+
+fn listen_everywhere(settings: &Settings, cores: usize) -> Result<Vec<CoreSockets>, ListenError> {
+    let addresses: Vec<BindAddress> =
+        settings.bind.iter().map(|word| BindAddress::parse(&String::from_utf8_lossy(word))).collect();
+    let unix = match &settings.unixsocket {
+        Some(path) => {
+            let path = settings.directory.join(path);
+            Some(listen::listen_unix(&path, settings.unixsocketperm, settings.tcp_backlog)?)
+        }
+        None => None,
+    };
+    let copy = |socket: &OwnedFd| {
+        socket.try_clone().map_err(|error| ListenError {
+            address: "unixsocket".to_owned(),
+            port: 0,
+            error,
+        })
+    };
+    refuse_taken_port(settings, &addresses)?;
+    (0..cores)
+        .map(|_| {
+            let tcp = match settings.port {
+                0 => Vec::new(),
+                port => listen::listen_tcp(&addresses, port, settings.tcp_backlog)?,
+            };
+            let unix = unix.as_ref().map(copy).transpose()?;
+            Ok(CoreSockets { tcp, unix })
+        })
+        .collect()
+}
+
+/// With SO_REUSEPORT a second server of the same user could share our port, and clients would
+/// reach the one or the other. So the port is first bound without it.
+fn refuse_taken_port(settings: &Settings, addresses: &[BindAddress]) -> Result<(), ListenError> {
+    for address in addresses.iter().filter(|_| settings.port != 0) {
+        let Ok(resolved) = address.resolve(settings.port) else { continue };
+        match std::net::TcpListener::bind(resolved) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let address = address.host.clone();
+                return Err(ListenError { address, port: settings.port, error });
+            }
+            // Other failures are reported, or forgiven, when it is bound for good.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The listeners as INFO shows them.
+fn describe_listeners(settings: &Settings) -> Vec<String> {
+    let mut listeners = Vec::new();
+    if settings.port != 0 {
+        let binds = settings.bind.iter().map(|word| {
+            format!("bind={}", String::from_utf8_lossy(word).trim_start_matches('-'))
+        });
+        let binds: Vec<String> = binds.collect();
+        listeners.push(format!("name=tcp,{},port={}", binds.join(","), settings.port));
+    }
+    if let Some(path) = &settings.unixsocket {
+        listeners.push(format!("name=unix,bind={}", path.display()));
+    }
+    listeners
+}
+
+/// Frees what cores have no time to free, until all of them are gone.
+fn free(trash: Receiver<Garbage>) {
+    for garbage in trash {
+        drop(garbage);
+    }
+}
+
+/// What a core's thread needs to begin.
+struct CoreStart {
+    options: CoreOptions,
+    processor: usize,
+    may_spin: bool,
+    sockets: CoreSockets,
+    senders: Vec<Sender<Message>>,
+    receiver: InboxReceiver<Message>,
+    host: CoreHost,
+    process: Arc<Process>,
+    /// Where each core leaves its doorbell, and takes those of the others.
+    bells: Arc<Bells>,
+}
+
+/// A meeting point: no core begins before all of them have a reactor to be woken through.
+struct Bells {
+    doorbells: std::sync::Mutex<Vec<Option<Doorbell>>>,
+    all_here: std::sync::Barrier,
+}
+
+type CoreThread = JoinHandle<io::Result<()>>;
+
+fn start_cores(
+    process: &Arc<Process>,
+    assigned: &[usize],
+    sockets: Vec<CoreSockets>,
+    garbage: std::sync::mpsc::SyncSender<Garbage>,
+) -> Result<Vec<CoreThread>, Failure> {
+    let count = assigned.len();
+    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let settings = Arc::new(command_settings(&process.settings()));
+    let shared = Arc::new(Shared::default());
+    let may_spin = !processors::is_oversubscribed(assigned);
+    let bells = Arc::new(Bells {
+        doorbells: std::sync::Mutex::new(vec![None; count]),
+        all_here: std::sync::Barrier::new(count + 1),
+    });
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..count).map(|_| inbox(inbox_capacity(count))).unzip();
+    let mut threads = Vec::with_capacity(count);
+    let parts = receivers.into_iter().zip(sockets).zip(assigned).enumerate();
+    for (index, ((receiver, sockets), &processor)) in parts {
+        let start = CoreStart {
+            options: CoreOptions {
+                id: CoreId(index as u16),
+                core_count: count as u16,
+                seed,
+                settings: Arc::clone(&settings),
+                shared: Arc::clone(&shared),
+            },
+            processor,
+            may_spin,
+            sockets,
+            senders: senders.clone(),
+            receiver,
+            host: CoreHost::new(Arc::clone(process), garbage.clone()),
+            process: Arc::clone(process),
+            bells: Arc::clone(&bells),
+        };
+        let name = format!("core-{index}");
+        let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
+        threads.push(builder.spawn(move || run_core(start))?);
+    }
+    bells.all_here.wait();
+    Ok(threads)
+}
+
+fn run_core(start: CoreStart) -> io::Result<()> {
+    let index = start.options.id.index();
+    if !processors::pin_current_thread(start.processor) {
+        warning!("Core {index} could not be pinned to processor {}.", start.processor);
+    }
+    let prepared = prepare_reactor(&start);
+    let waker = match &prepared {
+        Ok((reactor, _)) => Some(reactor.waker()),
+        Err(error) => {
+            warning!("Core {index} cannot serve: {error}");
+            start.process.stop(ShutdownOptions::default());
+            None
+        }
+    };
+    if let Some(waker) = waker {
+        start.process.add_waker(waker.clone());
+        let mut doorbells = start.bells.doorbells.lock().expect("no core panics here");
+        doorbells[index] = Some(Doorbell::new(waker));
+    }
+    start.bells.all_here.wait();
+    let (reactor, unix_listeners) = prepared?;
+    let doorbells: Option<Vec<Doorbell>> =
+        start.bells.doorbells.lock().expect("no core panics here").iter().cloned().collect();
+    let Some(doorbells) = doorbells else {
+        return Err(io::Error::other("another core could not start"));
+    };
+    let own_bell = doorbells[index].clone();
+    let mesh = CoreMesh::new(start.options.id, start.senders, doorbells, start.receiver);
+    let core = Core::new(start.options, Box::new(mesh), Box::new(start.host));
+    Driver::new(core, reactor, start.process, own_bell, unix_listeners, start.may_spin).run()
+}
+
+type PreparedReactor = (Reactor, Vec<basalt_net::reactor::ListenerId>);
+
+fn prepare_reactor(start: &CoreStart) -> io::Result<PreparedReactor> {
+    let settings = start.process.settings();
+    let backend = match settings.io_backend {
+        IoBackend::Auto => BackendChoice::Auto,
+        IoBackend::Uring => BackendChoice::Uring,
+        IoBackend::Epoll => BackendChoice::Epoll,
+    };
+    let mut reactor = Reactor::new(&ReactorOptions { backend, ..ReactorOptions::default() })?;
+    if start.options.id == CoreId(0) {
+        let name = reactor.backend().to_string();
+        match reactor.fallback_reason() {
+            Some(reason) => notice!("I/O backend: {name} (io_uring is not available: {reason})"),
+            None => notice!("I/O backend: {name}"),
+        }
+        let _ = start.process.io_backend.set(name);
+    }
+    for socket in &start.sockets.tcp {
+        reactor.add_listener(socket.try_clone()?)?;
+    }
+    let mut unix_listeners = Vec::new();
+    if let Some(socket) = &start.sockets.unix {
+        unix_listeners.push(reactor.add_listener(socket.try_clone()?)?);
+    }
+    Ok((reactor, unix_listeners))
+}
+
+fn on_signal(process: &Process, event: signals::Event) {
+    let settings = process.settings();
+    match event {
+        signals::Event::ReopenLog => match logging::reopen() {
+            Ok(()) => notice!("Log file reopened on SIGHUP."),
+            Err(error) => warning!("The log file could not be reopened: {error}"),
+        },
+        signals::Event::Terminate => {
+            warning!("Received SIGTERM scheduling shutdown...");
+            process.stop(shutdown_options(settings.shutdown_on_sigterm));
+        }
+        signals::Event::Interrupt => {
+            warning!("Received SIGINT scheduling shutdown...");
+            process.stop(shutdown_options(settings.shutdown_on_sigint));
+        }
+    }
+}
+
+fn shutdown_options(flags: ShutdownFlags) -> ShutdownOptions {
+    let save = match (flags.save, flags.no_save) {
+        (true, _) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    };
+    ShutdownOptions { save, now: flags.now, force: flags.force }
+}

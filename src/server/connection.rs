@@ -1,0 +1,71 @@
+//! One client connection at the driver: the bytes between the socket and the parser.
+
+use basalt_net::reactor::ConnectionId;
+use basalt_net::resp::RequestParser;
+use basalt_shard::core::SessionId;
+
+/// A query buffer that is larger than this is given back when it is empty.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of input that wait, and where the parser stands in them.
+pub struct Connection {
+    /// The connection in the reactor.
+    pub id: ConnectionId,
+    /// Where in the input the parser stands.
+    pub parser: RequestParser,
+    /// Received and not yet run: an incomplete command, or commands that have to wait.
+    pub pending: Vec<u8>,
+    /// The reactor fills `pending` with the rest of a large argument.
+    pub is_filling: bool,
+    /// How many bytes of `pending` were there before the reactor began to fill it.
+    pub filled_from: usize,
+    /// No more bytes will come.
+    pub is_ended: bool,
+    /// It is on the list of connections with input to run.
+    pub is_ready: bool,
+    /// Receiving is suspended because the peer does not read its replies.
+    pub is_suspended: bool,
+    /// Since when the output is above the soft limit, monotonic milliseconds.
+    pub soft_limit_since_ms: Option<u64>,
+}
+
+impl Connection {
+    /// A fresh connection.
+    pub fn new(id: ConnectionId) -> Self {
+        Self {
+            id,
+            parser: RequestParser::new(),
+            pending: Vec::new(),
+            is_filling: false,
+            filled_from: 0,
+            is_ended: false,
+            is_ready: false,
+            is_suspended: false,
+            soft_limit_since_ms: None,
+        }
+    }
+
+    /// Forgets that anything after the last command that ran was parsed.
+    pub fn rewind(&mut self) {
+        self.parser = RequestParser::new();
+    }
+
+    /// Drops the first `consumed` bytes of `pending`.
+    pub fn consume(&mut self, consumed: usize) {
+        if consumed == self.pending.len() && self.pending.capacity() > KEPT_BYTES_MAX {
+            self.pending = Vec::new();
+        } else {
+            self.pending.drain(..consumed);
+        }
+    }
+}
+
+/// The session of a connection.
+pub fn session_of(id: ConnectionId) -> SessionId {
+    SessionId { index: id.index, generation: id.generation }
+}
+
+/// The connection of a session.
+pub fn connection_of(session: SessionId) -> ConnectionId {
+    ConnectionId { index: session.index, generation: session.generation }
+}

@@ -1,0 +1,304 @@
+//! The loop of one core: what arrived goes to the core, what the core answers goes out.
+//!
+//! A turn:
+//!
+//! 1. wait for the reactor, spinning a little first while there is load;
+//! 2. drain the inbox (after the reads completed: rule 2 of the order, see `basalt_shard::core`);
+//! 3. take in what happened: new connections, closed ones, bytes; commands are parsed into the
+//!    stage, which runs whenever it is full (see `input`);
+//! 4. run the rest of the stage, then what had to wait in earlier turns;
+//! 5. let the core send what it kept back, hand replies to the reactor, close what is to be closed;
+//! 6. a little housekeeping: expired keys, idle clients, output limits.
+//!
+//! Bounds of a turn: each connection gets its input parsed in stages of a few dozen
+//! commands and runs no more once its unsent output passes a bound; what is left
+//! waits for the next turn, or for the peer to read.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use basalt_net::doorbell::Doorbell;
+use basalt_net::reactor::{BufferRef, CloseReason, ConnectionId, Event, ListenerId, Reactor};
+use basalt_shard::core::{Core, SessionId};
+
+use super::clock;
+use super::connection::{Connection, connection_of, session_of};
+use super::housekeeping;
+use super::process::Process;
+use super::stage::Stage;
+use crate::config::Settings;
+use crate::warning;
+
+/// One core with its sockets.
+pub struct Driver {
+    pub(super) core: Core,
+    pub(super) reactor: Reactor,
+    pub(super) process: Arc<Process>,
+    pub(super) doorbell: Doorbell,
+    pub(super) settings: Arc<Settings>,
+    pub(super) settings_version: u64,
+    pub(super) connections: Vec<Option<Box<Connection>>>,
+    /// Connections with input to run.
+    pub(super) ready: Vec<SessionId>,
+    pub(super) stage: Stage,
+    pub(super) unix_listeners: Vec<ListenerId>,
+    pub(super) resting_listeners: Vec<ListenerId>,
+    pub(super) housekeeping_due_ms: u64,
+    pub(super) expiry_pending: bool,
+    pub(super) spin: Duration,
+    /// Large arguments that are to be received in place, with the bytes they need in all.
+    pub(super) fills: Vec<(SessionId, usize)>,
+    /// Connections that end once other cores have sent the replies they are owed.
+    pub(super) closing_later: Vec<SessionId>,
+    /// Unsent bytes of a client from which on its limits are looked at.
+    pub(super) output_watch_bytes: usize,
+}
+
+impl Driver {
+    /// A core with its reactor, whose listeners are in place already. `unix_listeners` are those
+    /// whose clients come over a unix socket.
+    pub fn new(
+        core: Core,
+        reactor: Reactor,
+        process: Arc<Process>,
+        doorbell: Doorbell,
+        unix_listeners: Vec<ListenerId>,
+        may_spin: bool,
+    ) -> Self {
+        let settings = process.settings();
+        let output_watch_bytes = watch_bytes(&settings);
+        let spin_us = if may_spin { u64::from(settings.core_spin_microseconds) } else { 0 };
+        Self {
+            core,
+            reactor,
+            settings_version: process.settings_version(),
+            process,
+            doorbell,
+            settings,
+            connections: Vec::new(),
+            ready: Vec::new(),
+            stage: Stage::default(),
+            unix_listeners,
+            resting_listeners: Vec::new(),
+            housekeeping_due_ms: 0,
+            expiry_pending: false,
+            spin: Duration::from_micros(spin_us),
+            fills: Vec::new(),
+            closing_later: Vec::new(),
+            output_watch_bytes,
+        }
+    }
+
+    /// Runs until the process is to end.
+    ///
+    /// # Errors
+    /// Only if the reactor itself breaks.
+    pub fn run(&mut self) -> std::io::Result<()> {
+        while !self.process.is_stopping() {
+            self.wait()?;
+            self.turn();
+        }
+        // Whoever is owed a reply that is made already still gets it.
+        self.flush_replies();
+        self.reactor.poll(Some(Duration::ZERO))
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) -> std::io::Result<()> {
+        if !self.ready.is_empty() || self.core.has_mail() || self.expiry_pending {
+            return self.reactor.poll(Some(Duration::ZERO));
+        }
+        self.reactor.poll(Some(Duration::ZERO))?;
+        if !self.reactor.events().is_empty() {
+            return Ok(());
+        }
+        if !self.spin.is_zero() && self.spin_for_work()? {
+            return Ok(());
+        }
+        self.doorbell.prepare_sleep();
+        let result = if self.core.has_mail() || self.process.is_stopping() {
+            Ok(())
+        } else {
+            self.reactor.poll(Some(housekeeping::INTERVAL))
+        };
+        self.doorbell.cancel_sleep();
+        result
+    }
+
+    /// Looks for work for a while without giving up the processor; whether there is some.
+    fn spin_for_work(&mut self) -> std::io::Result<bool> {
+        let begun_ns = clock::elapsed_ns();
+        let spin_ns = self.spin.as_nanos() as u64;
+        while clock::elapsed_ns() - begun_ns < spin_ns {
+            if self.core.has_mail() || self.reactor.has_work_hint() {
+                self.reactor.poll(Some(Duration::ZERO))?;
+                return Ok(true);
+            }
+            std::hint::spin_loop();
+        }
+        Ok(false)
+    }
+
+    fn turn(&mut self) {
+        let begun_ns = clock::elapsed_ns();
+        self.core.begin_turn(clock::now());
+        if self.process.settings_version() != self.settings_version {
+            self.take_settings();
+        }
+        self.core.stats.mark(clock::elapsed_ns());
+        self.core.drain();
+        self.take_in_events();
+        self.run_stage();
+        self.run_ready();
+        self.core.end_turn();
+        self.flush_replies();
+        self.keep_house();
+        self.core.stats.turns += 1;
+        self.core.stats.turns_ns += clock::elapsed_ns() - begun_ns;
+    }
+
+    fn take_settings(&mut self) {
+        self.settings_version = self.process.settings_version();
+        self.settings = self.process.settings();
+        self.output_watch_bytes = watch_bytes(&self.settings);
+    }
+
+    /// Takes in everything the last poll reported. Bytes of connections that have nothing pending
+    /// are parsed where they lie; their turn comes in [`Driver::run_input`].
+    fn take_in_events(&mut self) {
+        for index in 0..self.reactor.events().len() {
+            match self.reactor.events()[index] {
+                Event::Accepted { listener, socket } => {
+                    if let Some(socket) = self.reactor.take_accepted(socket) {
+                        self.accept(listener, socket);
+                    }
+                }
+                Event::AcceptFailed { listener, errno } => {
+                    let error = std::io::Error::from_raw_os_error(errno);
+                    warning!("Accepting client connection: {error}");
+                    self.resting_listeners.push(listener);
+                }
+                Event::Received { connection, buffer } => self.receive(connection, buffer),
+                Event::Filled { connection } => self.take_filled(connection),
+                Event::Closed { connection, reason } => self.note_end(connection, reason),
+                Event::Drained { connection } => self.note_drained(connection),
+                Event::Woken { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(id.index as usize)?.as_deref_mut()?;
+        (connection.id == id).then_some(connection)
+    }
+
+    pub(super) fn make_ready(&mut self, session: SessionId) {
+        if let Some(connection) = self.connection(connection_of(session))
+            && !connection.is_ready
+        {
+            connection.is_ready = true;
+            self.ready.push(session);
+        }
+    }
+
+    fn receive(&mut self, id: ConnectionId, buffer: BufferRef) {
+        let now_ms = self.core.store.now().monotonic_ms();
+        let session = session_of(id);
+        let len = buffer.len();
+        self.core.stats.reads += 1;
+        self.core.stats.input_bytes += len as u64;
+        let Some(state) = self.core.session_mut(session) else { return };
+        state.figures.active_ms = now_ms;
+        state.figures.input_bytes += len as u64;
+        let is_held = self.core.is_held(session);
+        let Some(connection) = self.connection(id) else { return };
+        if connection.pending.is_empty() && !is_held && !connection.is_ready {
+            return self.stage_buffer(session, buffer);
+        }
+        let bytes = self.reactor.bytes(buffer);
+        let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
+        connection.pending.extend_from_slice(bytes);
+        if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
+            return self.cut_for_query_buffer(id);
+        }
+        self.make_ready(session);
+    }
+
+    fn take_filled(&mut self, id: ConnectionId) {
+        let Some(filled) = self.reactor.take_filled(id) else { return };
+        let now_ms = self.core.store.now().monotonic_ms();
+        let Some(connection) = self.connection(id) else { return };
+        let received = filled.len() - std::mem::take(&mut connection.filled_from);
+        connection.pending = filled;
+        connection.is_filling = false;
+        self.core.stats.input_bytes += received as u64;
+        if let Some(session) = self.core.session_mut(session_of(id)) {
+            session.figures.active_ms = now_ms;
+            session.figures.input_bytes += received as u64;
+        }
+        self.make_ready(session_of(id));
+    }
+
+    fn note_end(&mut self, id: ConnectionId, reason: CloseReason) {
+        match reason {
+            CloseReason::PeerClosed => {
+                let Some(connection) = self.connection(id) else { return };
+                connection.is_ended = true;
+                // It ends once what it sent has run; see `end_if_done`.
+                self.make_ready(session_of(id));
+            }
+            CloseReason::Failed(_) => self.close(id),
+        }
+    }
+
+    fn note_drained(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connection(id) else { return };
+        connection.soft_limit_since_ms = None;
+        if std::mem::take(&mut connection.is_suspended) {
+            self.reactor.resume_receive(id);
+        }
+        self.make_ready(session_of(id));
+    }
+
+    /// Forgets a connection and closes its socket.
+    pub(super) fn close(&mut self, id: ConnectionId) {
+        if self.connection(id).is_some() {
+            self.connections[id.index as usize] = None;
+            self.core.close_session(session_of(id));
+            self.core.shared().connected_clients.fetch_sub(1, Ordering::Relaxed);
+            self.reactor.close(id);
+        }
+    }
+
+    /// Forgets a connection; its socket is closed once its replies have left.
+    pub(super) fn close_after_output(&mut self, id: ConnectionId) {
+        if self.connection(id).is_some() {
+            self.send_replies(session_of(id));
+            self.connections[id.index as usize] = None;
+            self.core.close_session(session_of(id));
+            self.core.shared().connected_clients.fetch_sub(1, Ordering::Relaxed);
+            self.reactor.close_after_flush(id);
+        }
+    }
+
+    pub(super) fn cut_for_query_buffer(&mut self, id: ConnectionId) {
+        warning!(
+            "Closing client that reached max query buffer length: {} bytes",
+            self.settings.client_query_buffer_limit_bytes
+        );
+        self.core.stats.query_buffer_disconnections += 1;
+        self.close(id);
+    }
+}
+
+/// Below this many unsent bytes no limit on a client's output can be passed.
+fn watch_bytes(settings: &Settings) -> usize {
+    const UNLIMITED_WATCH_BYTES: u64 = 256 * 1024;
+    let limit = &settings.client_output_buffer_limits[0];
+    [limit.hard_bytes, limit.soft_bytes, UNLIMITED_WATCH_BYTES]
+        .into_iter()
+        .filter(|bytes| *bytes > 0)
+        .min()
+        .map_or(usize::MAX, |bytes| bytes as usize - 1)
+}

@@ -1,0 +1,252 @@
+//! The process as cores see it: [`Host`] over the real system.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use basalt_shard::error::CommandError;
+use basalt_shard::host::{Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
+
+use super::clock;
+use super::process::Process;
+use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
+use crate::{banner, logging, memory, warning};
+
+/// Something to be freed by the thread that has time.
+pub type Garbage = Box<dyn Send>;
+
+/// One core's way to the process.
+pub struct CoreHost {
+    process: Arc<Process>,
+    garbage: SyncSender<Garbage>,
+}
+
+impl CoreHost {
+    /// The way of one core. `garbage` leads to the thread that frees.
+    pub fn new(process: Arc<Process>, garbage: SyncSender<Garbage>) -> Self {
+        Self { process, garbage }
+    }
+}
+
+impl Host for CoreHost {
+    #[inline]
+    fn elapsed_ns(&self) -> u64 {
+        clock::elapsed_ns()
+    }
+
+    fn facts(&self) -> ProcessFacts {
+        let process = &self.process;
+        let allocator = memory::figures();
+        process.note_allocated(allocator.allocated, clock::now().unix_seconds());
+        let cpu = cpu_times(libc::RUSAGE_SELF);
+        let children = cpu_times(libc::RUSAGE_CHILDREN);
+        ProcessFacts {
+            version: banner::VERSION,
+            commit: banner::COMMIT,
+            run_id: process.run_id.clone(),
+            process_id: std::process::id(),
+            tcp_port: process.settings().port,
+            os: operating_system(),
+            io_backend: process.io_backend.get().cloned().unwrap_or_default(),
+            executable: std::env::current_exe()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
+            config_file: process
+                .config()
+                .config_file()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
+            supervised: process.supervised.to_owned(),
+            listeners: process.listeners.get().cloned().unwrap_or_default(),
+            started_unix_seconds: process.started_unix_seconds,
+            allocated_bytes: allocator.allocated,
+            active_bytes: allocator.active,
+            allocator_resident_bytes: allocator.resident,
+            resident_bytes: resident_bytes(),
+            peak_allocated_bytes: process.peak_allocated_bytes.load(Ordering::Relaxed),
+            peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
+            startup_allocated_bytes: process.startup_allocated_bytes.load(Ordering::Relaxed),
+            total_system_bytes: total_system_bytes(),
+            cpu_system_us: cpu.0,
+            cpu_user_us: cpu.1,
+            cpu_children_system_us: children.0,
+            cpu_children_user_us: children.1,
+        }
+    }
+
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.process.config().matching(patterns)
+    }
+
+    fn config_set(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+        is_local: bool,
+    ) -> Result<Arc<CommandSettings>, CommandError> {
+        let mut config = self.process.config();
+        let context = SetContext { is_loading: false, is_local };
+        let changed =
+            config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
+        if let Err((name, reason)) = act_on(&config, &changed) {
+            config.revert(changed);
+            let error = crate::config::ConfigError::Apply(name, reason);
+            return Err(CommandError::worded(error.to_string()));
+        }
+        let settings = self.process.publish_settings(&config);
+        Ok(Arc::new(command_settings(&settings)))
+    }
+
+    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+        let config = self.process.config();
+        config.rewrite().map_err(|error| {
+            warning!("CONFIG REWRITE failed: {error}");
+            CommandError::worded(error.to_string())
+        })?;
+        crate::notice!("CONFIG REWRITE executed with success.");
+        Ok(())
+    }
+
+    fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
+        if options.save == Some(true) && !options.force {
+            warning!("SHUTDOWN SAVE was asked for, but this version cannot save yet.");
+            return Err(CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs."));
+        }
+        crate::notice!("User requested shutdown...");
+        self.process.stop(options);
+        Ok(())
+    }
+
+    fn abort_shutdown(&mut self) -> bool {
+        // A shutdown has nobody to wait for yet, so there is never one to catch up with.
+        false
+    }
+
+    fn sleep_us(&mut self, us: u64) {
+        std::thread::sleep(Duration::from_micros(us));
+    }
+
+    fn log_warning(&self, text: &str) {
+        warning!("{text}");
+    }
+
+    fn discard(&mut self, garbage: Garbage) {
+        // With the queue full the other thread is far behind: then whoever makes garbage frees it.
+        drop(self.garbage.try_send(garbage));
+    }
+
+    fn purge_memory(&mut self) {
+        memory::purge();
+    }
+
+    fn allocator_report(&self) -> String {
+        memory::report()
+    }
+}
+
+/// Acts on changed directives that concern the process as a whole; what concerns cores they see
+/// in the settings.
+fn act_on(
+    config: &crate::config::Config,
+    changed: &crate::config::Changed,
+) -> Result<(), (&'static str, String)> {
+    let settings = config.settings();
+    if changed.contains("dir") {
+        std::env::set_current_dir(&settings.directory)
+            .map_err(|error| ("dir", format!("Changing directory: {error}")))?;
+    }
+    if changed.contains("loglevel") {
+        logging::set_level(settings.loglevel);
+    }
+    if changed.contains("maxclients") {
+        match crate::daemon::raise_open_files(settings.maxclients) {
+            Ok(possible) if possible >= settings.maxclients => {}
+            _ => {
+                let reason = format!(
+                    "The operating system is not able to handle the specified number of clients, \
+                     try with {}",
+                    settings.maxclients / 2
+                );
+                return Err(("maxclients", reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The part of the settings that commands see.
+pub fn command_settings(settings: &Settings) -> CommandSettings {
+    CommandSettings {
+        databases: settings.databases,
+        requirepass: settings.requirepass.as_ref().map(|secret| secret.0.clone()).unwrap_or_default(),
+        proto_max_bulk_len: usize::try_from(settings.proto_max_bulk_len_bytes)
+            .unwrap_or(usize::MAX),
+        maxclients: u64::from(settings.maxclients),
+        maxmemory: settings.maxmemory_bytes,
+        maxmemory_policy: match settings.maxmemory_policy {
+            EvictionPolicy::VolatileLru => MaxmemoryPolicy::VolatileLru,
+            EvictionPolicy::VolatileLfu => MaxmemoryPolicy::VolatileLfu,
+            EvictionPolicy::VolatileRandom => MaxmemoryPolicy::VolatileRandom,
+            EvictionPolicy::VolatileTtl => MaxmemoryPolicy::VolatileTtl,
+            EvictionPolicy::AllkeysLru => MaxmemoryPolicy::AllKeysLru,
+            EvictionPolicy::AllkeysLfu => MaxmemoryPolicy::AllKeysLfu,
+            EvictionPolicy::AllkeysRandom => MaxmemoryPolicy::AllKeysRandom,
+            EvictionPolicy::NoEviction => MaxmemoryPolicy::NoEviction,
+        },
+        lfu_log_factor: settings.lfu_log_factor,
+        lfu_decay_minutes: settings.lfu_decay_time_minutes,
+        hz: settings.hz,
+        active_expire_effort: settings.active_expire_effort,
+        lazyfree_lazy_eviction: settings.lazyfree_lazy_eviction,
+        lazyfree_lazy_expire: settings.lazyfree_lazy_expire,
+        lazyfree_lazy_server_del: settings.lazyfree_lazy_server_del,
+        lazyfree_lazy_user_del: settings.lazyfree_lazy_user_del,
+        lazyfree_lazy_user_flush: settings.lazyfree_lazy_user_flush,
+        enable_debug_command: match settings.enable_debug_command {
+            Allowed::No => Permission::No,
+            Allowed::Yes => Permission::Yes,
+            Allowed::Local => Permission::Local,
+        },
+        protected_mode: settings.protected_mode,
+        latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
+        latency_tracking: settings.latency_tracking,
+    }
+}
+
+/// Time in the kernel and in user space, in microseconds.
+fn cpu_times(who: libc::c_int) -> (u64, u64) {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to memory of the right size, and a zeroed rusage is a valid one.
+    let usage = unsafe {
+        libc::getrusage(who, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let us = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    (us(usage.ru_stime), us(usage.ru_utime))
+}
+
+fn operating_system() -> String {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+        text.map(|text| text.trim().to_owned()).unwrap_or_default()
+    };
+    format!("{} {} {}", read("ostype"), read("osrelease"), std::env::consts::ARCH)
+}
+
+/// The page size Linux reports `statm` in on every machine this server is built for.
+const PAGE_BYTES: u64 = 4096;
+
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 =
+        statm.split_ascii_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
+    pages * PAGE_BYTES
+}
+
+fn total_system_bytes() -> u64 {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,61 @@
+//! What a core does besides serving: expired keys, idle clients, rates, memory to be freed.
+
+use std::time::Duration;
+
+use super::connection::{connection_of, session_of};
+use super::driver::Driver;
+use crate::verbose;
+
+/// Between two rounds of what needs no precision.
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Work units of active expiry in one turn, times the configured effort; some microseconds.
+const EXPIRE_WORK_PER_TURN: usize = 128;
+
+impl Driver {
+    /// A bounded amount of work at the end of each turn.
+    pub(super) fn keep_house(&mut self) {
+        for garbage in self.core.store.take_garbage() {
+            self.core.host.discard(garbage);
+        }
+        let now_ms = self.core.store.now().monotonic_ms();
+        let is_due = now_ms >= self.housekeeping_due_ms;
+        if is_due || self.expiry_pending {
+            let effort = self.core.store.settings().active_expire_effort as usize;
+            let cycle = self.core.store.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
+            self.expiry_pending = cycle.more;
+        }
+        if !is_due {
+            return;
+        }
+        self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
+        self.core.stats.sample_rates(now_ms);
+        self.check_clients(now_ms);
+        for listener in std::mem::take(&mut self.resting_listeners) {
+            if self.reactor.resume_accept(listener).is_err() {
+                self.resting_listeners.push(listener);
+            }
+        }
+    }
+
+    /// Ends idle clients and those that stay above their soft limit, and brings the figures of
+    /// CLIENT LIST up to date. O(clients), ten times a second.
+    fn check_clients(&mut self, now_ms: u64) {
+        let idle_ms = u64::from(self.settings.timeout_seconds) * 1000;
+        for index in 0..self.connections.len() {
+            let Some(connection) = self.connections[index].as_deref() else { continue };
+            let (id, query_bytes) = (connection.id, connection.pending.len());
+            let unsent_bytes = self.reactor.queued_bytes(id);
+            let Some(session) = self.core.session_mut(session_of(id)) else { continue };
+            session.figures.query_bytes = query_bytes;
+            session.figures.unsent_bytes = unsent_bytes;
+            let is_idle = now_ms.saturating_sub(session.figures.active_ms) > idle_ms;
+            if idle_ms > 0 && is_idle && !session.is_owed() {
+                verbose!("Closing idle client");
+                self.close(connection_of(session_of(id)));
+            } else if unsent_bytes > self.output_watch_bytes {
+                self.check_output(id, unsent_bytes);
+            }
+        }
+    }
+}

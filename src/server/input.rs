@@ -1,0 +1,336 @@
+//! From received bytes to commands that ran.
+//!
+//! Bytes are parsed where they lie: in the reactor's buffers, or in a connection's `pending` when
+//! something is left there from before. What cannot run yet (an incomplete command, or one the core
+//! refuses because its session is held) is kept in `pending`, in order.
+
+use basalt_net::reactor::{BufferRef, Reactor};
+use basalt_net::resp::{Limits, Parsed, ProtocolError};
+use basalt_shard::arguments::Arguments;
+use basalt_shard::core::{Flow, SessionId};
+use basalt_shard::error::CommandError;
+
+use super::clock;
+use super::connection::connection_of;
+use super::driver::Driver;
+use super::stage::{Found, STAGE_COMMANDS_MAX, Source, Stage, Staged};
+
+/// Unsent reply bytes above which a connection runs no further command until its peer reads.
+const UNSENT_BYTES_MAX: usize = 1 << 20;
+
+/// Rest of an argument from which on it is received in place instead of through buffers.
+const FILL_BYTES_MIN: usize = 128 * 1024;
+
+/// Arguments of one command at most.
+const ARGUMENTS_MAX: i64 = 1024 * 1024;
+
+/// Why parsing stopped.
+enum Stop {
+    /// The stage is full; what follows starts here.
+    Full(usize),
+    /// Everything up to here was parsed; so many bytes from here on are needed to go on.
+    Incomplete(usize, usize),
+    /// The rest of the input is useless.
+    Broken,
+}
+
+impl Driver {
+    /// Gathers the commands of a buffer that was received on a connection with nothing pending.
+    pub(super) fn stage_buffer(&mut self, session: SessionId, buffer: BufferRef) {
+        let mut start = 0;
+        loop {
+            let at_once = if self.is_authenticated(session) { STAGE_COMMANDS_MAX } else { 1 };
+            match self.parse(session, Source::Buffer(buffer), start, at_once) {
+                Stop::Full(next) => {
+                    self.run_stage();
+                    start = next;
+                    let Some(connection) = self.connection(connection_of(session)) else { return };
+                    if !connection.pending.is_empty() || self.core.is_held(session) {
+                        // The stage gave commands back: the rest goes behind them.
+                        return self.keep_rest(session, buffer, start);
+                    }
+                }
+                Stop::Incomplete(next, wanted) => {
+                    self.keep_rest(session, buffer, next);
+                    return self.expect_rest(session, wanted);
+                }
+                Stop::Broken => return,
+            }
+        }
+    }
+
+    fn is_authenticated(&self, session: SessionId) -> bool {
+        self.core.session(session).is_some_and(|session| session.authenticated)
+    }
+
+    /// Keeps the end of a buffer for later.
+    fn keep_rest(&mut self, session: SessionId, buffer: BufferRef, start: usize) {
+        let rest = &self.reactor.bytes(buffer)[start..];
+        if rest.is_empty() {
+            return;
+        }
+        let index = session.index as usize;
+        let Some(connection) = self.connections[index].as_deref_mut() else { return };
+        connection.pending.extend_from_slice(rest);
+        if !self.core.is_held(session) {
+            // More than an incomplete command may be left; the ready list finds out.
+            self.make_ready(session);
+        }
+    }
+
+    /// An incomplete command needs `wanted` bytes in all: lets a large rest arrive in its place.
+    fn expect_rest(&mut self, session: SessionId, wanted: usize) {
+        if wanted as u64 > self.settings.client_query_buffer_limit_bytes {
+            return self.cut_for_query_buffer(connection_of(session));
+        }
+        let index = session.index as usize;
+        let Some(connection) = self.connections[index].as_deref() else { return };
+        if wanted.saturating_sub(connection.pending.len()) >= FILL_BYTES_MIN {
+            self.fills.push((session, wanted));
+        }
+    }
+
+    /// Starts receiving large arguments in place, where nothing came in between.
+    pub(super) fn start_fills(&mut self) {
+        for (session, wanted) in std::mem::take(&mut self.fills) {
+            let id = connection_of(session);
+            let Some(connection) = self.connection(id) else { continue };
+            let missing = wanted.saturating_sub(connection.pending.len());
+            if connection.is_filling || connection.is_ready || missing < FILL_BYTES_MIN {
+                continue;
+            }
+            connection.is_filling = true;
+            connection.filled_from = connection.pending.len();
+            let mut buffer = std::mem::take(&mut connection.pending);
+            buffer.reserve_exact(missing);
+            self.reactor.receive_into(id, buffer, missing);
+        }
+    }
+
+    /// Runs what connections have pending: those that were resumed, got more of a command they had
+    /// begun, or could not finish in the last turn.
+    pub(super) fn run_ready(&mut self) {
+        for session in self.core.take_resumed() {
+            self.make_ready(session);
+        }
+        for session in std::mem::take(&mut self.ready) {
+            let Some(connection) = self.connection(connection_of(session)) else { continue };
+            connection.is_ready = false;
+            if !connection.is_filling {
+                self.run_pending(session);
+            }
+            self.end_if_done(session);
+        }
+        self.start_fills();
+    }
+
+    /// Runs the pending commands of one connection, a stage at a time, one stage a turn.
+    fn run_pending(&mut self, session: SessionId) {
+        let Some(connection) = self.connection(connection_of(session)) else { return };
+        if connection.pending.is_empty() || self.core.is_held(session) {
+            return;
+        }
+        let at_once = if self.is_authenticated(session) { STAGE_COMMANDS_MAX } else { 1 };
+        let stop = self.parse(session, Source::Pending, 0, at_once);
+        let ran = self.run_stage();
+        let Some(connection) = self.connection(connection_of(session)) else { return };
+        match (stop, ran) {
+            (_, Ran::UpTo(end)) => {
+                connection.rewind();
+                connection.consume(end);
+            }
+            (Stop::Full(next), Ran::All) => {
+                connection.consume(next);
+                self.make_ready(session);
+            }
+            (Stop::Incomplete(next, wanted), Ran::All) => {
+                connection.consume(next);
+                self.expect_rest(session, wanted);
+            }
+            (Stop::Broken, Ran::All) => connection.pending.clear(),
+        }
+    }
+
+    /// A client that has sent its last byte leaves once everything it sent has run and it is owed
+    /// nothing.
+    fn end_if_done(&mut self, session: SessionId) {
+        let id = connection_of(session);
+        let Some(connection) = self.connection(id) else { return };
+        if !connection.is_ended || connection.is_ready {
+            return;
+        }
+        let waits = self.core.session(session).is_some_and(|session| session.is_owed());
+        if !waits && !self.core.is_held(session) {
+            self.close_after_output(id);
+        }
+    }
+
+    /// Parses up to `at_once` commands into the stage, or fewer if it gets full.
+    fn parse(&mut self, session: SessionId, source: Source, from: usize, at_once: usize) -> Stop {
+        let limits = Limits {
+            proto_max_bulk_len: self.settings.proto_max_bulk_len_bytes as i64,
+            authenticated: self.is_authenticated(session),
+            max_args: ARGUMENTS_MAX,
+        };
+        let Self { core, reactor, connections, stage, .. } = self;
+        let index = session.index as usize;
+        let Some(connection) = connections[index].as_deref_mut() else { return Stop::Broken };
+        let (pending, parser) = (&connection.pending, &mut connection.parser);
+        let input = match source {
+            Source::Buffer(buffer) => reactor.bytes(buffer),
+            Source::Pending => pending,
+        };
+        let mut start = from;
+        for _ in 0..at_once {
+            if start == input.len() {
+                return Stop::Incomplete(start, 0);
+            }
+            let first = stage.ranges.len();
+            let (consumed, unquoted) = match parser.parse(&input[start..], &limits, &mut stage.ranges)
+            {
+                Ok(Parsed::Incomplete { wanted }) => return Stop::Incomplete(start, wanted),
+                Ok(Parsed::Complete { consumed }) => (consumed, None),
+                Ok(Parsed::Unquoted { consumed }) => {
+                    stage.unquoted.push(parser.unquoted().to_vec());
+                    (consumed, Some(stage.unquoted.len() - 1))
+                }
+                Err(error) => {
+                    stage.commands.push(Staged {
+                        session,
+                        source,
+                        span: (start, input.len()),
+                        unquoted: None,
+                        arguments: (first, 0),
+                        found: Found::Error(error),
+                    });
+                    return Stop::Broken;
+                }
+            };
+            let span = (start, start + consumed);
+            start += consumed;
+            let count = stage.ranges.len() - first;
+            if count == 0 {
+                continue;
+            }
+            let bytes = match unquoted {
+                Some(index) => &stage.unquoted[index][..],
+                None => &input[span.0..],
+            };
+            let found = Found::Command(core.prepare(Arguments::new(bytes, &stage.ranges[first..])));
+            let arguments = (first, count);
+            stage.commands.push(Staged { session, source, span, unquoted, arguments, found });
+            if stage.is_full() {
+                break;
+            }
+        }
+        Stop::Full(start)
+    }
+
+    /// Runs everything in the stage. What is refused goes back to the front of the pending bytes of
+    /// its connection, if it came from a buffer; if it came from there, it just stays.
+    pub(super) fn run_stage(&mut self) -> Ran {
+        if self.stage.commands.is_empty() {
+            return Ran::All;
+        }
+        let stage = std::mem::take(&mut self.stage);
+        self.prefetch(&stage);
+        self.core.stats.mark(clock::elapsed_ns());
+        let mut ran = Ran::All;
+        let mut refused: Vec<(SessionId, Vec<u8>)> = Vec::new();
+        for command in &stage.commands {
+            let is_behind_refused = refused.iter().any(|(session, _)| *session == command.session);
+            if !is_behind_refused && self.run_staged(&stage, command) == Flow::Done {
+                continue;
+            }
+            if let Source::Pending = command.source {
+                ran = Ran::UpTo(command.span.0);
+                break;
+            }
+            give_back(&self.reactor, &mut refused, command);
+        }
+        for (session, bytes) in refused {
+            if let Some(connection) = self.connection(connection_of(session)) {
+                connection.rewind();
+                connection.pending.splice(0..0, bytes);
+            }
+            // It may have been resumed since: then nobody else will come back to it.
+            if !self.core.is_held(session) {
+                self.make_ready(session);
+            }
+        }
+        self.stage = stage;
+        self.stage.clear();
+        ran
+    }
+
+    fn prefetch(&self, stage: &Stage) {
+        if stage.commands.len() < 2 {
+            return;
+        }
+        for command in &stage.commands {
+            if let Found::Command(prepared) = &command.found {
+                self.core.prefetch_bucket(command.session, prepared);
+            }
+        }
+        for command in &stage.commands {
+            if let Found::Command(prepared) = &command.found {
+                self.core.prefetch_entry(command.session, prepared);
+            }
+        }
+    }
+
+    #[inline]
+    fn run_staged(&mut self, stage: &Stage, command: &Staged) -> Flow {
+        let id = connection_of(command.session);
+        let Self { core, reactor, connections, .. } = self;
+        let Some(session) = core.session(command.session) else { return Flow::Done };
+        if session.output.bytes.len() > UNSENT_BYTES_MAX {
+            return Flow::Refused;
+        }
+        let prepared = match &command.found {
+            Found::Command(prepared) => prepared,
+            Found::Error(error) => return self.refuse_input(command.session, error),
+        };
+        let connection = connections[id.index as usize].as_deref();
+        let bytes = match (command.unquoted, command.source) {
+            (Some(index), _) => &stage.unquoted[index][..],
+            (None, Source::Buffer(buffer)) => &reactor.bytes(buffer)[command.span.0..],
+            (None, Source::Pending) => {
+                &connection.expect("its session is open").pending[command.span.0..]
+            }
+        };
+        let (first, count) = command.arguments;
+        let arguments = Arguments::new(bytes, &stage.ranges[first..first + count]);
+        core.execute(command.session, prepared, arguments)
+    }
+
+    /// Input broke the protocol: says so and closes.
+    fn refuse_input(&mut self, session: SessionId, error: &ProtocolError) -> Flow {
+        if self.core.is_held(session) {
+            return Flow::Refused;
+        }
+        let error = CommandError::worded(format!("ERR {error}"));
+        self.core.reply_error(session, &error);
+        self.core.close_connection(session, true);
+        Flow::Done
+    }
+}
+
+/// How far a stage ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// All of it (what came from buffers and was refused is pending now).
+    All,
+    /// Of the pending bytes, up to here.
+    UpTo(usize),
+}
+
+/// Adds the bytes of a refused command to those to be given back.
+fn give_back(reactor: &Reactor, refused: &mut Vec<(SessionId, Vec<u8>)>, command: &Staged) {
+    let Source::Buffer(buffer) = command.source else { return };
+    let bytes = &reactor.bytes(buffer)[command.span.0..command.span.1];
+    match refused.iter_mut().find(|(session, _)| *session == command.session) {
+        Some((_, given)) => given.extend_from_slice(bytes),
+        None => refused.push((command.session, bytes.to_vec())),
+    }
+}

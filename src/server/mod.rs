@@ -1,0 +1,26 @@
+//! The server: boot, the threads of the cores, and the end.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`boot`] | from the command line to a running process and back to an exit status |
+//! | [`processors`] | which processors serve, and the pinning of threads to them |
+//! | `driver` | the loop of one core |
+//! | `accept`, `input`, `output`, `housekeeping` | its parts |
+//! | `connection`, `stage` | what it keeps per client and per turn |
+//! | `mesh` | the inboxes between cores |
+//! | [`process`], `host` | what cores share, and how commands reach it |
+//! | [`clock`] | time |
+
+pub mod accept;
+pub mod boot;
+pub mod clock;
+pub mod connection;
+pub mod driver;
+pub mod host;
+pub mod housekeeping;
+pub mod input;
+pub mod mesh;
+pub mod output;
+pub mod process;
+pub mod processors;
+pub mod stage;

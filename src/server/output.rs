@@ -1,0 +1,122 @@
+//! From replies to the socket, and the limits on what a client may leave unread.
+
+use std::sync::Arc;
+
+use basalt_net::reactor::ConnectionId;
+use basalt_shard::core::SessionId;
+
+use super::connection::connection_of;
+use super::driver::Driver;
+use crate::warning;
+
+/// Unsent bytes of one client above which the server stops reading from it, where no limit on its
+/// output would cut it.
+const SUSPEND_BYTES: usize = 1 << 20;
+
+impl Driver {
+    /// Hands all new replies to the reactor and ends the connections that are to end.
+    pub(super) fn flush_replies(&mut self) {
+        let changed = self.core.take_changed();
+        for &session in &changed {
+            self.send_replies(session);
+        }
+        self.core.recycle_changed(changed);
+        for closing in self.core.take_closings() {
+            let id = connection_of(closing.session);
+            if !closing.after_output {
+                self.close(id);
+            } else if self.core.session(closing.session).is_some_and(|session| session.is_owed()) {
+                // Replies are still on their way from other cores; `send_replies` comes back to it.
+                self.closing_later.push(closing.session);
+            } else {
+                self.close_after_output(id);
+            }
+        }
+        self.end_closing_later();
+    }
+
+    fn end_closing_later(&mut self) {
+        if self.closing_later.is_empty() {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.closing_later);
+        for session in waiting {
+            match self.core.session(session).map(|session| session.is_owed()) {
+                Some(true) => self.closing_later.push(session),
+                Some(false) => self.close_after_output(connection_of(session)),
+                None => {}
+            }
+        }
+    }
+
+    /// Hands the replies of one session to the reactor.
+    pub(super) fn send_replies(&mut self, session: SessionId) {
+        let id = connection_of(session);
+        let Some(state) = self.core.session_mut(session) else { return };
+        if state.output.is_empty() {
+            return;
+        }
+        let len = state.output.len();
+        if state.output.shared.is_empty() {
+            self.reactor.send(id, &mut state.output.bytes);
+        } else {
+            let mut sent = 0;
+            let bytes = std::mem::take(&mut state.output.bytes);
+            for (offset, shared) in state.output.shared.drain(..) {
+                self.reactor.send(id, &mut bytes[sent..offset].to_vec());
+                let range = 0..shared.len();
+                self.reactor.send_shared(id, Arc::new(shared), range);
+                sent = offset;
+            }
+            self.reactor.send(id, &mut bytes[sent..].to_vec());
+        }
+        state.figures.output_bytes += len as u64;
+        let unsent_bytes = self.reactor.queued_bytes(id);
+        state.figures.unsent_bytes = unsent_bytes;
+        self.core.stats.output_bytes += len as u64;
+        self.core.stats.writes += 1;
+        if unsent_bytes > self.output_watch_bytes {
+            self.check_output(id, unsent_bytes);
+        }
+    }
+
+    /// A client leaves a lot unread: cuts it at its limits, or stops reading from it.
+    pub(super) fn check_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
+        let limit = &self.settings.client_output_buffer_limits[0];
+        let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
+        let soft_ms = limit.soft_seconds * 1000;
+        let now_ms = self.core.store.now().monotonic_ms();
+        let unsent = unsent_bytes as u64;
+        let Some(connection) = self.connection(id) else { return };
+        if soft != 0 && unsent >= soft {
+            let since_ms = *connection.soft_limit_since_ms.get_or_insert(now_ms);
+            if now_ms.saturating_sub(since_ms) > soft_ms {
+                return self.cut_for_output(id, unsent_bytes);
+            }
+        } else {
+            connection.soft_limit_since_ms = None;
+        }
+        if hard != 0 && unsent >= hard {
+            return self.cut_for_output(id, unsent_bytes);
+        }
+        let Some(connection) = self.connection(id) else { return };
+        if hard == 0 && unsent_bytes > SUSPEND_BYTES && !connection.is_suspended {
+            connection.is_suspended = true;
+            self.reactor.suspend_receive(id);
+        }
+    }
+
+    fn cut_for_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
+        let peer = self
+            .core
+            .session(super::connection::session_of(id))
+            .map(|session| session.origin.peer.clone())
+            .unwrap_or_default();
+        warning!(
+            "Client {peer} closed for overcoming of output buffer limits ({unsent_bytes} bytes \
+             unread)."
+        );
+        self.core.stats.output_buffer_disconnections += 1;
+        self.close(id);
+    }
+}

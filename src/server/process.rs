@@ -1,0 +1,116 @@
+//! What all cores of the process share besides their counters: the configuration, the identity of
+//! this run, and the wish to end it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use basalt_net::reactor::Waker;
+use basalt_shard::host::ShutdownOptions;
+
+use crate::config::{Config, Settings};
+
+/// State of the process. Touched by administration only, never on the way of a command.
+pub struct Process {
+    config: Mutex<Config>,
+    settings: Mutex<Arc<Settings>>,
+    /// Goes up with every change of the settings.
+    settings_version: AtomicU64,
+    stopping: AtomicBool,
+    shutdown: Mutex<Option<ShutdownOptions>>,
+    wakers: Mutex<Vec<Waker>>,
+    /// Random id of this run: 40 hexadecimal digits.
+    pub run_id: String,
+    /// When the process started, seconds since 1970.
+    pub started_unix_seconds: i64,
+    /// Memory in use right after the start, in bytes.
+    pub startup_allocated_bytes: AtomicU64,
+    /// Highest memory use seen, in bytes.
+    pub peak_allocated_bytes: AtomicU64,
+    /// When that was, seconds since 1970.
+    pub peak_unix_seconds: AtomicU64,
+    /// `io_uring` or `epoll`, once the first core runs.
+    pub io_backend: OnceLock<String>,
+    /// Listening addresses as INFO shows them.
+    pub listeners: OnceLock<Vec<String>>,
+    /// `no`, `systemd` or `upstart`.
+    pub supervised: &'static str,
+}
+
+impl Process {
+    /// The state at the start.
+    pub fn new(config: Config, run_id: String, supervised: &'static str) -> Self {
+        let settings = Mutex::new(Arc::new(config.settings()));
+        Self {
+            config: Mutex::new(config),
+            settings,
+            settings_version: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            shutdown: Mutex::new(None),
+            wakers: Mutex::new(Vec::new()),
+            run_id,
+            started_unix_seconds: super::clock::now().unix_seconds(),
+            startup_allocated_bytes: AtomicU64::new(0),
+            peak_allocated_bytes: AtomicU64::new(0),
+            peak_unix_seconds: AtomicU64::new(0),
+            io_backend: OnceLock::new(),
+            listeners: OnceLock::new(),
+            supervised,
+        }
+    }
+
+    /// The configuration, locked.
+    pub fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().expect("nobody panics while changing the configuration")
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.lock().expect("the lock is held for a copy only"))
+    }
+
+    /// Puts the configuration as it is now in force.
+    pub fn publish_settings(&self, config: &Config) -> Arc<Settings> {
+        let settings = Arc::new(config.settings());
+        *self.settings.lock().expect("the lock is held for a copy only") = Arc::clone(&settings);
+        self.settings_version.fetch_add(1, Ordering::Release);
+        settings
+    }
+
+    /// Changes whenever the settings do.
+    #[inline]
+    pub fn settings_version(&self) -> u64 {
+        self.settings_version.load(Ordering::Acquire)
+    }
+
+    /// Adds a core to those that are woken when the process is to end.
+    pub fn add_waker(&self, waker: Waker) {
+        self.wakers.lock().expect("the lock is held for a push only").push(waker);
+    }
+
+    /// Ends the process soon: all cores leave their loops.
+    pub fn stop(&self, options: ShutdownOptions) {
+        *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
+        self.stopping.store(true, Ordering::Release);
+        for waker in self.wakers.lock().expect("the lock is held for a walk only").iter() {
+            waker.wake();
+        }
+    }
+
+    /// Whether the process is about to end.
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// How the end was asked for.
+    pub fn shutdown_options(&self) -> Option<ShutdownOptions> {
+        *self.shutdown.lock().expect("the lock is held for a copy only")
+    }
+
+    /// Notes how much memory is in use.
+    pub fn note_allocated(&self, bytes: u64, unix_seconds: i64) {
+        if self.peak_allocated_bytes.fetch_max(bytes, Ordering::Relaxed) < bytes {
+            self.peak_unix_seconds.store(unix_seconds.max(0) as u64, Ordering::Relaxed);
+        }
+    }
+}
