@@ -24,12 +24,16 @@ pub enum Event {
     MoveTo,
     /// `persist`
     Persist,
+    /// `pfadd`
+    PfAdd,
     /// `rename_from`
     RenameFrom,
     /// `rename_to`
     RenameTo,
     /// `set`
     Set,
+    /// `setbit`
+    SetBit,
     /// `setrange`
     SetRange,
 }
@@ -48,9 +52,11 @@ impl Event {
             Self::MoveFrom => "move_from",
             Self::MoveTo => "move_to",
             Self::Persist => "persist",
+            Self::PfAdd => "pfadd",
             Self::RenameFrom => "rename_from",
             Self::RenameTo => "rename_to",
             Self::Set => "set",
+            Self::SetBit => "setbit",
             Self::SetRange => "setrange",
         }
     }

@@ -14,10 +14,13 @@
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
+//! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
+//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
 pub mod arguments;
+pub mod bits;
 pub mod call;
 pub mod clock;
 pub mod command;
@@ -29,6 +32,7 @@ pub mod expiry;
 pub mod glob;
 pub mod hash;
 pub mod host;
+pub mod hyperloglog;
 mod long_double;
 pub mod number;
 pub mod object;
