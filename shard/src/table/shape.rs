@@ -93,7 +93,7 @@ impl Shape {
 
     /// The next larger ordinary shape by class.
     fn next(self) -> Shape {
-        Shape::of_class(size_class(self.bytes() + 1))
+        Shape::of_class(size_class(self.bytes() + BUCKET_BYTES))
     }
 
     /// The same homes, with spill for `missing` more words and some to come.
