@@ -11,7 +11,9 @@
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
-//! | [`expiry`], [`access`] | active expiry; use counts of keys |
+//! | `hashes` | the data types |
+//! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | [`access`] | use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -23,11 +25,14 @@ pub mod clock;
 pub mod command;
 pub mod commands;
 pub mod core;
+mod deadlines;
 pub mod error;
 pub mod event;
 pub mod expiry;
+mod field_expiry;
 pub mod glob;
 pub mod hash;
+mod hashes;
 pub mod host;
 mod long_double;
 pub mod number;

@@ -31,7 +31,8 @@ pub fn cursor_slot(arguments: Arguments<'_>) -> HashSlot {
     HashSlot::new((cursor & ((1 << SLOT_BITS) - 1)) as u16).expect("fourteen bits are a slot")
 }
 
-fn parse_cursor(text: &[u8]) -> Option<u64> {
+/// Reads the cursor of any command that walks.
+pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
