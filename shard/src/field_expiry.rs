@@ -203,16 +203,21 @@ impl Store {
         let mut entry = table.get_mut(key.hash, key.name).expect("the key was found");
         let hash = Hash::of_mut(entry.object_mut()).expect("fields of a hash are due");
         let count = hash.remove_due(now_ms, count_max);
-        let (is_empty, first_ms) = (hash.is_empty(), hash.first_deadline_ms());
+        let (has_live, first_ms) = (hash.len(now_ms) > 0, hash.first_deadline_ms());
         drop(entry);
         self.stats.expired_fields += count as u64;
+        self.move_field_deadline(key, None, first_ms);
         self.changed(key, Event::HExpired);
-        if is_empty {
-            self.take_entry(key);
-            self.changed_too(key, Event::Del);
-        } else {
-            self.move_field_deadline(key, None, first_ms);
+        if !has_live {
+            self.remove_unread(key);
         }
         count
+    }
+
+    /// Removes a hash that has no field left to read; what is left to reclaim goes with it.
+    fn remove_unread(&mut self, key: Key<'_>) {
+        let entry = self.take_entry(key).expect("the caller has seen the key");
+        self.dispose_entry(entry);
+        self.changed_too(key, Event::Del);
     }
 }

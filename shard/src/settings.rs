@@ -123,7 +123,7 @@ pub struct Settings {
     /// Most fields of a packed hash.
     pub hash_max_listpack_entries: usize,
     /// Longest name or value of a field in a packed hash, in bytes.
-    pub hash_max_listpack_value: usize,
+    pub hash_max_listpack_value_bytes: usize,
     /// Percentiles INFO latencystats shows.
     pub latency_tracking_percentiles: Vec<f64>,
     /// Whether latencies are recorded per command.
@@ -151,7 +151,7 @@ impl Default for Settings {
             enable_debug_command: Permission::No,
             protected_mode: true,
             hash_max_listpack_entries: 512,
-            hash_max_listpack_value: 64,
+            hash_max_listpack_value_bytes: 64,
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
         }

@@ -32,7 +32,7 @@ pub(super) fn limits_of(store: &Store) -> Limits {
     let settings = store.settings();
     Limits {
         packed_fields_max: settings.hash_max_listpack_entries,
-        packed_text_bytes_max: settings.hash_max_listpack_value,
+        packed_text_bytes_max: settings.hash_max_listpack_value_bytes,
         seed: store.seed(),
     }
 }

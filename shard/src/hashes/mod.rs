@@ -2,9 +2,9 @@
 //!
 //! | form | OBJECT ENCODING | holds |
 //! |---|---|---|
-//! | [`Rows<2>`] | `listpack` | few short fields: name, value, name, value... in one run of bytes |
-//! | [`TimedRows`] | `listpackex` | the same with a deadline behind each value |
-//! | [`FieldTable`] | `hashtable` | any other |
+//! | `Rows<2>` | `listpack` | few short fields: name, value, name, value... in one run of bytes |
+//! | `TimedRows` | `listpackex` | the same with a deadline behind each value |
+//! | `FieldTable` | `hashtable` | any other |
 //!
 //! A hash starts packed and becomes a table where Redis makes one of it: when it has more fields or
 //! a longer text than [`Limits`] allow. It never goes back. Giving a field of a packed hash a
