@@ -112,8 +112,7 @@ impl Deadlines {
             chunk.shrink_to(kept);
         });
         self.change(index + 1, |chunk| chunk.append(&mut moved));
-        let (index, place) =
-            if place < kept || kept == 0 { (index, place) } else { (index + 1, place - kept) };
+        let (index, place) = if place < kept { (index, place) } else { (index + 1, place - kept) };
         self.change(index, |chunk| chunk.insert(place, item));
     }
 

@@ -25,7 +25,7 @@ use crate::hashes::Hash;
 use crate::object::{Collection, Missing, Object};
 use crate::slot::Slot;
 use crate::store::{Key, Store};
-use crate::table::{Position, Table, ValueRef};
+use crate::table::{Entry, Position, Table, ValueRef};
 
 /// Fields reclaimed at once when a key is looked up: some microseconds.
 const FIELDS_PER_LOOKUP_MAX: usize = 64;
@@ -82,6 +82,18 @@ pub(crate) fn first_deadline_of(value: ValueRef<'_, Object>) -> Option<i64> {
         ValueRef::Object(object) => first_deadline_ms(object),
         _ => None,
     }
+}
+
+/// Whether a key is there for those who list keys at `now_ms` without looking each of them up:
+/// neither expired itself nor a hash all of whose fields are due.
+pub(crate) fn is_listed(entry: Entry<'_, Object>, now_ms: i64) -> bool {
+    let is_expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < now_ms);
+    let has_due_fields = || first_deadline_of(entry.value()).is_some_and(|at_ms| at_ms < now_ms);
+    let has_live_fields = || match entry.value() {
+        ValueRef::Object(object) => Hash::of(object).is_some_and(|hash| hash.len(now_ms) > 0),
+        _ => true,
+    };
+    !is_expired && (!has_due_fields() || has_live_fields())
 }
 
 /// The name of a hash with that earliest deadline at that position.

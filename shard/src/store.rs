@@ -15,7 +15,7 @@ use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
 use crate::event::Event;
-use crate::field_expiry::{first_deadline_ms, first_deadline_of};
+use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::object::Object;
 use crate::settings::Settings;
@@ -609,9 +609,9 @@ impl Store {
             .expect("the draw is below the number of keys");
         let (before, after) = self.slots.split_at(start);
         after.iter().chain(before).flatten().filter_map(|slot| slot.table(db)).find_map(|table| {
-            let live = |at_ms: Option<i64>| at_ms.is_none_or(|at_ms| at_ms >= self.now_ms);
-            let drawn = table.random(random).filter(|entry| live(entry.expiry_ms()));
-            let entry = drawn.or_else(|| table.iter().find(|entry| live(entry.expiry_ms())))?;
+            let is_listed = |entry: &Entry<'_, Object>| is_listed(*entry, self.now_ms);
+            let drawn = table.random(random).filter(is_listed);
+            let entry = drawn.or_else(|| table.iter().find(is_listed))?;
             Some((entry.key().to_vec(), total))
         })
     }

@@ -479,6 +479,8 @@ fn a_hash_ends_with_its_last_field() {
         talk.run("HSETEX h PX 100 FIELDS 2 a 1 b 2");
         talk.run("HSETEX other PX 100 FIELDS 1 a 1");
         talk.cluster.advance_ms(101);
+        talk.check("KEYS *", "[]");
+        talk.check("RANDOMKEY", "nil");
         talk.check("EXISTS h", "0");
         talk.check("TYPE other", "none");
         talk.check("DBSIZE", "0");

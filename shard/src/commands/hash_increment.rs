@@ -24,7 +24,7 @@ pub fn hincrby(call: &mut Call<'_>) -> Outcome {
         let sum = integer_of(present)?.checked_add(amount).ok_or(error::INTEGER_OVERFLOW)?;
         Ok(sum.to_string())
     })?;
-    call.reply.raw(format!(":{sum}\r\n").as_bytes());
+    [b":", sum.as_bytes(), b"\r\n"].iter().for_each(|part| call.reply.raw(part));
     Ok(())
 }
 

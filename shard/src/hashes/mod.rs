@@ -111,6 +111,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug)]
 pub struct Hash(Form);
 
+const _: () = assert!(size_of::<Hash>() <= 32);
+
 #[derive(Clone, Debug)]
 enum Form {
     Packed(Rows<2>),
