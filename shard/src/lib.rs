@@ -10,12 +10,14 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
-//! | [`expiry`], [`access`] | active expiry; use counts of keys |
+//! | [`packed`] | small collections as one run of bytes |
+//! | `hashes` | the data types |
+//! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | [`access`] | use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
-//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
@@ -26,16 +28,20 @@ pub mod clock;
 pub mod command;
 pub mod commands;
 pub mod core;
+mod deadlines;
 pub mod error;
 pub mod event;
 pub mod expiry;
+mod field_expiry;
 pub mod glob;
 pub mod hash;
+mod hashes;
 pub mod host;
 pub mod hyperloglog;
 mod long_double;
 pub mod number;
 pub mod object;
+pub mod packed;
 pub mod reply;
 pub mod settings;
 pub mod slot;

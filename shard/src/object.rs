@@ -5,17 +5,23 @@
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
 
 use crate::error::{self, CommandError};
+pub use crate::hashes::Hash;
 use crate::store::{Access, Key, Store};
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
 
 /// A collection stored at a key.
 #[derive(Clone, Debug)]
-pub enum Object {}
+pub enum Object {
+    /// A hash.
+    Hash(Hash),
+}
 
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
-        match *self {}
+        match self {
+            Self::Hash(hash) => hash.footprint_bytes(),
+        }
     }
 }
 
