@@ -376,11 +376,9 @@ fn on_signal(process: &Process, event: signals::Event) {
             Err(error) => warning!("The log file could not be reopened: {error}"),
         },
         signals::Event::Terminate => {
-            warning!("Received SIGTERM scheduling shutdown...");
             process.stop(shutdown_options(settings.shutdown_on_sigterm));
         }
         signals::Event::Interrupt => {
-            warning!("Received SIGINT scheduling shutdown...");
             process.stop(shutdown_options(settings.shutdown_on_sigint));
         }
     }

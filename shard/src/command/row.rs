@@ -279,19 +279,34 @@ impl Command {
         arguments: Arguments<'_>,
         locate: impl Fn(&[u8]) -> (HashSlot, u64),
     ) -> Route {
-        match self.key_shape {
-            KeyShape::FirstKey(index) => match arguments.get(usize::from(index)) {
+        let only_key = match self.key_shape {
+            KeyShape::FirstKey(index) => Some(usize::from(index)),
+            // `DEL key` and `MSET key value` need no more than `GET key` does.
+            KeyShape::AllFrom(first) if arguments.len() == usize::from(first) + 1 => {
+                Some(usize::from(first))
+            }
+            KeyShape::Step { first, step }
+                if arguments.len() <= usize::from(first) + usize::from(step) =>
+            {
+                Some(usize::from(first))
+            }
+            KeyShape::None => {
+                return match self.handler {
+                    Some(Handler::Slot(_, find)) => Route::One(find(arguments), 0),
+                    _ => Route::Home,
+                };
+            }
+            _ => None,
+        };
+        match only_key {
+            None => Route::Many,
+            Some(index) => match arguments.get(index) {
                 Some(key) => {
                     let (slot, hash) = locate(key);
                     Route::One(slot, hash)
                 }
                 None => Route::Home,
             },
-            KeyShape::None => match self.handler {
-                Some(Handler::Slot(_, find)) => Route::One(find(arguments), 0),
-                _ => Route::Home,
-            },
-            _ => Route::Many,
         }
     }
 
