@@ -13,6 +13,7 @@ const REFUSED: &str = "-ERR max number of clients reached\r\n";
 #[test]
 fn connections_beyond_maxclients_are_told_and_closed() {
     each_with(&["--maxclients", "5"], |t| {
+        eventually("alone", || t.info("clients").number("connected_clients") == 1);
         let mut inside: Vec<Client> = (0..4).map(|_| t.connect()).collect();
         for client in &mut inside {
             client.check("PING", "+PONG");
@@ -186,6 +187,9 @@ fn idle_clients_leave_after_the_timeout() {
 #[test]
 fn maxmemory_refuses_writes_and_serves_reads() {
     each(|t| {
+        if !t.builds("maxmemory", "1gb") {
+            return;
+        }
         t.check("SET k v", OK);
         t.with_config("maxmemory", "1", |t| {
             let refusal = "-OOM command not allowed when used memory > 'maxmemory'.";
@@ -204,6 +208,9 @@ fn maxmemory_refuses_writes_and_serves_reads() {
 #[test]
 fn keys_are_evicted_under_an_allkeys_policy() {
     each_with(&["--maxmemory-policy", "allkeys-lru"], |t| {
+        if !t.builds("maxmemory", "1gb") {
+            return;
+        }
         let used = t.info("memory").number("used_memory");
         let limit = (used + (4 << 20)).to_string();
         t.check(["CONFIG", "SET", "maxmemory", &limit], OK);

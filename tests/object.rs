@@ -93,22 +93,10 @@ fn errors() {
 fn help() {
     each(|t| {
         // The last line was reworded between versions.
-        let expected = [
-            "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-            "ENCODING <key>",
-            "    Return the kind of internal representation used in order to store the value",
-            "    associated with a <key>.",
-            "FREQ <key>",
-            "    Return the access frequency index of the <key>. The returned integer is",
-            "    proportional to the logarithm of the recent access frequency of the key.",
-            "IDLETIME <key>",
-            "    Return the idle time of the <key>, that is the approximated number of",
-            "    seconds elapsed since the last access to the key.",
-            "REFCOUNT <key>",
-            "    Return the number of references of the value associated with the specified",
-            "    <key>.",
-            "HELP",
-        ];
-        assert_eq!(t.call("OBJECT HELP").texts()[..expected.len()], expected);
+        let help = t.call("OBJECT HELP").texts();
+        assert_eq!(help[0], "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+        for subcommand in ["ENCODING", "FREQ", "IDLETIME", "REFCOUNT", "HELP"] {
+            assert!(help.iter().any(|line| line.starts_with(subcommand)), "{subcommand}: {help:?}");
+        }
     });
 }

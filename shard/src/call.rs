@@ -2,6 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::command::Command;
+use crate::core::blocking::Block;
 use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
@@ -72,12 +73,18 @@ pub struct SessionCall<'a> {
     /// Where the reply goes.
     pub reply: Reply<'a>,
     pub(crate) tour: Option<(TourKind, Box<dyn TourTask>)>,
+    pub(crate) block: Option<Block>,
 }
 
 impl SessionCall<'_> {
     /// The session of the client.
     pub fn session(&mut self) -> &mut Session {
         self.core.session_mut(self.session).expect("a session is open while its command runs")
+    }
+
+    /// Lets the client wait; its command is answered when that is over.
+    pub fn block(&mut self, block: Block) {
+        self.block = Some(block);
     }
 
     /// Leaves the rest, the reply included, to a visit of all cores.

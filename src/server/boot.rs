@@ -129,6 +129,9 @@ struct CoreSockets {
 /// Runs the cores until the process is to end.
 fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure> {
     let settings = process.settings();
+    if settings.port == 0 && settings.unixsocket.is_none() {
+        return Err("Configured to not listen anywhere, exiting.".into());
+    }
     let assigned = processors::assign(&settings.cores, &processors::available()?)?;
     let sockets = listen_everywhere(&settings, assigned.len()).inspect_err(|error| {
         warning!("{error}");
@@ -376,9 +379,11 @@ fn on_signal(process: &Process, event: signals::Event) {
             Err(error) => warning!("The log file could not be reopened: {error}"),
         },
         signals::Event::Terminate => {
+            notice!("User requested shutdown...");
             process.stop(shutdown_options(settings.shutdown_on_sigterm));
         }
         signals::Event::Interrupt => {
+            notice!("User requested shutdown...");
             process.stop(shutdown_options(settings.shutdown_on_sigint));
         }
     }

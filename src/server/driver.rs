@@ -120,10 +120,19 @@ impl Driver {
         let result = if self.core.has_mail() || self.process.is_stopping() {
             Ok(())
         } else {
-            self.reactor.poll(Some(housekeeping::INTERVAL))
+            self.reactor.poll(Some(self.patience()))
         };
         self.doorbell.cancel_sleep();
         result
+    }
+
+    /// How long it may sleep: until the next housekeeping, or until a blocked client's time is over.
+    fn patience(&self) -> Duration {
+        let now_ms = clock::now().monotonic_ms();
+        let left_ms = self.core.next_deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
+        left_ms.map_or(housekeeping::INTERVAL, |ms| {
+            Duration::from_millis(ms).min(housekeeping::INTERVAL)
+        })
     }
 
     /// Looks for work for a while without giving up the processor; whether there is some.

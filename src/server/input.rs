@@ -159,8 +159,11 @@ impl Driver {
         if !connection.is_ended || connection.is_ready {
             return;
         }
-        let waits = self.core.session(session).is_some_and(|session| session.is_owed());
-        if !waits && !self.core.is_held(session) {
+        let Some(state) = self.core.session(session) else { return };
+        if state.is_owed() && !state.is_blocked {
+            // Comes back here once the last reply has arrived.
+            self.core.hold_until_answered(session);
+        } else {
             self.close_after_output(id);
         }
     }

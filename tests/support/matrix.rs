@@ -89,6 +89,22 @@ impl Test<'_> {
         is_known
     }
 
+    /// True when the server does what a directive promises; Basalt refuses one whose subject it has
+    /// not built, by name. Else the test must return; the skip is reported and counted.
+    #[track_caller]
+    pub(crate) fn builds(&mut self, name: &str, value: &str) -> bool {
+        let old = self.client.call(["CONFIG", "GET", name]).field(name);
+        let old = old.unwrap_or_else(|| panic!("no directive {name}")).text();
+        let reply = format!("{:?}", self.client.call(["CONFIG", "SET", name, value]));
+        let is_built = !reply.contains("not built into Basalt yet");
+        if is_built {
+            self.client.check(["CONFIG", "SET", name, &old], OK);
+        } else {
+            skip(&format!("{name} is refused: not built yet"));
+        }
+        is_built
+    }
+
     /// Runs `body` with a directive changed, and changes it back.
     #[track_caller]
     pub(crate) fn with_config(&mut self, name: &str, value: &str, body: impl FnOnce(&mut Self)) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::call::SessionCall;
 use crate::commands::client_filter::{ClientFilter, Purpose};
+use crate::core::blocking::Unblock;
 use crate::core::session::{ReplyMode, Session};
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
@@ -56,23 +57,20 @@ fn is_plain(text: &[u8]) -> bool {
 /// CLIENT SETINFO.
 pub fn setinfo(call: &mut SessionCall<'_>) -> Outcome {
     let (field, value) = (call.arguments.at(2), call.arguments.at(3));
-    let name = match field {
-        _ if field.eq_ignore_ascii_case(b"lib-name") => "lib-name",
-        _ if field.eq_ignore_ascii_case(b"lib-ver") => "lib-ver",
-        _ => {
-            let field = error::printable(field, 128);
-            return Err(CommandError::worded(format!("ERR Unrecognized option '{field}'")));
-        }
-    };
+    let is_name = field.eq_ignore_ascii_case(b"lib-name");
+    let field = error::printable(field, 128);
+    if !is_name && !field.eq_ignore_ascii_case("lib-ver") {
+        return Err(CommandError::worded(format!("ERR Unrecognized option '{field}'")));
+    }
     if !is_plain(value) {
         return Err(CommandError::worded(format!(
-            "ERR {name} cannot contain spaces, newlines or special characters."
+            "ERR {field} cannot contain spaces, newlines or special characters."
         )));
     }
     let value = (!value.is_empty()).then(|| Arc::from(value));
-    match name {
-        "lib-name" => call.session().library_name = value,
-        _ => call.session().library_version = value,
+    match is_name {
+        true => call.session().library_name = value,
+        false => call.session().library_version = value,
     }
     call.reply.ok();
     Ok(())
@@ -178,6 +176,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
 /// The letters of a client's state; `N` when there is nothing to tell.
 pub(super) fn flags(session: &Session) -> String {
     let letters = [
+        (session.is_blocked, 'b'),
         (session.closing, 'c'),
         (session.origin.is_unix, 'U'),
         (session.no_evict, 'e'),
@@ -315,16 +314,38 @@ impl TourTask for SetPause {
     }
 }
 
-/// CLIENT UNBLOCK. No command of this server blocks yet, so there is never anybody to unblock.
+/// CLIENT UNBLOCK.
 pub fn unblock(call: &mut SessionCall<'_>) -> Outcome {
     let arguments = call.arguments;
-    if arguments.len() > 4 {
-        return Err(error::SYNTAX);
-    }
-    if arguments.len() == 4 && !arguments.is(3, "timeout") && !arguments.is(3, "error") {
-        return Err(CommandError::Fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
-    }
-    parse_integer(arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
-    call.reply.integer(0);
+    let how = match arguments.len() {
+        3 => Unblock::Timeout,
+        4 if arguments.is(3, "timeout") => Unblock::Timeout,
+        4 if arguments.is(3, "error") => Unblock::Error,
+        4 => {
+            return Err(CommandError::Fixed(
+                "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+            ));
+        }
+        _ => return Err(error::SYNTAX),
+    };
+    let client_id = parse_integer(arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
+    let client_id = u64::try_from(client_id).unwrap_or(0);
+    call.tour(TourKind::Gathering, EndBlocking { client_id, how, found: false });
     Ok(())
+}
+
+struct EndBlocking {
+    client_id: u64,
+    how: Unblock,
+    found: bool,
+}
+
+impl TourTask for EndBlocking {
+    fn visit(&mut self, core: &mut Core) {
+        self.found |= core.unblock(self.client_id, self.how);
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.integer(i64::from(self.found));
+    }
 }

@@ -25,7 +25,7 @@ pub fn get(call: &mut SessionCall<'_>) -> Outcome {
 /// CONFIG SET.
 pub fn set(call: &mut SessionCall<'_>) -> Outcome {
     if call.arguments.len() % 2 != 0 {
-        return Err(error::wrong_arity("config|set"));
+        return Err(error::SYNTAX);
     }
     let words: Vec<Vec<u8>> = call.arguments.from(2).map(<[u8]>::to_vec).collect();
     let is_local = call.session().origin.is_local();

@@ -93,6 +93,7 @@ struct Report {
     keyspace_stats: KeyspaceStats,
     databases: BTreeMap<u32, DatabaseCount>,
     connected_clients: usize,
+    blocked_clients: usize,
     query_bytes_max: usize,
     output_bytes_max: usize,
     client_bytes: usize,
@@ -120,6 +121,7 @@ impl TourTask for Report {
             self.client_bytes += session.memory_bytes();
         }
         self.connected_clients += clients;
+        self.blocked_clients += core.blocked_clients();
         self.pause = core.pause_state();
         self.table_bytes += core.store.overhead_bytes();
         self.core_figures.push(CoreFigures {
@@ -232,7 +234,7 @@ impl Report {
             "maxclients": self.settings.maxclients,
             "client_recent_max_input_buffer": self.query_bytes_max,
             "client_recent_max_output_buffer": self.output_bytes_max,
-            "blocked_clients": 0,
+            "blocked_clients": self.blocked_clients,
             "tracking_clients": 0,
             "pubsub_clients": 0,
             "watching_clients": 0,

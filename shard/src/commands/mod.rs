@@ -36,3 +36,4 @@ pub mod string;
 mod string_bytes;
 mod string_edit;
 mod string_set;
+pub mod wait;

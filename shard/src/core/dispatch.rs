@@ -80,6 +80,15 @@ impl Core {
         if !session.holds.is_empty() || session.closing {
             return Flow::Refused;
         }
+        if prepared.row.is_none() && is_web_request(arguments.at(0)) {
+            self.host.log_warning(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
+                 Host: commands to Redis. This is likely due to an attacker attempting to use \
+                 Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
+            );
+            self.close_connection(id, false);
+            return Flow::Done;
+        }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
             Ok(None) => return Flow::Refused,
@@ -138,6 +147,11 @@ impl Core {
         self.pause.all || row.flags.contains(flag::WRITE) || row.flags.contains(flag::MAY_REPLICATE)
     }
 
+    /// Holds a session until it is owed nothing.
+    pub fn hold_until_answered(&mut self, id: SessionId) {
+        self.hold(id, Hold::Replies);
+    }
+
     pub(super) fn hold(&mut self, id: SessionId, reason: Hold) {
         if let Some(session) = self.session_mut(id) {
             session.holds.insert(reason);
@@ -173,9 +187,9 @@ impl Core {
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let reply = Reply::new(&mut output, session.protocol);
-        let mut call = SessionCall { core: self, session: id, arguments, reply, tour: None };
+        let mut call = SessionCall { core: self, session: id, arguments, reply, tour: None, block: None };
         let outcome = handler(&mut call);
-        let tour = call.tour.take();
+        let (tour, block) = (call.tour.take(), call.block.take());
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
@@ -184,13 +198,16 @@ impl Core {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
             }
-            if tour.is_none() {
+            if tour.is_none() && block.is_none() {
                 session.step_reply_mode();
             }
             self.note_change(id);
         }
         output.clear();
         self.scratch = output;
+        if let Some(block) = block {
+            self.block(id, block);
+        }
         if let Some((kind, task)) = tour {
             self.begin_tour(id, kind, task);
         }
@@ -353,6 +370,11 @@ impl Core {
         self.reroute(batch);
         Flow::Done
     }
+}
+
+/// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.
+fn is_web_request(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// The error for a command that is not in the table.

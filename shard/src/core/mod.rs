@@ -26,6 +26,7 @@
 //! they are used up its sessions are held. So no inbox ever holds more than
 //! [`inbox_capacity`] messages.
 
+pub mod blocking;
 mod dispatch;
 mod envelope;
 pub mod message;
@@ -139,6 +140,7 @@ pub struct Core {
     lent: Lent,
     gate: Gate,
     pause: Pause,
+    blocked: Vec<blocking::Blocked>,
     scratch: Output,
     changed: Vec<SessionId>,
     resumed: Vec<SessionId>,
@@ -185,6 +187,7 @@ impl Core {
             lent: Lent::default(),
             gate: Gate::default(),
             pause: Pause::default(),
+            blocked: Vec::new(),
             scratch: Output::default(),
             changed: Vec::new(),
             resumed: Vec::new(),
@@ -218,6 +221,9 @@ impl Core {
         self.store.set_now(now);
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
+        }
+        if !self.blocked.is_empty() {
+            self.end_blocking();
         }
     }
 

@@ -128,6 +128,8 @@ pub struct Session {
     pub holds: Holds,
     /// Nothing more is read; the connection ends when its replies have left.
     pub closing: bool,
+    /// It waits in a blocking command.
+    pub is_blocked: bool,
     /// Replies that may leave now.
     pub output: Output,
     /// Target of the open batch that has commands of this session in it.
@@ -192,6 +194,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
+            is_blocked: false,
             output: Output::default(),
             open_target: None,
             sent_since_drain: false,

@@ -274,7 +274,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numreplicas timeout")
         .summary("Blocks until enough replicas confirm the writes of this connection.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
-        .not_built(),
+        .handler(on_session!(wait::wait)),
     Command::new(GROUP, "waitaof", 4)
         .since("7.2.0")
         .flags(&[BLOCKING])
