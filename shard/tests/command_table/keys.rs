@@ -1,14 +1,14 @@
 //! Finding the keys of a command line.
 
-use basalt_shard::command::{KeyShape, command_count, flag, lookup_line};
+use basalt_shard::command::{KeyShape, flag};
 use proptest::prelude::*;
 
-use crate::{all_rows, words};
+use crate::{words, written};
 
 /// The keys of a line with their flags, each as `name:RW,access`; or `invalid`.
-fn keys(line: &str) -> String {
+pub(crate) fn keys(line: &str) -> String {
     let args = words(line);
-    let command = lookup_line(&args[0], args.get(1).map(Vec::as_slice)).expect("a command");
+    let command = written::row_of_line(&args).expect("a row");
     let Ok(found) = command.keys_of(args.as_slice()) else {
         return "invalid".to_owned();
     };
@@ -22,7 +22,7 @@ fn keys(line: &str) -> String {
 /// The arguments that decide where a line runs.
 fn routing_keys(line: &str) -> String {
     let args = words(line);
-    let command = lookup_line(&args[0], args.get(1).map(Vec::as_slice)).expect("a command");
+    let command = written::row_of_line(&args).expect("a row");
     let keys = command.routing_keys(args.as_slice());
     let names = keys.map(|index| String::from_utf8_lossy(&args[index]).into_owned());
     names.collect::<Vec<_>>().join(" ")
@@ -124,6 +124,8 @@ fn flags_that_depend_on_arguments() {
 fn shard_channels_route_and_are_no_keys() {
     for (line, channels) in [("SPUBLISH c m", "c"), ("SSUBSCRIBE a b", "a b"), ("SUNSUBSCRIBE", "")]
     {
+        let row = written::row_of_line(&words(line)).expect("a row");
+        assert!(!row.has_keys(), "{line}");
         assert_eq!(keys(line), "", "{line}");
         assert_eq!(routing_keys(line), channels, "{line}");
     }
@@ -131,7 +133,7 @@ fn shard_channels_route_and_are_no_keys() {
 
 #[test]
 fn common_commands_have_simple_shapes() {
-    let shape = |name: &str| lookup_line(name.as_bytes(), None).expect("a command").key_shape;
+    let shape = |name: &str| written::row(name).expect("a row").key_shape;
     assert_eq!(shape("get"), KeyShape::FirstKey(1));
     assert_eq!(shape("set"), KeyShape::FirstKey(1));
     assert_eq!(shape("del"), KeyShape::AllFrom(1));
@@ -153,10 +155,10 @@ proptest! {
     /// Whatever the arguments, keys lie within the line; where both answers exist they agree.
     #[test]
     fn keys_lie_within_the_line(
-        index in 0..command_count(),
+        index in 0..written::rows().count(),
         arguments in proptest::collection::vec(argument(), 0..12),
     ) {
-        let row = all_rows().nth(index).expect("an index below the count");
+        let row = written::rows().nth(index).expect("an index below the count");
         let mut args: Vec<String> = row.full_name().to_string().split('|').map(str::to_owned)
             .collect();
         args.extend(arguments);

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use basalt_shard::command::{
-    BeginSearch, Command, FindKeys, KeySpec, command_count, flag, lookup_full_name,
-};
+use basalt_shard::command::{BeginSearch, Command, FindKeys, KeySpec, flag};
 use serde_json::Value;
 
-use crate::all_rows;
+use crate::written;
 
 const REFERENCE: &str = include_str!("../data/commands.json");
 
@@ -25,7 +23,7 @@ fn full_name(entry: &Value) -> String {
 
 fn row(entry: &Value) -> &'static Command {
     let name = full_name(entry);
-    lookup_full_name(name.as_bytes()).unwrap_or_else(|| panic!("{name} has no row"))
+    written::row(&name).unwrap_or_else(|| panic!("{name} has no row"))
 }
 
 fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
@@ -40,9 +38,9 @@ fn texts<'a>(entry: &'a Value, field: &str) -> Vec<&'a str> {
 #[test]
 fn every_entry_has_a_row_and_every_row_an_entry() {
     let expected: BTreeSet<_> = entries().iter().map(full_name).collect();
-    let rows: BTreeSet<_> = all_rows().map(|row| row.full_name().to_string()).collect();
+    let rows: BTreeSet<_> = written::rows().map(|row| row.full_name().to_string()).collect();
     assert_eq!(rows, expected);
-    assert_eq!(command_count(), expected.len());
+    assert_eq!(written::rows().count(), expected.len(), "a name is written twice");
 }
 
 #[test]
@@ -140,7 +138,7 @@ fn notation(spec: &KeySpec) -> (String, String) {
 
 #[test]
 fn rows_are_complete() {
-    for row in all_rows() {
+    for row in written::rows() {
         assert!(row.summary.ends_with('.'), "{row:?}: a summary is a sentence");
         assert!(!row.complexity.is_empty(), "{row:?}");
         assert!(row.history.iter().all(|(_, change)| change.ends_with('.')), "{row:?}");
