@@ -10,7 +10,7 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
-//! | [`packed`] | small collections as one run of bytes |
+//! | [`packed`], [`list`] | small collections as one run of bytes; lists |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
@@ -29,6 +29,7 @@ pub mod expiry;
 pub mod glob;
 pub mod hash;
 pub mod host;
+pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
