@@ -10,7 +10,7 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
-//! | [`packed`], [`list`] | small collections as one run of bytes; lists |
+//! | [`packed`], [`list`], [`set`] | small collections as one run of bytes; lists; sets |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
@@ -34,7 +34,9 @@ mod long_double;
 pub mod number;
 pub mod object;
 pub mod packed;
+pub mod random;
 pub mod reply;
+pub mod set;
 pub mod settings;
 pub mod slot;
 pub mod stats;

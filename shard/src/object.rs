@@ -5,19 +5,67 @@
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
 
 use crate::error::{self, CommandError};
+use crate::list::List;
+use crate::set::Set;
 use crate::store::{Access, Key, Store};
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
 
 /// A collection stored at a key.
 #[derive(Clone, Debug)]
-pub enum Object {}
+pub enum Object {
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
+}
+
+impl Object {
+    /// What OBJECT ENCODING says.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+        }
+    }
+}
 
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
-        match *self {}
+        match self {
+            Self::List(list) => list.footprint_bytes(),
+            Self::Set(set) => set.footprint_bytes(),
+        }
     }
 }
+
+/// Makes a type a collection: its variant of [`Object`] and its [`Type`] have one name.
+macro_rules! collection {
+    ($name:ident) => {
+        impl Collection for $name {
+            const TYPE: Type = Type::$name;
+
+            fn of(object: &Object) -> Option<&Self> {
+                if let Object::$name(collection) = object { Some(collection) } else { None }
+            }
+
+            fn of_mut(object: &mut Object) -> Option<&mut Self> {
+                if let Object::$name(collection) = object { Some(collection) } else { None }
+            }
+
+            fn into_object(self) -> Object {
+                Object::$name(self)
+            }
+
+            fn is_empty(&self) -> bool {
+                $name::is_empty(self)
+            }
+        }
+    };
+}
+
+collection!(List);
+collection!(Set);
 
 /// A type of collection.
 pub trait Collection: Sized {
