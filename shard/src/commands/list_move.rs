@@ -44,8 +44,7 @@ pub(super) fn move_one(
     let left = if is_same {
         // In one step, so that a list of one element is not removed and made anew.
         store.change_collection(source, Missing::Skip, |list: &mut List| {
-            list.remove(from, 1, limit);
-            list.push(to, &text, limit);
+            list.rotate(from, to, limit);
             list.len()
         })?
     } else {

@@ -13,6 +13,7 @@ enum Change {
     Keep(usize, usize),
     RemoveEqual(End, Vec<u8>, usize),
     Replace(usize, Vec<u8>),
+    Rotate(End, End),
     Insert(Side, Vec<u8>, Vec<u8>),
 }
 
@@ -43,6 +44,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (end(), text(), prop_oneof![Just(usize::MAX), 1usize..3])
             .prop_map(|(end, text, count)| Change::RemoveEqual(end, text, count)),
         3 => (any::<usize>(), text()).prop_map(|(index, text)| Change::Replace(index, text)),
+        2 => (end(), end()).prop_map(|(from, to)| Change::Rotate(from, to)),
         4 => (side(), text(), text())
             .prop_map(|(side, pivot, text)| Change::Insert(side, pivot, text)),
     ]
@@ -86,6 +88,17 @@ fn apply(change: Change, list: &mut List, model: &mut Vec<Vec<u8>>, limit: NodeL
             assert_eq!(list.replace(index, &text, limit), index < model.len());
             if let Some(present) = model.get_mut(index) {
                 *present = text;
+            }
+        }
+        Change::Rotate(from, to) => {
+            let moved = match from {
+                End::Head if !model.is_empty() => Some(model.remove(0)),
+                End::Head => None,
+                End::Tail => model.pop(),
+            };
+            assert_eq!(list.rotate(from, to, limit), moved);
+            if let Some(text) = moved {
+                model.insert(if to == End::Head { 0 } else { model.len() }, text);
             }
         }
         Change::Insert(side, pivot, text) => {
