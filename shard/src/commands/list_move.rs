@@ -1,6 +1,6 @@
 //! LMOVE and RPOPLPUSH: an element goes from one end of a list to one end of another.
 
-use super::list::{end_at, node_limit, pop_event, push_event, report_removal};
+use super::list::{end_at, node_limit, pop_event, push_event};
 use crate::call::Call;
 use crate::error::{CommandError, Outcome};
 use crate::list::{End, List};
@@ -57,6 +57,6 @@ pub(super) fn move_one(
         })?
     };
     store.changed_too(target, push_event(to));
-    report_removal(store, source, pop_event(from), left.expect("the source is there"));
+    store.changed_by_removal(source, pop_event(from), left.expect("the source is there"));
     Ok(Some(text))
 }
