@@ -13,11 +13,14 @@
 //! | [`packed`], [`list`], [`set`] | small collections as one run of bytes; lists; sets |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
-//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
+//! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
+//! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
 pub mod arguments;
+pub mod bits;
 pub mod call;
 pub mod clock;
 pub mod command;
@@ -29,6 +32,7 @@ pub mod expiry;
 pub mod glob;
 pub mod hash;
 pub mod host;
+pub mod hyperloglog;
 pub mod list;
 mod long_double;
 pub mod number;

@@ -12,7 +12,7 @@ mod support;
 use basalt_shard::settings::Settings;
 use support::redis::RealServer;
 use support::resp::{show, show_request, sorted_elements};
-use support::{ClientId, Cluster, Request, settings};
+use support::{ClientId, Cluster, Request, seed, settings};
 
 /// Thresholds that are drawn in a run, each with keys emptied.
 const ROUNDS: usize = 12;
@@ -22,11 +22,6 @@ const COMMANDS: usize = 2_000;
 
 /// Commands whose replies have no order.
 const UNORDERED: [&str; 6] = ["smembers", "sinter", "sunion", "sdiff", "spop", "srandmember"];
-
-fn seed() -> u64 {
-    let given = std::env::var("BASALT_TEST_SEED").ok().map(|text| text.parse::<u64>());
-    given.map_or_else(|| fastrand::u64(..), |seed| seed.expect("a seed is a number"))
-}
 
 /// Draws commands over a few keys.
 struct Generator {

@@ -1,5 +1,8 @@
 //! The code of the commands, a file per family. Which command runs what stands in the command table.
 
+pub mod bitfield;
+pub mod bitmap;
+pub mod bitop;
 mod bounded_increment;
 pub mod client;
 mod client_filter;
@@ -9,6 +12,7 @@ pub mod connection;
 pub mod debug;
 pub mod expire;
 pub mod generic;
+pub mod hyperloglog;
 mod increment;
 pub mod info;
 pub mod introspection;
@@ -32,5 +36,6 @@ mod set_algebra;
 mod set_random;
 mod set_scan;
 pub mod string;
+mod string_bytes;
 mod string_edit;
 mod string_set;

@@ -113,7 +113,7 @@ pub struct OwnedEntry<O> {
     _owns: PhantomData<Box<O>>,
 }
 
-// SAFETY: an entry owns its key, and its value is bytes, a `SharedBytes` (which is `Send`) or an `O`.
+// SAFETY: an entry owns its key and its value: bytes, a `SharedBytes` (which is `Send`), or an `O`.
 unsafe impl<O: Send> Send for OwnedEntry<O> {}
 
 impl<O> OwnedEntry<O> {
@@ -258,7 +258,8 @@ impl<O> OwnedEntry<O> {
         }
         if self.raw.header().form() == Form::Shared {
             // SAFETY: the form tells the type, and `&mut self` guards the handle.
-            unsafe { self.raw.cell(Form::Shared, PhantomData::<SharedBytes>).as_mut() }.grow(length);
+            unsafe { self.raw.cell(Form::Shared, PhantomData::<SharedBytes>).as_mut() }
+                .grow(length);
         }
         // SAFETY: `&mut self` is borrowed for as long as the bytes; `grow` ended any sharing.
         unsafe { lend_bytes_mut(self.raw) }

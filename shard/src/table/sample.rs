@@ -30,7 +30,7 @@ fn next_random(state: &mut u64) -> u64 {
 
 /// Maps a random number evenly to the numbers below `end`.
 fn below(end: usize, random: u64) -> usize {
-    (u128::from(random) * end as u128 >> u64::BITS) as usize
+    ((u128::from(random) * end as u128) >> u64::BITS) as usize
 }
 
 /// A walk over all buckets, once around the table from any bucket on.
@@ -71,12 +71,7 @@ impl<O, H> Table<O, H> {
 
     /// Visits up to `count` different entries from a random place on, and returns how many: fewer
     /// only if the table has fewer, or is so sparse that the search was given up. O(`count`).
-    pub fn sample(
-        &self,
-        random: u64,
-        count: usize,
-        mut visit: impl FnMut(Entry<'_, O>),
-    ) -> usize {
+    pub fn sample(&self, random: u64, count: usize, mut visit: impl FnMut(Entry<'_, O>)) -> usize {
         let count = count.min(self.len());
         if count == 0 {
             return 0;

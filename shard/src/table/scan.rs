@@ -79,10 +79,15 @@ impl<O, H> Table<O, H> {
         let (slot, _) = self.directory.range_of(self.directory.slot_of(position.hash()));
         let tag = segment.tag_of(position.hash());
         let home = segment.home_of(tag);
-        visit_home(segment, home, |word| word.tag() >= tag, |word| {
-            // SAFETY: the word is in the table, which is borrowed while `visit` runs.
-            visit(unsafe { Entry::lend(word.entry()) });
-        });
+        visit_home(
+            segment,
+            home,
+            |word| word.tag() >= tag,
+            |word| {
+                // SAFETY: the word is in the table, which is borrowed while `visit` runs.
+                visit(unsafe { Entry::lend(word.entry()) });
+            },
+        );
         Position::of_tag(&self.directory, slot, segment.first_tag_of(home + 1))
     }
 
@@ -145,6 +150,7 @@ fn visit_home(
     wanted: impl Fn(Word) -> bool,
     mut visit: impl FnMut(Word),
 ) {
+    let last_tag = (segment.first_tag_of(home + 1) - 1) as u16;
     let mut index = home;
     loop {
         let bucket = segment.bucket(index);
@@ -158,7 +164,7 @@ fn visit_home(
             }
         }
         found[..count].iter().for_each(|word| visit(*word));
-        if !bucket.is_full() {
+        if bucket.ends_search(last_tag) {
             return;
         }
         index += 1;

@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn classes_are_those_of_jemalloc_with_an_eight_byte_quantum() {
         let classes = [
-            8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512,
-            640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168,
-            8192, 10240, 12288, 14336, 16384, 20480, 24576, 28672, 32768, 40960, 49152,
+            8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448,
+            512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5120, 6144,
+            7168, 8192, 10240, 12288, 14336, 16384, 20480, 24576, 28672, 32768, 40960, 49152,
         ];
         assert_eq!(size_class(0), 0);
         for pair in classes.windows(2) {
@@ -83,7 +83,7 @@ mod tests {
         #[test]
         fn a_class_holds_its_request_with_little_waste(bytes in 1usize..1 << 40) {
             let class = size_class(bytes);
-            prop_assert!(class >= bytes && class % 8 == 0);
+            prop_assert!(class >= bytes && class.is_multiple_of(8));
             prop_assert_eq!(size_class(class), class);
             prop_assert!(class - bytes < 8.max(bytes / 4));
         }
