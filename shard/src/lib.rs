@@ -10,8 +10,10 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
-//! | [`packed`], [`list`], [`set`] | small collections as one run of bytes; lists; sets |
-//! | [`expiry`], [`access`] | active expiry; use counts of keys |
+//! | [`packed`] | small collections as one run of bytes |
+//! | [`list`], [`set`], `hashes` | the data types |
+//! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
@@ -26,11 +28,14 @@ pub mod clock;
 pub mod command;
 pub mod commands;
 pub mod core;
+mod deadlines;
 pub mod error;
 pub mod event;
 pub mod expiry;
+mod field_expiry;
 pub mod glob;
 pub mod hash;
+mod hashes;
 pub mod host;
 pub mod hyperloglog;
 pub mod list;

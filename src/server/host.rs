@@ -177,6 +177,7 @@ fn act_on(
 
 /// The part of the settings that commands see.
 pub fn command_settings(settings: &Settings) -> CommandSettings {
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     CommandSettings {
         databases: settings.databases,
         requirepass: settings.requirepass.as_ref().map(|secret| secret.0.clone()).unwrap_or_default(),
@@ -209,12 +210,15 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             Allowed::Local => Permission::Local,
         },
         protected_mode: settings.protected_mode,
+        hash_max_listpack_entries: size(settings.encodings.hash_max_listpack_entries),
+        hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
+        hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
     }
 }
 

@@ -170,7 +170,11 @@ fn human(bytes: u64) -> String {
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "0.00%".to_owned() } else { format!("{:.2}%", part as f64 * 100.0 / whole as f64) }
+    if whole == 0 {
+        "0.00%".to_owned()
+    } else {
+        format!("{:.2}%", part as f64 * 100.0 / whole as f64)
+    }
 }
 
 fn ratio(part: u64, whole: u64) -> String {
@@ -379,7 +383,7 @@ impl Report {
             "sync_full": 0,
             "sync_partial_ok": 0,
             "sync_partial_err": 0,
-            "expired_subkeys": 0,
+            "expired_subkeys": keys.expired_fields,
             "expired_keys": keys.expired,
             "expired_stale_perc": "0.00",
             "expired_time_cap_reached_count": keys.expire_cycles_capped,
