@@ -32,6 +32,18 @@ pub enum Event {
     IncrBy,
     /// `incrbyfloat`
     IncrByFloat,
+    /// `linsert`
+    LInsert,
+    /// `lpop`
+    LPop,
+    /// `lpush`
+    LPush,
+    /// `lrem`
+    LRem,
+    /// `lset`
+    LSet,
+    /// `ltrim`
+    LTrim,
     /// `move_from`
     MoveFrom,
     /// `move_to`
@@ -40,10 +52,26 @@ pub enum Event {
     Persist,
     /// `pfadd`
     PfAdd,
+    /// `rpop`
+    RPop,
+    /// `rpush`
+    RPush,
     /// `rename_from`
     RenameFrom,
     /// `rename_to`
     RenameTo,
+    /// `sadd`
+    SAdd,
+    /// `sdiffstore`
+    SDiffStore,
+    /// `sinterstore`
+    SInterStore,
+    /// `spop`
+    SPop,
+    /// `srem`
+    SRem,
+    /// `sunionstore`
+    SUnionStore,
     /// `set`
     Set,
     /// `setbit`
@@ -70,12 +98,26 @@ impl Event {
             Self::HSet => "hset",
             Self::IncrBy => "incrby",
             Self::IncrByFloat => "incrbyfloat",
+            Self::LInsert => "linsert",
+            Self::LPop => "lpop",
+            Self::LPush => "lpush",
+            Self::LRem => "lrem",
+            Self::LSet => "lset",
+            Self::LTrim => "ltrim",
             Self::MoveFrom => "move_from",
             Self::MoveTo => "move_to",
             Self::Persist => "persist",
             Self::PfAdd => "pfadd",
+            Self::RPop => "rpop",
+            Self::RPush => "rpush",
             Self::RenameFrom => "rename_from",
             Self::RenameTo => "rename_to",
+            Self::SAdd => "sadd",
+            Self::SDiffStore => "sdiffstore",
+            Self::SInterStore => "sinterstore",
+            Self::SPop => "spop",
+            Self::SRem => "srem",
+            Self::SUnionStore => "sunionstore",
             Self::Set => "set",
             Self::SetBit => "setbit",
             Self::SetRange => "setrange",

@@ -11,9 +11,9 @@
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
-//! | `hashes` | the data types |
+//! | [`list`], [`set`], `hashes` | the data types |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
-//! | [`access`] | use counts of keys |
+//! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
@@ -38,11 +38,14 @@ pub mod hash;
 mod hashes;
 pub mod host;
 pub mod hyperloglog;
+pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
 pub mod packed;
+pub mod random;
 pub mod reply;
+pub mod set;
 pub mod settings;
 pub mod slot;
 pub mod stats;

@@ -5,7 +5,10 @@
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
 
 use crate::error::{self, CommandError};
+use crate::event::Event;
 pub use crate::hashes::Hash;
+use crate::list::List;
+use crate::set::Set;
 use crate::store::{Access, Key, Store};
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
@@ -15,15 +18,60 @@ use crate::types::Type;
 pub enum Object {
     /// A hash.
     Hash(Hash),
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
+}
+
+impl Object {
+    /// What OBJECT ENCODING says.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Hash(hash) => hash.encoding(),
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+        }
+    }
 }
 
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
         match self {
             Self::Hash(hash) => hash.footprint_bytes(),
+            Self::List(list) => list.footprint_bytes(),
+            Self::Set(set) => set.footprint_bytes(),
         }
     }
 }
+
+/// Makes a type a collection: its variant of [`Object`] and its [`Type`] have one name.
+macro_rules! collection {
+    ($name:ident) => {
+        impl Collection for $name {
+            const TYPE: Type = Type::$name;
+
+            fn of(object: &Object) -> Option<&Self> {
+                if let Object::$name(collection) = object { Some(collection) } else { None }
+            }
+
+            fn of_mut(object: &mut Object) -> Option<&mut Self> {
+                if let Object::$name(collection) = object { Some(collection) } else { None }
+            }
+
+            fn into_object(self) -> Object {
+                Object::$name(self)
+            }
+
+            fn is_empty(&self) -> bool {
+                $name::is_empty(self)
+            }
+        }
+    };
+}
+
+collection!(List);
+collection!(Set);
 
 /// A type of collection.
 pub trait Collection: Sized {
@@ -103,5 +151,14 @@ impl Store {
             self.remove(key, false);
         }
         Ok(Some(result))
+    }
+
+    /// Reports a change that took elements out of a collection, and the end of its key if none are
+    /// `left`.
+    pub fn changed_by_removal(&mut self, key: Key<'_>, event: Event, left: usize) {
+        self.changed(key, event);
+        if left == 0 {
+            self.changed_too(key, Event::Del);
+        }
     }
 }

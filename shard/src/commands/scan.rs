@@ -73,8 +73,22 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    fn wants(&self, name: &[u8], kind: Type) -> bool {
+    /// Reads the options of a walk within one key, where no type is asked for.
+    pub(super) fn parse_without_type(
+        arguments: Arguments<'a>,
+        first: usize,
+    ) -> Result<Self, CommandError> {
+        let options = Self::parse(arguments, first)?;
+        if options.kind.is_some() { Err(error::SYNTAX) } else { Ok(options) }
+    }
+
+    /// Whether a name fits the pattern.
+    pub(super) fn wants_name(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name, glob::Case::Sensitive))
+    }
+
+    fn wants(&self, name: &[u8], kind: Type) -> bool {
+        self.wants_name(name)
             && self.kind.is_none_or(|wanted| kind.name().as_bytes().eq_ignore_ascii_case(wanted))
     }
 }
@@ -82,7 +96,7 @@ impl<'a> Options<'a> {
 /// SCAN.
 pub fn scan(call: &mut Call<'_>) -> Outcome {
     let text = call.arguments.at(1);
-    let cursor = parse_cursor(text).ok_or(CommandError::Fixed("ERR invalid cursor"))?;
+    let cursor = parse_cursor(text).ok_or(error::INVALID_CURSOR)?;
     let options = Options::parse(call.arguments, 2)?;
     let mut slot = cursor_slot(call.arguments);
     let mut position = Position::from_bits(cursor >> SLOT_BITS);

@@ -326,12 +326,14 @@ impl Collection for Hash {
     fn of(object: &Object) -> Option<&Self> {
         match object {
             Object::Hash(hash) => Some(hash),
+            _ => None,
         }
     }
 
     fn of_mut(object: &mut Object) -> Option<&mut Self> {
         match object {
             Object::Hash(hash) => Some(hash),
+            _ => None,
         }
     }
 
