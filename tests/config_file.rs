@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use support::{
-    Client, Launch, OK, Process, Server, ServerConfig, TestDirectory, bulk, map, owned,
+    Client, Launch, OK, Process, Server, ServerConfig, TestDirectory, bulk, is_basalt, map, owned,
     two_core_configs,
 };
 

@@ -143,9 +143,7 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     let threads = start_cores(process, &assigned, sockets, garbage)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
-    process
-        .startup_allocated_bytes
-        .store(memory::figures().allocated, Ordering::Relaxed);
+    process.startup_allocated_bytes.store(memory::figures().allocated, Ordering::Relaxed);
     banner::initialized();
     if settings.port != 0 {
         banner::ready(banner::Listener::Tcp);
@@ -175,8 +173,11 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
 }
 
 fn listen_everywhere(settings: &Settings, cores: usize) -> Result<Vec<CoreSockets>, ListenError> {
-    let addresses: Vec<BindAddress> =
-        settings.bind.iter().map(|word| BindAddress::parse(&String::from_utf8_lossy(word))).collect();
+    let addresses: Vec<BindAddress> = settings
+        .bind
+        .iter()
+        .map(|word| BindAddress::parse(&String::from_utf8_lossy(word)))
+        .collect();
     let unix = match &settings.unixsocket {
         Some(path) => {
             let path = settings.directory.join(path);
@@ -225,9 +226,10 @@ fn refuse_taken_port(settings: &Settings, addresses: &[BindAddress]) -> Result<(
 fn describe_listeners(settings: &Settings) -> Vec<String> {
     let mut listeners = Vec::new();
     if settings.port != 0 {
-        let binds = settings.bind.iter().map(|word| {
-            format!("bind={}", String::from_utf8_lossy(word).trim_start_matches('-'))
-        });
+        let binds = settings
+            .bind
+            .iter()
+            .map(|word| format!("bind={}", String::from_utf8_lossy(word).trim_start_matches('-')));
         let binds: Vec<String> = binds.collect();
         listeners.push(format!("name=tcp,{},port={}", binds.join(","), settings.port));
     }

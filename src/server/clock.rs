@@ -31,9 +31,7 @@ pub fn calibrate() {
 #[inline]
 pub fn elapsed_ns() -> u64 {
     match SCALE.get() {
-        Some(scale) if *scale != 0 => {
-            ((u128::from(counter()) * u128::from(*scale)) >> 32) as u64
-        }
+        Some(scale) if *scale != 0 => ((u128::from(counter()) * u128::from(*scale)) >> 32) as u64,
         _ => start().elapsed().as_nanos() as u64,
     }
 }

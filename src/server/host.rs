@@ -180,7 +180,11 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
     let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     CommandSettings {
         databases: settings.databases,
-        requirepass: settings.requirepass.as_ref().map(|secret| secret.0.clone()).unwrap_or_default(),
+        requirepass: settings
+            .requirepass
+            .as_ref()
+            .map(|secret| secret.0.clone())
+            .unwrap_or_default(),
         proto_max_bulk_len: usize::try_from(settings.proto_max_bulk_len_bytes)
             .unwrap_or(usize::MAX),
         maxclients: u64::from(settings.maxclients),

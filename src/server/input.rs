@@ -189,26 +189,26 @@ impl Driver {
                 return Stop::Incomplete(start, 0);
             }
             let first = stage.ranges.len();
-            let (consumed, unquoted) = match parser.parse(&input[start..], &limits, &mut stage.ranges)
-            {
-                Ok(Parsed::Incomplete { wanted }) => return Stop::Incomplete(start, wanted),
-                Ok(Parsed::Complete { consumed }) => (consumed, None),
-                Ok(Parsed::Unquoted { consumed }) => {
-                    stage.unquoted.push(parser.unquoted().to_vec());
-                    (consumed, Some(stage.unquoted.len() - 1))
-                }
-                Err(error) => {
-                    stage.commands.push(Staged {
-                        session,
-                        source,
-                        span: (start, input.len()),
-                        unquoted: None,
-                        arguments: (first, 0),
-                        found: Found::Error(error),
-                    });
-                    return Stop::Broken;
-                }
-            };
+            let (consumed, unquoted) =
+                match parser.parse(&input[start..], &limits, &mut stage.ranges) {
+                    Ok(Parsed::Incomplete { wanted }) => return Stop::Incomplete(start, wanted),
+                    Ok(Parsed::Complete { consumed }) => (consumed, None),
+                    Ok(Parsed::Unquoted { consumed }) => {
+                        stage.unquoted.push(parser.unquoted().to_vec());
+                        (consumed, Some(stage.unquoted.len() - 1))
+                    }
+                    Err(error) => {
+                        stage.commands.push(Staged {
+                            session,
+                            source,
+                            span: (start, input.len()),
+                            unquoted: None,
+                            arguments: (first, 0),
+                            found: Found::Error(error),
+                        });
+                        return Stop::Broken;
+                    }
+                };
             let span = (start, start + consumed);
             start += consumed;
             let count = stage.ranges.len() - first;

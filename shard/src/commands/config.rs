@@ -24,7 +24,7 @@ pub fn get(call: &mut SessionCall<'_>) -> Outcome {
 
 /// CONFIG SET.
 pub fn set(call: &mut SessionCall<'_>) -> Outcome {
-    if call.arguments.len() % 2 != 0 {
+    if !call.arguments.len().is_multiple_of(2) {
         return Err(error::SYNTAX);
     }
     let words: Vec<Vec<u8>> = call.arguments.from(2).map(<[u8]>::to_vec).collect();

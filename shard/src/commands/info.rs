@@ -19,8 +19,11 @@ use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::{DatabaseCount, KeyspaceStats};
 
+/// Appends the lines of a section.
+type WriteSection = fn(&Report, &mut String);
+
 /// A section: its name in INFO, and whether plain INFO shows it.
-const SECTIONS: &[(&str, bool, fn(&Report, &mut String))] = &[
+const SECTIONS: &[(&str, bool, WriteSection)] = &[
     ("Server", true, Report::server),
     ("Clients", true, Report::clients),
     ("Memory", true, Report::memory),

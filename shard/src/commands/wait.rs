@@ -11,8 +11,8 @@ pub fn wait(call: &mut SessionCall<'_>) -> Outcome {
     let replicas = parse_integer(call.arguments.at(1)).ok_or(error::NOT_AN_INTEGER)?;
     let timeout_ms = parse_integer(call.arguments.at(2))
         .ok_or(CommandError::Fixed("ERR timeout is not an integer or out of range"))?;
-    let timeout_ms = u64::try_from(timeout_ms)
-        .map_err(|_| CommandError::Fixed("ERR timeout is negative"))?;
+    let timeout_ms =
+        u64::try_from(timeout_ms).map_err(|_| CommandError::Fixed("ERR timeout is negative"))?;
     if replicas <= 0 {
         call.reply.integer(0);
         return Ok(());

@@ -89,9 +89,9 @@ impl Core {
         let mut reply = Reply::new(&mut output, state.protocol);
         match how {
             Unblock::Timeout => (block.on_timeout)(&mut reply),
-            Unblock::Error => reply.error(&CommandError::Fixed(
-                "UNBLOCKED client unblocked via CLIENT UNBLOCK",
-            )),
+            Unblock::Error => {
+                reply.error(&CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+            }
         }
         state.is_blocked = false;
         if state.fill(place, 1, |to| to.append(&mut output)) {

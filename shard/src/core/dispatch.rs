@@ -187,7 +187,8 @@ impl Core {
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let reply = Reply::new(&mut output, session.protocol);
-        let mut call = SessionCall { core: self, session: id, arguments, reply, tour: None, block: None };
+        let mut call =
+            SessionCall { core: self, session: id, arguments, reply, tour: None, block: None };
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
         if let Err(error) = &outcome {

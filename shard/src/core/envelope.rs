@@ -60,7 +60,7 @@ impl Core {
             self.lent.slots.entry(slot).or_default();
             envelope.held.push((slot, self.id, content));
         }
-        self.run_envelope(envelope);
+        self.run_envelope(*envelope);
     }
 
     /// Sends home what an envelope holds and lets it collect in the order that is right now.
@@ -72,7 +72,7 @@ impl Core {
     }
 
     /// All slots are here: the command runs as if they always had been.
-    fn run_envelope(&mut self, mut envelope: Box<Envelope>) {
+    fn run_envelope(&mut self, mut envelope: Envelope) {
         let mut homes = Vec::with_capacity(envelope.held.len());
         for (slot, home, content) in envelope.held.drain(..) {
             self.store.put_slot(slot, content);

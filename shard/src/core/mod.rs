@@ -134,6 +134,8 @@ pub struct Core {
     sessions: Vec<Option<Box<Session>>>,
     open_batches: Vec<Option<Box<Batch>>>,
     open_count: usize,
+    /// Boxed, since boxes are what is sent and comes back.
+    #[expect(clippy::vec_box, reason = "the boxes themselves are reused")]
     spare_batches: Vec<Box<Batch>>,
     credit: usize,
     starving: VecDeque<SessionId>,
@@ -255,7 +257,7 @@ impl Core {
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
             Message::Release(slots) => self.release(slots),
-            Message::TourDone(tour) => self.finish_tour(tour),
+            Message::TourDone(tour) => self.finish_tour(*tour),
         }
         self.settle();
     }

@@ -128,7 +128,7 @@ impl Core {
         }
     }
 
-    pub(super) fn finish_tour(&mut self, tour: Box<Tour>) {
+    pub(super) fn finish_tour(&mut self, tour: Tour) {
         let Some((id, place)) = tour.asker else {
             let mut output = Output::default();
             let nobody = SessionId { index: u32::MAX, generation: u32::MAX };

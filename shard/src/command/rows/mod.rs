@@ -24,10 +24,10 @@ mod transactions;
 
 use super::row::Command;
 
-/// The registered families: the server answers these commands and no others.
+/// All families of rows as they are written, those without code included.
 ///
-/// These are the rows as written. The registry numbers them; read
-/// [`commands`](super::commands) instead.
+/// The server answers the commands that have code and no others; the registry numbers them. Read
+/// [`commands`](super::commands) for what clients may use.
 pub const FAMILIES: &[&[Command]] = &[
     string::ROWS,
     generic::ROWS,
