@@ -47,6 +47,8 @@ pub struct Driver {
     pub(super) housekeeping_due_ms: u64,
     pub(super) expiry_pending: bool,
     pub(super) spin: Duration,
+    /// How long the last sleep was.
+    pub(super) last_sleep: Duration,
     /// Large arguments that are to be received in place, with the bytes they need in all.
     pub(super) fills: Vec<(SessionId, usize)>,
     /// Connections that end once other cores have sent the replies they are owed.
@@ -84,6 +86,7 @@ impl Driver {
             housekeeping_due_ms: 0,
             expiry_pending: false,
             spin: Duration::from_micros(spin_us),
+            last_sleep: Duration::MAX,
             fills: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
@@ -113,15 +116,18 @@ impl Driver {
         if !self.reactor.events().is_empty() {
             return Ok(());
         }
-        if !self.spin.is_zero() && self.spin_for_work()? {
+        // Worth it only where work comes soon: after a long sleep the next one will be long, too.
+        if self.last_sleep < self.spin * 2 && self.spin_for_work()? {
             return Ok(());
         }
         self.doorbell.prepare_sleep();
+        let begun_ns = clock::elapsed_ns();
         let result = if self.core.has_mail() || self.process.is_stopping() {
             Ok(())
         } else {
             self.reactor.poll(Some(self.patience()))
         };
+        self.last_sleep = Duration::from_nanos(clock::elapsed_ns().saturating_sub(begun_ns));
         self.doorbell.cancel_sleep();
         result
     }
