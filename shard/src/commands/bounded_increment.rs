@@ -19,7 +19,7 @@ use crate::number::parse_integer;
 use crate::object::Object;
 use crate::reply::{Protocol, Reply};
 use crate::store::Access;
-use crate::table::{Value, ValueRef};
+use crate::table::Value;
 
 const BOUNDS_CROSSED: CommandError = CommandError::Fixed("ERR LBOUND can't be greater than UBOUND");
 const APPLIED_OVERFLOW: CommandError = CommandError::Fixed("ERR applied increment would overflow");

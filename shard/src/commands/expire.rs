@@ -54,7 +54,7 @@ impl Restrictions {
                 () if arguments.is(index, "gt") => &mut wanted.later,
                 () if arguments.is(index, "lt") => &mut wanted.earlier,
                 () => {
-                    let option = error::printable(arguments.at(index), 128);
+                    let option = error::printable(arguments.at(index), 1024);
                     return Err(CommandError::worded(format!("ERR Unsupported option {option}")));
                 }
             };

@@ -99,6 +99,11 @@ fn rename_present(call: &mut Call<'_>, from: Key<'_>, to: Key<'_>) {
 /// The number of a database in an argument.
 fn database(call: &Call<'_>, index: usize) -> Result<u32, CommandError> {
     let number = parse_integer(call.arguments.at(index)).ok_or(error::NOT_AN_INTEGER)?;
+    if i32::try_from(number).is_err() {
+        return Err(CommandError::Fixed(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
     u32::try_from(number)
         .ok()
         .filter(|db| *db < call.store.settings().databases)
@@ -174,6 +179,7 @@ pub fn copy(call: &mut Call<'_>) -> Outcome {
 }
 
 /// A copy of an entry under another name. A long string is shared until one of the two changes it.
+#[allow(unreachable_code, reason = "`Object` may have no variants")]
 fn duplicate(entry: Entry<'_, Object>, name: &[u8]) -> OwnedEntry<Object> {
     let value = match entry.value() {
         ValueRef::Int(number) => Value::Int(number),

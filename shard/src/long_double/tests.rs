@@ -26,7 +26,7 @@ fn small_decimals_add_as_people_expect() {
 
 #[test]
 fn digits_beyond_the_precision_show() {
-    check_sum("123456789.123456789", "0.000000001", "123456789.12345679000000001");
+    check_sum("123456789.123456789", "0.000000001", "123456789.12345678999554366");
     check_sum("9007199254740993", "0.5", "9007199254740993.5");
     check_sum("1e19", "0.5", "10000000000000000000");
     check_sum("18446744073709551615", "1", "18446744073709551616");
@@ -38,7 +38,9 @@ fn what_rounds_to_nothing_prints_as_zero() {
     check_sum("-0", "-0", "0");
     check_sum("-1e-20", "0", "0");
     check_sum("1e-4940", "1e-4940", "0");
-    check_sum("0.000000000000000005", "0", "0.00000000000000001");
+    // The nearest number lies a little below 5e-18.
+    check_sum("0.000000000000000005", "0", "0");
+    check_sum("0.000000000000000006", "0", "0.00000000000000001");
 }
 
 #[test]
@@ -46,7 +48,7 @@ fn huge_numbers_print_all_their_digits() {
     check_sum("1e30", "0", "1000000000000000000024696061952");
     let text = LongDouble::parse(b"1e4932").expect("it is in range").to_string();
     assert_eq!(text.len(), 4933);
-    assert!(text.starts_with("1000000000000000000") || text.starts_with("999999999999999999"));
+    assert!(text.starts_with("100000000000000000000601894938"));
 }
 
 #[test]

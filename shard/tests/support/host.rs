@@ -1,0 +1,109 @@
+//! The process around a core, made up: a clock that moves when it is told to, settings that
+//! `CONFIG SET` can change, nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use basalt_shard::error::CommandError;
+use basalt_shard::host::{Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::settings::{MaxmemoryPolicy, Settings};
+
+/// A wall clock that all cores of a cluster share.
+#[derive(Clone)]
+pub(crate) struct VirtualClock(Arc<AtomicI64>);
+
+impl VirtualClock {
+    /// A clock that shows `ms` milliseconds since 1970.
+    pub(crate) fn starting_at_ms(ms: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(ms)))
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Moves it on.
+    pub(crate) fn advance_ms(&self, ms: i64) {
+        assert!(ms >= 0, "time only goes on");
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+/// A host without a process.
+pub(crate) struct TestHost {
+    settings: Settings,
+    clock: VirtualClock,
+}
+
+impl TestHost {
+    /// A host whose settings start as `settings`.
+    pub(crate) fn new(settings: Settings, clock: VirtualClock) -> Self {
+        Self { settings, clock }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
+        let refusal = || CommandError::worded(format!("ERR cannot set {name} to {value}"));
+        let number = value.parse::<u64>().map_err(|_| refusal());
+        match name {
+            "maxmemory" => self.settings.maxmemory = number?,
+            "proto-max-bulk-len" => self.settings.proto_max_bulk_len = number? as usize,
+            "maxmemory-policy" => {
+                self.settings.maxmemory_policy =
+                    MaxmemoryPolicy::from_name(value).ok_or_else(refusal)?;
+            }
+            _ => return Err(refusal()),
+        }
+        Ok(())
+    }
+}
+
+impl Host for TestHost {
+    fn elapsed_ns(&self) -> u64 {
+        self.clock.now_ms() as u64 * 1_000_000
+    }
+
+    fn facts(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+
+    fn config_get(&self, _: &[&[u8]]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn config_set(&mut self, pairs: &[(&[u8], &[u8])]) -> Result<Arc<Settings>, CommandError> {
+        for (name, value) in pairs {
+            let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+            self.set(&name, &value)?;
+        }
+        Ok(Arc::new(self.settings.clone()))
+    }
+
+    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+        Err(CommandError::Fixed("ERR The server is running without a config file"))
+    }
+
+    fn shutdown(&mut self, _: ShutdownOptions) -> Result<(), CommandError> {
+        Err(CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs."))
+    }
+
+    fn abort_shutdown(&mut self) -> bool {
+        false
+    }
+
+    fn sleep_us(&mut self, us: u64) {
+        self.clock.advance_ms(us as i64 / 1000);
+    }
+
+    fn log_warning(&self, _: &str) {}
+
+    fn discard(&mut self, garbage: Box<dyn Send>) {
+        drop(garbage);
+    }
+
+    fn purge_memory(&mut self) {}
+
+    fn allocator_report(&self) -> String {
+        String::new()
+    }
+}

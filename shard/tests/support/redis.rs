@@ -1,0 +1,78 @@
+//! A real redis-server beside the tests, where there is one: the judge of what is right.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::resp;
+
+static SERVERS: AtomicU32 = AtomicU32::new(0);
+
+/// A server process of our own, and a connection to it. The process ends with this value.
+pub(crate) struct RealServer {
+    process: Child,
+    stream: UnixStream,
+    directory: PathBuf,
+    received: Vec<u8>,
+}
+
+impl RealServer {
+    /// Starts a server, or says that there is none on this machine and returns `None`.
+    pub(crate) fn start() -> Option<Self> {
+        let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("basalt-test-{}-{number}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).expect("the directory for temporary files is writable");
+        let socket = directory.join("socket");
+        let spawned = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .arg("--unixsocket")
+            .arg(&socket)
+            .current_dir(&directory)
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut process) = spawned else {
+            let _ = writeln!(std::io::stderr(), "skipped: there is no redis-server on the PATH");
+            return None;
+        };
+        let log = process.stdout.take().expect("it was asked for");
+        let mut lines = BufReader::new(log).lines().map(|line| line.expect("the log is text"));
+        lines.find(|line| line.contains("ready to accept")).expect("the server comes up");
+        let stream = UnixStream::connect(&socket).expect("the server listens");
+        Some(Self { process, stream, directory, received: Vec::new() })
+    }
+
+    /// Runs one request.
+    pub(crate) fn execute(&mut self, request: &[Vec<u8>]) -> Vec<u8> {
+        self.execute_all(std::slice::from_ref(&request.to_vec())).remove(0)
+    }
+
+    /// Runs requests in one pipeline.
+    pub(crate) fn execute_all(&mut self, requests: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
+        let bytes: Vec<u8> = requests.iter().flat_map(|request| resp::encode(request)).collect();
+        self.stream.write_all(&bytes).expect("the server reads");
+        requests.iter().map(|_| self.read_reply()).collect()
+    }
+
+    fn read_reply(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(length) = resp::reply_length(&self.received) {
+                return self.received.drain(..length).collect();
+            }
+            let mut chunk = [0; 64 * 1024];
+            let length = self.stream.read(&mut chunk).expect("the server answers");
+            assert!(length > 0, "the server keeps the connection");
+            self.received.extend_from_slice(&chunk[..length]);
+        }
+    }
+}
+
+impl Drop for RealServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
