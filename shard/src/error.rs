@@ -93,18 +93,14 @@ pub fn unknown_command(arguments: crate::arguments::Arguments<'_>) -> CommandErr
         shown.push_str("' ");
     }
     let name = printable(arguments.at(0), 128);
-    CommandError::worded(format!(
-        "ERR unknown command '{name}', with args beginning with: {shown}"
-    ))
+    CommandError::worded(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
 }
 
 /// A container has no such subcommand.
 pub fn unknown_subcommand(container: &str, subcommand: &[u8]) -> CommandError {
     let container = container.to_ascii_uppercase();
     let subcommand = printable(subcommand, 128);
-    CommandError::worded(format!(
-        "ERR unknown subcommand '{subcommand}'. Try {container} HELP."
-    ))
+    CommandError::worded(format!("ERR unknown subcommand '{subcommand}'. Try {container} HELP."))
 }
 
 /// Too many or too few arguments; `name` is the full name (`client|kill`).

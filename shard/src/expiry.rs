@@ -75,12 +75,8 @@ impl Slot {
 
     fn begin_sweep(&mut self) {
         if !self.sweep.is_running {
-            self.sweep = Sweep {
-                is_running: true,
-                db: 0,
-                position: Position::START,
-                earliest_ms: i64::MAX,
-            };
+            self.sweep =
+                Sweep { is_running: true, db: 0, position: Position::START, earliest_ms: i64::MAX };
             self.expiry_bound_ms = i64::MAX;
         }
     }

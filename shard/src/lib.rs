@@ -10,6 +10,7 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
+//! | [`packed`] | small collections as one run of bytes |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
@@ -31,6 +32,7 @@ pub mod host;
 mod long_double;
 pub mod number;
 pub mod object;
+pub mod packed;
 pub mod reply;
 pub mod settings;
 pub mod slot;

@@ -262,9 +262,8 @@ impl Stats {
             return;
         }
         let totals = [self.commands_processed, self.input_bytes, self.output_bytes, self.turns];
-        let rate = |index: usize| {
-            totals[index].saturating_sub(self.rates.base[index]) * 1000 / passed_ms
-        };
+        let rate =
+            |index: usize| totals[index].saturating_sub(self.rates.base[index]) * 1000 / passed_ms;
         self.rates = Rates {
             commands: rate(0),
             input_bytes: rate(1),

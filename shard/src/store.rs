@@ -181,9 +181,7 @@ impl Store {
     /// Works out where the keys of a command live.
     #[inline]
     pub fn route(&self, row: &Command, arguments: Arguments<'_>) -> Route {
-        row.route(arguments, |name| {
-            (HashSlot::of_key(name), key_hash(self.seed, name))
-        })
+        row.route(arguments, |name| (HashSlot::of_key(name), key_hash(self.seed, name)))
     }
 
     /// Brings the bucket of a key into the cache.

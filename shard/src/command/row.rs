@@ -27,11 +27,11 @@ use std::fmt;
 use super::acl_category::{AclCategories, category};
 use super::flags::{CommandFlags, flag};
 use super::handler::{Handler, KeysHandler};
+use super::key_shape::{KeyResolver, KeyShape, LegacyRange};
+use super::key_spec::KeySpec;
 use crate::arguments::Arguments;
 use crate::core::message::Route;
 use crate::hash::HashSlot;
-use super::key_shape::{KeyResolver, KeyShape, LegacyRange};
-use super::key_spec::KeySpec;
 
 /// Where a command is listed in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -322,9 +322,7 @@ pub fn unblock(call: &mut SessionCall<'_>) -> Outcome {
         return Err(error::SYNTAX);
     }
     if arguments.len() == 4 && !arguments.is(3, "timeout") && !arguments.is(3, "error") {
-        return Err(CommandError::Fixed(
-            "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
-        ));
+        return Err(CommandError::Fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
     }
     parse_integer(arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
     call.reply.integer(0);

@@ -52,10 +52,7 @@ pub(super) struct ClientFilter {
 impl ClientFilter {
     /// The client connected from `address`.
     pub(super) fn of_address(address: &[u8]) -> Self {
-        Self {
-            conditions: vec![(Condition::Address(address.to_vec()), true)],
-            skip_me: None,
-        }
+        Self { conditions: vec![(Condition::Address(address.to_vec()), true)], skip_me: None }
     }
 
     /// Reads filters from argument `first` on.
@@ -176,9 +173,7 @@ fn positive(value: &[u8], name: &str) -> Result<u64, CommandError> {
     match parse_integer(value) {
         Some(number) if number > 0 => Ok(number as u64),
         Some(_) => Err(CommandError::worded(format!("ERR {name} should be greater than 0"))),
-        None => Err(CommandError::worded(format!(
-            "ERR {name} is not an integer or out of range"
-        ))),
+        None => Err(CommandError::worded(format!("ERR {name} is not an integer or out of range"))),
     }
 }
 
@@ -207,7 +202,8 @@ impl Condition {
             Self::Database(db) => session.db == *db,
             Self::Ip(ip) => {
                 let peer = session.origin.peer.as_bytes();
-                let host = peer.iter().rposition(|byte| *byte == b':').map_or(peer, |at| &peer[..at]);
+                let host =
+                    peer.iter().rposition(|byte| *byte == b':').map_or(peer, |at| &peer[..at]);
                 host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host) == ip
             }
         }

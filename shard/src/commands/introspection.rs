@@ -36,7 +36,8 @@ pub fn docs(call: &mut SessionCall<'_>) -> Outcome {
 pub fn list(call: &mut SessionCall<'_>) -> Outcome {
     let options = rest(call.arguments);
     let filter = ListFilter::parse(&options).map_err(CommandError::Fixed)?;
-    let matches = |pattern: &[u8], name: &[u8]| glob::matches(pattern, name, glob::Case::Insensitive);
+    let matches =
+        |pattern: &[u8], name: &[u8]| glob::matches(pattern, name, glob::Case::Insensitive);
     docs::write_list(filter, matches, &mut call.reply);
     Ok(())
 }

@@ -58,9 +58,7 @@ impl TourTask for Keys {
             for entry in table.iter() {
                 let name = entry.key();
                 let live = entry.expiry_ms().is_none_or(|at_ms| at_ms >= now_ms);
-                if live
-                    && (everything
-                        || glob::matches(&self.pattern, name, glob::Case::Sensitive))
+                if live && (everything || glob::matches(&self.pattern, name, glob::Case::Sensitive))
                 {
                     self.names.push(name.to_vec());
                 }

@@ -57,9 +57,7 @@ pub fn lolwut(call: &mut SessionCall<'_>) -> Outcome {
     };
     let size = |index: usize, default: i64, max: i64| match arguments.get(index) {
         None => Ok(default),
-        Some(text) => {
-            parse_integer(text).map(|n| n.clamp(1, max)).ok_or(error::NOT_AN_INTEGER)
-        }
+        Some(text) => parse_integer(text).map(|n| n.clamp(1, max)).ok_or(error::NOT_AN_INTEGER),
     };
     let (columns, rows) = (size(first, 16, 64)?, size(first + 1, 12, 48)?);
     let heights: Vec<i64> =

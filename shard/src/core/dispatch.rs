@@ -13,9 +13,9 @@ use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
 use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::reply::{Output, Reply};
 use crate::stats::Stats;
 use crate::store::Store;
-use crate::reply::{Output, Reply};
 
 /// A command that was looked up.
 #[derive(Clone, Copy)]
@@ -210,9 +210,7 @@ impl Core {
             Route::Many => self.common_owner(row, arguments),
         };
         match target {
-            Some(core) if core == self.id => {
-                self.run_locally(id, row, handler, route, arguments)
-            }
+            Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
         }

@@ -92,8 +92,7 @@ impl Batch {
         let first = self.ranges.len() as u32;
         arguments.copy_to(&mut self.bytes, &mut self.ranges);
         let ranges = (first, arguments.len() as u32);
-        let command =
-            BatchCommand { session, place, row, route, caller, ranges, reply_end: 0 };
+        let command = BatchCommand { session, place, row, route, caller, ranges, reply_end: 0 };
         self.commands.push(command);
     }
 

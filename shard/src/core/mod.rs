@@ -161,7 +161,9 @@ impl Core {
         let CoreOptions { id, core_count, seed, settings, shared } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
-            .map(|slot| CoreId((slot.index() * core_count as usize / usize::from(HashSlot::COUNT)) as u16))
+            .map(|slot| {
+                CoreId((slot.index() * core_count as usize / usize::from(HashSlot::COUNT)) as u16)
+            })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let store = Store::new(owned, seed, u64::from(id.0), settings);
@@ -392,5 +394,4 @@ impl Core {
     pub fn owned_slots(&self) -> usize {
         self.owners.iter().filter(|owner| **owner == self.id).count()
     }
-
 }

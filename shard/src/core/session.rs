@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::core::message::Caller;
 use crate::command::Command;
 use crate::core::CoreId;
+use crate::core::message::Caller;
 use crate::reply::{Output, Protocol};
 
 /// Names a connection of one core; the generation tells apart what used the same index before.

@@ -258,7 +258,8 @@ impl<O> OwnedEntry<O> {
         }
         if self.raw.header().form() == Form::Shared {
             // SAFETY: the form tells the type, and `&mut self` guards the handle.
-            unsafe { self.raw.cell(Form::Shared, PhantomData::<SharedBytes>).as_mut() }.grow(length);
+            unsafe { self.raw.cell(Form::Shared, PhantomData::<SharedBytes>).as_mut() }
+                .grow(length);
         }
         // SAFETY: `&mut self` is borrowed for as long as the bytes; `grow` ended any sharing.
         unsafe { lend_bytes_mut(self.raw) }

@@ -385,8 +385,12 @@ mod tests {
             for expiry_ms in [None, Some(0), Some((1 << 48) - 1), Some(i64::MAX), Some(-5)] {
                 let key = vec![b'k'; key_length];
                 for length in [0, 253, 254, 1024] {
-                    let entry =
-                        RawEntry::allocate(header(Form::Inline, expiry_ms), expiry_ms, &key, length);
+                    let entry = RawEntry::allocate(
+                        header(Form::Inline, expiry_ms),
+                        expiry_ms,
+                        &key,
+                        length,
+                    );
                     // SAFETY: `length` bytes were allocated for the value.
                     unsafe { entry.inline_start().write_bytes(b'v', length) };
                     assert_eq!(entry.key(), key);

@@ -164,7 +164,8 @@ impl<O, H> Table<O, H> {
     }
 
     fn word(&self, hash: u64, place: Place) -> Word {
-        self.directory.find(hash).expect("the place exists").bucket(place.bucket).words()[place.word]
+        self.directory.find(hash).expect("the place exists").bucket(place.bucket).words()
+            [place.word]
     }
 }
 

@@ -71,12 +71,7 @@ impl<O, H> Table<O, H> {
 
     /// Visits up to `count` different entries from a random place on, and returns how many: fewer
     /// only if the table has fewer, or is so sparse that the search was given up. O(`count`).
-    pub fn sample(
-        &self,
-        random: u64,
-        count: usize,
-        mut visit: impl FnMut(Entry<'_, O>),
-    ) -> usize {
+    pub fn sample(&self, random: u64, count: usize, mut visit: impl FnMut(Entry<'_, O>)) -> usize {
         let count = count.min(self.len());
         if count == 0 {
             return 0;

@@ -79,10 +79,15 @@ impl<O, H> Table<O, H> {
         let (slot, _) = self.directory.range_of(self.directory.slot_of(position.hash()));
         let tag = segment.tag_of(position.hash());
         let home = segment.home_of(tag);
-        visit_home(segment, home, |word| word.tag() >= tag, |word| {
-            // SAFETY: the word is in the table, which is borrowed while `visit` runs.
-            visit(unsafe { Entry::lend(word.entry()) });
-        });
+        visit_home(
+            segment,
+            home,
+            |word| word.tag() >= tag,
+            |word| {
+                // SAFETY: the word is in the table, which is borrowed while `visit` runs.
+                visit(unsafe { Entry::lend(word.entry()) });
+            },
+        );
         Position::of_tag(&self.directory, slot, segment.first_tag_of(home + 1))
     }
 

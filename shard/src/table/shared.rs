@@ -218,7 +218,8 @@ mod tests {
     fn a_handle_may_be_dropped_on_another_thread() {
         let value = SharedBytes::new(&[7; 5000]);
         let reply = value.clone();
-        let sum = std::thread::spawn(move || reply.iter().map(|byte| u64::from(*byte)).sum::<u64>());
+        let sum =
+            std::thread::spawn(move || reply.iter().map(|byte| u64::from(*byte)).sum::<u64>());
         assert_eq!(sum.join().expect("the thread ends well"), 35_000);
         assert!(value.is_unique());
     }
