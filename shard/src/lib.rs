@@ -11,6 +11,7 @@
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
+//! | [`sorted_set`] | sorted sets: packed, and as a counted tree with an index |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
@@ -36,6 +37,7 @@ pub mod packed;
 pub mod reply;
 pub mod settings;
 pub mod slot;
+pub mod sorted_set;
 pub mod stats;
 pub mod store;
 pub mod table;

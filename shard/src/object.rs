@@ -5,17 +5,45 @@
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
 
 use crate::error::{self, CommandError};
+use crate::sorted_set::SortedSet;
 use crate::store::{Access, Key, Store};
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
 
 /// A collection stored at a key.
 #[derive(Clone, Debug)]
-pub enum Object {}
+pub enum Object {
+    /// A sorted set.
+    SortedSet(SortedSet),
+}
 
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
-        match *self {}
+        match self {
+            Self::SortedSet(set) => set.footprint_bytes(),
+        }
+    }
+}
+
+impl Collection for SortedSet {
+    const TYPE: Type = Type::SortedSet;
+
+    fn of(object: &Object) -> Option<&Self> {
+        let Object::SortedSet(set) = object;
+        Some(set)
+    }
+
+    fn of_mut(object: &mut Object) -> Option<&mut Self> {
+        let Object::SortedSet(set) = object;
+        Some(set)
+    }
+
+    fn into_object(self) -> Object {
+        Object::SortedSet(self)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
     }
 }
 
