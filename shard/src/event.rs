@@ -32,6 +32,36 @@ pub enum Event {
     Set,
     /// `setrange`
     SetRange,
+    /// `georadiusstore`
+    GeoRadiusStore,
+    /// `geosearchstore`
+    GeoSearchStore,
+    /// `sortstore`
+    SortStore,
+    /// `zadd`
+    ZAdd,
+    /// `zdiffstore`
+    ZDiffStore,
+    /// `zincr`
+    ZIncr,
+    /// `zinterstore`
+    ZInterStore,
+    /// `zpopmax`
+    ZPopMax,
+    /// `zpopmin`
+    ZPopMin,
+    /// `zrangestore`
+    ZRangeStore,
+    /// `zrem`
+    ZRem,
+    /// `zremrangebylex`
+    ZRemRangeByLex,
+    /// `zremrangebyrank`
+    ZRemRangeByRank,
+    /// `zremrangebyscore`
+    ZRemRangeByScore,
+    /// `zunionstore`
+    ZUnionStore,
 }
 
 impl Event {
@@ -52,6 +82,21 @@ impl Event {
             Self::RenameTo => "rename_to",
             Self::Set => "set",
             Self::SetRange => "setrange",
+            Self::GeoRadiusStore => "georadiusstore",
+            Self::GeoSearchStore => "geosearchstore",
+            Self::SortStore => "sortstore",
+            Self::ZAdd => "zadd",
+            Self::ZDiffStore => "zdiffstore",
+            Self::ZIncr => "zincr",
+            Self::ZInterStore => "zinterstore",
+            Self::ZPopMax => "zpopmax",
+            Self::ZPopMin => "zpopmin",
+            Self::ZRangeStore => "zrangestore",
+            Self::ZRem => "zrem",
+            Self::ZRemRangeByLex => "zremrangebylex",
+            Self::ZRemRangeByRank => "zremrangebyrank",
+            Self::ZRemRangeByScore => "zremrangebyscore",
+            Self::ZUnionStore => "zunionstore",
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
 //! | [`sorted_set`] | sorted sets: packed, and as a counted tree with an index |
+//! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
@@ -27,6 +28,7 @@ pub mod core;
 pub mod error;
 pub mod event;
 pub mod expiry;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod host;

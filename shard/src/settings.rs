@@ -120,6 +120,10 @@ pub struct Settings {
     pub enable_debug_command: Permission,
     /// Whether the TCP port answers to local clients only unless a password is set.
     pub protected_mode: bool,
+    /// Most entries of a sorted set in packed form.
+    pub zset_max_listpack_entries: usize,
+    /// Longest member of a sorted set in packed form, in bytes.
+    pub zset_max_listpack_value_bytes: usize,
     /// Percentiles INFO latencystats shows.
     pub latency_tracking_percentiles: Vec<f64>,
     /// Whether latencies are recorded per command.
@@ -146,6 +150,8 @@ impl Default for Settings {
             lazyfree_lazy_user_flush: false,
             enable_debug_command: Permission::No,
             protected_mode: true,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value_bytes: 64,
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
         }

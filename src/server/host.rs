@@ -177,6 +177,7 @@ fn act_on(
 
 /// The part of the settings that commands see.
 pub fn command_settings(settings: &Settings) -> CommandSettings {
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     CommandSettings {
         databases: settings.databases,
         requirepass: settings.requirepass.as_ref().map(|secret| secret.0.clone()).unwrap_or_default(),
@@ -209,6 +210,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             Allowed::Local => Permission::Local,
         },
         protected_mode: settings.protected_mode,
+        zset_max_listpack_entries: size(settings.encodings.zset_max_listpack_entries),
+        zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
     }

@@ -58,7 +58,7 @@ struct Slot(u64);
 
 impl Slot {
     fn new(key: HashKey, leaf: LeafId) -> Self {
-        Self(u64::from(key.0) << 32 | u64::from(leaf))
+        Self((u64::from(key.0) << 32) | u64::from(leaf))
     }
 
     fn key(self) -> HashKey {
@@ -118,7 +118,7 @@ impl Index {
     fn position(&self, segment: usize, key: HashKey) -> usize {
         let slots = self.segments.get(segment);
         let within = u64::from(key.0 << self.depth_of(segment).min(31));
-        let mut place = (within * slots.len() as u64 >> 32) as usize;
+        let mut place = ((within * slots.len() as u64) >> 32) as usize;
         while place < slots.len() && slots[place].key() < key {
             place += 1;
         }
