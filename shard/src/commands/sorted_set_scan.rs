@@ -57,20 +57,23 @@ pub fn zscan(call: &mut Call<'_>) -> Outcome {
     let cursor = text
         .and_then(|text| text.parse::<u64>().ok())
         .ok_or(CommandError::Fixed("ERR invalid cursor"))?;
-    let options = ScanOptions::parse(call.arguments)?;
     let (key, access) = (call.key(1), call.read_access());
+    let Some(set) = read(call.store, key, access)? else {
+        call.reply.array_len(2);
+        call.reply.bulk(b"0");
+        call.reply.array_len(0);
+        return Ok(());
+    };
+    let options = ScanOptions::parse(call.arguments)?;
     let mut found = Gathered::default();
-    let mut next = None;
     // A cursor that was never given out is past the end.
-    if let Some(set) = read(call.store, key, access)?
-        && let Ok(cursor) = u32::try_from(cursor)
-    {
-        next = set.scan(cursor, options.count, |entry| {
+    let next = u32::try_from(cursor).ok().and_then(|cursor| {
+        set.scan(cursor, options.count, |entry| {
             if options.wants(entry) {
                 found.push(entry);
             }
-        });
-    }
+        })
+    });
     let reply = &mut call.reply;
     reply.array_len(2);
     reply.bulk_integer(i64::from(next.unwrap_or(0)));

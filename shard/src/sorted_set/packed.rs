@@ -21,6 +21,11 @@ fn score_of(element: Element<'_>) -> f64 {
     }
 }
 
+/// The text of a score. Minus zero loses its sign, as it does in Redis, which keeps a whole number.
+fn text_of(score: f64) -> String {
+    format_double(score + 0.0)
+}
+
 impl PackedEntries {
     /// Number of entries. O(1).
     #[inline]
@@ -98,7 +103,7 @@ impl PackedEntries {
         };
         let index = 2 * self.count_before(Cut::Before(entry));
         let place = self.0.seek(index);
-        self.0.insert(place, Element::new(format_double(entry.score).as_bytes()));
+        self.0.insert(place, Element::new(text_of(entry.score).as_bytes()));
         self.0.insert(place, Element::new(entry.member));
         old
     }
@@ -106,7 +111,7 @@ impl PackedEntries {
     /// Adds an entry that comes behind all others. Amortised O(1).
     pub(super) fn push(&mut self, entry: Entry<'_>) {
         self.0.push_back(Element::new(entry.member));
-        self.0.push_back(Element::new(format_double(entry.score).as_bytes()));
+        self.0.push_back(Element::new(text_of(entry.score).as_bytes()));
     }
 
     /// Removes a member; returns the score it had. O(n).

@@ -67,11 +67,15 @@ impl Host for TestHost {
         ProcessFacts::default()
     }
 
-    fn config_get(&self, _: &[&[u8]]) -> Vec<(String, String)> {
+    fn config_get(&self, _: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
         Vec::new()
     }
 
-    fn config_set(&mut self, pairs: &[(&[u8], &[u8])]) -> Result<Arc<Settings>, CommandError> {
+    fn config_set(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+        _: bool,
+    ) -> Result<Arc<Settings>, CommandError> {
         for (name, value) in pairs {
             let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
             self.set(&name, &value)?;

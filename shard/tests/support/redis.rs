@@ -10,6 +10,10 @@ use super::resp;
 
 static SERVERS: AtomicU32 = AtomicU32::new(0);
 
+/// The program to compare with, if it is not the redis-server on the PATH. Several years lie between
+/// what distributions have and what clients expect by now.
+const PROGRAM_VARIABLE: &str = "BASALT_TEST_REFERENCE";
+
 /// A server process of our own, and a connection to it. The process ends with this value.
 pub(crate) struct RealServer {
     process: Child,
@@ -26,7 +30,8 @@ impl RealServer {
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).expect("the directory for temporary files is writable");
         let socket = directory.join("socket");
-        let spawned = Command::new("redis-server")
+        let program = std::env::var(PROGRAM_VARIABLE).unwrap_or("redis-server".into());
+        let spawned = Command::new(program)
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             .arg("--unixsocket")
             .arg(&socket)
@@ -42,6 +47,16 @@ impl RealServer {
         lines.find(|line| line.contains("ready to accept")).expect("the server comes up");
         let stream = UnixStream::connect(&socket).expect("the server listens");
         Some(Self { process, stream, directory, received: Vec::new() })
+    }
+
+    /// Major and minor version of the Redis that the server is or is compatible with.
+    pub(crate) fn version(&mut self) -> (u32, u32) {
+        let info = self.execute(&[b"INFO".to_vec(), b"server".to_vec()]);
+        let info = String::from_utf8(info).expect("INFO is text");
+        let line = info.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        let mut parts = line.expect("INFO tells the version").split('.');
+        let mut next = || parts.next().and_then(|part| part.parse().ok()).expect("a version");
+        (next(), next())
     }
 
     /// Runs one request.

@@ -92,6 +92,33 @@ pub(crate) fn split_replies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     replies
 }
 
+/// The elements of an array or a set.
+fn elements(reply: &[u8]) -> Vec<Vec<u8>> {
+    let line_end = reply.windows(2).position(|pair| pair == b"\r\n").expect("a reply has a line");
+    split_replies(&reply[line_end + 2..])
+}
+
+/// A reply whose elements, if it is an array or a set, are put in order.
+pub(crate) fn sorted_elements(reply: &[u8]) -> Vec<u8> {
+    if !matches!(reply[0], b'*' | b'~') || reply.starts_with(b"*-1") {
+        return reply.to_vec();
+    }
+    let mut elements = elements(reply);
+    let header = reply.len() - elements.iter().map(Vec::len).sum::<usize>();
+    elements.sort();
+    [reply[..header].to_vec(), elements.concat()].concat()
+}
+
+/// The texts of an array or a set of bulk strings.
+#[track_caller]
+pub(crate) fn texts(reply: &[u8]) -> Vec<String> {
+    let text = |element: Vec<u8>| {
+        let shown = String::from_utf8(element).expect("the texts of tests are UTF-8");
+        shown.split_once("\r\n").expect("a bulk string has two lines").1.trim_end().to_owned()
+    };
+    elements(reply).into_iter().map(text).collect()
+}
+
 /// Bytes in a form that can be read in a terminal; of long ones, both ends.
 pub(crate) fn show(bytes: &[u8]) -> String {
     if bytes.len() <= 400 {
