@@ -62,6 +62,13 @@ fixed_errors! {
     NOT_A_FLOAT = "ERR value is not a valid float";
     /// The key must exist.
     NO_SUCH_KEY = "ERR no such key";
+    /// An argument is no integer from zero on.
+    NOT_POSITIVE = "ERR value is out of range, must be positive";
+    /// An argument is the one integer that has no negative counterpart.
+    NOT_SYMMETRIC = "ERR value is out of range, value must between -9223372036854775807 and \
+                     9223372036854775807";
+    /// The cursor of a SCAN is no number.
+    INVALID_CURSOR = "ERR invalid cursor";
     /// Index beyond what the command takes.
     OUT_OF_RANGE = "ERR index out of range";
     /// The database number is none.

@@ -18,16 +18,44 @@ pub enum Event {
     IncrBy,
     /// `incrbyfloat`
     IncrByFloat,
+    /// `linsert`
+    LInsert,
+    /// `lpop`
+    LPop,
+    /// `lpush`
+    LPush,
+    /// `lrem`
+    LRem,
+    /// `lset`
+    LSet,
+    /// `ltrim`
+    LTrim,
     /// `move_from`
     MoveFrom,
     /// `move_to`
     MoveTo,
     /// `persist`
     Persist,
+    /// `rpop`
+    RPop,
+    /// `rpush`
+    RPush,
     /// `rename_from`
     RenameFrom,
     /// `rename_to`
     RenameTo,
+    /// `sadd`
+    SAdd,
+    /// `sdiffstore`
+    SDiffStore,
+    /// `sinterstore`
+    SInterStore,
+    /// `spop`
+    SPop,
+    /// `srem`
+    SRem,
+    /// `sunionstore`
+    SUnionStore,
     /// `set`
     Set,
     /// `setrange`
@@ -75,11 +103,25 @@ impl Event {
             Self::Expired => "expired",
             Self::IncrBy => "incrby",
             Self::IncrByFloat => "incrbyfloat",
+            Self::LInsert => "linsert",
+            Self::LPop => "lpop",
+            Self::LPush => "lpush",
+            Self::LRem => "lrem",
+            Self::LSet => "lset",
+            Self::LTrim => "ltrim",
             Self::MoveFrom => "move_from",
             Self::MoveTo => "move_to",
             Self::Persist => "persist",
+            Self::RPop => "rpop",
+            Self::RPush => "rpush",
             Self::RenameFrom => "rename_from",
             Self::RenameTo => "rename_to",
+            Self::SAdd => "sadd",
+            Self::SDiffStore => "sdiffstore",
+            Self::SInterStore => "sinterstore",
+            Self::SPop => "spop",
+            Self::SRem => "srem",
+            Self::SUnionStore => "sunionstore",
             Self::Set => "set",
             Self::SetRange => "setrange",
             Self::GeoRadiusStore => "georadiusstore",

@@ -10,7 +10,7 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
-//! | [`packed`] | small collections as one run of bytes |
+//! | [`packed`], [`list`], [`set`] | small collections as one run of bytes; lists; sets |
 //! | [`sorted_set`] | sorted sets: packed, and as a counted tree with an index |
 //! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
@@ -32,11 +32,14 @@ pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod host;
+pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
 pub mod packed;
+pub mod random;
 pub mod reply;
+pub mod set;
 pub mod settings;
 pub mod slot;
 pub mod sorted_set;

@@ -5,6 +5,8 @@
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
 
 use crate::error::{self, CommandError};
+use crate::list::List;
+use crate::set::Set;
 use crate::sorted_set::SortedSet;
 use crate::store::{Access, Key, Store};
 use crate::table::{Footprint, Value, ValueRef};
@@ -13,39 +15,63 @@ use crate::types::Type;
 /// A collection stored at a key.
 #[derive(Clone, Debug)]
 pub enum Object {
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
     /// A sorted set.
     SortedSet(SortedSet),
+}
+
+impl Object {
+    /// What OBJECT ENCODING says.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => set.encoding(),
+        }
+    }
 }
 
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
         match self {
+            Self::List(list) => list.footprint_bytes(),
+            Self::Set(set) => set.footprint_bytes(),
             Self::SortedSet(set) => set.footprint_bytes(),
         }
     }
 }
 
-impl Collection for SortedSet {
-    const TYPE: Type = Type::SortedSet;
+/// Makes a type a collection: its variant of [`Object`] and its [`Type`] have one name.
+macro_rules! collection {
+    ($name:ident) => {
+        impl Collection for $name {
+            const TYPE: Type = Type::$name;
 
-    fn of(object: &Object) -> Option<&Self> {
-        let Object::SortedSet(set) = object;
-        Some(set)
-    }
+            fn of(object: &Object) -> Option<&Self> {
+                if let Object::$name(collection) = object { Some(collection) } else { None }
+            }
 
-    fn of_mut(object: &mut Object) -> Option<&mut Self> {
-        let Object::SortedSet(set) = object;
-        Some(set)
-    }
+            fn of_mut(object: &mut Object) -> Option<&mut Self> {
+                if let Object::$name(collection) = object { Some(collection) } else { None }
+            }
 
-    fn into_object(self) -> Object {
-        Object::SortedSet(self)
-    }
+            fn into_object(self) -> Object {
+                Object::$name(self)
+            }
 
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
+            fn is_empty(&self) -> bool {
+                $name::is_empty(self)
+            }
+        }
+    };
 }
+
+collection!(List);
+collection!(Set);
+collection!(SortedSet);
 
 /// A type of collection.
 pub trait Collection: Sized {

@@ -128,6 +128,14 @@ pub struct Settings {
     pub latency_tracking_percentiles: Vec<f64>,
     /// Whether latencies are recorded per command.
     pub latency_tracking: bool,
+    /// Size of one run of a list: elements if positive, a class of bytes if negative.
+    pub list_max_listpack_size: i32,
+    /// Most members of a set that is kept as an intset.
+    pub set_max_intset_entries: u64,
+    /// Most members of a set that is kept as a listpack.
+    pub set_max_listpack_entries: u64,
+    /// Longest member of a set that is kept as a listpack, in bytes.
+    pub set_max_listpack_value_bytes: u64,
 }
 
 impl Default for Settings {
@@ -154,6 +162,10 @@ impl Default for Settings {
             zset_max_listpack_value_bytes: 64,
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
+            list_max_listpack_size: -2,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value_bytes: 64,
         }
     }
 }

@@ -214,6 +214,10 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
+        list_max_listpack_size: settings.encodings.list_max_listpack_size,
+        set_max_intset_entries: settings.encodings.set_max_intset_entries,
+        set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
+        set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
     }
 }
 

@@ -30,7 +30,7 @@ const LFU_IS_OFF: CommandError = CommandError::Fixed(
 fn encoding_of(entry: Entry<'_, Object>) -> &'static str {
     match entry.value() {
         ValueRef::Int(_) => "int",
-        ValueRef::Object(Object::SortedSet(set)) => set.encoding(),
+        ValueRef::Object(object) => object.encoding(),
         ValueRef::Bytes(bytes) => string_encoding(entry, bytes.len()),
         ValueRef::Shared(bytes) => string_encoding(entry, bytes.len()),
     }

@@ -31,7 +31,8 @@ pub fn cursor_slot(arguments: Arguments<'_>) -> HashSlot {
     HashSlot::new((cursor & ((1 << SLOT_BITS) - 1)) as u16).expect("fourteen bits are a slot")
 }
 
-fn parse_cursor(text: &[u8]) -> Option<u64> {
+/// The number a cursor is.
+pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
@@ -71,8 +72,22 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    fn wants(&self, name: &[u8], kind: Type) -> bool {
+    /// Reads the options of a walk within one key, where no type is asked for.
+    pub(super) fn parse_without_type(
+        arguments: Arguments<'a>,
+        first: usize,
+    ) -> Result<Self, CommandError> {
+        let options = Self::parse(arguments, first)?;
+        if options.kind.is_some() { Err(error::SYNTAX) } else { Ok(options) }
+    }
+
+    /// Whether a name fits the pattern.
+    pub(super) fn wants_name(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name, glob::Case::Sensitive))
+    }
+
+    fn wants(&self, name: &[u8], kind: Type) -> bool {
+        self.wants_name(name)
             && self.kind.is_none_or(|wanted| kind.name().as_bytes().eq_ignore_ascii_case(wanted))
     }
 }
@@ -80,7 +95,7 @@ impl<'a> Options<'a> {
 /// SCAN.
 pub fn scan(call: &mut Call<'_>) -> Outcome {
     let text = call.arguments.at(1);
-    let cursor = parse_cursor(text).ok_or(CommandError::Fixed("ERR invalid cursor"))?;
+    let cursor = parse_cursor(text).ok_or(error::INVALID_CURSOR)?;
     let options = Options::parse(call.arguments, 2)?;
     let mut slot = cursor_slot(call.arguments);
     let mut position = Position::from_bits(cursor >> SLOT_BITS);

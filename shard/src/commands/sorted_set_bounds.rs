@@ -38,16 +38,23 @@ fn is_letter(byte: u8) -> bool {
     matches!(byte, b'a'..=b'f' | b'A'..=b'F')
 }
 
+/// Reads a number as plain `strtod` does, which passes over blanks in front and makes zero of
+/// nothing.
+pub(super) fn parse_leniently(
+    text: &[u8],
+    parse: impl FnOnce(&[u8]) -> Option<f64>,
+) -> Option<f64> {
+    let text = text.trim_ascii_start();
+    if text.is_empty() { Some(0.0) } else { parse(text) }
+}
+
 /// One end of a range of scores: the score and whether it is left out.
 fn score_bound(text: &[u8]) -> Option<(f64, bool)> {
     let (number, is_exclusive) = match text {
         [b'(', number @ ..] => (number, true),
         _ => (text, false),
     };
-    // `strtod` passes over blanks in front, and reads zero from nothing.
-    let number = number.trim_ascii_start();
-    let score = if number.is_empty() { 0.0 } else { parse_double(number)? };
-    Some((score, is_exclusive))
+    Some((parse_leniently(number, parse_double)?, is_exclusive))
 }
 
 /// The cuts at the ends of a range of scores.

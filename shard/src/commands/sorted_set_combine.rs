@@ -4,14 +4,17 @@
 //! and memory is read in order. An intersection and a difference walk one set and look its members
 //! up in the others.
 
+use std::ops::ControlFlow;
+
+use super::operand::{count_from, integer};
 use super::sorted_set_bounds::parse_score;
 use super::sorted_set_result::{Gathered, Scores};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
-use crate::number::parse_integer;
 use crate::object::Object;
+use crate::set::{Member, Set};
 use crate::sorted_set::{Entry, Order, SortedSet};
 use crate::store::{Key, Store};
 use crate::table::ValueRef;
@@ -90,43 +93,86 @@ fn zero_unless_number(value: f64) -> f64 {
     if value.is_nan() { 0.0 } else { value }
 }
 
-/// A set to be combined. Members of plain sets have the score 1.
+/// What is at a key that is to be combined.
+#[derive(Clone, Copy)]
+enum Members<'a> {
+    Missing,
+    Sorted(&'a SortedSet),
+    /// A set without scores: each counts as 1.
+    Plain(&'a Set),
+}
+
+/// A set to be combined.
 #[derive(Clone, Copy)]
 struct Source<'a> {
-    set: Option<&'a SortedSet>,
+    members: Members<'a>,
     weight: f64,
 }
 
 impl<'a> Source<'a> {
     /// What is at a key, which must be a set, sorted or plain, or nothing.
     fn of(value: Option<ValueRef<'a, Object>>) -> Result<Self, CommandError> {
-        let set = match value {
-            None => None,
-            Some(ValueRef::Object(Object::SortedSet(set))) => Some(set),
+        let members = match value {
+            None => Members::Missing,
+            Some(ValueRef::Object(Object::SortedSet(set))) => Members::Sorted(set),
+            Some(ValueRef::Object(Object::Set(set))) => Members::Plain(set),
             Some(_) => return Err(error::WRONG_TYPE),
         };
-        Ok(Self { set, weight: 1.0 })
+        Ok(Self { members, weight: 1.0 })
     }
 
     fn len(&self) -> usize {
-        self.set.map_or(0, SortedSet::len)
+        match self.members {
+            Members::Missing => 0,
+            Members::Sorted(set) => set.len(),
+            Members::Plain(set) => set.len(),
+        }
     }
 
     fn score(&self, member: &[u8]) -> Option<f64> {
-        self.set?.score(member)
-    }
-
-    fn visit(&self, visit: impl FnMut(Entry<'_>)) {
-        self.visit_part(0, usize::MAX, visit);
-    }
-
-    /// Visits up to `count` entries from rank `start` on; says whether there are more behind.
-    fn visit_part(&self, start: usize, count: usize, visit: impl FnMut(Entry<'_>)) -> bool {
-        let end = start.saturating_add(count).min(self.len());
-        if let Some(set) = self.set {
-            set.visit(start..end, Order::Rising, visit);
+        match self.members {
+            Members::Missing => None,
+            Members::Sorted(set) => set.score(member),
+            Members::Plain(set) => set.contains(Member::Text(member)).then_some(1.0),
         }
-        end < self.len()
+    }
+
+    /// Visits all entries, or until `visit` has seen enough and says so.
+    fn visit_until(&self, mut visit: impl FnMut(Entry<'_>) -> ControlFlow<()>) {
+        /// Entries of a sorted set between two looks at what was said.
+        const PART: usize = 256;
+        let mut flow = ControlFlow::Continue(());
+        match self.members {
+            Members::Missing => {}
+            Members::Sorted(set) => {
+                for start in (0..set.len()).step_by(PART) {
+                    set.visit(start..set.len().min(start + PART), Order::Rising, |entry| {
+                        if flow.is_continue() {
+                            flow = visit(entry);
+                        }
+                    });
+                    if flow.is_break() {
+                        return;
+                    }
+                }
+            }
+            Members::Plain(set) => {
+                let mut digits = itoa::Buffer::new();
+                for member in set.iter() {
+                    let entry = Entry { score: 1.0, member: member.text(&mut digits) };
+                    if visit(entry).is_break() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn visit(&self, mut visit: impl FnMut(Entry<'_>)) {
+        self.visit_until(|entry| {
+            visit(entry);
+            ControlFlow::Continue(())
+        });
     }
 }
 
@@ -173,8 +219,7 @@ impl CombineOptions {
                     index += 1;
                 }
                 () if purpose == Purpose::Count && left >= 2 && arguments.is(index, "limit") => {
-                    let limit = parse_integer(arguments.at(index + 1)).ok_or(NEGATIVE_LIMIT)?;
-                    let limit = usize::try_from(limit).map_err(|_| NEGATIVE_LIMIT)?;
+                    let limit = count_from(0, arguments, index + 1, NEGATIVE_LIMIT)?;
                     options.limit = if limit == 0 { usize::MAX } else { limit };
                     index += 2;
                 }
@@ -194,7 +239,7 @@ fn look_again<'s>(store: &'s Store, key: Key<'_>) -> Option<ValueRef<'s, Object>
 /// Combines the sets whose number is argument `first`.
 fn combine(call: &mut Call<'_>, first: usize, operation: Operation, purpose: Purpose) -> Outcome {
     let arguments = call.arguments;
-    let count = parse_integer(arguments.at(first)).ok_or(error::NOT_AN_INTEGER)?;
+    let count = integer(arguments, first)?;
     if count < 1 {
         let name = call.row.name;
         let text = format!("ERR at least 1 input key is needed for '{name}' command");
@@ -265,27 +310,24 @@ fn union(sources: &[Source<'_>], aggregate: Aggregate) -> Gathered {
 }
 
 fn intersection(sources: &[Source<'_>], options: &CombineOptions) -> Gathered {
-    /// Entries of the smallest set between two looks at the limit.
-    const PART: usize = 256;
     let aggregate = options.aggregate;
     let mut result = Gathered::default();
     let [smallest, others @ ..] = sources else { return result };
-    let mut start = 0;
-    let mut has_more = true;
-    while has_more && result.len() < options.limit {
-        has_more = smallest.visit_part(start, PART, |entry| {
-            let own = zero_unless_number(aggregate.weigh(entry.score, smallest.weight));
-            let score = others.iter().try_fold(own, |sum, other| {
-                let score = aggregate.weigh(other.score(entry.member)?, other.weight);
-                Some(aggregate.combine(sum, score))
-            });
-            if let Some(score) = score {
-                result.push(Entry { score, ..entry });
-            }
+    smallest.visit_until(|entry| {
+        let own = zero_unless_number(aggregate.weigh(entry.score, smallest.weight));
+        let score = others.iter().try_fold(own, |sum, other| {
+            let score = aggregate.weigh(other.score(entry.member)?, other.weight);
+            Some(aggregate.combine(sum, score))
         });
-        start += PART;
-    }
-    result.truncate(options.limit);
+        if let Some(score) = score {
+            result.push(Entry { score, ..entry });
+        }
+        if result.len() < options.limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
     result
 }
 

@@ -2,18 +2,15 @@
 
 use std::ops::Range;
 
+use super::operand::{count, count_from, key_count};
 use super::sorted_set_remove::shrink;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
-use crate::number::parse_integer;
 use crate::reply::Protocol;
 use crate::sorted_set::{Order, SortedSet};
 use crate::store::{Access, Key, Store};
 
-const NOT_POSITIVE: CommandError =
-    CommandError::Fixed("ERR value is out of range, must be positive");
-const NO_KEYS: CommandError = CommandError::Fixed("ERR numkeys should be greater than 0");
 const NO_COUNT: CommandError = CommandError::Fixed("ERR count should be greater than 0");
 
 /// Which end entries are taken off.
@@ -75,10 +72,7 @@ pub fn zpopmax(call: &mut Call<'_>) -> Outcome {
 fn pop_one_key(call: &mut Call<'_>, end: End) -> Outcome {
     let count = match call.arguments.len() {
         2 => None,
-        3 => {
-            let number = parse_integer(call.arguments.at(2)).ok_or(NOT_POSITIVE)?;
-            Some(usize::try_from(number).map_err(|_| NOT_POSITIVE)?)
-        }
+        3 => Some(count(call.arguments, 2)?),
         _ => return Err(error::SYNTAX),
     };
     let key = call.key(1);
@@ -117,11 +111,7 @@ impl MultiPop {
     /// Reads the arguments from the number of keys, argument `first`, on.
     pub(super) fn parse(call: &Call<'_>, first: usize) -> Result<Self, CommandError> {
         let arguments = call.arguments;
-        let positive = |index: usize, refusal: CommandError| {
-            let number = parse_integer(arguments.at(index)).filter(|number| *number > 0);
-            number.map(|number| number as usize).ok_or(refusal)
-        };
-        let keys_end = positive(first, NO_KEYS)?.saturating_add(first + 1);
+        let keys_end = key_count(arguments, first)?.saturating_add(first + 1);
         let end = match () {
             () if arguments.is(keys_end, "min") => End::Min,
             () if arguments.is(keys_end, "max") => End::Max,
@@ -130,7 +120,7 @@ impl MultiPop {
         let count = match arguments.len() - keys_end {
             1 => 1,
             len if len > 2 && arguments.is(keys_end + 1, "count") => {
-                let count = positive(keys_end + 2, NO_COUNT)?;
+                let count = count_from(1, arguments, keys_end + 2, NO_COUNT)?;
                 if len > 3 {
                     return Err(error::SYNTAX);
                 }

@@ -1,26 +1,19 @@
 //! ZRANDMEMBER: members drawn at random, each as likely as any other.
 
+use super::operand::symmetric_integer;
 use super::sorted_set::read;
 use super::sorted_set_result::{Scores, reply_entries_len, reply_entry};
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
-use crate::number::parse_integer;
 use crate::sorted_set::{Order, SortedSet};
 
 const OUT_OF_RANGE: CommandError = CommandError::Fixed("ERR value is out of range");
-const BEYOND_LONG: CommandError = CommandError::Fixed(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
-
 /// ZRANDMEMBER.
 pub fn zrandmember(call: &mut Call<'_>) -> Outcome {
     if call.arguments.len() == 2 {
         return reply_one(call);
     }
-    let count = parse_integer(call.arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
-    if count == i64::MIN {
-        return Err(BEYOND_LONG);
-    }
+    let count = symmetric_integer(call.arguments, 2)?;
     let scores = match call.arguments.len() {
         3 => Scores::Left,
         4 if call.arguments.is(3, "withscores") => Scores::Told,

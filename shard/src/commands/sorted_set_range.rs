@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::operand::integer;
 use super::sorted_set::read;
 use super::sorted_set_bounds::{RankRange, lex_range, score_range};
 use super::sorted_set_result::{Gathered, Scores, reply_entries_len, reply_entry};
@@ -12,7 +13,6 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
-use crate::number::parse_integer;
 use crate::sorted_set::{Cut, Order, SortedSet};
 
 const LIMIT_BY_RANK: CommandError = CommandError::Fixed(
@@ -57,13 +57,13 @@ impl RangeOptions {
     fn parse(arguments: Arguments<'_>, dialect: Dialect) -> Result<Self, CommandError> {
         let Dialect { source, mut by, mut order, tells_scores } = dialect;
         let (mut scores, mut offset, mut count) = (Scores::Left, 0, -1);
-        let number = |index: usize| parse_integer(arguments.at(index)).ok_or(error::NOT_AN_INTEGER);
         let mut index = source + 3;
         while index < arguments.len() {
             match () {
                 () if tells_scores && arguments.is(index, "withscores") => scores = Scores::Told,
                 () if arguments.is(index, "limit") && index + 2 < arguments.len() => {
-                    (offset, count) = (number(index + 1)?, number(index + 2)?);
+                    (offset, count) =
+                        (integer(arguments, index + 1)?, integer(arguments, index + 2)?);
                     index += 2;
                 }
                 () if order.is_none() && arguments.is(index, "rev") => {

@@ -62,11 +62,6 @@ impl Gathered {
         self.places.push(Place { score: entry.score, start, length: entry.member.len() });
     }
 
-    /// Forgets all but the first `length` entries.
-    pub(super) fn truncate(&mut self, length: usize) {
-        self.places.truncate(length);
-    }
-
     /// The entries in the order they are in now.
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + Clone {
         self.places.iter().map(|place| entry_of(&self.bytes, *place))

@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key index")
         .summary("Reads the list element at a position counted from either end.")
         .complexity("O(N), N elements passed, O(1) at both ends")
-        .not_built(),
+        .handler(on_keys!(list::lindex)),
     row("linsert", 5)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -67,21 +67,21 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key <BEFORE|AFTER> pivot element")
         .summary("Puts an element before or after the first one that equals the pivot.")
         .complexity("O(N), N elements passed to reach the pivot")
-        .not_built(),
+        .handler(on_keys!(list::linsert)),
     row("llen", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the elements of a list.")
-        .not_built(),
+        .handler(on_keys!(list::llen)),
     row("lmove", 5)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
         .keys(&[key(1, &[RW, ACCESS, DELETE]), key(2, &[RW, INSERT])])
         .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT>")
         .summary("Moves an element from one end of a list to one end of another.")
-        .not_built(),
+        .handler(on_keys!(list::lmove)),
     row("lmpop", -4)
         .since("7.0.0")
         .flags(&[WRITE])
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] <LEFT|RIGHT> [COUNT count]")
         .summary("Takes elements off the first of the given lists that has any.")
         .complexity("O(N+M), N keys and M elements taken")
-        .not_built(),
+        .handler(on_keys!(list::lmpop)),
     row("lpop", -2)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -98,7 +98,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes elements off the head of a list.")
         .complexity("O(N), N elements taken")
         .history(&[("6.2.0", "Accepts a count.")])
-        .not_built(),
+        .handler(on_keys!(list::lpop)),
     row("lpos", -3)
         .since("6.0.6")
         .flags(&[READONLY])
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key element [RANK rank] [COUNT num-matches] [MAXLEN len]")
         .summary("Finds the positions at which a list holds an element.")
         .complexity("O(N), N elements compared")
-        .not_built(),
+        .handler(on_keys!(list::lpos)),
     row("lpush", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the head of a list, creating it when missing.")
         .complexity("O(N), N elements added")
         .history(&[("2.4.0", "Accepts more than one element.")])
-        .not_built(),
+        .handler(on_keys!(list::lpush)),
     row("lpushx", -3)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the head of a list that already exists.")
         .complexity("O(N), N elements added")
         .history(&[("4.0.0", "Accepts more than one element.")])
-        .not_built(),
+        .handler(on_keys!(list::lpushx)),
     row("lrange", 4)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -132,7 +132,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start stop")
         .summary("Reads the elements of a list between two positions.")
         .complexity("O(S+N), S elements passed from the nearer end and N returned")
-        .not_built(),
+        .handler(on_keys!(list::lrange)),
     row("lrem", 4)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key count element")
         .summary("Removes elements of a list that equal the given one.")
         .complexity("O(N+M), N elements held and M removed")
-        .not_built(),
+        .handler(on_keys!(list::lrem)),
     row("lset", 4)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -148,7 +148,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key index element")
         .summary("Replaces the list element at a position.")
         .complexity("O(N), N elements passed, O(1) at both ends")
-        .not_built(),
+        .handler(on_keys!(list::lset)),
     row("ltrim", 4)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -156,7 +156,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start stop")
         .summary("Keeps only the elements of a list between two positions.")
         .complexity("O(N), N elements removed")
-        .not_built(),
+        .handler(on_keys!(list::ltrim)),
     row("rpop", -2)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes elements off the tail of a list.")
         .complexity("O(N), N elements taken")
         .history(&[("6.2.0", "Accepts a count.")])
-        .not_built(),
+        .handler(on_keys!(list::rpop)),
     row("rpoplpush", 3)
         .since("1.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -173,7 +173,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("source destination")
         .summary("Moves the tail of a list to the head of another.")
         .deprecated("6.2.0", "`LMOVE` from `RIGHT` to `LEFT`")
-        .not_built(),
+        .handler(on_keys!(list::rpoplpush)),
     row("rpush", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -182,7 +182,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the tail of a list, creating it when missing.")
         .complexity("O(N), N elements added")
         .history(&[("2.4.0", "Accepts more than one element.")])
-        .not_built(),
+        .handler(on_keys!(list::rpush)),
     row("rpushx", -3)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -191,5 +191,5 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds elements at the tail of a list that already exists.")
         .complexity("O(N), N elements added")
         .history(&[("4.0.0", "Accepts more than one element.")])
-        .not_built(),
+        .handler(on_keys!(list::rpushx)),
 ];

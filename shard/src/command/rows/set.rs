@@ -18,14 +18,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds members to a set, creating it when missing.")
         .complexity("O(N), N members")
         .history(&[("2.4.0", "Accepts more than one member.")])
-        .not_built(),
+        .handler(on_keys!(set::sadd)),
     row("scard", 2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the members of a set.")
-        .not_built(),
+        .handler(on_keys!(set::scard)),
     row("sdiff", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members of the first set that no other set holds.")
         .complexity("O(N), N members of all sets")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(set::sdiff)),
     row("sdiffstore", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination key [key ...]")
         .summary("Stores the members of the first set that no other set holds.")
         .complexity("O(N), N members of all sets")
-        .not_built(),
+        .handler(on_keys!(set::sdiffstore)),
     row("sinter", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members that all given sets share.")
         .complexity("O(N*M), N members of the smallest set and M sets")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(set::sinter)),
     row("sintercard", -3)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] [LIMIT limit]")
         .summary("Counts the members that all given sets share, up to a limit.")
         .complexity("O(N*M), N members of the smallest set and M sets")
-        .not_built(),
+        .handler(on_keys!(set::sintercard)),
     row("sinterstore", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -67,14 +67,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination key [key ...]")
         .summary("Stores the members that all given sets share.")
         .complexity("O(N*M), N members of the smallest set and M sets")
-        .not_built(),
+        .handler(on_keys!(set::sinterstore)),
     row("sismember", 3)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key member")
         .summary("Tells whether a set holds a member.")
-        .not_built(),
+        .handler(on_keys!(set::sismember)),
     row("smembers", 2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists all members of a set.")
         .complexity("O(N), N members of the set")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(set::smembers)),
     row("smismember", -3)
         .since("6.2.0")
         .flags(&[READONLY, FAST])
@@ -91,14 +91,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key member [member ...]")
         .summary("Tells for several members whether a set holds them.")
         .complexity("O(N), N members asked for")
-        .not_built(),
+        .handler(on_keys!(set::smismember)),
     row("smove", 4)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
         .keys(&[key(1, &[RW, ACCESS, DELETE]), key(2, &[RW, INSERT])])
         .syntax("source destination member")
         .summary("Takes a member out of one set and adds it to another.")
-        .not_built(),
+        .handler(on_keys!(set::smove)),
     row("spop", -2)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -108,7 +108,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N members taken")
         .tips(&["nondeterministic_output"])
         .history(&[("3.2.0", "Accepts a count.")])
-        .not_built(),
+        .handler(on_keys!(set::spop)),
     row("srandmember", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N members returned")
         .tips(&["nondeterministic_output"])
         .history(&[("2.6.0", "Accepts a count.")])
-        .not_built(),
+        .handler(on_keys!(set::srandmember)),
     row("srem", -3)
         .since("1.0.0")
         .flags(&[WRITE, FAST])
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes members from a set, and the set when none is left.")
         .complexity("O(N), N members")
         .history(&[("2.4.0", "Accepts more than one member.")])
-        .not_built(),
+        .handler(on_keys!(set::srem)),
     row("sscan", -3)
         .since("2.8.0")
         .flags(&[READONLY])
@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Walks the members of a set in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N members")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(set::sscan)),
     row("sunion", -2)
         .since("1.0.0")
         .flags(&[READONLY])
@@ -145,7 +145,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members held by any of the given sets.")
         .complexity("O(N), N members of all sets")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(set::sunion)),
     row("sunionstore", -3)
         .since("1.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -153,5 +153,5 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination key [key ...]")
         .summary("Stores the members held by any of the given sets.")
         .complexity("O(N), N members of all sets")
-        .not_built(),
+        .handler(on_keys!(set::sunionstore)),
 ];

@@ -1,0 +1,63 @@
+//! LMOVE and RPOPLPUSH: an element goes from one end of a list to one end of another.
+
+use super::list::{end_at, node_limit, pop_event, push_event, report_removal};
+use crate::call::Call;
+use crate::error::{CommandError, Outcome};
+use crate::list::{End, List};
+use crate::object::Missing;
+use crate::store::{Access, Key, Store};
+
+/// LMOVE.
+pub fn lmove(call: &mut Call<'_>) -> Outcome {
+    let (from, to) = (end_at(call.arguments, 3)?, end_at(call.arguments, 4)?);
+    move_and_reply(call, from, to)
+}
+
+/// RPOPLPUSH.
+pub fn rpoplpush(call: &mut Call<'_>) -> Outcome {
+    move_and_reply(call, End::Tail, End::Head)
+}
+
+fn move_and_reply(call: &mut Call<'_>, from: End, to: End) -> Outcome {
+    let (source, target) = (call.key(1), call.key(2));
+    match move_one(call.store, (source, from), (target, to))? {
+        Some(text) => call.reply.bulk(&text),
+        None => call.reply.null(),
+    }
+    Ok(())
+}
+
+/// Moves one element; its text, or `None` if there is no source.
+///
+/// # Errors
+/// `WRONGTYPE` if either key holds something else; a target is not looked at without a source.
+pub(super) fn move_one(
+    store: &mut Store,
+    (source, from): (Key<'_>, End),
+    (target, to): (Key<'_>, End),
+) -> Result<Option<Vec<u8>>, CommandError> {
+    let limit = node_limit(store);
+    let Some(list) = store.collection::<List>(source, Access::Peek)? else { return Ok(None) };
+    let text = list.at_end(from).expect("no stored list is empty").to_vec();
+    store.collection::<List>(target, Access::Peek)?;
+    let is_same = (source.db, source.name) == (target.db, target.name);
+    let left = if is_same {
+        // In one step, so that a list of one element is not removed and made anew.
+        store.change_collection(source, Missing::Skip, |list: &mut List| {
+            list.remove(from, 1, limit);
+            list.push(to, &text, limit);
+            list.len()
+        })?
+    } else {
+        store.change_collection(target, Missing::Create, |list: &mut List| {
+            list.push(to, &text, limit);
+        })?;
+        store.change_collection(source, Missing::Skip, |list: &mut List| {
+            list.remove(from, 1, limit);
+            list.len()
+        })?
+    };
+    store.changed_too(target, push_event(to));
+    report_removal(store, source, pop_event(from), left.expect("the source is there"));
+    Ok(Some(text))
+}
