@@ -500,3 +500,73 @@ fn random_commands_on_packed_geo_indexes() {
 fn random_commands_on_indexed_geo_indexes() {
     compare(3, true, 0, Generator::geo_request);
 }
+
+const SORT_KEYS: [&str; 5] = ["list", "numbers", "set", "scored", "missing"];
+
+impl Generator {
+    fn sort_words(&mut self) -> Vec<String> {
+        let element = match self.random.u32(..6) {
+            0 => format!("m{}", self.random.u32(..10)),
+            1 => "1.5".to_owned(),
+            _ => self.random.i32(-5..30).to_string(),
+        };
+        match self.random.u32(..16) {
+            0..2 => return vec!["rpush".to_owned(), "list".to_owned(), element],
+            2 => {
+                let number = self.random.i32(..100).to_string();
+                return vec!["rpush".to_owned(), "numbers".to_owned(), number];
+            }
+            3 => return vec!["sadd".to_owned(), "set".to_owned(), element],
+            4 => {
+                let score = self.random.i32(..10).to_string();
+                return vec!["zadd".to_owned(), "scored".to_owned(), score, element];
+            }
+            5 => {
+                let key = format!("w_{element}");
+                return vec!["set".to_owned(), key, self.random.i32(-9..9).to_string()];
+            }
+            6 => return vec!["set".to_owned(), format!("o_{element}"), self.member()],
+            7 => return vec!["del".to_owned(), self.pick(&SORT_KEYS).to_owned()],
+            8 => return ["lrange", "target", "0", "-1"].map(str::to_owned).to_vec(),
+            9 => return ["sunionstore", "p", "set"].map(str::to_owned).to_vec(),
+            10 => {
+                return ["zunion", "2", "set", "scored", "withscores"].map(str::to_owned).to_vec();
+            }
+            11 => {
+                return ["zinter", "2", "scored", "set", "withscores"].map(str::to_owned).to_vec();
+            }
+            12 => return ["zdiff", "2", "set", "scored"].map(str::to_owned).to_vec(),
+            _ => {}
+        }
+        let name = self.pick(&["sort", "sort", "sort_ro"]);
+        let mut words = vec![self.word(name), self.pick(&SORT_KEYS).to_owned()];
+        let by = self.pick(&["", "by w_*", "by o_*", "by nosort", "by *->f"]);
+        words.extend(by.split_whitespace().map(str::to_owned));
+        let options =
+            ["alpha", "ALPHA", "desc", "asc", "get #", "get o_*", "get w_*", "get x", "foo", "get"];
+        self.options(&mut words, &options);
+        self.limit(&mut words);
+        if self.one_in(4) {
+            words.extend([self.word("store"), "target".to_owned()]);
+        }
+        // Elements with equal texts at the keys that `BY` names may come in any order.
+        if by.contains('*') {
+            words.retain(|word| !word.eq_ignore_ascii_case("alpha"));
+        }
+        // A set that is not sorted comes in an order of its own.
+        if words[1] == "set" && by == "by nosort" {
+            words[1] = "list".to_owned();
+        }
+        words
+    }
+
+    fn sort_request(&mut self) -> Request {
+        self.sort_words().into_iter().map(String::into_bytes).collect()
+    }
+}
+
+#[test]
+fn random_sorts() {
+    compare(1, false, 128, Generator::sort_request);
+    compare(1, true, 4, Generator::sort_request);
+}
