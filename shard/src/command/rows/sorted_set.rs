@@ -288,7 +288,7 @@ pub(super) const ROWS: &[Command] = &[
         .since("2.8.0")
         .flags(&[READONLY])
         .keys(&[key(1, &[RO, ACCESS])])
-        .syntax("key cursor [MATCH pattern] [COUNT count] [NOSCORES]")
+        .syntax("key cursor [MATCH pattern] [COUNT count]")
         .summary("Walks the members and scores of a sorted set in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N members")
         .tips(&["nondeterministic_output"])
