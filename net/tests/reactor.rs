@@ -466,7 +466,8 @@ on_both_drivers! {
                 Event::Received { connection, buffer } if filled.is_empty() => {
                     front.extend_from_slice(reactor.bytes(buffer));
                     // What was reported already must be taken along first.
-                    let last = reactor.events().iter().rfind(|it| matches!(it, Event::Received { .. }));
+                    let mut latest_first = reactor.events().iter().rev();
+                    let last = latest_first.find(|it| matches!(it, Event::Received { .. }));
                     if last == Some(&event) {
                         let wanted = head.len() + big.len() - front.len();
                         reactor.receive_into(connection, std::mem::take(&mut front), wanted);

@@ -36,6 +36,8 @@ pub enum Event {
     MoveTo,
     /// `persist`
     Persist,
+    /// `pfadd`
+    PfAdd,
     /// `rpop`
     RPop,
     /// `rpush`
@@ -58,6 +60,8 @@ pub enum Event {
     SUnionStore,
     /// `set`
     Set,
+    /// `setbit`
+    SetBit,
     /// `setrange`
     SetRange,
     /// `georadiusstore`
@@ -112,6 +116,7 @@ impl Event {
             Self::MoveFrom => "move_from",
             Self::MoveTo => "move_to",
             Self::Persist => "persist",
+            Self::PfAdd => "pfadd",
             Self::RPop => "rpop",
             Self::RPush => "rpush",
             Self::RenameFrom => "rename_from",
@@ -123,6 +128,7 @@ impl Event {
             Self::SRem => "srem",
             Self::SUnionStore => "sunionstore",
             Self::Set => "set",
+            Self::SetBit => "setbit",
             Self::SetRange => "setrange",
             Self::GeoRadiusStore => "georadiusstore",
             Self::GeoSearchStore => "geosearchstore",

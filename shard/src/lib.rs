@@ -15,11 +15,14 @@
 //! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`expiry`], [`access`] | active expiry; use counts of keys |
 //! | [`reply`], [`error`] | RESP replies and error texts |
-//! | [`hash`], [`glob`], [`number`], `long_double` | key hashes, patterns, numbers as Redis reads and prints them |
+//! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
+//! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
 pub mod arguments;
+pub mod bits;
 pub mod call;
 pub mod clock;
 pub mod command;
@@ -32,6 +35,7 @@ pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod host;
+pub mod hyperloglog;
 pub mod list;
 mod long_double;
 pub mod number;

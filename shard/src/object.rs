@@ -5,6 +5,7 @@
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
 
 use crate::error::{self, CommandError};
+use crate::event::Event;
 use crate::list::List;
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
@@ -151,5 +152,14 @@ impl Store {
             self.remove(key, false);
         }
         Ok(Some(result))
+    }
+
+    /// Reports a change that took elements out of a collection, and the end of its key if none are
+    /// `left`.
+    pub fn changed_by_removal(&mut self, key: Key<'_>, event: Event, left: usize) {
+        self.changed(key, event);
+        if left == 0 {
+            self.changed_too(key, Event::Del);
+        }
     }
 }

@@ -94,6 +94,8 @@ pub struct Settings {
     pub proto_max_bulk_len: usize,
     /// Connections allowed.
     pub maxclients: u64,
+    /// Longest sparse HyperLogLog, in bytes.
+    pub hll_sparse_max_bytes: usize,
     /// Memory limit in bytes; 0 for none.
     pub maxmemory: u64,
     /// What to evict at the limit.
@@ -145,6 +147,7 @@ impl Default for Settings {
             requirepass: Vec::new(),
             proto_max_bulk_len: 512 << 20,
             maxclients: 10_000,
+            hll_sparse_max_bytes: 3000,
             maxmemory: 0,
             maxmemory_policy: MaxmemoryPolicy::NoEviction,
             lfu_log_factor: 10,

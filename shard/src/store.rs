@@ -430,6 +430,13 @@ impl Store {
         self.slot_mut(key.slot).sequence += 1;
     }
 
+    /// Reports a change of a value that means the same as before (a count it keeps, another
+    /// encoding): it must reach files and replicas, but no subscriber hears of it.
+    pub fn changed_quietly(&mut self, key: Key<'_>) {
+        self.stats.changes += 1;
+        self.slot_mut(key.slot).sequence += 1;
+    }
+
     fn count(&mut self, db: u32, keys: i64, expiring: i64) {
         if keys == 0 && expiring == 0 {
             return;

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use support::redis::RealServer;
 use support::resp::{show, show_request};
-use support::{ClientId, Cluster, Request};
+use support::{ClientId, Cluster, Request, seed};
 
 /// Commands of one run.
 const COMMANDS: usize = 20_000;
@@ -26,11 +26,6 @@ const CLOCK_TOLERANCE_MS: i64 = 120_000;
 fn now_ms() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970");
     elapsed.as_millis() as i64
-}
-
-fn seed() -> u64 {
-    let given = std::env::var("BASALT_TEST_SEED").ok().map(|text| text.parse::<u64>());
-    given.map_or_else(|| fastrand::u64(..), |seed| seed.expect("a seed is a number"))
 }
 
 /// Draws commands over a few keys and awkward values.

@@ -243,7 +243,8 @@ impl Reactor {
     }
 
     /// Stops receiving: bytes stay in the kernel, and its buffers fill up. What had left the
-    /// kernel before the next poll may still be reported.
+    /// kernel before the next poll may still be reported. That the peer is gone may be found out
+    /// only by sending or by receiving again.
     pub fn suspend_receive(&mut self, connection: ConnectionId) {
         dispatch!(&mut self.driver, driver => driver.set_suspended(connection, true));
     }

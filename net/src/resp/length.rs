@@ -1,11 +1,11 @@
 //! The numbers in count and length lines: `*3\r\n`, `$16\r\n`.
 //!
-//! Nearly all of them have one or two digits. [`short_line`] reads those straight from the line,
+//! Nearly all of them have one to three digits. [`short_line`] reads those straight from the line,
 //! without looking for its end first; everything else takes the long way through
 //! [`parse_integer`], which accepts exactly what Redis' `string2ll` accepts: no plus sign, no
 //! blanks, no leading zeros, no `-0`.
 
-/// Reads a whole line of one or two digits: its number and its length in bytes.
+/// Reads a whole line of one to three digits: its number and its length in bytes.
 ///
 /// `None` says nothing about the line, only that the long way must be taken.
 #[inline]
@@ -16,6 +16,12 @@ pub(super) fn short_line(tag: u8, line: &[u8]) -> Option<(i64, usize)> {
         }
         [first, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] if first == tag => {
             Some((i64::from(tens - b'0') * 10 + i64::from(ones - b'0'), 5))
+        }
+        [first, hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..]
+            if first == tag =>
+        {
+            let tens = i64::from(hundreds - b'0') * 10 + i64::from(tens - b'0');
+            Some((tens * 10 + i64::from(ones - b'0'), 6))
         }
         _ => None,
     }
@@ -72,11 +78,11 @@ mod tests {
 
     #[test]
     fn short_lines_agree_with_the_long_way() {
-        for number in 0..100_i64 {
+        for number in 0..1000_i64 {
             let line = format!("${number}\r\n");
             assert_eq!(short_line(b'$', line.as_bytes()), Some((number, line.len())));
         }
-        for line in ["$100\r\n", "$01\r\n", "$-1\r\n", "*1\r\n", "$1\r", "$12\r", "$\r\n", ""] {
+        for line in ["$1000\r\n", "$01\r\n", "$-1\r\n", "*1\r\n", "$1\r", "$12\r", "$\r\n", ""] {
             assert_eq!(short_line(b'$', line.as_bytes()), None, "{line:?}");
         }
     }

@@ -141,8 +141,41 @@ impl RequestParser {
     }
 
     /// Reads arguments until none is missing (`None`) or the input ends (the length wanted).
+    ///
+    /// This first loop takes whole arguments with short lengths, with nothing but registers to
+    /// keep up to date; whatever it does not take is left to the second.
     #[inline]
     fn parse_arguments(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+        found: &mut Vec<ArgRange>,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let (mut position, mut missing_args) = (self.position, self.missing_args);
+        while missing_args > 0 && self.bulk.is_none() {
+            let Some((length, line_len)) = short_line(b'$', &input[position..]) else {
+                break;
+            };
+            let body = position + line_len;
+            let len = check_length(length, body, limits)?;
+            let end = body + len as usize + 2;
+            if end > input.len() {
+                break;
+            }
+            found.push(ArgRange { start: body as u32, len });
+            position = end;
+            missing_args -= 1;
+            self.searched = 0;
+        }
+        (self.position, self.missing_args) = (position, missing_args);
+        if missing_args == 0 {
+            return Ok(None);
+        }
+        self.parse_arguments_slowly(input, limits, found)
+    }
+
+    /// As [`RequestParser::parse_arguments`], for arguments of any kind.
+    fn parse_arguments_slowly(
         &mut self,
         input: &[u8],
         limits: &Limits,
@@ -183,15 +216,10 @@ impl RequestParser {
     }
 
     /// Reads the line `$<length>` at `position` and moves past it.
-    #[inline]
     fn length_line(&mut self, input: &[u8], limits: &Limits) -> Result<Option<u32>, ProtocolError> {
         let line = &input[self.position..];
-        let (length, line_len) = match short_line(b'$', line) {
-            Some(short) => short,
-            None => match self.long_length_line(line)? {
-                Some(long) => long,
-                None => return Ok(None),
-            },
+        let Some((length, line_len)) = self.split_length_line(line)? else {
+            return Ok(None);
         };
         let body = self.position + line_len;
         let len = check_length(length, body, limits)?;
@@ -200,7 +228,8 @@ impl RequestParser {
         Ok(Some(len))
     }
 
-    fn long_length_line(&mut self, line: &[u8]) -> Result<Option<(i64, usize)>, ProtocolError> {
+    /// The number in a length line, and the line's length.
+    fn split_length_line(&mut self, line: &[u8]) -> Result<Option<(i64, usize)>, ProtocolError> {
         let Some(end) = self.find_line_end(line, ProtocolError::TooBigBulkCount)? else {
             return Ok(None);
         };

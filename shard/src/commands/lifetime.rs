@@ -1,7 +1,7 @@
 //! The options that say how long a value lives: `EX PX EXAT PXAT KEEPTTL PERSIST`.
 //!
-//! A time is read in two steps, as Redis does: the words of a command line are checked first and the
-//! number only when they all fit together, so `SET k v EX x y` is a syntax error.
+//! A time is read in two steps, as Redis does: the words of a command line are checked first and
+//! the number only when they all fit together, so `SET k v EX x y` is a syntax error.
 
 use crate::arguments::Arguments;
 use crate::call::Call;

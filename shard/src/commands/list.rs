@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::list::{End, List, NodeLimit};
 use crate::packed::Element;
 use crate::reply::Reply;
-use crate::store::{Key, Store};
+use crate::store::Store;
 
 /// How large the nodes of lists may become.
 pub(super) fn node_limit(store: &Store) -> NodeLimit {
@@ -47,7 +47,7 @@ pub(super) fn end_at(arguments: Arguments<'_>, index: usize) -> Result<End, Comm
     }
 }
 
-/// Reports that elements were added at an end.
+/// What adding elements at an end is called.
 pub(super) fn push_event(end: End) -> Event {
     match end {
         End::Head => Event::LPush,
@@ -55,19 +55,11 @@ pub(super) fn push_event(end: End) -> Event {
     }
 }
 
-/// Reports that elements were taken off an end.
+/// What taking elements off an end is called.
 pub(super) fn pop_event(end: End) -> Event {
     match end {
         End::Head => Event::LPop,
         End::Tail => Event::RPop,
-    }
-}
-
-/// Reports a change that took elements away, and the end of the key if none are left.
-pub(super) fn report_removal(store: &mut Store, key: Key<'_>, event: Event, left: usize) {
-    store.changed(key, event);
-    if left == 0 {
-        store.changed_too(key, Event::Del);
     }
 }
 

@@ -1,6 +1,6 @@
 //! LSET, LINSERT, LREM and LTRIM: changes within a list.
 
-use super::list::{from_head, node_limit, report_removal, span};
+use super::list::{from_head, node_limit, span};
 use super::operand::{integer, symmetric_integer};
 use crate::call::Call;
 use crate::error::{self, Outcome};
@@ -64,7 +64,7 @@ pub fn lrem(call: &mut Call<'_>) -> Outcome {
     })?;
     let (removed, left) = changed.unwrap_or_default();
     if removed > 0 {
-        report_removal(call.store, key, Event::LRem, left);
+        call.store.changed_by_removal(key, Event::LRem, left);
     }
     call.reply.integer(removed as i64);
     Ok(())
@@ -80,7 +80,7 @@ pub fn ltrim(call: &mut Call<'_>) -> Outcome {
         list.len()
     })?;
     if let Some(left) = left {
-        report_removal(call.store, key, Event::LTrim, left);
+        call.store.changed_by_removal(key, Event::LTrim, left);
     }
     call.reply.ok();
     Ok(())

@@ -1,6 +1,6 @@
 //! LMOVE and RPOPLPUSH: an element goes from one end of a list to one end of another.
 
-use super::list::{end_at, node_limit, pop_event, push_event, report_removal};
+use super::list::{end_at, node_limit, pop_event, push_event};
 use crate::call::Call;
 use crate::error::{CommandError, Outcome};
 use crate::list::{End, List};
@@ -44,8 +44,7 @@ pub(super) fn move_one(
     let left = if is_same {
         // In one step, so that a list of one element is not removed and made anew.
         store.change_collection(source, Missing::Skip, |list: &mut List| {
-            list.remove(from, 1, limit);
-            list.push(to, &text, limit);
+            list.rotate(from, to, limit);
             list.len()
         })?
     } else {
@@ -58,6 +57,6 @@ pub(super) fn move_one(
         })?
     };
     store.changed_too(target, push_event(to));
-    report_removal(store, source, pop_event(from), left.expect("the source is there"));
+    store.changed_by_removal(source, pop_event(from), left.expect("the source is there"));
     Ok(Some(text))
 }

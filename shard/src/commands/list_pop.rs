@@ -1,6 +1,6 @@
 //! LPOP, RPOP and LMPOP, and the taking of elements that they share with whoever waits for some.
 
-use super::list::{end_at, node_limit, pop_event, reply_element, report_removal};
+use super::list::{end_at, node_limit, pop_event, reply_element};
 use super::operand::{count, count_from, key_count};
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -27,7 +27,7 @@ pub(super) fn pop(
         list.len()
     })?;
     if let Some(left) = left {
-        report_removal(store, key, pop_event(end), left);
+        store.changed_by_removal(key, pop_event(end), left);
     }
     Ok(left.is_some())
 }

@@ -1,5 +1,8 @@
 //! The code of the commands, a file per family. Which command runs what stands in the command table.
 
+pub mod bitfield;
+pub mod bitmap;
+pub mod bitop;
 mod bounded_increment;
 pub mod client;
 mod client_filter;
@@ -12,6 +15,7 @@ pub mod generic;
 pub mod geo;
 mod geo_search;
 mod geo_search_options;
+pub mod hyperloglog;
 mod increment;
 pub mod info;
 pub mod introspection;
@@ -47,5 +51,6 @@ mod sorted_set_remove;
 mod sorted_set_result;
 mod sorted_set_scan;
 pub mod string;
+mod string_bytes;
 mod string_edit;
 mod string_set;

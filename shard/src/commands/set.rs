@@ -48,14 +48,6 @@ pub(super) fn reply_set(reply: &mut Reply<'_>, set: &Set) {
     set.for_each(|member| reply_member(reply, member));
 }
 
-/// Reports a change that took members away, and the end of the key if none are left.
-pub(super) fn report_removal(store: &mut Store, key: Key<'_>, event: Event, left: usize) {
-    store.changed(key, event);
-    if left == 0 {
-        store.changed_too(key, Event::Del);
-    }
-}
-
 /// SADD.
 pub fn sadd(call: &mut Call<'_>) -> Outcome {
     let (key, limits) = (call.key(1), set_limits(call.store));
@@ -82,7 +74,7 @@ pub fn srem(call: &mut Call<'_>) -> Outcome {
     })?;
     let (removed, left) = changed.unwrap_or_default();
     if removed > 0 {
-        report_removal(call.store, key, Event::SRem, left);
+        call.store.changed_by_removal(key, Event::SRem, left);
     }
     call.reply.integer(removed as i64);
     Ok(())
@@ -154,7 +146,7 @@ fn move_member(
         set.remove(member);
         set.len()
     })?;
-    report_removal(store, source, Event::SRem, left.expect("the source is there"));
+    store.changed_by_removal(source, Event::SRem, left.expect("the source is there"));
     let added = store.change_collection(target, Missing::Create, |set: &mut Set| {
         if set.is_empty() {
             set.prepare_for(member, 1, &limits);

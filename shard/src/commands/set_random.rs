@@ -1,7 +1,7 @@
 //! SPOP and SRANDMEMBER: members drawn at random, taken out or left there.
 
 use super::operand::{count, symmetric_integer};
-use super::set::{reply_member, reply_set, report_removal};
+use super::set::{reply_member, reply_set};
 use crate::call::Call;
 use crate::error::{self, Outcome};
 use crate::event::Event;
@@ -31,7 +31,7 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
         set.len()
     })?;
     match left {
-        Some(left) => report_removal(call.store, key, Event::SPop, left),
+        Some(left) => call.store.changed_by_removal(key, Event::SPop, left),
         None => call.reply.null(),
     }
     Ok(())
@@ -65,7 +65,7 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
 fn remove_popped(call: &mut Call<'_>, key: Key<'_>) {
     let lazily = call.store.settings().lazyfree_lazy_server_del;
     call.store.remove(key, lazily);
-    report_removal(call.store, key, Event::SPop, 0);
+    call.store.changed_by_removal(key, Event::SPop, 0);
 }
 
 /// SRANDMEMBER.

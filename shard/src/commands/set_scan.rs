@@ -17,8 +17,8 @@ pub fn sscan(call: &mut Call<'_>) -> Outcome {
     let cursor = parse_cursor(call.arguments.at(2)).ok_or(error::INVALID_CURSOR)?;
     let access = call.read_access();
     let set = call.store.collection::<Set>(call.key(1), access)?;
-    call.reply.array_len(2);
     let Some(set) = set else {
+        call.reply.array_len(2);
         call.reply.bulk(b"0");
         call.reply.array_len(0);
         return Ok(());
@@ -36,6 +36,7 @@ pub fn sscan(call: &mut Call<'_>) -> Outcome {
         });
         steps -= 1;
     }
+    call.reply.array_len(2);
     call.reply.bulk_integer(position.unwrap_or(0) as i64);
     call.reply.array_len(members.len());
     members.iter().for_each(|member| reply_member(&mut call.reply, member.as_slice().into()));

@@ -98,10 +98,12 @@ impl Core {
                 self.starving.push_back(id);
                 Flow::Refused
             }
-            Handler::Session(handler) => {
+            // It may start a tour, which is a barrier.
+            Handler::Session(handler) if self.flush_before_barrier(id) => {
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
             }
+            Handler::Session(_) => Flow::Refused,
         }
     }
 
@@ -319,6 +321,16 @@ impl Core {
         if several { None } else { Some(owner.unwrap_or(self.id)) }
     }
 
+    /// Sends what is kept back of a session before a command of it that takes its own way. Returns
+    /// whether that command may go: not while what was sent may have to wait somewhere, for then
+    /// the command could overtake it.
+    fn flush_before_barrier(&mut self, id: SessionId) -> bool {
+        if let Some(target) = self.session(id).and_then(|session| session.open_target) {
+            self.flush_open(target);
+        }
+        !self.is_held(id)
+    }
+
     /// Puts a command into a batch of its own that waits, or travels, until it can run. The session
     /// is held until it has.
     fn defer(
@@ -328,11 +340,8 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
-        if !self.take_credit(id) {
+        if !self.flush_before_barrier(id) || !self.take_credit(id) {
             return Flow::Refused;
-        }
-        if let Some(target) = self.session(id).and_then(|session| session.open_target) {
-            self.flush_open(target);
         }
         let mut batch = self.spare_batch();
         let session = self.session_mut(id).expect("the caller has seen the session");

@@ -93,8 +93,9 @@ impl Core {
                 (slot, home, content)
             })
             .collect();
-        self.shared.unclaim(&envelope.wanted);
         self.send_slots_home(held);
+        // Only now: who sees no claim any more enqueues behind the slots that go home.
+        self.shared.unclaim(&envelope.wanted);
         self.send_home(batch);
     }
 

@@ -236,11 +236,7 @@ impl Core {
 
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
-        if self.open_count > 0 {
-            for target in 0..self.core_count {
-                self.flush_open(CoreId(target));
-            }
-        }
+        self.flush_all_open();
         self.mesh.end_turn();
     }
 

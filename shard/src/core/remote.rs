@@ -108,6 +108,13 @@ impl Core {
         }
     }
 
+    /// Sends all open batches.
+    pub(super) fn flush_all_open(&mut self) {
+        for target in 0..self.core_count {
+            self.flush_open(CoreId(target));
+        }
+    }
+
     /// Runs the commands of a batch from where it stands, as far as it gets.
     pub(super) fn run_batch(&mut self, batch: Box<Batch>) {
         if !self.gate.is_open() {

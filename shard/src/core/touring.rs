@@ -13,10 +13,8 @@ impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
     /// credit for it was checked before the command ran.
     pub(super) fn begin_tour(&mut self, id: SessionId, kind: TourKind, task: Box<dyn TourTask>) {
-        if let Some(target) = self.session(id).and_then(|session| session.open_target) {
-            self.flush_open(target);
-        }
         let Some(session) = self.session_mut(id) else { return };
+        assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
         let place = session.reserve(false);
         session.step_reply_mode();
         self.credit -= 1;
@@ -60,6 +58,9 @@ impl Core {
     pub(super) fn park(&mut self) {
         let state = std::mem::replace(&mut self.gate.state, GateState::Parked);
         let GateState::Parking(mut tour) = state else { panic!("a tour waits to park") };
+        // What was put together under the present owners leaves under them, and while the tour is
+        // still counted: its senders wait, so that nothing of theirs overtakes it if it comes back.
+        self.flush_all_open();
         tour.task.visit(self);
         for (slot, owner) in tour.task.moves() {
             self.apply_move(&mut tour, slot, owner);
@@ -94,7 +95,6 @@ impl Core {
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.mesh.send(origin, Message::TourDone(tour));
-        self.shared.tour_ends();
         for core in (0..self.core_count).map(CoreId) {
             let (here, rest): (Vec<_>, Vec<_>) =
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
@@ -102,6 +102,8 @@ impl Core {
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
             self.mesh.send(core, Message::Release(slots));
         }
+        // Only now: who sees no tour any more enqueues behind the releases.
+        self.shared.tour_ends();
     }
 
     /// The tour that parked this core is over: what waited at the gate goes on, in order, until

@@ -31,6 +31,12 @@ impl NodeLimit {
         bytes > self.bytes.unwrap_or(COUNTED_BYTES_MAX) || count > self.count
     }
 
+    /// Whether replacements have made a run so large that it has to be divided. Runs within this are
+    /// left alone, as they are in Redis, which has no such bound.
+    pub fn is_far_exceeded_by(self, bytes: usize) -> bool {
+        bytes > 4 * self.bytes.unwrap_or(COUNTED_BYTES_MAX)
+    }
+
     /// Whether an element of this length gets a node of its own.
     #[inline]
     pub fn is_large(self, length: usize) -> bool {

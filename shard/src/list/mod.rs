@@ -156,12 +156,26 @@ impl List {
 
     /// Removes `count` elements from one end, or all there are. O(nodes removed + elements of one).
     pub fn remove(&mut self, end: End, count: usize, limit: NodeLimit) {
+        self.take_away(end, count);
+        self.settle(limit);
+    }
+
+    fn take_away(&mut self, end: End, count: usize) {
         match (&mut self.0, end) {
             (Form::Short(run), End::Head) => run.remove_front(count.min(run.len())),
             (Form::Short(run), End::Tail) => run.remove_back(count.min(run.len())),
             (Form::Long(quick), _) => quick.remove(end, count),
         }
+    }
+
+    /// Moves the element at one end to an end; its text, if there is one. The form is settled once,
+    /// afterwards. Amortised O(its length).
+    pub fn rotate(&mut self, from: End, to: End, limit: NodeLimit) -> Option<Vec<u8>> {
+        let text = self.at_end(from)?.to_vec();
+        self.take_away(from, 1);
+        self.push(to, &text, limit);
         self.settle(limit);
+        Some(text)
     }
 
     /// Keeps `count` elements from `index` on, which must be there, and removes all others.

@@ -54,7 +54,7 @@ impl Node {
     /// Whether another node's run may join this one's.
     pub(super) fn admits_all_of(&self, other: &Self, limit: NodeLimit) -> bool {
         let (Self::Run(run), Self::Run(other)) = (self, other) else { return false };
-        let bytes = run.listpack_bytes() + other.listpack_bytes();
+        let bytes = run.listpack_bytes() + other.as_bytes().len();
         !limit.is_exceeded_by(bytes, run.len() + other.len())
     }
 

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The number of elements of a node lies in the deque itself, so that a position is found by passing
-//! over counts and not over elements: a million short elements are some thousand nodes. Runs never
-//! outgrow the limit by more than the change that passes it.
+//! over counts and not over elements: a million short elements are some thousand nodes. Pushes and
+//! insertions keep runs within the limit; replacements may stretch one to four times of it.
 //!
 //! Nodes in the middle of the list are as tight as their size class; only those at both ends have
 //! room to grow.
@@ -238,27 +238,51 @@ impl Quick {
     /// Replaces the element at `index`, which must be there. O(nodes), then O(bytes of a node).
     pub(super) fn replace(&mut self, index: usize, text: &[u8], limit: NodeLimit) {
         let spot = self.spot_of(index);
-        let is_run = matches!(self.nodes[spot.node], Node::Run(_));
-        if is_run && !limit.is_large(text.len()) {
-            self.change_node(spot.node, |node| {
-                let run = node.run_mut();
-                run.replace(run.seek(spot.index), Element::new(text));
-            });
-            return self.halve_if_too_large(spot.node, limit);
+        let was_large = matches!(self.nodes[spot.node], Node::Large(_));
+        match (was_large, limit.is_large(text.len())) {
+            (false, false) => {
+                self.change_node(spot.node, |node| {
+                    let run = node.run_mut();
+                    run.replace(run.seek(spot.index), Element::new(text));
+                });
+                self.halve_if_too_large(spot.node, limit);
+            }
+            (true, true) => self.change_node(spot.node, |node| *node = Node::of(text, limit)),
+            (true, false) => {
+                self.remove_node(spot.node);
+                self.put_between(spot.node, text, limit);
+            }
+            (false, true) => self.replace_by_large(spot, text, limit),
         }
+    }
+
+    /// Cuts a run where a large element takes the place of one of its own.
+    fn replace_by_large(&mut self, spot: Spot, text: &[u8], limit: NodeLimit) {
+        let was_divided = self.nodes[spot.node].len() > 1;
         let at = self.split(spot);
         self.split(Spot { node: at, index: 1 });
         self.change_node(at, |node| *node = Node::of(text, limit));
-        self.merge_with_next(at, limit);
-        if at > 0 {
-            self.merge_with_next(at - 1, limit);
+        if was_divided {
+            self.merge_with_next(at + 1, limit);
+            if at > 1 {
+                self.merge_with_next(at - 2, limit);
+            }
+        }
+    }
+
+    /// Puts an element in front of a node, into that node if it may, else into one of its own.
+    fn put_between(&mut self, at: usize, text: &[u8], limit: NodeLimit) {
+        if self.nodes.get(at).is_some_and(|next| next.admits(text.len(), limit)) {
+            self.change_node(at, |node| node.run_mut().push_front(Element::new(text)));
+        } else {
+            self.insert_node(at, Node::of(text, limit));
         }
     }
 
     /// Divides a run that replacements have made too large.
     fn halve_if_too_large(&mut self, at: usize, limit: NodeLimit) {
         let Node::Run(run) = &self.nodes[at] else { return };
-        if run.len() > 1 && limit.is_exceeded_by(run.listpack_bytes(), run.len()) {
+        if run.len() > 1 && limit.is_far_exceeded_by(run.listpack_bytes()) {
             let middle = run.len() / 2;
             self.split(Spot { node: at, index: middle });
         }
@@ -301,10 +325,8 @@ impl Quick {
         if at > 0 && admits(self, at - 1) {
             let index = self.nodes[at - 1].len();
             put(self, Spot { node: at - 1, index });
-        } else if admits(self, at) {
-            put(self, Spot { node: at, index: 0 });
         } else {
-            self.insert_node(at, Node::of(text, limit));
+            self.put_between(at, text, limit);
         }
         if was_divided {
             // What was divided may fit to its neighbours better than to its other half.
@@ -324,5 +346,13 @@ impl Quick {
         let bytes: usize = self.nodes.iter().map(Node::footprint_bytes).sum();
         assert_eq!(self.node_bytes, bytes);
         assert!(self.nodes.iter().all(|node| node.len() > 0));
+    }
+
+    pub(super) fn longest_run_bytes(&self) -> usize {
+        let runs = self.nodes.iter().map(|node| match node {
+            Node::Run(run) => run.listpack_bytes(),
+            Node::Large(_) => 0,
+        });
+        runs.max().unwrap_or(0)
     }
 }

@@ -13,6 +13,7 @@ enum Change {
     Keep(usize, usize),
     RemoveEqual(End, Vec<u8>, usize),
     Replace(usize, Vec<u8>),
+    Rotate(End, End),
     Insert(Side, Vec<u8>, Vec<u8>),
 }
 
@@ -43,6 +44,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (end(), text(), prop_oneof![Just(usize::MAX), 1usize..3])
             .prop_map(|(end, text, count)| Change::RemoveEqual(end, text, count)),
         3 => (any::<usize>(), text()).prop_map(|(index, text)| Change::Replace(index, text)),
+        2 => (end(), end()).prop_map(|(from, to)| Change::Rotate(from, to)),
         4 => (side(), text(), text())
             .prop_map(|(side, pivot, text)| Change::Insert(side, pivot, text)),
     ]
@@ -86,6 +88,17 @@ fn apply(change: Change, list: &mut List, model: &mut Vec<Vec<u8>>, limit: NodeL
             assert_eq!(list.replace(index, &text, limit), index < model.len());
             if let Some(present) = model.get_mut(index) {
                 *present = text;
+            }
+        }
+        Change::Rotate(from, to) => {
+            let moved = match from {
+                End::Head if !model.is_empty() => Some(model.remove(0)),
+                End::Head => None,
+                End::Tail => model.pop(),
+            };
+            assert_eq!(list.rotate(from, to, limit), moved);
+            if let Some(text) = moved {
+                model.insert(if to == End::Head { 0 } else { model.len() }, text);
             }
         }
         Change::Insert(side, pivot, text) => {
@@ -168,7 +181,6 @@ fn large_elements_stand_alone() {
     assert_eq!(list.encoding(), "quicklist");
     assert!(list.footprint_bytes() >= 5120);
     assert!(list.replace(1, b"small again", limit));
-    assert_eq!(list.encoding(), "listpack");
     let texts: Vec<_> = list.iter().map(Element::to_vec).collect();
     assert_eq!(texts, [&b"a"[..], b"small again", b"b"]);
 }
@@ -184,4 +196,19 @@ fn a_million_elements_take_little_more_than_their_bytes() {
     // 15 bytes of text, 2 of framing.
     assert!(bytes_per_element < 18.0, "{bytes_per_element} bytes");
     assert_eq!(list.get(654_321).map(Element::to_vec), Some(b"element:0654321".to_vec()));
+}
+
+#[test]
+fn replacements_do_not_stretch_a_run_without_bound() {
+    let limit = NodeLimit::of_setting(-1);
+    let mut list = List::default();
+    for _ in 0..1000 {
+        list.push(End::Tail, b"tiny", limit);
+    }
+    for index in 0..1000 {
+        assert!(list.replace(index, &[b'x'; 4000], limit));
+    }
+    let Form::Long(quick) = &list.0 else { panic!("a long list") };
+    quick.check();
+    assert!(quick.longest_run_bytes() <= 4 * 4096 + 4100);
 }

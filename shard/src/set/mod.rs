@@ -198,16 +198,12 @@ impl Set {
                 if find(packed, member).is_some() {
                     return false;
                 }
-                let length = member.text(&mut itoa::Buffer::new()).len();
-                if packed.len() < limits.listpack_entries
-                    && length <= limits.listpack_value_bytes
-                    && packed.has_room_for(1, length)
-                {
-                    packed.push_back(member.element());
-                    return true;
+                if !may_join(packed, member, limits) {
+                    self.become_table(limits);
+                    return self.insert(member, limits);
                 }
-                self.become_table(limits);
-                self.insert(member, limits)
+                packed.push_back(member.element());
+                true
             }
             Form::Table(table) => table.insert(member.text(&mut itoa::Buffer::new())),
         }
@@ -267,4 +263,12 @@ impl Set {
 
 fn find(packed: &Packed, member: Member<'_>) -> Option<packed::Place> {
     packed.first().and_then(|first| packed.find(first, member.element(), 1))
+}
+
+/// Whether a packed set stays one with a new member.
+fn may_join(packed: &Packed, member: Member<'_>, limits: &SetLimits) -> bool {
+    let length = member.text(&mut itoa::Buffer::new()).len();
+    packed.len() < limits.listpack_entries
+        && length <= limits.listpack_value_bytes
+        && packed.has_room_for(1, length)
 }

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! word:    | tag 16 | address 48, a multiple of 8 | bit 0: the entry has a time of expiry
-//! bucket:  | word | word | word | 0 | 0 | 0 | 0 | 0 |      words first, then zeros; 64 bytes
+//! bucket:  | word | word | word | 0 | 0 | 0 | 0 | 0 |      64 bytes; sorted by tag, then zeros
 //! ```
 //!
-//! Words stand first and zeros after them, so a bucket is full when its last word is set. Tags are
+//! A bucket is full when its last word is set, and that word has the highest tag. Tags are
 //! compared eight at a time; a tag of a few bits' worth of luck decides whether the entry itself
 //! (another cache line) is looked at. User space addresses have at most 48 bits unless a process
 //! asks for more; that is checked for every entry.
@@ -17,6 +17,7 @@ use super::layout::RawEntry;
 /// Words in a bucket.
 pub(super) const BUCKET_WORDS: usize = 8;
 
+const _: () = assert!(usize::BITS == 64, "words hold 16 bits besides a 48-bit address");
 const ADDRESS_BITS: u32 = 48;
 const ADDRESS: usize = (1 << ADDRESS_BITS) - 8;
 const EXPIRES: usize = 1;
@@ -25,7 +26,7 @@ const EXPIRES: usize = 1;
 ///
 /// Kept as a pointer, with tag and flag in bits that no address uses, so that the compiler knows
 /// which allocation it belongs to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Word(*mut u8);
 
@@ -107,26 +108,50 @@ impl Bucket {
         Matches(match_mask(&self.words, tag))
     }
 
-    /// Adds a word to a bucket that is not full.
+    /// Whether a word of this tag cannot be in a later bucket: here is a place for it, or a word
+    /// that would have given way to it.
     #[inline]
-    pub(super) fn push(&mut self, word: Word) {
-        let place = self.len();
-        self.words[place] = word;
+    pub(super) fn ends_search(&self, tag: u16) -> bool {
+        let last = self.words[BUCKET_WORDS - 1];
+        last.is_empty() || last.tag() > tag
     }
 
-    /// Replaces the word in `place`.
-    pub(super) fn set(&mut self, place: usize, word: Word) {
-        debug_assert!(!self.words[place].is_empty() && !word.is_empty());
-        self.words[place] = word;
+    /// Puts a word in order. Returns the highest word if the bucket was full, else none.
+    #[inline]
+    pub(super) fn insert(&mut self, mut word: Word) -> Word {
+        for place in &mut self.words {
+            if place.is_empty() {
+                return std::mem::replace(place, word);
+            }
+            if place.tag() > word.tag() {
+                std::mem::swap(place, &mut word);
+            }
+        }
+        word
     }
 
-    /// Takes a word out; the last one moves into its place.
+    /// Writes a word behind the `used` ones of a bucket that is not full, none of them higher.
+    #[inline]
+    pub(super) fn append(&mut self, used: usize, word: Word) {
+        debug_assert!(
+            used == self.len() && (used == 0 || self.words[used - 1].tag() <= word.tag())
+        );
+        self.words[used] = word;
+    }
+
+    /// Replaces the word in `place` by one of the same tag, and returns it.
+    pub(super) fn replace(&mut self, place: usize, word: Word) -> Word {
+        let old = std::mem::replace(&mut self.words[place], word);
+        debug_assert!(!old.is_empty() && old.tag() == word.tag());
+        old
+    }
+
+    /// Takes a word out; the later ones move up.
     pub(super) fn take(&mut self, place: usize) -> Word {
-        let last = self.len() - 1;
         let taken = self.words[place];
-        self.words[place] = self.words[last];
-        self.words[last] = Word::EMPTY;
         debug_assert!(!taken.is_empty());
+        self.words.copy_within(place + 1.., place);
+        self.words[BUCKET_WORDS - 1] = Word::EMPTY;
         taken
     }
 }
@@ -203,7 +228,9 @@ mod tests {
 
     fn bucket_of(tags: &[u16], entry: RawEntry) -> Bucket {
         let mut bucket = Bucket { words: [Word::EMPTY; BUCKET_WORDS] };
-        tags.iter().for_each(|tag| bucket.push(Word::new(entry, *tag)));
+        for tag in tags {
+            assert!(bucket.insert(Word::new(entry, *tag)).is_empty());
+        }
         bucket
     }
 
@@ -235,6 +262,7 @@ mod tests {
             let mask = match_mask(&bucket.words, wanted);
             prop_assert_eq!(mask, match_mask_portable(&bucket.words, wanted));
             let mut full = tags.clone();
+            full.sort_unstable();
             full.resize(BUCKET_WORDS, 0);
             let places: Vec<usize> = (0..8).filter(|place| full[*place] == wanted).collect();
             prop_assert_eq!(bucket.matches(wanted).collect::<Vec<_>>(), places);
@@ -242,16 +270,32 @@ mod tests {
         }
 
         #[test]
-        fn taking_keeps_the_words_together(count in 1usize..=8, place in 0usize..8) {
+        fn insertion_sorts_and_gives_way_to_the_lowest(
+            tags in prop::collection::vec(prop_oneof![0u16..3, any::<u16>()], 0..=20),
+        ) {
             let entry = entry(None);
-            let tags: Vec<u16> = (1..=count as u16).collect();
+            let mut bucket = bucket_of(&[], entry.raw());
+            let mut expected = Vec::new();
+            for tag in tags {
+                let pushed_out = bucket.insert(Word::new(entry.raw(), tag));
+                expected.push(tag);
+                expected.sort_unstable();
+                let highest = (expected.len() > BUCKET_WORDS).then(|| expected.pop()).flatten();
+                prop_assert_eq!((!pushed_out.is_empty()).then(|| pushed_out.tag()), highest);
+                let words = &bucket.words[..bucket.len()];
+                prop_assert_eq!(words.iter().map(|w| w.tag()).collect::<Vec<_>>(), &expected[..]);
+            }
+        }
+
+        #[test]
+        fn taking_keeps_the_order(count in 1usize..=8, place in 0usize..8) {
+            let entry = entry(None);
+            let mut tags: Vec<u16> = (1..=count as u16).collect();
             let place = place % count;
             let mut bucket = bucket_of(&tags, entry.raw());
-            prop_assert_eq!(bucket.take(place).tag(), tags[place]);
-            let mut left: Vec<u16> = bucket.words[..bucket.len()].iter().map(|w| w.tag()).collect();
-            left.sort_unstable();
-            let expected: Vec<u16> = tags.iter().copied().filter(|t| *t != tags[place]).collect();
-            prop_assert_eq!(left, expected);
+            prop_assert_eq!(bucket.take(place).tag(), tags.remove(place));
+            let left: Vec<u16> = bucket.words[..bucket.len()].iter().map(|w| w.tag()).collect();
+            prop_assert_eq!(left, tags);
         }
     }
 }

@@ -43,11 +43,14 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         totals.bytes += shape.bytes();
         // The first bucket of the run of full buckets that reaches up to the present one.
         let mut run_start = 0;
+        let mut tag_min = 0;
         for index in 0..shape.buckets {
             let bucket = segment.bucket(index);
             let (words, empty) = bucket.words().split_at(bucket.len());
             assert!(empty.iter().all(|word| word.is_empty()), "a gap in a bucket");
             for word in words {
+                assert!(word.tag() >= tag_min, "words out of order");
+                tag_min = word.tag();
                 let home = segment.home_of(word.tag());
                 assert!((run_start..=index).contains(&home), "a word out of reach of its home");
                 // SAFETY: the word is in the table, which is borrowed.

@@ -113,7 +113,7 @@ pub struct OwnedEntry<O> {
     _owns: PhantomData<Box<O>>,
 }
 
-// SAFETY: an entry owns its key, and its value is bytes, a `SharedBytes` (which is `Send`) or an `O`.
+// SAFETY: an entry owns its key and its value: bytes, a `SharedBytes` (which is `Send`), or an `O`.
 unsafe impl<O: Send> Send for OwnedEntry<O> {}
 
 impl<O> OwnedEntry<O> {

@@ -2,7 +2,8 @@
 //!
 //! It keeps the table's accounts exact: every change of the entry's memory or time of expiry goes
 //! through [`Table::change`](super::Table). An object is lent out for change as a plain `&mut O`,
-//! so its memory is asked before the first loan and again when the guard goes.
+//! so its memory is asked before the first loan and again when the guard goes. (Forgetting a guard
+//! leaves the account of that object as it was, and breaks nothing else.)
 
 use crate::hash::KeyHasher;
 

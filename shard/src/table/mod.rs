@@ -2,7 +2,8 @@
 //!
 //! A server has 16,384 hash slots, and each has a table per database in use, so most tables hold
 //! some hundred keys; yet one hash tag may gather ten million keys in one table. Both must be
-//! lean, and neither may ever pause: no operation does more than one segment's worth of work.
+//! lean, and neither may ever pause: no operation does more than one segment's worth of work, but
+//! for the rare doubling of a directory, whose cost `directory` tells.
 //!
 //! ```text
 //! Table            Directory                Segment                         Entry
@@ -14,14 +15,14 @@
 //! | expiring  |    | 10 |---> ...           | w w w w w w w w      |        +--------+-----+-----+
 //! | bytes     |    | 11 |---> ...           | w w . . . . . .      |
 //! | hasher    |    +----+                   +----------------------+
-//! +-----------+    none for one segment     at most 14 KiB
+//! +-----------+    none for one segment     at most 8 KiB
 //! ```
 //!
-//! A lookup touches the table, one bucket and one entry; above 1,547 keys a directory slot too.
+//! A lookup touches the table, one bucket and one entry; above 875 keys a directory slot too.
 //!
 //! * **Growth** rewrites the words of one segment: from 7 buckets' worth of keys upwards in steps
 //!   of 1.14 to 1.25, so that buckets are filled to 70 to 87 %. Words carry enough hash to be
-//!   placed again, so entries are not touched. Only when a segment outgrows 14 KiB it is split in
+//!   placed again, so entries are not touched. Only when a segment outgrows 8 KiB it is split in
 //!   two, and its keys are hashed again. Removals shrink and merge segments the same way.
 //! * **Scans** go by hash: a [`Position`] is a prefix of a hash. Segments and buckets are sorted by
 //!   hash, so whatever grows, shrinks, splits or merges meanwhile, what lies behind a
@@ -69,12 +70,16 @@ use std::mem::ManuallyDrop;
 use crate::hash::{KeyHasher, Seed};
 use bucket::Word;
 use directory::Directory;
-use segment::{Place, Segment};
+use segment::{Place, Retag, Run, Segment};
 use shape::{GROWN, MERGED_LEN_MAX, Shape};
 use work::{Work, note};
 
 /// Merging is tried each time a segment's number of entries passes a multiple of this.
 const MERGE_INTERVAL: usize = 32;
+
+/// How many buckets a split asks for ahead of the one it hashes; their entries are some 14 cache
+/// misses, about as many as a core keeps in flight.
+const SPLIT_PREFETCH_BUCKETS: usize = 4;
 
 /// A map from keys to values of four forms, `O` being the caller's objects.
 ///
@@ -234,13 +239,22 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         let result = change(&mut entry);
         self.bytes = self.bytes - bytes_before + entry.as_entry().bytes();
         let changed = Word::new(entry.raw(), word.tag());
-        let segment = self.directory.find_mut(hash).expect("the place exists");
-        segment.bucket_mut(place.bucket).set(place.word, changed);
-        let (was, is) = (usize::from(word.expires()), usize::from(changed.expires()));
-        let header = segment.header_mut();
-        header.expiring_len = header.expiring_len - was + is;
-        self.expiring_len = self.expiring_len - was + is;
+        if changed != word {
+            self.replace_word(hash, place, changed);
+        }
         result
+    }
+
+    /// Writes a word anew whose entry has moved, or has got or lost its time of expiry.
+    fn replace_word(&mut self, hash: u64, place: Place, word: Word) {
+        let segment = self.directory.find_mut(hash).expect("the place exists");
+        let old = segment.bucket_mut(place.bucket).replace(place.word, word);
+        if old.expires() != word.expires() {
+            let (was, is) = (usize::from(old.expires()), usize::from(word.expires()));
+            let header = segment.header_mut();
+            header.expiring_len = header.expiring_len - was + is;
+            self.expiring_len = self.expiring_len - was + is;
+        }
     }
 
     /// Adds an entry whose key is not in the table.
@@ -284,7 +298,7 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         };
         debug_assert!(target.capacity() > len);
         let incoming = Some(segment.tag_of(hash));
-        let built = Segment::build(segment.words(), target, segment.depth(), incoming);
+        let built = Segment::build(segment.runs(Retag::SAME), target, segment.depth(), incoming);
         self.replace(slot, built);
         if target == GROWN {
             self.bytes -= self.directory.bytes();
@@ -300,12 +314,13 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         let depth = segment.depth() + 1;
         let mut halves = [const { Vec::new() }; 2];
         halves.iter_mut().for_each(|half| half.reserve(segment.len()));
-        for index in 0..segment.shape().buckets {
+        let buckets = segment.shape().buckets;
+        for index in 0..buckets {
             // Entries are in no order in memory: ask for those of a later bucket while hashing.
-            if let Some(ahead) = (index + 1 < segment.shape().buckets).then_some(index + 1) {
-                segment.bucket(ahead).words().iter().for_each(|word| word.prefetch_entry());
-            }
-            for word in segment.bucket(index).words().iter().take_while(|word| !word.is_empty()) {
+            let ahead = segment.bucket((index + SPLIT_PREFETCH_BUCKETS).min(buckets - 1));
+            ahead.words().iter().for_each(|word| word.prefetch_entry());
+            let bucket = segment.bucket(index);
+            for word in &bucket.words()[..bucket.len()] {
                 let key_hash = self.hasher.hash(word.entry().key());
                 let tag = (key_hash << depth >> (u64::BITS - segment::TAG_BITS)) as u16;
                 halves[usize::from(word.tag() >> 15)].push(word.with_tag(tag));
@@ -314,7 +329,8 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         note(Work::KeyRehashed, segment.len());
         let [low, high] = halves.map(|words| {
             let shape = Shape::roomy_for_len(words.len());
-            Segment::build(words.iter().copied(), shape, depth, None)
+            let run = Run { words: &words, retag: Retag::SAME };
+            Segment::build(std::iter::once(run), shape, depth, None)
         });
         self.bytes += low.shape().bytes() + high.shape().bytes();
         self.bytes -= self.directory.bytes();
@@ -331,7 +347,8 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         if segment.wants_to_shrink() {
             let target = Shape::roomy_for_len(len);
             if target.bytes() < segment.shape().bytes() {
-                let built = Segment::build(segment.words(), target, segment.depth(), None);
+                let built =
+                    Segment::build(segment.runs(Retag::SAME), target, segment.depth(), None);
                 let slot = self.directory.slot_of(hash);
                 self.replace(slot, built);
             }
@@ -340,8 +357,8 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
             while self.merge(hash) {}
         }
         if self.len == 0 {
-            let emptied = std::mem::replace(&mut self.directory, Directory::new());
-            let Directory::One(last) = emptied else { unreachable!("empty halves merge") };
+            self.bytes -= self.directory.bytes();
+            let last = self.directory.take_only();
             self.bytes -= last.shape().bytes();
             last.free();
             debug_assert_eq!(self.bytes, 0);
@@ -359,8 +376,7 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         if len > MERGED_LEN_MAX {
             return false;
         }
-        let widen = |bit: u16| move |word: Word| word.with_tag(word.tag() >> 1 | bit << 15);
-        let words = low.words().map(widen(0)).chain(high.words().map(widen(1)));
+        let words = low.runs(Retag::FROM_LOW_HALF).chain(high.runs(Retag::FROM_HIGH_HALF));
         let merged = Segment::build(words, Shape::roomy_for_len(len), low.depth() - 1, None);
         self.bytes += merged.shape().bytes();
         self.bytes -= self.directory.bytes();

@@ -30,7 +30,7 @@ fn next_random(state: &mut u64) -> u64 {
 
 /// Maps a random number evenly to the numbers below `end`.
 fn below(end: usize, random: u64) -> usize {
-    (u128::from(random) * end as u128 >> u64::BITS) as usize
+    ((u128::from(random) * end as u128) >> u64::BITS) as usize
 }
 
 /// A walk over all buckets, once around the table from any bucket on.

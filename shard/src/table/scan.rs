@@ -150,6 +150,7 @@ fn visit_home(
     wanted: impl Fn(Word) -> bool,
     mut visit: impl FnMut(Word),
 ) {
+    let last_tag = (segment.first_tag_of(home + 1) - 1) as u16;
     let mut index = home;
     loop {
         let bucket = segment.bucket(index);
@@ -163,7 +164,7 @@ fn visit_home(
             }
         }
         found[..count].iter().for_each(|word| visit(*word));
-        if !bucket.is_full() {
+        if bucket.ends_search(last_tag) {
             return;
         }
         index += 1;

@@ -12,13 +12,17 @@
 //! shrinking read words in order and write them in order, and never look at an entry; and a scan
 //! in hash order is a scan over buckets.
 //!
-//! An entry that finds its home full goes to the next bucket with a place (linear probing; spill
-//! buckets behind the last home instead of a wrap-around, which would spoil the order).
+//! A word that finds its home full goes on to the next bucket (linear probing; spill buckets behind
+//! the last home instead of a wrap-around, which would spoil the order). On its way it changes
+//! places with higher tags, so all words stay sorted. That keeps failing searches as short as
+//! successful ones (simulated for 93 homes at the highest load, a miss reads 1.3 buckets instead of
+//! 3.9), and lets a rebuild append words instead of searching places for them.
 //!
 //! Invariants:
 //!
-//! * A word in bucket `b` with home `h` means that buckets `h..b` are full. So a search may stop at
-//!   the first bucket that is not.
+//! * A word in bucket `b` with home `h` means that buckets `h..b` are full.
+//! * Tags never fall from one word to the next, within a bucket and from bucket to bucket. So a
+//!   search may stop at a bucket that is not full, or whose last tag is higher than the one wanted.
 //! * The last bucket is never full, so a search stops without knowing the number of buckets: a
 //!   lookup reads the handle and buckets, never the header.
 //!
@@ -64,6 +68,34 @@ pub(super) struct Place {
     pub(super) word: usize,
 }
 
+/// How tags change on the way into another segment.
+#[derive(Clone, Copy)]
+pub(super) struct Retag {
+    shift: u32,
+    high: u16,
+}
+
+impl Retag {
+    /// The other segment has the same depth.
+    pub(super) const SAME: Retag = Retag { shift: 0, high: 0 };
+    /// The segment was the half with the low hashes; the other one is the whole.
+    pub(super) const FROM_LOW_HALF: Retag = Retag { shift: 1, high: 0 };
+    /// The segment was the half with the high hashes.
+    pub(super) const FROM_HIGH_HALF: Retag = Retag { shift: 1, high: 1 << (TAG_BITS - 1) };
+
+    #[inline]
+    fn apply(self, word: Word) -> Word {
+        word.with_tag(word.tag() >> self.shift | self.high)
+    }
+}
+
+/// Words, up to the first empty one, on their way into another segment.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) words: &'a [Word],
+    pub(super) retag: Retag,
+}
+
 /// The handle of a segment, or of none.
 #[repr(transparent)]
 pub(super) struct Segment(*mut u8, PhantomData<Bucket>);
@@ -90,21 +122,21 @@ impl Segment {
         Segment(memory.as_ptr().map_addr(|address| address | bits), PhantomData)
     }
 
-    /// A segment of the words given, in about that shape, with room for one more word of each tag
-    /// in `incoming`. O(words). If probing runs past the end (equal hashes, or bad luck), a second
+    /// A segment of the words given, in about that shape, with room for one more word of the tag
+    /// `incoming`. O(words). If probing runs past the end (equal hashes, or bad luck), a second
     /// attempt knows how much spill is needed.
-    pub(super) fn build(
-        words: impl Iterator<Item = Word> + Clone,
+    pub(super) fn build<'a>(
+        runs: impl Iterator<Item = Run<'a>> + Clone,
         shape: Shape,
         depth: u32,
         incoming: Option<u16>,
     ) -> Segment {
         let mut segment = Segment::allocate(shape, depth);
-        let missing = segment.fill(words.clone(), incoming);
+        let missing = segment.fill(runs.clone(), incoming);
         if missing > 0 {
             segment.free();
             segment = Segment::allocate(shape.extended(missing), depth);
-            let missing = segment.fill(words, incoming);
+            let missing = segment.fill(runs, incoming);
             assert_eq!(missing, 0, "spill was extended to suffice");
         }
         let header = segment.header_mut();
@@ -113,14 +145,36 @@ impl Segment {
     }
 
     /// Places all words. Returns how many did not fit, and adds one if `incoming` would not.
-    fn fill(&mut self, words: impl Iterator<Item = Word>, incoming: Option<u16>) -> usize {
+    ///
+    /// Words come sorted, or nearly so after a split, so that almost every one belongs behind all
+    /// that were placed before: into bucket `end`, which holds `used` words, or a later one. That
+    /// makes a rebuild linear, also where most tags are equal.
+    fn fill<'a>(&mut self, runs: impl Iterator<Item = Run<'a>>, incoming: Option<u16>) -> usize {
+        let last = self.header().buckets - 1;
         let (mut len, mut expiring_len, mut missing) = (0, 0, 0);
-        for word in words {
-            len += 1;
-            expiring_len += usize::from(word.expires());
-            match self.vacancy(word.tag()) {
-                Some(bucket) => self.bucket_mut(bucket).push(word),
-                None => missing += 1,
+        let (mut end, mut used, mut highest_tag) = (0, 0, 0);
+        for run in runs {
+            for word in run.words.iter().take_while(|word| !word.is_empty()) {
+                let word = run.retag.apply(*word);
+                len += 1;
+                expiring_len += usize::from(word.expires());
+                if word.tag() < highest_tag {
+                    missing += usize::from(!self.put(word));
+                    end = self.first_vacant(end);
+                    used = self.bucket(end).len();
+                    continue;
+                }
+                highest_tag = word.tag();
+                let home = self.home_of(word.tag());
+                if home > end || used == BUCKET_WORDS {
+                    (end, used) = (home.max(end + 1), 0);
+                }
+                if end < last || used < BUCKET_WORDS - 1 {
+                    self.bucket_mut(end).append(used, word);
+                    used += 1;
+                } else {
+                    missing += 1;
+                }
             }
         }
         note(Work::WordMoved, len);
@@ -179,7 +233,7 @@ impl Segment {
 
     #[inline]
     pub(super) fn home_of(&self, tag: u16) -> usize {
-        usize::from(tag) * self.homes() >> TAG_BITS
+        (usize::from(tag) * self.homes()) >> TAG_BITS
     }
 
     /// The lowest tag whose home is `home` or a later bucket; 65,536 behind the last home.
@@ -200,7 +254,7 @@ impl Segment {
                     return Some((Place { bucket: index, word: place }, word));
                 }
             }
-            if !bucket.is_full() {
+            if bucket.ends_search(tag) {
                 return None;
             }
             index += 1;
@@ -209,8 +263,9 @@ impl Segment {
 
     /// Adds a word, or returns `false` if there is no place for it. Expected O(1).
     pub(super) fn insert(&mut self, word: Word) -> bool {
-        let Some(bucket) = self.vacancy(word.tag()) else { return false };
-        self.bucket_mut(bucket).push(word);
+        if !self.put(word) {
+            return false;
+        }
         let header = self.header_mut();
         header.len += 1;
         header.expiring_len += usize::from(word.expires());
@@ -219,19 +274,21 @@ impl Segment {
 
     /// Takes a word out, and moves back what had been displaced by it. Expected O(1).
     pub(super) fn remove(&mut self, place: Place) -> Word {
-        let mut was_full = self.bucket(place.bucket).is_full();
-        let removed = self.bucket_mut(place.bucket).take(place.word);
         let mut vacant = place.bucket;
-        let mut index = vacant;
+        let mut was_full = self.bucket(vacant).is_full();
+        let removed = self.bucket_mut(vacant).take(place.word);
         while was_full {
-            index += 1;
-            was_full = self.bucket(index).is_full();
-            if let Some(displaced) = self.displaced_from(vacant, index) {
-                let word = self.bucket_mut(index).take(displaced);
-                self.bucket_mut(vacant).push(word);
-                note(Work::WordMoved, 1);
-                vacant = index;
+            let next = self.bucket(vacant + 1);
+            let lowest = next.words()[0];
+            if lowest.is_empty() || self.home_of(lowest.tag()) > vacant {
+                break;
             }
+            was_full = next.is_full();
+            self.bucket_mut(vacant + 1).take(0);
+            let used = BUCKET_WORDS - 1;
+            self.bucket_mut(vacant).append(used, lowest);
+            note(Work::WordMoved, 1);
+            vacant += 1;
         }
         let header = self.header_mut();
         header.len -= 1;
@@ -239,21 +296,43 @@ impl Segment {
         removed
     }
 
-    /// A word of bucket `index` that belongs into bucket `vacant` or before it.
-    fn displaced_from(&self, vacant: usize, index: usize) -> Option<usize> {
-        let words = self.bucket(index).words();
-        words.iter().position(|word| !word.is_empty() && self.home_of(word.tag()) <= vacant)
+    /// Puts a word where it belongs, or returns `false` if there is no place up to the end.
+    #[inline]
+    fn put(&mut self, mut word: Word) -> bool {
+        if self.vacancy(word.tag()).is_none() {
+            return false;
+        }
+        let mut index = self.home_of(word.tag());
+        loop {
+            word = self.bucket_mut(index).insert(word);
+            note(Work::WordMoved, 1);
+            if word.is_empty() {
+                return true;
+            }
+            index += 1;
+        }
     }
 
     /// The first bucket with a place for `tag`, its home or later, or `None` if there is none.
     #[inline]
     fn vacancy(&self, tag: u16) -> Option<usize> {
-        let mut index = self.home_of(tag);
+        let index = self.first_vacant(self.home_of(tag));
+        self.has_room(index).then_some(index)
+    }
+
+    /// The first bucket from `index` on that is not full; the last one never is.
+    #[inline]
+    fn first_vacant(&self, mut index: usize) -> usize {
         while self.bucket(index).is_full() {
             index += 1;
         }
-        let last = self.header().buckets - 1;
-        (index < last || self.bucket(last).len() < BUCKET_WORDS - 1).then_some(index)
+        index
+    }
+
+    /// Whether a bucket that is not full may take one more word.
+    #[inline]
+    fn has_room(&self, index: usize) -> bool {
+        index + 1 < self.header().buckets || self.bucket(index).len() < BUCKET_WORDS - 1
     }
 
     /// Whether one more entry needs a larger segment, by number.
@@ -277,10 +356,10 @@ impl Segment {
         wants
     }
 
-    /// All words, in bucket order.
-    pub(super) fn words(&self) -> impl Iterator<Item = Word> + Clone + '_ {
-        let buckets = (0..self.header().buckets).map(|index| self.bucket(index));
-        buckets.flat_map(|bucket| bucket.words().iter().copied().take_while(|w| !w.is_empty()))
+    /// All words in the order of their tags, to be placed in another segment.
+    pub(super) fn runs(&self, retag: Retag) -> impl Iterator<Item = Run<'_>> + Clone {
+        (0..self.header().buckets)
+            .map(move |index| Run { words: self.bucket(index).words(), retag })
     }
 
     /// Asks the processor to load the home bucket of `hash`.

@@ -83,7 +83,7 @@ mod tests {
         #[test]
         fn a_class_holds_its_request_with_little_waste(bytes in 1usize..1 << 40) {
             let class = size_class(bytes);
-            prop_assert!(class >= bytes && class % 8 == 0);
+            prop_assert!(class >= bytes && class.is_multiple_of(8));
             prop_assert_eq!(size_class(class), class);
             prop_assert!(class - bytes < 8.max(bytes / 4));
         }

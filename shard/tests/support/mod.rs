@@ -20,6 +20,7 @@
 
 pub(crate) mod host;
 pub(crate) mod mesh;
+pub(crate) mod model;
 pub(crate) mod redis;
 pub(crate) mod resp;
 pub(crate) mod scenario;
@@ -84,6 +85,13 @@ pub(crate) struct Cluster {
 /// Settings most tests want: every command is allowed.
 pub(crate) fn settings() -> Settings {
     Settings { enable_debug_command: Permission::Yes, ..Settings::default() }
+}
+
+/// The seed of a random test: the one in `BASALT_TEST_SEED`, else any. Whoever draws it names it in
+/// every failure.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("BASALT_TEST_SEED").ok().map(|text| text.parse::<u64>());
+    given.map_or_else(|| fastrand::u64(..), |seed| seed.expect("a seed is a number"))
 }
 
 impl Cluster {

@@ -44,7 +44,7 @@ impl RealServer {
         };
         let log = process.stdout.take().expect("it was asked for");
         let mut lines = BufReader::new(log).lines().map(|line| line.expect("the log is text"));
-        lines.find(|line| line.contains("ready to accept")).expect("the server comes up");
+        lines.find(|line| line.contains("eady to accept")).expect("the server comes up");
         let stream = UnixStream::connect(&socket).expect("the server listens");
         Some(Self { process, stream, directory, received: Vec::new() })
     }

@@ -12,10 +12,9 @@
 //!                    +--- handle completions --> events
 //! ```
 //!
-//! Completion handlers (`completion`) and API calls change state and schedule; only `attend` pushes
-//! entries. So
-//! whatever happened in a turn, a connection gets at most one receive, one cancellation and one
-//! send out of it.
+//! Completion handlers (`completion`) and API calls change state and schedule; only `attend`
+//! pushes entries. So whatever happened in a turn, a connection gets at most one receive, one
+//! cancellation and one send out of it.
 //!
 //! Invariants:
 //! * Memory the kernel uses stays where it is until the completion: buffers being filled, chunks

@@ -20,6 +20,9 @@ const ENTRIES_MIN: u32 = 64;
 /// Completions fit four to a submission: multishot operations complete many times.
 const COMPLETIONS_PER_ENTRY: u32 = 4;
 
+/// What the kernel allows at most.
+const COMPLETIONS_MAX: u32 = 1 << 16;
+
 /// Kernel threads for operations that block. Sockets need none; a bound keeps what does from
 /// taking the core away from its pinned thread.
 const WORKERS_MAX: u32 = 2;
@@ -188,7 +191,7 @@ fn build(entries: u32) -> io::Result<IoUring> {
         .setup_defer_taskrun()
         .setup_taskrun_flag()
         .setup_submit_all()
-        .setup_cqsize(entries.saturating_mul(COMPLETIONS_PER_ENTRY))
+        .setup_cqsize(entries.saturating_mul(COMPLETIONS_PER_ENTRY).min(COMPLETIONS_MAX))
         .build(entries)
 }
 

@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Counts the bits set in a string or a part of it.")
         .complexity("O(N), N bytes examined")
         .history(&[("7.0.0", "Accepts `BYTE` and `BIT`.")])
-        .not_built(),
+        .handler(on_keys!(bitmap::bitcount)),
     row("bitfield", -2)
         .since("3.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Reads and changes integers of any width inside a string.")
         .complexity("O(N), N operations")
-        .not_built(),
+        .handler(on_keys!(bitfield::bitfield)),
     row("bitfield_ro", -2)
         .since("6.0.0")
         .flags(&[READONLY, FAST])
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [GET encoding offset [GET encoding offset ...]]")
         .summary("Reads integers of any width from a string.")
         .complexity("O(N), N operations")
-        .not_built(),
+        .handler(on_keys!(bitfield::bitfield_ro)),
     row("bitop", -4)
         .since("2.6.0")
         .flags(&[WRITE, DENYOOM])
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("<AND|OR|XOR|NOT|DIFF|DIFF1|ANDOR|ONE> destkey key [key ...]")
         .summary("Combines strings bit by bit and stores the outcome.")
         .complexity("O(N*M), N bytes of the longest string and M keys")
-        .not_built(),
+        .handler(on_keys!(bitop::bitop)),
     row("bitpos", -3)
         .since("2.8.7")
         .flags(&[READONLY])
@@ -58,14 +58,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Finds the first bit of the given value in a string.")
         .complexity("O(N), N bytes examined")
         .history(&[("7.0.0", "Accepts `BYTE` and `BIT`.")])
-        .not_built(),
+        .handler(on_keys!(bitmap::bitpos)),
     row("getbit", 3)
         .since("2.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key offset")
         .summary("Reads one bit of a string.")
-        .not_built(),
+        .handler(on_keys!(bitmap::getbit)),
     row("setbit", 4)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -73,5 +73,5 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key offset value")
         .summary("Writes one bit of a string and tells its old value.")
         .complexity("O(1), plus growing the string up to the offset")
-        .not_built(),
+        .handler(on_keys!(bitmap::setbit)),
 ];

@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [element [element ...]]")
         .summary("Counts elements into a HyperLogLog, creating it when missing.")
         .complexity("O(N), N elements")
-        .not_built(),
+        .handler(on_keys!(hyperloglog::pfadd)),
     row("pfcount", -2)
         .since("2.8.9")
         .flags(&[READONLY, MAY_REPLICATE])
@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [key ...]")
         .summary("Estimates how many different elements HyperLogLogs have seen.")
         .complexity("O(1) for one key, O(N) for N keys to merge")
-        .not_built(),
+        .handler(on_keys!(hyperloglog::pfcount)),
     row("pfdebug", 3)
         .since("2.8.9")
         .flags(&[WRITE, DENYOOM, ADMIN])
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Shows the inner state of a HyperLogLog to developers.")
         .complexity("O(1), its size is fixed")
         .system()
-        .not_built(),
+        .handler(on_keys!(hyperloglog::pfdebug)),
     row("pfmerge", -2)
         .since("2.8.9")
         .flags(&[WRITE, DENYOOM])
@@ -42,12 +42,12 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destkey [sourcekey [sourcekey ...]]")
         .summary("Merges HyperLogLogs into one.")
         .complexity("O(N), N keys to merge")
-        .not_built(),
+        .handler(on_keys!(hyperloglog::pfmerge)),
     row("pfselftest", 1)
         .since("2.8.9")
         .flags(&[ADMIN])
         .summary("Tests the HyperLogLog implementation.")
         .complexity("O(1), but slow: a fixed battery of trials")
         .system()
-        .not_built(),
+        .handler(on_keys!(hyperloglog::pfselftest)),
 ];
