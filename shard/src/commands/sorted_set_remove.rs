@@ -19,14 +19,11 @@ pub(super) fn shrink(
     remove: impl FnOnce(&mut SortedSet) -> usize,
 ) -> Result<usize, CommandError> {
     let outcome = store.change_collection(key, Missing::Skip, |set: &mut SortedSet| {
-        (remove(set), set.is_empty())
+        (remove(set), set.len())
     })?;
-    let (removed, is_gone) = outcome.unwrap_or((0, false));
+    let (removed, left) = outcome.unwrap_or((0, 0));
     if removed > 0 {
-        store.changed(key, event);
-    }
-    if is_gone {
-        store.changed_too(key, Event::Del);
+        store.changed_by_removal(key, event, left);
     }
     Ok(removed)
 }
