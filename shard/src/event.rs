@@ -14,6 +14,20 @@ pub enum Event {
     Expire,
     /// `expired`
     Expired,
+    /// `hdel`
+    HDel,
+    /// `hexpire`
+    HExpire,
+    /// `hexpired`
+    HExpired,
+    /// `hincrby`
+    HIncrBy,
+    /// `hincrbyfloat`
+    HIncrByFloat,
+    /// `hpersist`
+    HPersist,
+    /// `hset`
+    HSet,
     /// `incrby`
     IncrBy,
     /// `incrbyfloat`
@@ -105,6 +119,13 @@ impl Event {
             Self::Del => "del",
             Self::Expire => "expire",
             Self::Expired => "expired",
+            Self::HDel => "hdel",
+            Self::HExpire => "hexpire",
+            Self::HExpired => "hexpired",
+            Self::HIncrBy => "hincrby",
+            Self::HIncrByFloat => "hincrbyfloat",
+            Self::HPersist => "hpersist",
+            Self::HSet => "hset",
             Self::IncrBy => "incrby",
             Self::IncrByFloat => "incrbyfloat",
             Self::LInsert => "linsert",

@@ -57,6 +57,8 @@ impl Cursor {
 pub struct Cycle {
     /// Keys removed.
     pub expired: usize,
+    /// Hash fields removed.
+    pub expired_fields: usize,
     /// Whether it stopped because its work was used up, not because nothing was left.
     pub more: bool,
 }
@@ -117,7 +119,14 @@ impl Store {
                 return cycle;
             }
             let slot = HashSlot::new(self.expiry_cursor.slot).expect("the cursor is in range");
-            let next_ms = self.slot(slot).map_or(i64::MAX, Slot::next_expiry_ms);
+            let field_ms = self.slot(slot).map_or(i64::MAX, Slot::first_field_deadline_ms);
+            if field_ms < self.now_ms() {
+                let (used, fields) = self.reclaim_due_hashes(slot, work_left);
+                work_left = work_left.saturating_sub(used);
+                cycle.expired_fields += fields;
+                continue;
+            }
+            let next_ms = self.slot(slot).map_or(i64::MAX, Slot::next_expiry_ms).min(field_ms);
             if next_ms < self.now_ms() {
                 let used = self.sweep_slot(slot, work_left, &mut cycle);
                 work_left = work_left.saturating_sub(used);

@@ -10,10 +10,11 @@
 //! | [`command`] | the command table: one row per command |
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
-//! | [`packed`], [`list`], [`set`] | small collections as one run of bytes; lists; sets |
-//! | [`sorted_set`] | sorted sets: packed, and as a counted tree with an index |
+//! | [`packed`] | small collections as one run of bytes |
+//! | [`list`], [`set`], `hashes`, [`sorted_set`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
-//! | [`expiry`], [`access`] | active expiry; use counts of keys |
+//! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
@@ -28,12 +29,15 @@ pub mod clock;
 pub mod command;
 pub mod commands;
 pub mod core;
+mod deadlines;
 pub mod error;
 pub mod event;
 pub mod expiry;
+mod field_expiry;
 pub mod geo;
 pub mod glob;
 pub mod hash;
+mod hashes;
 pub mod host;
 pub mod hyperloglog;
 pub mod list;

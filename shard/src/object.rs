@@ -6,6 +6,7 @@
 
 use crate::error::{self, CommandError};
 use crate::event::Event;
+pub use crate::hashes::Hash;
 use crate::list::List;
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
@@ -16,6 +17,8 @@ use crate::types::Type;
 /// A collection stored at a key.
 #[derive(Clone, Debug)]
 pub enum Object {
+    /// A hash.
+    Hash(Hash),
     /// A list.
     List(List),
     /// A set.
@@ -28,6 +31,7 @@ impl Object {
     /// What OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
         match self {
+            Self::Hash(hash) => hash.encoding(),
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),
             Self::SortedSet(set) => set.encoding(),
@@ -38,6 +42,7 @@ impl Object {
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
         match self {
+            Self::Hash(hash) => hash.footprint_bytes(),
             Self::List(list) => list.footprint_bytes(),
             Self::Set(set) => set.footprint_bytes(),
             Self::SortedSet(set) => set.footprint_bytes(),

@@ -122,6 +122,10 @@ pub struct Settings {
     pub enable_debug_command: Permission,
     /// Whether the TCP port answers to local clients only unless a password is set.
     pub protected_mode: bool,
+    /// Most fields of a packed hash.
+    pub hash_max_listpack_entries: usize,
+    /// Longest name or value of a field in a packed hash, in bytes.
+    pub hash_max_listpack_value_bytes: usize,
     /// Most entries of a sorted set in packed form.
     pub zset_max_listpack_entries: usize,
     /// Longest member of a sorted set in packed form, in bytes.
@@ -161,6 +165,8 @@ impl Default for Settings {
             lazyfree_lazy_user_flush: false,
             enable_debug_command: Permission::No,
             protected_mode: true,
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value_bytes: 64,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value_bytes: 64,
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],

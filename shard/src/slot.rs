@@ -7,6 +7,7 @@
 //! the others are listed as they come into use. An empty slot costs its box and nothing more.
 
 use crate::expiry::Sweep;
+use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
 use crate::object::Object;
 use crate::table::Table;
@@ -21,6 +22,9 @@ pub struct Slot {
     /// What [`Slot::next_expiry_ms`] answers while no sweep is running.
     pub(crate) expiry_bound_ms: i64,
     pub(crate) sweep: Sweep,
+    pub(crate) field_deadlines: FieldDeadlines,
+    /// The first of them, where a lookup can see it without a detour.
+    pub(crate) first_field_deadline_ms: i64,
 }
 
 impl Slot {
@@ -33,6 +37,8 @@ impl Slot {
             sequence: 0,
             expiry_bound_ms: i64::MAX,
             sweep: Sweep::default(),
+            field_deadlines: FieldDeadlines::default(),
+            first_field_deadline_ms: i64::MAX,
         }
     }
 

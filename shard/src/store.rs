@@ -15,6 +15,7 @@ use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
 use crate::event::Event;
+use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::object::Object;
 use crate::settings::Settings;
@@ -44,6 +45,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Hash fields removed because their time had come.
+    pub expired_fields: u64,
     /// Keys removed to make room.
     pub evicted: u64,
     /// Changes since the last save.
@@ -62,6 +65,7 @@ impl KeyspaceStats {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        self.expired_fields += other.expired_fields;
         self.evicted += other.evicted;
         self.changes += other.changes;
         self.expire_cycles_capped += other.expire_cycles_capped;
@@ -172,6 +176,11 @@ impl Store {
         mixed ^ (mixed >> 31)
     }
 
+    /// The seed of all hashes of this server.
+    pub(crate) fn seed(&self) -> Seed {
+        Seed(self.seed)
+    }
+
     /// Works out where a key lives.
     #[inline]
     pub fn key<'k>(&self, db: u32, name: &'k [u8]) -> Key<'k> {
@@ -214,6 +223,7 @@ impl Store {
     /// Puts a slot in.
     pub fn put_slot(&mut self, slot: HashSlot, content: Box<Slot>) {
         self.expiry_cursor.note(content.next_expiry_ms());
+        self.expiry_cursor.note(content.first_field_deadline_ms());
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
     }
@@ -329,11 +339,22 @@ impl Store {
 
     fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
         let expiry_ms = record.expiry_ms;
+        let new_field_ms = match &record.value {
+            Value::Object(object) => first_deadline_ms(object),
+            _ => None,
+        };
         let table = self.slot_mut(key.slot).table_or_new(key.db);
         let expiring_before = table.expiring_len();
         let old = table.insert(key.hash, key.name, record);
         let expiring = table.expiring_len() as i64 - expiring_before as i64;
         self.note_expiry(key.slot, expiry_ms);
+        let old_field_ms = match &old {
+            Some(OldValue::Object(object)) => first_deadline_ms(object),
+            _ => None,
+        };
+        if old_field_ms != new_field_ms {
+            self.move_field_deadline(key, old_field_ms, new_field_ms);
+        }
         self.count(key.db, i64::from(old.is_none()), expiring);
         let existed = old.is_some();
         if let Some(old) = old {
@@ -345,12 +366,17 @@ impl Store {
     /// Puts an entry that was taken from elsewhere under a key of the same name.
     pub fn put_entry(&mut self, key: Key<'_>, entry: OwnedEntry<Object>) {
         let expiry_ms = entry.as_entry().expiry_ms();
+        let new_field_ms = first_deadline_of(entry.as_entry().value());
         let table = self.slot_mut(key.slot).table_or_new(key.db);
         let expiring_before = table.expiring_len();
         let old = table.insert_entry(key.hash, entry);
         let expiring = table.expiring_len() as i64 - expiring_before as i64;
         self.note_expiry(key.slot, expiry_ms);
         self.count(key.db, i64::from(old.is_none()), expiring);
+        let old_field_ms = old.as_ref().and_then(|old| first_deadline_of(old.as_entry().value()));
+        if old_field_ms != new_field_ms {
+            self.move_field_deadline(key, old_field_ms, new_field_ms);
+        }
         if let Some(old) = old {
             self.dispose_entry(old);
         }
@@ -384,16 +410,24 @@ impl Store {
         self.take_entry(key)
     }
 
-    fn take_entry(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
+    pub(crate) fn take_entry(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
         let entry = self.table_mut(key.slot, key.db)?.remove(key.hash, key.name)?;
         let expiring = i64::from(entry.as_entry().expiry_ms().is_some());
         self.count(key.db, -1, -expiring);
+        let field_ms = first_deadline_of(entry.as_entry().value());
+        if field_ms.is_some() {
+            self.move_field_deadline(key, field_ms, None);
+        }
         Some(entry)
     }
 
-    /// Removes a key whose time has come.
+    /// Removes a key whose time has come, and fields of a hash whose time has come.
     #[inline]
     fn remove_if_expired(&mut self, key: Key<'_>) {
+        let Some(slot) = self.slot(key.slot) else { return };
+        if slot.first_field_deadline_ms() < self.now_ms {
+            self.reclaim_looked_up(key);
+        }
         let Some(table) = self.table(key.slot, key.db) else { return };
         if table.expiring_len() == 0 {
             return;
@@ -582,9 +616,9 @@ impl Store {
             .expect("the draw is below the number of keys");
         let (before, after) = self.slots.split_at(start);
         after.iter().chain(before).flatten().filter_map(|slot| slot.table(db)).find_map(|table| {
-            let live = |at_ms: Option<i64>| at_ms.is_none_or(|at_ms| at_ms >= self.now_ms);
-            let drawn = table.random(random).filter(|entry| live(entry.expiry_ms()));
-            let entry = drawn.or_else(|| table.iter().find(|entry| live(entry.expiry_ms())))?;
+            let is_listed = |entry: &Entry<'_, Object>| is_listed(*entry, self.now_ms);
+            let drawn = table.random(random).filter(is_listed);
+            let entry = drawn.or_else(|| table.iter().find(is_listed))?;
             Some((entry.key().to_vec(), total))
         })
     }

@@ -105,6 +105,21 @@ fn patterns_lead_to_other_keys() {
 }
 
 #[test]
+fn patterns_lead_to_fields_of_hashes() {
+    each(|talk| {
+        talk.run("RPUSH {t}l 1 2 3");
+        talk.run("HSET {t}h_1 age 30 name one");
+        talk.run("HSET {t}h_2 age 10");
+        talk.run("SET {t}h_3 text");
+        talk.check_array("SORT {t}l BY {t}h_*->age", &["3", "2", "1"]);
+        talk.check(
+            "SORT {t}l GET {t}h_*->name GET {t}h_*->age",
+            "*6\r\n$3\r\none\r\n$2\r\n30\r\n$-1\r\n$2\r\n10\r\n$-1\r\n$-1\r\n",
+        );
+    });
+}
+
+#[test]
 fn keys_on_other_cores_are_out_of_reach() {
     let mut cluster = Cluster::new(3, 7);
     let client = cluster.connect(0);

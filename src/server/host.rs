@@ -210,6 +210,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             Allowed::Local => Permission::Local,
         },
         protected_mode: settings.protected_mode,
+        hash_max_listpack_entries: size(settings.encodings.hash_max_listpack_entries),
+        hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
         zset_max_listpack_entries: size(settings.encodings.zset_max_listpack_entries),
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
@@ -218,6 +220,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
+        hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
     }
 }
 

@@ -383,7 +383,7 @@ impl Report {
             "sync_full": 0,
             "sync_partial_ok": 0,
             "sync_partial_err": 0,
-            "expired_subkeys": 0,
+            "expired_subkeys": keys.expired_fields,
             "expired_keys": keys.expired,
             "expired_stale_perc": "0.00",
             "expired_time_cap_reached_count": keys.expire_cycles_capped,

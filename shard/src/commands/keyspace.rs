@@ -7,6 +7,7 @@ use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
 use crate::error::{self, CommandError, Outcome};
+use crate::field_expiry::is_listed;
 use crate::glob;
 use crate::number::parse_integer;
 use crate::reply::Reply;
@@ -55,11 +56,9 @@ impl TourTask for Keys {
         let now_ms = core.store.now_ms();
         let everything = self.pattern == b"*";
         for table in core.store.slots().filter_map(|(_, slot)| slot.table(self.db)) {
-            for entry in table.iter() {
+            for entry in table.iter().filter(|entry| is_listed(*entry, now_ms)) {
                 let name = entry.key();
-                let live = entry.expiry_ms().is_none_or(|at_ms| at_ms >= now_ms);
-                if live && (everything || glob::matches(&self.pattern, name, glob::Case::Sensitive))
-                {
+                if everything || glob::matches(&self.pattern, name, glob::Case::Sensitive) {
                     self.names.push(name.to_vec());
                 }
             }

@@ -11,6 +11,7 @@
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
+use crate::field_expiry::is_listed;
 use crate::glob;
 use crate::hash::HashSlot;
 use crate::number::parse_integer;
@@ -31,7 +32,7 @@ pub fn cursor_slot(arguments: Arguments<'_>) -> HashSlot {
     HashSlot::new((cursor & ((1 << SLOT_BITS) - 1)) as u16).expect("fourteen bits are a slot")
 }
 
-/// The number a cursor is.
+/// Reads the cursor of any command that walks.
 pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -149,8 +150,8 @@ fn scan_step(
     let now_ms = call.store.now_ms();
     let table = call.store.table(slot, call.caller.db)?;
     table.scan(position, |entry| {
-        let expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < now_ms);
-        if !expired && options.wants(entry.key(), Type::of(entry.kind())) {
+        let kind = Type::of(entry.kind());
+        if is_listed(entry, now_ms) && options.wants(entry.key(), kind) {
             names.push(entry.key().to_vec());
         }
     })

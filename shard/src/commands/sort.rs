@@ -154,23 +154,19 @@ fn look_up(
     if !call.store.has_slot(key.slot) {
         return Err(OUT_OF_REACH);
     }
-    let access = call.read_access();
+    let (access, now_ms) = (call.read_access(), call.store.now_ms());
     let Some(entry) = call.store.find(key, access) else { return Ok(None) };
     Ok(match field {
-        Some(field) => field_text(entry.value(), field),
+        Some(field) => field_text(entry.value(), field, now_ms),
         None => text_of(entry.value(), &mut itoa::Buffer::new()).ok().map(<[u8]>::to_vec),
     })
 }
 
 /// The text of a field, where the value is a hash that has it.
-fn field_text(value: ValueRef<'_, Object>, _field: &[u8]) -> Option<Vec<u8>> {
-    match value {
-        // None of these is a hash.
-        ValueRef::Object(Object::List(_) | Object::Set(_) | Object::SortedSet(_))
-        | ValueRef::Int(_)
-        | ValueRef::Bytes(_)
-        | ValueRef::Shared(_) => None,
-    }
+fn field_text(value: ValueRef<'_, Object>, field: &[u8], now_ms: i64) -> Option<Vec<u8>> {
+    let ValueRef::Object(Object::Hash(hash)) = value else { return None };
+    let text = hash.get(field, now_ms)?;
+    Some(text.bytes(&mut itoa::Buffer::new()).to_vec())
 }
 
 /// Calls `tell` with what is answered for an element: itself, or what `GET` leads to.

@@ -30,18 +30,17 @@ use crate::error::{self, CommandError, Outcome};
 use crate::sorted_set::{Cut, Limits, Order, SortedSet};
 use crate::store::{Key, Store};
 
-/// The limits of the packed form for a set at `key`. The hash of the key seeds the hashing of its
-/// members: clients know neither.
-pub(super) fn limits(store: &Store, key: Key<'_>) -> Limits {
+/// Up to where sorted sets stay packed under the settings in force.
+pub(super) fn limits_of(store: &Store) -> Limits {
     let settings = store.settings();
     Limits {
         entries_max: settings.zset_max_listpack_entries,
         member_bytes_max: settings.zset_max_listpack_value_bytes,
-        seed: key.hash,
+        seed: store.seed(),
     }
 }
 
-/// The sorted set at argument `index`, for reading.
+/// The sorted set at a key, for reading.
 pub(super) fn read<'c>(
     store: &'c mut Store,
     key: Key<'_>,

@@ -1,6 +1,6 @@
 //! Adding to sorted sets: ZADD and ZINCRBY.
 
-use super::sorted_set::limits;
+use super::sorted_set::limits_of;
 use super::sorted_set_bounds::parse_score;
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -119,7 +119,7 @@ fn parse_entries(arguments: Arguments<'_>, first: usize) -> Result<Entries<'_>, 
 /// Adds entries to the set at argument 1 and answers as ZADD does.
 pub(super) fn add(call: &mut Call<'_>, options: AddOptions, entries: &[Entry<'_>]) -> Outcome {
     let key = call.key(1);
-    let limits = limits(call.store, key);
+    let limits = limits_of(call.store);
     let missing = if options.only_change { Missing::Skip } else { Missing::Create };
     let outcome = call.store.change_collection(key, missing, |set: &mut SortedSet| {
         add_all(set, options, entries, &limits)

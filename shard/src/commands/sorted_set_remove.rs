@@ -18,9 +18,8 @@ pub(super) fn shrink(
     event: Event,
     remove: impl FnOnce(&mut SortedSet) -> usize,
 ) -> Result<usize, CommandError> {
-    let outcome = store.change_collection(key, Missing::Skip, |set: &mut SortedSet| {
-        (remove(set), set.len())
-    })?;
+    let outcome = store
+        .change_collection(key, Missing::Skip, |set: &mut SortedSet| (remove(set), set.len()))?;
     let (removed, left) = outcome.unwrap_or((0, 0));
     if removed > 0 {
         store.changed_by_removal(key, event, left);

@@ -1,5 +1,6 @@
 //! Entries of sorted sets on their way into a reply or into a key.
 
+use super::sorted_set::limits_of;
 use crate::call::Call;
 use crate::event::Event;
 use crate::reply::{Protocol, Reply};
@@ -99,7 +100,7 @@ impl Gathered {
     /// the key is removed.
     pub(super) fn store(mut self, call: &mut Call<'_>, key: Key<'_>, event: Event) {
         self.sort();
-        let limits = super::sorted_set::limits(call.store, key);
+        let limits = limits_of(call.store);
         if self.len() == 0 {
             remove_destination(call.store, key);
         } else {

@@ -20,7 +20,7 @@
 
 use super::chunked::Chunked;
 use super::room;
-use crate::hash::key_hash;
+use crate::hash::{KeyHasher, Seed};
 
 /// Average number of entries in a segment before one is divided.
 const SEGMENT_LEN: usize = 64;
@@ -38,8 +38,8 @@ pub(super) struct HashKey(pub(super) u32);
 impl HashKey {
     /// The hash of a member under a seed that clients do not know.
     #[inline]
-    pub(super) fn of(seed: u64, member: &[u8]) -> Self {
-        Self((key_hash(seed, member) >> 32) as u32)
+    pub(super) fn of(seed: Seed, member: &[u8]) -> Self {
+        Self((seed.hash(member) >> 32) as u32)
     }
 
     /// The part a leaf keeps.
@@ -260,7 +260,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn key(number: u32) -> HashKey {
-        HashKey::of(7, &number.to_le_bytes())
+        HashKey::of(Seed(7), &number.to_le_bytes())
     }
 
     #[test]

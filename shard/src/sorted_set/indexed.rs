@@ -9,11 +9,12 @@ use std::ops::Range;
 use super::entry::{Cut, Entry, Order};
 use super::index::{HashKey, Index, LeafId};
 use super::tree::{Follower, Tree};
+use crate::hash::Seed;
 
 /// Keeps the index right while the tree changes.
 struct Reindexer<'a> {
     index: &'a mut Index,
-    seed: u64,
+    seed: Seed,
 }
 
 impl Follower for Reindexer<'_> {
@@ -31,12 +32,12 @@ impl Follower for Reindexer<'_> {
 pub struct Indexed {
     tree: Tree,
     index: Index,
-    seed: u64,
+    seed: Seed,
 }
 
 impl Indexed {
     /// A set without entries, whose members are hashed under `seed`.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: Seed) -> Self {
         Self { tree: Tree::new(), index: Index::new(), seed }
     }
 

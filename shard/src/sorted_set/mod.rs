@@ -37,6 +37,8 @@ pub use packed::PackedEntries;
 
 use std::ops::Range;
 
+use crate::hash::Seed;
+
 /// How large the small form may become.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -45,7 +47,7 @@ pub struct Limits {
     /// Longest member, in bytes.
     pub member_bytes_max: usize,
     /// What members are hashed with in the large form; clients must not know it.
-    pub seed: u64,
+    pub seed: Seed,
 }
 
 impl Limits {

@@ -4,7 +4,7 @@ use super::*;
 use crate::table::size_class;
 use proptest::prelude::*;
 
-const SEED: u64 = 11;
+const SEED: Seed = Seed(11);
 
 fn limits(entries_max: usize) -> Limits {
     Limits { entries_max, member_bytes_max: 64, seed: SEED }

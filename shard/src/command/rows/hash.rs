@@ -22,14 +22,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes fields from a hash, and the hash when none is left.")
         .complexity("O(N), N fields")
         .history(&[("2.4.0", "Accepts more than one field.")])
-        .not_built(),
+        .handler(on_keys!(hash::hdel)),
     row("hexists", 3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key field")
         .summary("Tells whether a hash has a field.")
-        .not_built(),
+        .handler(on_keys!(hash::hexists)),
     row("hexpire", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Gives hash fields a time to live in seconds.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hexpire)),
     row("hexpireat", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key unix-time-seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Sets the Unix time in seconds at which hash fields go away.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hexpireat)),
     row("hexpiretime", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -53,14 +53,14 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Tells the Unix time in seconds at which hash fields will go away.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hexpiretime)),
     row("hget", 3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key field")
         .summary("Reads one field of a hash.")
-        .not_built(),
+        .handler(on_keys!(hash::hget)),
     row("hgetall", 2)
         .since("2.0.0")
         .flags(&[READONLY])
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads all fields of a hash with their values.")
         .complexity("O(N), N fields of the hash")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(hash::hgetall)),
     row("hgetdel", -5)
         .since("8.0.0")
         .flags(&[WRITE, FAST])
@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Reads fields of a hash and removes them in the same step.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hgetdel)),
     row("hgetex", -5)
         .since("8.0.0")
         .flags(&[WRITE, FAST])
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Reads fields of a hash and optionally changes their time to live.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hgetex)),
     Command::new(GROUP, "himport", -2)
         .since("8.10.0")
         .acl(&[category::HASH])
@@ -101,14 +101,14 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key field increment")
         .summary("Adds an amount to the integer in a hash field, starting from 0.")
-        .not_built(),
+        .handler(on_keys!(hash::hincrby)),
     row("hincrbyfloat", 4)
         .since("2.6.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, ACCESS, UPDATE])])
         .syntax("key field increment")
         .summary("Adds a decimal amount to the number in a hash field, starting from 0.")
-        .not_built(),
+        .handler(on_keys!(hash::hincrbyfloat)),
     row("hkeys", 2)
         .since("2.0.0")
         .flags(&[READONLY])
@@ -117,14 +117,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the field names of a hash.")
         .complexity("O(N), N fields of the hash")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(hash::hkeys)),
     row("hlen", 2)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the fields of a hash.")
-        .not_built(),
+        .handler(on_keys!(hash::hlen)),
     row("hmget", -3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -132,7 +132,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key field [field ...]")
         .summary("Reads several fields of a hash at once.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hmget)),
     row("hmset", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -141,7 +141,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes several fields of a hash at once.")
         .complexity("O(N), N fields")
         .deprecated("4.0.0", "`HSET`")
-        .not_built(),
+        .handler(on_keys!(hash::hmset)),
     row("hpersist", -5)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Takes the time to live off hash fields, so that they stay.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hpersist)),
     row("hpexpire", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -157,7 +157,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Gives hash fields a time to live in milliseconds.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hpexpire)),
     row("hpexpireat", -6)
         .since("7.4.0")
         .flags(&[WRITE, FAST])
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key unix-time-milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]")
         .summary("Sets the Unix time in milliseconds at which hash fields go away.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hpexpireat)),
     row("hpexpiretime", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -173,7 +173,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key FIELDS numfields field [field ...]")
         .summary("Tells the Unix time in milliseconds at which hash fields will go away.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hpexpiretime)),
     row("hpttl", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -182,7 +182,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells how many milliseconds hash fields have left to live.")
         .complexity("O(N), N fields")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(hash::hpttl)),
     row("hrandfield", -2)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -191,7 +191,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Picks random fields of a hash.")
         .complexity("O(N), N fields returned")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(hash::hrandfield)),
     row("hscan", -3)
         .since("2.8.0")
         .flags(&[READONLY])
@@ -200,7 +200,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Walks the fields of a hash in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N fields")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(hash::hscan)),
     row("hset", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -209,7 +209,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes fields of a hash, creating it when missing.")
         .complexity("O(N), N fields")
         .history(&[("4.0.0", "Accepts more than one field with its value.")])
-        .not_built(),
+        .handler(on_keys!(hash::hset)),
     row("hsetex", -6)
         .since("8.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -220,21 +220,21 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Writes fields of a hash along with their time to live.")
         .complexity("O(N), N fields")
-        .not_built(),
+        .handler(on_keys!(hash::hsetex)),
     row("hsetnx", 4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
         .keys(&[key(1, &[RW, INSERT])])
         .syntax("key field value")
         .summary("Writes a field of a hash only when it does not exist yet.")
-        .not_built(),
+        .handler(on_keys!(hash::hsetnx)),
     row("hstrlen", 3)
         .since("3.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key field")
         .summary("Counts the bytes of the value in a hash field.")
-        .not_built(),
+        .handler(on_keys!(hash::hstrlen)),
     row("httl", -5)
         .since("7.4.0")
         .flags(&[READONLY, FAST])
@@ -243,7 +243,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells how many seconds hash fields have left to live.")
         .complexity("O(N), N fields")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(hash::httl)),
     row("hvals", 2)
         .since("2.0.0")
         .flags(&[READONLY])
@@ -252,7 +252,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the values of a hash.")
         .complexity("O(N), N fields of the hash")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_keys!(hash::hvals)),
 ];
 
 const HIMPORT_ROWS: &[Command] = &[
