@@ -78,6 +78,36 @@ pub enum Event {
     SetBit,
     /// `setrange`
     SetRange,
+    /// `georadiusstore`
+    GeoRadiusStore,
+    /// `geosearchstore`
+    GeoSearchStore,
+    /// `sortstore`
+    SortStore,
+    /// `zadd`
+    ZAdd,
+    /// `zdiffstore`
+    ZDiffStore,
+    /// `zincr`
+    ZIncr,
+    /// `zinterstore`
+    ZInterStore,
+    /// `zpopmax`
+    ZPopMax,
+    /// `zpopmin`
+    ZPopMin,
+    /// `zrangestore`
+    ZRangeStore,
+    /// `zrem`
+    ZRem,
+    /// `zremrangebylex`
+    ZRemRangeByLex,
+    /// `zremrangebyrank`
+    ZRemRangeByRank,
+    /// `zremrangebyscore`
+    ZRemRangeByScore,
+    /// `zunionstore`
+    ZUnionStore,
 }
 
 impl Event {
@@ -121,6 +151,21 @@ impl Event {
             Self::Set => "set",
             Self::SetBit => "setbit",
             Self::SetRange => "setrange",
+            Self::GeoRadiusStore => "georadiusstore",
+            Self::GeoSearchStore => "geosearchstore",
+            Self::SortStore => "sortstore",
+            Self::ZAdd => "zadd",
+            Self::ZDiffStore => "zdiffstore",
+            Self::ZIncr => "zincr",
+            Self::ZInterStore => "zinterstore",
+            Self::ZPopMax => "zpopmax",
+            Self::ZPopMin => "zpopmin",
+            Self::ZRangeStore => "zrangestore",
+            Self::ZRem => "zrem",
+            Self::ZRemRangeByLex => "zremrangebylex",
+            Self::ZRemRangeByRank => "zremrangebyrank",
+            Self::ZRemRangeByScore => "zremrangebyscore",
+            Self::ZUnionStore => "zunionstore",
         }
     }
 }

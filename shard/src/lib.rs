@@ -11,7 +11,8 @@
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
-//! | [`list`], [`set`], `hashes` | the data types |
+//! | [`list`], [`set`], `hashes`, [`sorted_set`] | the data types |
+//! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
@@ -33,6 +34,7 @@ pub mod error;
 pub mod event;
 pub mod expiry;
 mod field_expiry;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 mod hashes;
@@ -48,6 +50,7 @@ pub mod reply;
 pub mod set;
 pub mod settings;
 pub mod slot;
+pub mod sorted_set;
 pub mod stats;
 pub mod store;
 pub mod table;

@@ -9,6 +9,7 @@ use crate::event::Event;
 pub use crate::hashes::Hash;
 use crate::list::List;
 use crate::set::Set;
+use crate::sorted_set::SortedSet;
 use crate::store::{Access, Key, Store};
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
@@ -22,6 +23,8 @@ pub enum Object {
     List(List),
     /// A set.
     Set(Set),
+    /// A sorted set.
+    SortedSet(SortedSet),
 }
 
 impl Object {
@@ -31,6 +34,7 @@ impl Object {
             Self::Hash(hash) => hash.encoding(),
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => set.encoding(),
         }
     }
 }
@@ -41,6 +45,7 @@ impl Footprint for Object {
             Self::Hash(hash) => hash.footprint_bytes(),
             Self::List(list) => list.footprint_bytes(),
             Self::Set(set) => set.footprint_bytes(),
+            Self::SortedSet(set) => set.footprint_bytes(),
         }
     }
 }
@@ -72,6 +77,7 @@ macro_rules! collection {
 
 collection!(List);
 collection!(Set);
+collection!(SortedSet);
 
 /// A type of collection.
 pub trait Collection: Sized {

@@ -126,6 +126,10 @@ pub struct Settings {
     pub hash_max_listpack_entries: usize,
     /// Longest name or value of a field in a packed hash, in bytes.
     pub hash_max_listpack_value_bytes: usize,
+    /// Most entries of a sorted set in packed form.
+    pub zset_max_listpack_entries: usize,
+    /// Longest member of a sorted set in packed form, in bytes.
+    pub zset_max_listpack_value_bytes: usize,
     /// Percentiles INFO latencystats shows.
     pub latency_tracking_percentiles: Vec<f64>,
     /// Whether latencies are recorded per command.
@@ -163,6 +167,8 @@ impl Default for Settings {
             protected_mode: true,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value_bytes: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value_bytes: 64,
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
             list_max_listpack_size: -2,

@@ -216,6 +216,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         protected_mode: settings.protected_mode,
         hash_max_listpack_entries: size(settings.encodings.hash_max_listpack_entries),
         hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
+        zset_max_listpack_entries: size(settings.encodings.zset_max_listpack_entries),
+        zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,

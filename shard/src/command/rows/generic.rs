@@ -216,7 +216,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Sorts a list, set or sorted set, and can store the outcome.")
         .complexity("O(N+M*log(M)), N elements held and M returned")
-        .not_built(),
+        .handler(on_keys!(sort::sort)),
     Command::new(GROUP, "sort_ro", -2)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -232,7 +232,7 @@ pub(super) const ROWS: &[Command] = &[
         )
         .summary("Sorts a list, set or sorted set without ever writing.")
         .complexity("O(N+M*log(M)), N elements held and M returned")
-        .not_built(),
+        .handler(on_keys!(sort::sort_ro)),
     row("touch", -2)
         .since("3.2.1")
         .flags(&[READONLY, FAST])

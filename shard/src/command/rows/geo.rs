@@ -18,14 +18,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Adds places with longitude and latitude to a geo index.")
         .complexity("O(M*log(N)), M places given and N held")
         .history(&[("6.2.0", "Accepts `CH`, `NX` and `XX`.")])
-        .not_built(),
+        .handler(on_keys!(geo::geoadd)),
     row("geodist", -4)
         .since("3.2.0")
         .flags(&[READONLY])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key member1 member2 [M|KM|FT|MI]")
         .summary("Measures the distance between two places of a geo index.")
-        .not_built(),
+        .handler(on_keys!(geo::geodist)),
     row("geohash", -2)
         .since("3.2.0")
         .flags(&[READONLY])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [member [member ...]]")
         .summary("Gives the standard geohash text of places.")
         .complexity("O(N), N places asked for")
-        .not_built(),
+        .handler(on_keys!(geo::geohash)),
     row("geopos", -2)
         .since("3.2.0")
         .flags(&[READONLY])
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [member [member ...]]")
         .summary("Reads the longitude and latitude of places.")
         .complexity("O(N), N places asked for")
-        .not_built(),
+        .handler(on_keys!(geo::geopos)),
     row("georadius", -6)
         .since("3.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "Units may be written in capitals."),
         ])
         .deprecated("6.2.0", "`GEOSEARCH` or `GEOSEARCHSTORE` with `BYRADIUS`")
-        .not_built(),
+        .handler(on_keys!(geo::georadius)),
     row("georadiusbymember", -5)
         .since("3.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "Units may be written in capitals."),
         ])
         .deprecated("6.2.0", "`GEOSEARCH` or `GEOSEARCHSTORE` with `FROMMEMBER` and `BYRADIUS`")
-        .not_built(),
+        .handler(on_keys!(geo::georadiusbymember)),
     row("georadiusbymember_ro", -5)
         .since("3.2.10")
         .flags(&[READONLY])
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "Units may be written in capitals."),
         ])
         .deprecated("6.2.0", "`GEOSEARCH` with `FROMMEMBER` and `BYRADIUS`")
-        .not_built(),
+        .handler(on_keys!(geo::georadiusbymember_ro)),
     row("georadius_ro", -6)
         .since("3.2.10")
         .flags(&[READONLY])
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "Units may be written in capitals."),
         ])
         .deprecated("6.2.0", "`GEOSEARCH` with `BYRADIUS`")
-        .not_built(),
+        .handler(on_keys!(geo::georadius_ro)),
     row("geosearch", -7)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -128,7 +128,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Finds places inside a circle or a box.")
         .complexity("O(N+log(M)), N places in the bounding box and M in the index")
         .history(&[("7.0.0", "Units may be written in capitals.")])
-        .not_built(),
+        .handler(on_keys!(geo::geosearch)),
     row("geosearchstore", -8)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -141,5 +141,5 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stores the places found inside a circle or a box.")
         .complexity("O(N+log(M)), N places in the bounding box and M in the index")
         .history(&[("7.0.0", "Units may be written in capitals.")])
-        .not_built(),
+        .handler(on_keys!(geo::geosearchstore)),
 ];

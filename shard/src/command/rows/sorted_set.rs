@@ -48,14 +48,14 @@ pub(super) const ROWS: &[Command] = &[
             ("3.0.2", "Accepts `XX`, `NX`, `CH` and `INCR`."),
             ("6.2.0", "Accepts `GT` and `LT`."),
         ])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zadd)),
     row("zcard", 2)
         .since("1.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the members of a sorted set.")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zcard)),
     row("zcount", 4)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Counts the members whose scores lie in a range.")
         .complexity("O(log(N)), N members of the sorted set")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zcount)),
     row("zdiff", -3)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] [WITHSCORES]")
         .summary("Lists the members of the first sorted set that no other one holds.")
         .complexity("O(L+(N-K)*log(N)), L members of all sets, N of the first and K in the result")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zdiff)),
     row("zdiffstore", -4)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("destination numkeys key [key ...]")
         .summary("Stores the members of the first sorted set that no other one holds.")
         .complexity("O(L+(N-K)*log(N)), L members of all sets, N of the first and K in the result")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zdiffstore)),
     row("zincrby", 4)
         .since("1.2.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key increment member")
         .summary("Adds an amount to the score of a member, starting from 0.")
         .complexity("O(log(N)), N members of the sorted set")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zincrby)),
     row("zinter", -3)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members that all given sorted sets share.")
         .complexity("O(N*K)+O(M*log(M)), N members of the smallest of K sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zinter)),
     row("zintercard", -3)
         .since("7.0.0")
         .flags(&[READONLY])
@@ -107,7 +107,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] [LIMIT limit]")
         .summary("Counts the members that all given sorted sets share, up to a limit.")
         .complexity("O(N*K), N members of the smallest of K sets")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zintercard)),
     row("zinterstore", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stores the members that all given sorted sets share.")
         .complexity("O(N*K)+O(M*log(M)), N members of the smallest of K sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zinterstore)),
     row("zlexcount", 4)
         .since("2.8.9")
         .flags(&[READONLY, FAST])
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Counts the members that lie in a lexicographical range.")
         .complexity("O(log(N)), N members of the sorted set")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zlexcount)),
     row("zmpop", -4)
         .since("7.0.0")
         .flags(&[WRITE])
@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("numkeys key [key ...] <MIN|MAX> [COUNT count]")
         .summary("Takes the lowest or highest members off the first sorted set that has any.")
         .complexity("O(K)+O(M*log(N)), K keys, N members held and M taken")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zmpop)),
     row("zmscore", -3)
         .since("6.2.0")
         .flags(&[READONLY, FAST])
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key member [member ...]")
         .summary("Reads the scores of several members at once.")
         .complexity("O(N), N members asked for")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zmscore)),
     row("zpopmax", -2)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -151,7 +151,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [count]")
         .summary("Takes the members with the highest scores off a sorted set.")
         .complexity("O(M*log(N)), N members held and M taken")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zpopmax)),
     row("zpopmin", -2)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -159,7 +159,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [count]")
         .summary("Takes the members with the lowest scores off a sorted set.")
         .complexity("O(M*log(N)), N members held and M taken")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zpopmin)),
     row("zrandmember", -2)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -168,7 +168,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Picks random members of a sorted set.")
         .complexity("O(N), N members returned")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrandmember)),
     row("zrange", -4)
         .since("1.2.0")
         .flags(&[READONLY])
@@ -177,7 +177,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members within a range of ranks, scores or names.")
         .complexity("O(log(N)+M), N members held and M returned")
         .history(&[("6.2.0", "Accepts `REV`, `BYSCORE`, `BYLEX` and `LIMIT`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrange)),
     row("zrangebylex", -4)
         .since("2.8.9")
         .flags(&[READONLY])
@@ -186,7 +186,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members within a lexicographical range, in rising order.")
         .complexity("O(log(N)+M), N members held and M returned")
         .deprecated("6.2.0", "`ZRANGE` with `BYLEX`")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrangebylex)),
     row("zrangebyscore", -4)
         .since("1.0.5")
         .flags(&[READONLY])
@@ -196,7 +196,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(log(N)+M), N members held and M returned")
         .history(&[("2.0.0", "Accepts `WITHSCORES`.")])
         .deprecated("6.2.0", "`ZRANGE` with `BYSCORE`")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrangebyscore)),
     row("zrangestore", -5)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
@@ -204,7 +204,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]")
         .summary("Stores the members within a range of ranks, scores or names.")
         .complexity("O(log(N)+M), N members held and M stored")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrangestore)),
     row("zrank", -3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -213,7 +213,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells the position of a member counted from the lowest score.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("7.2.0", "Accepts `WITHSCORE`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrank)),
     row("zrem", -3)
         .since("1.2.0")
         .flags(&[WRITE, FAST])
@@ -222,7 +222,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Removes members from a sorted set, and the set when none is left.")
         .complexity("O(M*log(N)), N members held and M given")
         .history(&[("2.4.0", "Accepts more than one member.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrem)),
     row("zremrangebylex", 4)
         .since("2.8.9")
         .flags(&[WRITE])
@@ -230,7 +230,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Removes the members within a lexicographical range.")
         .complexity("O(log(N)+M), N members held and M removed")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zremrangebylex)),
     row("zremrangebyrank", 4)
         .since("2.0.0")
         .flags(&[WRITE])
@@ -238,7 +238,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key start stop")
         .summary("Removes the members between two positions.")
         .complexity("O(log(N)+M), N members held and M removed")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zremrangebyrank)),
     row("zremrangebyscore", 4)
         .since("1.2.0")
         .flags(&[WRITE])
@@ -246,7 +246,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key min max")
         .summary("Removes the members within a range of scores.")
         .complexity("O(log(N)+M), N members held and M removed")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zremrangebyscore)),
     row("zrevrange", -4)
         .since("1.2.0")
         .flags(&[READONLY])
@@ -255,7 +255,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members between two positions, in falling order.")
         .complexity("O(log(N)+M), N members held and M returned")
         .deprecated("6.2.0", "`ZRANGE` with `REV`")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrevrange)),
     row("zrevrangebylex", -4)
         .since("2.8.9")
         .flags(&[READONLY])
@@ -264,7 +264,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members within a lexicographical range, in falling order.")
         .complexity("O(log(N)+M), N members held and M returned")
         .deprecated("6.2.0", "`ZRANGE` with `BYLEX` and `REV`")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrevrangebylex)),
     row("zrevrangebyscore", -4)
         .since("2.2.0")
         .flags(&[READONLY])
@@ -274,7 +274,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(log(N)+M), N members held and M returned")
         .history(&[("2.1.6", "Ranges may exclude their ends.")])
         .deprecated("6.2.0", "`ZRANGE` with `BYSCORE` and `REV`")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrevrangebyscore)),
     row("zrevrank", -3)
         .since("2.0.0")
         .flags(&[READONLY, FAST])
@@ -283,7 +283,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Tells the position of a member counted from the highest score.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("7.2.0", "Accepts `WITHSCORE`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zrevrank)),
     row("zscan", -3)
         .since("2.8.0")
         .flags(&[READONLY])
@@ -292,14 +292,14 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Walks the members and scores of a sorted set in small steps.")
         .complexity("O(1) per call, O(N) for the whole walk, N members")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zscan)),
     row("zscore", 3)
         .since("1.2.0")
         .flags(&[READONLY, FAST])
         .keys(&[key(1, &[RO, ACCESS])])
         .syntax("key member")
         .summary("Reads the score of a member.")
-        .not_built(),
+        .handler(on_keys!(sorted_set::zscore)),
     row("zunion", -3)
         .since("6.2.0")
         .flags(&[READONLY])
@@ -311,7 +311,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Lists the members held by any of the given sorted sets.")
         .complexity("O(N)+O(M*log(M)), N members of all sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zunion)),
     row("zunionstore", -4)
         .since("2.0.0")
         .flags(&[WRITE, DENYOOM])
@@ -323,5 +323,5 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stores the members held by any of the given sorted sets.")
         .complexity("O(N)+O(M*log(M)), N members of all sets and M in the result")
         .history(&[("8.8.0", "`AGGREGATE` knows `COUNT`.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::zunionstore)),
 ];
