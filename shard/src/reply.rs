@@ -57,6 +57,12 @@ impl Output {
         self.bytes.len() + shared
     }
 
+    /// About the bytes to send: exact but for shared buffers, which count with the least they have.
+    #[inline]
+    pub fn len_hint(&self) -> usize {
+        self.bytes.len() + self.shared.len() * SHARED_BYTES_MIN
+    }
+
     /// Forgets what was written and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

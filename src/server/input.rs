@@ -21,8 +21,8 @@ const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// Rest of an argument from which on it is received in place instead of through buffers.
 const FILL_BYTES_MIN: usize = 128 * 1024;
 
-/// Arguments of one command at most.
-const ARGUMENTS_MAX: i64 = 1024 * 1024;
+/// Arguments of one command at most, as in Redis since 7.0.
+const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
 /// Why parsing stopped.
 enum Stop {
@@ -138,6 +138,7 @@ impl Driver {
             (_, Ran::UpTo(end)) => {
                 connection.rewind();
                 connection.consume(end);
+                self.come_back(session);
             }
             (Stop::Full(next), Ran::All) => {
                 connection.consume(next);
@@ -256,14 +257,20 @@ impl Driver {
                 connection.rewind();
                 connection.pending.splice(0..0, bytes);
             }
-            // It may have been resumed since: then nobody else will come back to it.
-            if !self.core.is_held(session) {
-                self.make_ready(session);
-            }
+            self.come_back(session);
         }
         self.stage = stage;
         self.stage.clear();
         ran
+    }
+
+    /// Something of a session was refused. Who is held is resumed, and who does not read is drained
+    /// some day; anybody else has to be looked at again in the next turn.
+    fn come_back(&mut self, session: SessionId) {
+        let Some(connection) = self.connection(connection_of(session)) else { return };
+        if !connection.is_suspended && !self.core.is_held(session) {
+            self.make_ready(session);
+        }
     }
 
     fn prefetch(&self, stage: &Stage) {
@@ -287,14 +294,15 @@ impl Driver {
         let id = connection_of(command.session);
         let Self { core, reactor, connections, .. } = self;
         let Some(session) = core.session(command.session) else { return Flow::Done };
-        if session.output.bytes.len() > UNSENT_BYTES_MAX {
+        let connection = connections[id.index as usize].as_deref();
+        let is_suspended = connection.is_some_and(|connection| connection.is_suspended);
+        if is_suspended || session.output.len_hint() > UNSENT_BYTES_MAX {
             return Flow::Refused;
         }
         let prepared = match &command.found {
             Found::Command(prepared) => prepared,
             Found::Error(error) => return self.refuse_input(command.session, error),
         };
-        let connection = connections[id.index as usize].as_deref();
         let bytes = match (command.unquoted, command.source) {
             (Some(index), _) => &stage.unquoted[index][..],
             (None, Source::Buffer(buffer)) => &reactor.bytes(buffer)[command.span.0..],

@@ -41,6 +41,14 @@ pub(crate) enum ServerConfig {
 }
 
 impl ServerConfig {
+    /// Cores the server runs on.
+    pub(crate) fn core_count(&self) -> u32 {
+        match self {
+            ServerConfig::Basalt { core_count, .. } => *core_count,
+            _ => 1,
+        }
+    }
+
     /// The matrix's choice as command line arguments.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let ServerConfig::Basalt { core_count, io_backend } = self else { return Vec::new() };
