@@ -15,10 +15,6 @@ pub struct Connection {
     pub parser: RequestParser,
     /// Received and not yet run: an incomplete command, or commands that have to wait.
     pub pending: Vec<u8>,
-    /// The reactor fills `pending` with the rest of a large argument.
-    pub is_filling: bool,
-    /// How many bytes of `pending` were there before the reactor began to fill it.
-    pub filled_from: usize,
     /// No more bytes will come.
     pub is_ended: bool,
     /// It is on the list of connections with input to run.
@@ -36,8 +32,6 @@ impl Connection {
             id,
             parser: RequestParser::new(),
             pending: Vec::new(),
-            is_filling: false,
-            filled_from: 0,
             is_ended: false,
             is_ready: false,
             is_suspended: false,

@@ -30,6 +30,9 @@ use super::stage::Stage;
 use crate::config::Settings;
 use crate::warning;
 
+/// A suspended connection goes on once no more than this many of its bytes are unsent.
+const RESUME_BYTES: usize = 128 * 1024;
+
 /// One core with its sockets.
 pub struct Driver {
     pub(super) core: Core,
@@ -49,8 +52,8 @@ pub struct Driver {
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
-    /// Large arguments that are to be received in place, with the bytes they need in all.
-    pub(super) fills: Vec<(SessionId, usize)>,
+    /// Connections whose peers do not read.
+    pub(super) suspended: Vec<ConnectionId>,
     /// Connections that end once other cores have sent the replies they are owed.
     pub(super) closing_later: Vec<SessionId>,
     /// Unsent bytes of a client from which on its limits are looked at.
@@ -87,7 +90,7 @@ impl Driver {
             expiry_pending: false,
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
-            fills: Vec::new(),
+            suspended: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
         }
@@ -113,7 +116,7 @@ impl Driver {
             return self.reactor.poll(Some(Duration::ZERO));
         }
         self.reactor.poll(Some(Duration::ZERO))?;
-        if !self.reactor.events().is_empty() {
+        if !self.reactor.events().is_empty() || self.resume_drained() {
             return Ok(());
         }
         // Worth it only where work comes soon: after a long sleep the next one will be long, too.
@@ -164,6 +167,7 @@ impl Driver {
         self.core.stats.mark(clock::elapsed_ns());
         self.core.drain();
         self.take_in_events();
+        self.resume_drained();
         self.run_stage();
         self.run_ready();
         self.core.end_turn();
@@ -195,10 +199,10 @@ impl Driver {
                     self.resting_listeners.push(listener);
                 }
                 Event::Received { connection, buffer } => self.receive(connection, buffer),
-                Event::Filled { connection } => self.take_filled(connection),
+                Event::Filled { .. } => unreachable!("nothing is received in place"),
                 Event::Closed { connection, reason } => self.note_end(connection, reason),
-                Event::Drained { connection } => self.note_drained(connection),
-                Event::Woken { .. } => {}
+                // Looked for in `resume_drained`, which does not depend on the event.
+                Event::Drained { .. } | Event::Woken { .. } => {}
             }
         }
     }
@@ -240,21 +244,6 @@ impl Driver {
         self.make_ready(session);
     }
 
-    fn take_filled(&mut self, id: ConnectionId) {
-        let Some(filled) = self.reactor.take_filled(id) else { return };
-        let now_ms = self.core.store.now().monotonic_ms();
-        let Some(connection) = self.connection(id) else { return };
-        let received = filled.len() - std::mem::take(&mut connection.filled_from);
-        connection.pending = filled;
-        connection.is_filling = false;
-        self.core.stats.input_bytes += received as u64;
-        if let Some(session) = self.core.session_mut(session_of(id)) {
-            session.figures.active_ms = now_ms;
-            session.figures.input_bytes += received as u64;
-        }
-        self.make_ready(session_of(id));
-    }
-
     fn note_end(&mut self, id: ConnectionId, reason: CloseReason) {
         match reason {
             CloseReason::PeerClosed => {
@@ -267,13 +256,21 @@ impl Driver {
         }
     }
 
-    fn note_drained(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connection(id) else { return };
-        connection.soft_limit_since_ms = None;
-        if std::mem::take(&mut connection.is_suspended) {
-            self.reactor.resume_receive(id);
+    /// Lets suspended connections go on whose peers have read by now; whether there were any.
+    fn resume_drained(&mut self) -> bool {
+        let mut found = false;
+        for id in std::mem::take(&mut self.suspended) {
+            if self.reactor.queued_bytes(id) > RESUME_BYTES {
+                self.suspended.push(id);
+            } else if let Some(connection) = self.connection(id) {
+                connection.is_suspended = false;
+                connection.soft_limit_since_ms = None;
+                self.reactor.resume_receive(id);
+                self.make_ready(session_of(id));
+                found = true;
+            }
         }
-        self.make_ready(session_of(id));
+        found
     }
 
     /// Forgets a connection and closes its socket.

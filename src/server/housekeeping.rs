@@ -55,6 +55,8 @@ impl Driver {
                 self.close(connection_of(session_of(id)));
             } else if unsent_bytes > self.output_watch_bytes {
                 self.check_output(id, unsent_bytes);
+            } else if let Some(connection) = self.connection(id) {
+                connection.soft_limit_since_ms = None;
             }
         }
     }

@@ -18,8 +18,8 @@ use super::stage::{Found, STAGE_COMMANDS_MAX, Source, Stage, Staged};
 /// Unsent reply bytes above which a connection runs no further command until its peer reads.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 
-/// Rest of an argument from which on it is received in place instead of through buffers.
-const FILL_BYTES_MIN: usize = 128 * 1024;
+/// Rest of an argument from which on room is made for all of it at once.
+const LARGE_REST_BYTES_MIN: usize = 128 * 1024;
 
 /// Arguments of one command at most, as in Redis since 7.0.
 const ARGUMENTS_MAX: i64 = i32::MAX as i64;
@@ -78,32 +78,17 @@ impl Driver {
         }
     }
 
-    /// An incomplete command needs `wanted` bytes in all: lets a large rest arrive in its place.
+    /// An incomplete command needs `wanted` bytes in all: makes room for a large rest at once, so
+    /// that it is not moved again and again while it grows.
     fn expect_rest(&mut self, session: SessionId, wanted: usize) {
+        let id = connection_of(session);
         if wanted as u64 > self.settings.client_query_buffer_limit_bytes {
-            return self.cut_for_query_buffer(connection_of(session));
+            return self.cut_for_query_buffer(id);
         }
-        let index = session.index as usize;
-        let Some(connection) = self.connections[index].as_deref() else { return };
-        if wanted.saturating_sub(connection.pending.len()) >= FILL_BYTES_MIN {
-            self.fills.push((session, wanted));
-        }
-    }
-
-    /// Starts receiving large arguments in place, where nothing came in between.
-    pub(super) fn start_fills(&mut self) {
-        for (session, wanted) in std::mem::take(&mut self.fills) {
-            let id = connection_of(session);
-            let Some(connection) = self.connection(id) else { continue };
-            let missing = wanted.saturating_sub(connection.pending.len());
-            if connection.is_filling || connection.is_ready || missing < FILL_BYTES_MIN {
-                continue;
-            }
-            connection.is_filling = true;
-            connection.filled_from = connection.pending.len();
-            let mut buffer = std::mem::take(&mut connection.pending);
-            buffer.reserve_exact(missing);
-            self.reactor.receive_into(id, buffer, missing);
+        let Some(connection) = self.connection(id) else { return };
+        let missing = wanted.saturating_sub(connection.pending.len());
+        if missing >= LARGE_REST_BYTES_MIN {
+            connection.pending.reserve_exact(missing);
         }
     }
 
@@ -116,12 +101,9 @@ impl Driver {
         for session in std::mem::take(&mut self.ready) {
             let Some(connection) = self.connection(connection_of(session)) else { continue };
             connection.is_ready = false;
-            if !connection.is_filling {
-                self.run_pending(session);
-            }
+            self.run_pending(session);
             self.end_if_done(session);
         }
-        self.start_fills();
     }
 
     /// Runs the pending commands of one connection, a stage at a time, one stage a turn.

@@ -102,6 +102,7 @@ impl Driver {
         let Some(connection) = self.connection(id) else { return };
         if hard == 0 && unsent_bytes > SUSPEND_BYTES && !connection.is_suspended {
             connection.is_suspended = true;
+            self.suspended.push(id);
             self.reactor.suspend_receive(id);
         }
     }
