@@ -202,7 +202,7 @@ impl Turmoil {
 
 #[test]
 fn keys_present_throughout_are_never_lost() {
-    const LASTING_COUNT: usize = 3_000;
+    const LASTING_COUNT: usize = 600;
     each_core_count(&[1, 2, 8], |t| {
         let core_count = match t.server.config() {
             support::ServerConfig::Reference => 1,

@@ -28,7 +28,7 @@ const UNSAFE_PLACES: &[&str] = &[
     // Going to the background, signals and the log's descriptor: libc only.
     "src/daemon.rs",
     "src/logging.rs",
-    "src/memory/",
+    "src/memory.rs",
     "src/sys.rs",
 ];
 

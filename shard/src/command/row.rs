@@ -19,8 +19,9 @@
 //! (from the flags), `movablekeys`, the legacy key range and the key shape (from the key
 //! specifications), the `deprecated` mark.
 //!
-//! Invariants: names are lower case; a row with neither handler nor built subcommands is unknown to clients; a subcommand knows
-//! its container; every specification of a row is consistent (asserted at compile time).
+//! Invariants: names are lower case; a row with neither handler nor built subcommands is unknown to
+//! clients; a subcommand knows its container; every specification of a row is consistent (asserted
+//! at compile time).
 
 use std::fmt;
 

@@ -163,14 +163,13 @@ fn protocol(call: &mut SessionCall<'_>) -> Outcome {
             }
         }
         b"attrib" => {
-            if reply.protocol() == Protocol::Resp2 {
-                return Err(CommandError::Fixed("ERR RESP2 does not exist with this command"));
+            if reply.protocol() == Protocol::Resp3 {
+                reply.attribute_len(1);
+                reply.bulk(b"key-popularity");
+                reply.array_len(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
             }
-            reply.attribute_len(1);
-            reply.bulk(b"key-popularity");
-            reply.array_len(2);
-            reply.bulk(b"key:123");
-            reply.integer(90);
             reply.bulk(b"Some real reply following the attribute");
         }
         b"push" => {

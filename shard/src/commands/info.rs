@@ -423,6 +423,7 @@ impl Report {
     fn more_stats(&self, text: &mut String) {
         let stats = &self.stats;
         let duration_us = stats.turns_ns / 1000;
+        let per_turn_us = duration_us.checked_div(stats.turns).unwrap_or(0);
         fields!(text;
             "unexpected_error_replies": 0,
             "total_error_replies": stats.error_replies,
@@ -439,7 +440,7 @@ impl Report {
             "eventloop_duration_sum": duration_us,
             "eventloop_duration_cmd_sum": stats.commands_ns / 1000,
             "instantaneous_eventloop_cycles_per_sec": stats.rates.turns,
-            "instantaneous_eventloop_duration_usec": duration_us.checked_div(stats.turns).unwrap_or(0),
+            "instantaneous_eventloop_duration_usec": per_turn_us,
             "acl_access_denied_auth": stats.errors.get("WRONGPASS").copied().unwrap_or(0),
             "acl_access_denied_cmd": 0,
             "acl_access_denied_key": 0,

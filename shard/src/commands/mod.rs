@@ -1,4 +1,5 @@
-//! The code of the commands, a file per family. Which command runs what stands in the command table.
+//! The code of the commands, a file per family. Which command runs what stands in the command
+//! table.
 
 pub mod bitfield;
 pub mod bitmap;

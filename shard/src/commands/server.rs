@@ -55,11 +55,11 @@ pub fn lolwut(call: &mut SessionCall<'_>) -> Outcome {
     } else {
         1
     };
-    let size = |index: usize, default: i64, max: i64| match arguments.get(index) {
-        None => Ok(default),
-        Some(text) => parse_integer(text).map(|n| n.clamp(1, max)).ok_or(error::NOT_AN_INTEGER),
+    // Whatever is no number is drawn as if it were not there.
+    let size = |index: usize, default: i64, max: i64| {
+        arguments.get(index).and_then(parse_integer).map_or(default, |size| size.clamp(1, max))
     };
-    let (columns, rows) = (size(first, 16, 64)?, size(first + 1, 12, 48)?);
+    let (columns, rows) = (size(first, 16, 64), size(first + 1, 12, 48));
     let heights: Vec<i64> =
         (0..columns).map(|_| (call.core.store.random() % rows as u64) as i64 + 1).collect();
     let mut art = String::new();

@@ -1,7 +1,7 @@
 //! SSCAN: walks the members of a set a few at a time.
 //!
-//! The cursor is a position in the order of hashes, which stays right when the set grows, shrinks or
-//! moves to another core. Small sets answer with all members at once and the cursor 0.
+//! The cursor is a position in the order of hashes, which stays right when the set grows, shrinks
+//! or moves to another core. Small sets answer with all members at once and the cursor 0.
 
 use super::scan::{Options, parse_cursor};
 use super::set::reply_member;

@@ -31,8 +31,8 @@ impl NodeLimit {
         bytes > self.bytes.unwrap_or(COUNTED_BYTES_MAX) || count > self.count
     }
 
-    /// Whether replacements have made a run so large that it has to be divided. Runs within this are
-    /// left alone, as they are in Redis, which has no such bound.
+    /// Whether replacements have made a run so large that it has to be divided. Runs within this
+    /// are left alone, as they are in Redis, which has no such bound.
     pub fn is_far_exceeded_by(self, bytes: usize) -> bool {
         bytes > 4 * self.bytes.unwrap_or(COUNTED_BYTES_MAX)
     }

@@ -6,9 +6,10 @@
 //! nodes    | run: 110 elements | run: 87 | large: 1 | run: 93 | ...   24 bytes a node
 //! ```
 //!
-//! The number of elements of a node lies in the deque itself, so that a position is found by passing
-//! over counts and not over elements: a million short elements are some thousand nodes. Pushes and
-//! insertions keep runs within the limit; replacements may stretch one to four times of it.
+//! The number of elements of a node lies in the deque itself, so that a position is found by
+//! passing over counts and not over elements: a million short elements are some thousand nodes.
+//! Pushes and insertions keep runs within the limit; replacements may stretch one to four times of
+//! it.
 //!
 //! Nodes in the middle of the list are as tight as their size class; only those at both ends have
 //! room to grow.

@@ -8,8 +8,8 @@
 //! candidates. Where a text begins is the sum of the lengths before it: no offsets are stored. A
 //! member costs two bytes besides its text.
 //!
-//! A text longer than a length byte tells stays outside, in [`LongTexts`]; the segment has its number
-//! in its place.
+//! A text longer than a length byte tells stays outside, in [`LongTexts`]; the segment has its
+//! number in its place.
 
 use memchr::memchr_iter;
 

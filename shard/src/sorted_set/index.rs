@@ -15,8 +15,8 @@
 //!   a division appends the new segment.
 //! * **Lookups** guess the place in the sorted segment from the hash, which is uniform, and look
 //!   left or right from there: one or two cache lines.
-//! * **Scans** go by hash. A cursor is the first hash not visited yet; neither growth nor changes of
-//!   scores nor moves between leaves change the hash of a member.
+//! * **Scans** go by hash. A cursor is the first hash not visited yet; neither growth nor changes
+//!   of scores nor moves between leaves change the hash of a member.
 
 use super::chunked::Chunked;
 use super::room;

@@ -78,7 +78,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (score(), member()).prop_map(|(score, member)| Step::Insert(score, member)),
         4 => member().prop_map(Step::Remove),
-        1 => (0_usize..400, 0_usize..120).prop_map(|(start, count)| Step::RemoveRanks(start, count)),
+        1 => (0_usize..400, 0_usize..120)
+            .prop_map(|(start, count)| Step::RemoveRanks(start, count)),
         1 => Just(Step::Copy),
     ]
 }

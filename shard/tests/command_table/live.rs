@@ -1,8 +1,8 @@
 //! The replies of COMMAND against a redis-server, where one is installed.
 //!
 //! Rows describe the newest servers, the one found may be older. What later versions changed is
-//! listed by name below; everything else must agree. Commands without code have no reply to compare:
-//! they must be unknown, and of their rows the keys of command lines are compared.
+//! listed by name below; everything else must agree. Commands without code have no reply to
+//! compare: they must be unknown, and of their rows the keys of command lines are compared.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};

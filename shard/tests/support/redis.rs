@@ -10,8 +10,8 @@ use super::resp;
 
 static SERVERS: AtomicU32 = AtomicU32::new(0);
 
-/// The program to compare with, if it is not the redis-server on the PATH. Several years lie between
-/// what distributions have and what clients expect by now.
+/// The program to compare with, if it is not the redis-server on the PATH. Several years lie
+/// between what distributions have and what clients expect by now.
 const PROGRAM_VARIABLE: &str = "BASALT_TEST_REFERENCE";
 
 /// A server process of our own, and a connection to it. The process ends with this value.
