@@ -173,6 +173,9 @@ fn protocol(call: &mut SessionCall<'_>) -> Outcome {
             reply.bulk(b"Some real reply following the attribute");
         }
         b"push" => {
+            if reply.protocol() == Protocol::Resp2 {
+                return Err(CommandError::Fixed("ERR RESP2 is not supported by this command"));
+            }
             reply.push_len(2);
             reply.bulk(b"server-cpu-usage");
             reply.integer(42);
@@ -184,7 +187,8 @@ fn protocol(call: &mut SessionCall<'_>) -> Outcome {
         _ => {
             return Err(CommandError::Fixed(
                 "ERR Wrong protocol type name. Please use one of the following: \
-                 string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+                 string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|\
+                 false",
             ));
         }
     }
