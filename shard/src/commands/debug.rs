@@ -179,6 +179,7 @@ fn protocol(call: &mut SessionCall<'_>) -> Outcome {
             reply.push_len(2);
             reply.bulk(b"server-cpu-usage");
             reply.integer(42);
+            reply.bulk(b"Some real reply following the push reply");
         }
         b"verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
         b"true" => reply.boolean(true),
