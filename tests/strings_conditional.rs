@@ -175,6 +175,8 @@ fn delex() {
             t.check(format!("DELEX k {passing}"), 1);
             t.check("EXISTS k", 0);
         }
+        t.check("DELEX k nonsense v", 0);
+        t.check("SET k v", OK);
         assert_error(t, "DELEX k nonsense v");
         assert_error(t, "DELEX k IFEQ");
         t.check("DELEX", "-ERR wrong number of arguments for 'delex' command");

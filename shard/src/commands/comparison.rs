@@ -132,7 +132,6 @@ pub fn delex(call: &mut Call<'_>) -> Outcome {
         4 => {}
         _ => return Err(error::wrong_arity(call.row.name)),
     }
-    let condition = Condition::on_value(arguments, 2).ok_or(BAD_CONDITION)?;
     let access = call.read_access();
     match call.store.find(call.key(1), access).map(|entry| entry.value()) {
         None => {
@@ -142,6 +141,7 @@ pub fn delex(call: &mut Call<'_>) -> Outcome {
         Some(ValueRef::Object(_)) => return Err(NOT_A_STRING),
         Some(_) => {}
     }
+    let condition = Condition::on_value(arguments, 2).ok_or(BAD_CONDITION)?;
     delete_if(call, condition)
 }
 
