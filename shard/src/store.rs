@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::object::Object;
+use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Record, Table, Value};
@@ -92,7 +93,7 @@ pub struct DatabaseCount {
 pub struct Store {
     slots: Box<[Option<Box<Slot>>]>,
     seed: u64,
-    random_state: u64,
+    random: Random,
     now: Now,
     now_ms: i64,
     settings: Arc<Settings>,
@@ -125,7 +126,7 @@ impl Store {
         Self {
             slots,
             seed,
-            random_state: seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            random: Random::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             now: Now::default(),
             now_ms: 0,
             settings,
@@ -167,13 +168,9 @@ impl Store {
         self.settings = settings;
     }
 
-    /// The next number of this store's random sequence (SplitMix64, Steele et al. 2014).
+    /// The next number of this store's random sequence.
     pub fn random(&mut self) -> u64 {
-        self.random_state = self.random_state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.random_state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.random.bits()
     }
 
     /// The seed of all hashes of this server.

@@ -17,7 +17,6 @@ use crate::types::Type;
 const SUBCOMMANDS: &[(&str, usize, SessionHandler)] = &[
     ("set-active-expire", 3, set_active_expire),
     ("sleep", 3, sleep),
-    ("jmap", 2, unavailable),
     ("log", 3, log),
     ("error", 3, reply_error),
     ("protocol", 3, protocol),
@@ -25,8 +24,7 @@ const SUBCOMMANDS: &[(&str, usize, SessionHandler)] = &[
     ("populate", 3, populate),
     ("slot-owner", 3, slot_owner),
     ("move-slot", 4, move_slot),
-    ("pause-cron", 3, accept_cron_switch),
-    ("quicklist-packed-threshold", 3, unavailable),
+    ("pause-cron", 3, pause_cron),
     ("panic", 2, panic_now),
 ];
 
@@ -59,11 +57,6 @@ pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
     }
 }
 
-fn unavailable(call: &mut SessionCall<'_>) -> Outcome {
-    let name = error::printable(call.arguments.at(1), 128);
-    Err(CommandError::worded(format!("ERR DEBUG {name} is not available in this server")))
-}
-
 fn integer(call: &SessionCall<'_>, index: usize) -> Result<i64, CommandError> {
     parse_integer(call.arguments.at(index)).ok_or(error::NOT_AN_INTEGER)
 }
@@ -83,20 +76,16 @@ impl<F: FnMut(&mut Core) + Send> TourTask for Everywhere<F> {
 
 fn set_active_expire(call: &mut SessionCall<'_>) -> Outcome {
     let is_on = integer(call, 2)? != 0;
-    call.tour(
-        TourKind::Gathering,
-        Everywhere(move |core: &mut Core| core.store.active_expiry = is_on),
-    );
-    Ok(())
+    switch_active_expiry(call, is_on)
 }
 
-/// Cores have no cron to pause that a command could see; what it does besides expiry is internal.
-fn accept_cron_switch(call: &mut SessionCall<'_>) -> Outcome {
-    set_active_expire_inverted(call)
+/// What commands can see of a pause of the periodic work is that keys no longer expire by it.
+fn pause_cron(call: &mut SessionCall<'_>) -> Outcome {
+    let is_paused = integer(call, 2)? != 0;
+    switch_active_expiry(call, !is_paused)
 }
 
-fn set_active_expire_inverted(call: &mut SessionCall<'_>) -> Outcome {
-    let is_on = integer(call, 2)? == 0;
+fn switch_active_expiry(call: &mut SessionCall<'_>, is_on: bool) -> Outcome {
     call.tour(
         TourKind::Gathering,
         Everywhere(move |core: &mut Core| core.store.active_expiry = is_on),

@@ -251,26 +251,10 @@ impl Core {
                 self.flush_open(target);
             }
             self.drain();
-            // The inbox may have brought a tour, lent the slot out, or moved it.
-            return self.run_after_drain(id, row, handler, route, arguments);
-        }
-        if !self.is_runnable(row, route, arguments) {
-            return self.defer(id, row, route, arguments);
-        }
-        self.run_now(id, row, handler, route, arguments);
-        Flow::Done
-    }
-
-    fn run_after_drain(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        handler: KeysHandler,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        if self.is_held(id) {
-            return Flow::Refused;
+            // The inbox may have brought a claim, a tour, or an envelope that took the slot.
+            if self.is_held(id) {
+                return Flow::Refused;
+            }
         }
         if !self.is_runnable(row, route, arguments) {
             return self.defer(id, row, route, arguments);

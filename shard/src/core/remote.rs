@@ -110,6 +110,9 @@ impl Core {
 
     /// Sends all open batches.
     pub(super) fn flush_all_open(&mut self) {
+        if self.open_count == 0 {
+            return;
+        }
         for target in 0..self.core_count {
             self.flush_open(CoreId(target));
         }
