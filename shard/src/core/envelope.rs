@@ -2,9 +2,10 @@
 //!
 //! An envelope takes its slots one after the other, ascending by (owner, slot), waiting in line
 //! wherever one is out. It holds what it has while it waits; the order makes a circle of waiting
-//! envelopes impossible, the lines make starvation impossible. Should a slot have moved to a core
-//! the envelope has passed already, taking it would break the order: then it sends home what it
-//! holds and starts again, which is always possible because it has executed nothing.
+//! envelopes impossible, the lines make starvation impossible. Should a slot have moved since the
+//! envelope set out to where it comes before one the envelope holds (on this very core as well),
+//! taking it would break the order: then it sends home what it holds and starts again, which is
+//! always possible because it has executed nothing.
 
 use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Message};
@@ -46,13 +47,12 @@ impl Core {
     pub(super) fn continue_collecting(&mut self, mut envelope: Box<Envelope>) {
         while let Some(&slot) = envelope.wanted.get(envelope.held.len()) {
             let owner = self.owner(slot);
+            let last = envelope.held.last().map(|&(held, core, _)| (core, held));
+            if last.is_some_and(|last| last > (owner, slot)) {
+                return self.start_again(envelope);
+            }
             if owner != self.id {
-                let passed = envelope.held.last().is_some_and(|&(_, core, _)| core >= owner);
-                return if passed {
-                    self.start_again(envelope);
-                } else {
-                    self.mesh.send(owner, Message::Envelope(envelope));
-                };
+                return self.mesh.send(owner, Message::Envelope(envelope));
             }
             let Some(content) = self.store.take_slot(slot) else {
                 return self.lent.wait(slot, Waiter::Envelope(envelope));
