@@ -78,6 +78,8 @@ pub struct Batch {
     pub next: usize,
     /// Replies of the commands that ran.
     pub output: Output,
+    /// Slots the command at `next` needs besides those of its keys.
+    pub extra_slots: Vec<HashSlot>,
     /// The only command found nothing and waits for keys; its reply comes another way.
     pub waiter: Option<Arc<KeyWaiter>>,
     /// The only command is not run but served, to this waiter.
@@ -125,6 +127,7 @@ impl Batch {
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
+        self.extra_slots.clear();
         self.next += 1;
     }
 
@@ -139,6 +142,7 @@ impl Batch {
         self.ranges.clear();
         self.bytes.clear();
         self.output.clear();
+        self.extra_slots.clear();
         self.waiter = None;
         self.service = None;
         self.next = 0;
