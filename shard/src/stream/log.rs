@@ -10,8 +10,14 @@ use super::range::{Range, ReversedRange};
 use super::runs::{Place, Runs};
 use crate::packed::Buffer;
 
-/// Most bytes that names and values of one entry may have together.
-const ENTRY_TEXT_BYTES_MAX: usize = 1 << 30;
+/// Whether names and values are few enough for one entry: about a gigabyte.
+pub fn fits<'t>(fields: impl Iterator<Item = (&'t [u8], &'t [u8])>) -> bool {
+    encoded_bytes_max(fields) <= Buffer::LEN_MAX
+}
+
+fn text_bytes<'t>(fields: impl Iterator<Item = (&'t [u8], &'t [u8])>) -> usize {
+    fields.map(|(name, value)| name.len() + value.len()).sum()
+}
 
 /// The entries, and what is known of those that were.
 #[derive(Clone, Debug, Default)]
@@ -137,11 +143,11 @@ impl Log {
         if id <= self.last_id {
             return Err(AppendError::NotGreater);
         }
-        let text_bytes: usize = fields.clone().map(|(name, value)| name.len() + value.len()).sum();
-        let encoded_bytes = encoded_bytes_max(fields.clone());
-        if text_bytes > ENTRY_TEXT_BYTES_MAX || encoded_bytes > Buffer::LEN_MAX {
+        if !fits(fields.clone()) {
             return Err(AppendError::TooLarge);
         }
+        let text_bytes = text_bytes(fields.clone());
+        let encoded_bytes = encoded_bytes_max(fields.clone());
         match self.blocks.last_mut() {
             Some(block) if !block.is_full(limit, id, text_bytes, encoded_bytes) => {
                 self.block_bytes -= block.heap_bytes();

@@ -33,7 +33,7 @@ pub use block::BlockLimit;
 pub use entry::{Entry, Fields};
 pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::StreamId;
-pub use log::{AppendError, Log};
+pub use log::{AppendError, Log, fits};
 pub use range::{Range, ReversedRange};
 pub use trim::{Threshold, Trim};
 
