@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::operand::integer;
-use super::stream::{reply_entries, reply_entry, reply_id};
+use super::stream::{reply_entry, reply_id};
 use super::stream_id::id_at;
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::number::parse_integer;
 use crate::object::Missing;
 use crate::reply::{Protocol, Reply};
-use crate::store::Key;
+use crate::store::{Access, Key};
 use crate::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
 
 /// On whose behalf XREADGROUP reads.
@@ -54,13 +54,19 @@ enum Position {
 type Positions = SmallVec<[Position; 4]>;
 
 /// What one stream has to give.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Share {
     /// Index of the stream among those asked for.
     stream: usize,
-    start: StreamId,
-    count: usize,
-    is_history: bool,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+enum Entries {
+    /// So many from this id on.
+    From(StreamId, usize),
+    /// These, which a consumer had pending; some may be gone.
+    Pending(Vec<StreamId>),
 }
 
 impl<'a> Request<'a> {
@@ -191,7 +197,11 @@ fn group_position(arguments: Arguments<'_>, index: usize) -> Result<Position, Co
                  new messages. The {mark} ID would just return an empty result set."
             )))
         }
-        _ => Ok(Position::Behind(id_at(arguments, index)?)),
+        _ => match id_at(arguments, index)? {
+            // There is no history behind the greatest id; Redis uses it as another word for `>`.
+            StreamId::MAX => Ok(Position::New),
+            id => Ok(Position::Behind(id)),
+        },
     }
 }
 
@@ -242,7 +252,7 @@ fn share_of(
     let found = call.store.collection::<Stream>(key, access)?;
     let (Some(found), Some(start)) = (found, id.next()) else { return Ok(None) };
     let count = found.log().range(start, StreamId::MAX).take(request.count).count();
-    Ok((count > 0).then_some(Share { stream, start, count, is_history: false }))
+    Ok((count > 0).then_some(Share { stream, entries: Entries::From(start, count) }))
 }
 
 /// Delivers what there is for a consumer, which is made if it is new.
@@ -256,20 +266,18 @@ fn deliver(
     let (key, now_ms) = (request.key(call, stream), call.store.now_ms());
     let deliver = |group: &mut Group, log: &Log| {
         let (consumer, is_new) = seen_consumer(group, reader.consumer, now_ms);
-        let share = match position {
+        let entries = match position {
             Position::Behind(id) => {
                 let start = id.next().unwrap_or(StreamId::MAX);
-                let count = deliver_again(group, log, consumer, start, request.count, now_ms);
-                Some(Share { stream, start, count, is_history: true })
+                let ids = deliver_again(group, log, consumer, start, request.count, now_ms);
+                Some(Entries::Pending(ids))
             }
             Position::New => {
-                let start = group.last_id().next().unwrap_or(StreamId::MAX);
                 let pending_for = reader.acknowledges_later.then_some(consumer);
-                let count = deliver_new(group, log, pending_for, start, request.count, now_ms);
-                (count > 0).then_some(Share { stream, start, count, is_history: false })
+                deliver_new(group, log, pending_for, request.count, now_ms)
             }
         };
-        (is_new, share)
+        (is_new, entries.map(|entries| Share { stream, entries }))
     };
     let delivered = call.store.change_collection(key, Missing::Skip, |stream: &mut Stream| {
         stream.change_group(reader.group, deliver)
@@ -297,80 +305,78 @@ pub(super) fn seen_consumer(group: &mut Group, name: &[u8], now_ms: i64) -> (Con
     }
 }
 
-/// Delivers entries for the first time. Returns how many.
+/// Delivers entries for the first time, if there are any.
 fn deliver_new(
     group: &mut Group,
     log: &Log,
     pending_for: Option<ConsumerId>,
-    start: StreamId,
-    count: usize,
+    count_max: usize,
     now_ms: i64,
-) -> usize {
-    let mut delivered = 0;
-    for entry in log.range(start, StreamId::MAX).take(count) {
+) -> Option<Entries> {
+    let start = group.last_id().next()?;
+    let mut count = 0;
+    for entry in log.range(start, StreamId::MAX).take(count_max) {
         group.advance(entry.id, log);
         if let Some(consumer) = pending_for {
             group.assign(Pending { id: entry.id, delivered_ms: now_ms, deliveries: 1, consumer });
         }
-        delivered += 1;
+        count += 1;
     }
-    if let Some(consumer) = pending_for.filter(|_| delivered > 0) {
+    if let Some(consumer) = pending_for.filter(|_| count > 0) {
         group.consumer_mut(consumer).active_ms = Some(now_ms);
     }
-    delivered
+    (count > 0).then_some(Entries::From(start, count))
 }
 
-/// Delivers pending entries of a consumer once more. Returns how many.
+/// Delivers pending entries of a consumer once more. Returns which.
 fn deliver_again(
     group: &mut Group,
     log: &Log,
     consumer: ConsumerId,
     start: StreamId,
-    count: usize,
+    count_max: usize,
     now_ms: i64,
-) -> usize {
-    let ids: Vec<StreamId> = group.consumer(consumer).pending_from(start).take(count).collect();
+) -> Vec<StreamId> {
+    let pending = group.consumer(consumer).pending_from(start);
+    let ids: Vec<StreamId> = pending.take(count_max).collect();
     for &id in ids.iter().filter(|id| log.contains(**id)) {
         let old = *group.find_pending(id).expect("what a consumer has pending its group has");
         let deliveries = old.deliveries.wrapping_add(1);
         group.assign(Pending { delivered_ms: now_ms, deliveries, ..old });
     }
-    ids.len()
+    ids
 }
 
 fn reply_share(call: &mut Call<'_>, request: &Request<'_>, share: Share) -> Outcome {
     let key = request.key(call, share.stream);
-    let found = call.store.collection::<Stream>(key, crate::store::Access::Peek)?;
-    let found = found.expect("it had something to give");
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let log = stream.expect("it had something to give").log();
     if call.reply.protocol() == Protocol::Resp2 {
         call.reply.array_len(2);
     }
     call.reply.bulk(key.name);
-    match request.reader {
-        Some(reader) if share.is_history => {
-            reply_history(&mut call.reply, found, reader, share);
+    match share.entries {
+        Entries::From(start, count) => {
+            call.reply.array_len(count);
+            let entries = log.range(start, StreamId::MAX).take(count);
+            entries.for_each(|entry| reply_entry(&mut call.reply, entry));
         }
-        _ => {
-            let entries = found.log().range(share.start, StreamId::MAX);
-            reply_entries(&mut call.reply, entries, share.count);
+        Entries::Pending(ids) => {
+            call.reply.array_len(ids.len());
+            ids.into_iter().for_each(|id| reply_pending(&mut call.reply, log, id));
         }
     }
     Ok(())
 }
 
-/// Answers with pending entries; those that were deleted meanwhile are null.
-fn reply_history(reply: &mut Reply<'_>, stream: &Stream, reader: Reader<'_>, share: Share) {
-    let group = stream.group(reader.group).expect("it was read from");
-    let consumer = group.find_consumer(reader.consumer).expect("it was made if need be");
-    reply.array_len(share.count);
-    for id in group.consumer(consumer).pending_from(share.start).take(share.count) {
-        match stream.log().get(id) {
-            Some(entry) => reply_entry(reply, entry),
-            None => {
-                reply.array_len(2);
-                reply_id(reply, id);
-                reply.null_array();
-            }
+/// Answers with an entry, or with null fields if it was deleted meanwhile.
+fn reply_pending(reply: &mut Reply<'_>, log: &Log, id: StreamId) {
+    match log.get(id) {
+        Some(entry) => reply_entry(reply, entry),
+        None => {
+            reply.array_len(2);
+            reply_id(reply, id);
+            reply.null_array();
         }
     }
 }
