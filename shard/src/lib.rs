@@ -17,6 +17,7 @@
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -30,6 +31,7 @@ pub mod command;
 pub mod commands;
 pub mod core;
 mod deadlines;
+mod digest;
 pub mod error;
 pub mod event;
 pub mod expiry;
@@ -46,6 +48,7 @@ pub mod number;
 pub mod object;
 pub mod packed;
 pub mod random;
+pub mod rdb;
 pub mod reply;
 pub mod set;
 pub mod settings;

@@ -25,12 +25,14 @@
 mod buffer;
 mod code;
 mod element;
+mod listpack;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use buffer::Buffer;
 pub use element::Element;
+pub use listpack::Listpack;
 
 use std::fmt;
 use std::ops::Range;
