@@ -11,6 +11,7 @@ use crate::list::List;
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
 use crate::store::{Access, Key, Store};
+use crate::stream::Stream;
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
 
@@ -25,6 +26,8 @@ pub enum Object {
     Set(Set),
     /// A sorted set.
     SortedSet(SortedSet),
+    /// A stream.
+    Stream(Stream),
 }
 
 impl Object {
@@ -45,6 +48,7 @@ impl Object {
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),
             Self::SortedSet(set) => set.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 }
@@ -56,6 +60,7 @@ impl Footprint for Object {
             Self::List(list) => list.footprint_bytes(),
             Self::Set(set) => set.footprint_bytes(),
             Self::SortedSet(set) => set.footprint_bytes(),
+            Self::Stream(stream) => stream.footprint_bytes(),
         }
     }
 }
@@ -63,6 +68,9 @@ impl Footprint for Object {
 /// Makes a type a collection: its variant of [`Object`] and its [`Type`] have one name.
 macro_rules! collection {
     ($name:ident) => {
+        collection!($name, $name::is_empty);
+    };
+    ($name:ident, $is_empty:expr) => {
         impl Collection for $name {
             const TYPE: Type = Type::$name;
 
@@ -79,7 +87,7 @@ macro_rules! collection {
             }
 
             fn is_empty(&self) -> bool {
-                $name::is_empty(self)
+                $is_empty(self)
             }
         }
     };
@@ -88,6 +96,8 @@ macro_rules! collection {
 collection!(List);
 collection!(Set);
 collection!(SortedSet);
+// A stream without entries keeps its last id and its groups.
+collection!(Stream, |_| false);
 
 /// A type of collection.
 pub trait Collection: Sized {

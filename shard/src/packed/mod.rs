@@ -31,6 +31,7 @@ mod listpack;
 mod tests;
 
 pub(crate) use buffer::Buffer;
+pub(crate) use code::{body_bytes, read_body, write_body};
 pub use element::Element;
 pub use listpack::Listpack;
 
