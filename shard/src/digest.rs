@@ -12,6 +12,7 @@
 //!          list     mix each element
 //!          set      add each member
 //!          zset     add the digest of: mix member, mix score
+//!          stream   mix the id of each entry as ms.seq, then its names and values
 //!          hash     add the digest of: mix name, mix value, add "!!hexpire!!" if it has a deadline
 //! key      mix name, then the value, then add "!!expire!!" if it has one
 //! all      for each database with keys: mix its number, then add the digest of each key
@@ -27,6 +28,7 @@ use crate::number::format_double;
 use crate::object::Object;
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
+use crate::stream::Stream;
 use crate::table::{Entry, ValueRef};
 use crate::types::Type;
 
@@ -111,6 +113,7 @@ pub(crate) fn take_value(digest: &mut Digest, value: ValueRef<'_, Object>, now_m
         ValueRef::Object(Object::Set(set)) => take_set(digest, set),
         ValueRef::Object(Object::SortedSet(set)) => take_sorted_set(digest, set),
         ValueRef::Object(Object::Hash(hash)) => take_hash(digest, hash, now_ms),
+        ValueRef::Object(Object::Stream(stream)) => take_stream(digest, stream),
     }
 }
 
@@ -126,6 +129,17 @@ fn take_sorted_set(digest: &mut Digest, set: &SortedSet) {
         own.mix(format_double(entry.score).as_bytes());
         digest.add_digest(own);
     });
+}
+
+fn take_stream(digest: &mut Digest, stream: &Stream) {
+    let mut digits = itoa::Buffer::new();
+    for entry in stream.log().iter() {
+        digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (name, value) in entry.fields {
+            digest.mix(name.text(&mut digits));
+            digest.mix(value.text(&mut digits));
+        }
+    }
 }
 
 fn take_hash(digest: &mut Digest, hash: &Hash, now_ms: i64) {

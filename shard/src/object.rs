@@ -38,6 +38,7 @@ impl Object {
             Self::List(_) => Type::List,
             Self::Set(_) => Type::Set,
             Self::SortedSet(_) => Type::SortedSet,
+            Self::Stream(_) => Type::Stream,
         }
     }
 

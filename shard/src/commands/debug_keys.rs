@@ -66,7 +66,7 @@ fn describe(store: &mut Store, db: u32, name: &[u8]) -> Option<String> {
     };
     let facts = format!(
         "Value at:{:p} refcount:{references} encoding:{} serializedlength:{length} lru:{lru_bits}",
-        entry.key(),
+        entry.key().as_ptr(),
         encoding_of(entry),
     );
     let idle_seconds = store.idle_seconds(lru_bits);

@@ -123,6 +123,41 @@ impl Packed {
     }
 }
 
+/// A listpack in the making, of any number of elements.
+pub struct ListpackWriter {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Default for ListpackWriter {
+    fn default() -> Self {
+        Self { bytes: vec![0; HEADER_BYTES], len: 0 }
+    }
+}
+
+impl ListpackWriter {
+    /// Adds an element. Amortised O(its length).
+    pub fn push(&mut self, element: Element<'_>) {
+        let start = self.bytes.len();
+        self.bytes.resize(start + code::entry_bytes(element), 0);
+        code::write(element, &mut self.bytes[start..]);
+        self.len += 1;
+    }
+
+    /// The listpack.
+    ///
+    /// # Panics
+    /// If it is longer than its header can tell.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.bytes.push(END);
+        let total = u32::try_from(self.bytes.len()).expect("a listpack stays below 4 GiB");
+        let count = u16::try_from(self.len).unwrap_or(COUNT_UNKNOWN);
+        self.bytes[..4].copy_from_slice(&total.to_le_bytes());
+        self.bytes[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
+        self.bytes
+    }
+}
+
 const _: () = assert!(Packed::LISTPACK_FRAME_BYTES == HEADER_BYTES + 1);
 const _: () = assert!(Packed::LEN_MAX == COUNT_UNKNOWN as usize);
 

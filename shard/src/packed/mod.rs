@@ -33,7 +33,7 @@ mod tests;
 pub(crate) use buffer::Buffer;
 pub(crate) use code::{body_bytes, read_body, write_body};
 pub use element::Element;
-pub use listpack::Listpack;
+pub use listpack::{Listpack, ListpackWriter};
 
 use std::fmt;
 use std::ops::Range;

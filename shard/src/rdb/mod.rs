@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`payload`] | the frame around one value: DUMP and RESTORE |
 //! | [`value`] | values: the type one is written as, and reading each type |
-//! | `list`, `set`, `sorted_set`, `hash` | the forms of each type, drawn |
+//! | `list`, `set`, `sorted_set`, `hash`, `stream` | the forms of each type, drawn |
 //! | [`value_type`] | types and versions, and who writes which |
 //! | [`reader`], [`writer`] | lengths, strings and numbers |
 //! | [`ziplist`], [`zipmap`], [`intset`], `compact` | compact encodings; listpacks are in `packed` |
@@ -38,6 +38,8 @@ pub mod payload;
 pub mod reader;
 mod set;
 mod sorted_set;
+mod stream;
+mod stream_node;
 pub mod value;
 pub mod value_type;
 pub mod writer;

@@ -8,7 +8,7 @@ use super::error::FormatError;
 use super::reader::{Reader, Text};
 use super::value_type::ValueType;
 use super::writer::Writer;
-use super::{hash, list, set, sorted_set};
+use super::{hash, list, set, sorted_set, stream};
 use crate::hashes;
 use crate::list::NodeLimit;
 use crate::object::Object;
@@ -42,6 +42,7 @@ pub fn type_of(value: ValueRef<'_, Object>) -> ValueType {
         ValueRef::Object(Object::List(_)) => ValueType::ListQuicklist2,
         ValueRef::Object(Object::Set(set)) => set::type_of(set),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::type_of(set),
+        ValueRef::Object(Object::Stream(_)) => ValueType::Stream3,
     }
 }
 
@@ -56,6 +57,7 @@ pub fn encode(value: ValueRef<'_, Object>, now_ms: i64, writer: &mut Writer) {
         ValueRef::Object(Object::List(list)) => list::encode(list, writer),
         ValueRef::Object(Object::Set(set)) => set::encode(set, writer),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::encode(set, writer),
+        ValueRef::Object(Object::Stream(stream)) => stream::encode(stream, writer),
     }
 }
 
@@ -87,9 +89,7 @@ pub fn decode<'a>(
         | T::HashWithExpiry
         | T::HashMetadata
         | T::HashListpackEx => Object::Hash(hash::decode(value_type, reader, &limits.hash)?),
-        T::Stream | T::Stream2 | T::Stream3 => {
-            return Err(FormatError::UnknownType(value_type.code()));
-        }
+        T::Stream | T::Stream2 | T::Stream3 => Object::Stream(stream::decode(value_type, reader)?),
     };
     Ok(Decoded::Object(object))
 }

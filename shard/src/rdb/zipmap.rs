@@ -5,8 +5,8 @@
 //!     1      1 or 5          1 or 5     1
 //! ```
 //!
-//! A length of 254 stands in the four bytes behind it, low byte first. A count of 254 or more says
-//! nothing.
+//! A length of 254 or more stands behind a byte of 254, in four bytes, low byte first. A count of
+//! 254 or more says nothing.
 
 const END: u8 = 0xff;
 
@@ -72,7 +72,8 @@ fn read_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match bytes.split_first()? {
         (&LONG, rest) => {
             let (length, rest) = rest.split_first_chunk()?;
-            Some((u32::from_le_bytes(*length) as usize, rest))
+            let length = u32::from_le_bytes(*length);
+            (length >= u32::from(LONG)).then_some((length as usize, rest))
         }
         (&END, _) => None,
         (length, rest) => Some((usize::from(*length), rest)),
@@ -105,7 +106,10 @@ mod tests {
         ] {
             assert!(Zipmap::parse(bytes).is_none(), "{bytes:?}");
         }
-        assert!(Zipmap::parse(&[LONG, LONG, 1, 0, 0, 0, b'a', 1, 0, b'x', END]).is_some());
+        let long = [&[LONG, LONG, 254, 0, 0, 0][..], &[b'a'; 254], &[1, 0, b'x', END]].concat();
+        assert!(Zipmap::parse(&long).is_some());
+        let short = [LONG, LONG, 1, 0, 0, 0, b'a', 1, 0, b'x', END];
+        assert!(Zipmap::parse(&short).is_none());
     }
 
     proptest! {
