@@ -39,6 +39,11 @@ impl AccessClock {
         self.minutes << 8 | COUNTER_START
     }
 
+    /// Bits of a key whose counter is known by now.
+    pub(crate) fn lfu_with(&self, counter: u8) -> u32 {
+        self.minutes << 8 | u32::from(counter)
+    }
+
     /// The counter of a key by now: it falls by one each `lfu-decay-time` minutes.
     pub(crate) fn lfu_counter(&self, bits: u32) -> u32 {
         let passed = self.minutes.wrapping_sub(bits >> 8) & 0xffff;

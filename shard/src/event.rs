@@ -60,6 +60,8 @@ pub enum Event {
     RenameFrom,
     /// `rename_to`
     RenameTo,
+    /// `restore`
+    Restore,
     /// `sadd`
     SAdd,
     /// `sdiffstore`
@@ -160,6 +162,7 @@ impl Event {
             Self::RPush => "rpush",
             Self::RenameFrom => "rename_from",
             Self::RenameTo => "rename_to",
+            Self::Restore => "restore",
             Self::SAdd => "sadd",
             Self::SDiffStore => "sdiffstore",
             Self::SInterStore => "sinterstore",

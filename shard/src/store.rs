@@ -530,6 +530,31 @@ impl Store {
         self.access.lfu_counter(lru_bits)
     }
 
+    /// Makes a key that is there look as if it had not been used for so many seconds; under an LFU
+    /// policy, which does not keep that, nothing happens.
+    pub fn set_idle_seconds(&mut self, key: Key<'_>, seconds: i64) {
+        if self.settings.maxmemory_policy.is_lfu() {
+            return;
+        }
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).min(types::LRU_BITS_MAX);
+        let bits = self.lru_bits().wrapping_sub(seconds) & types::LRU_BITS_MAX;
+        self.set_lru_bits(key, bits);
+    }
+
+    /// Sets the use counter of a key that is there; without an LFU policy nothing happens.
+    pub fn set_use_counter(&mut self, key: Key<'_>, counter: u8) {
+        if self.settings.maxmemory_policy.is_lfu() {
+            self.set_lru_bits(key, self.access.lfu_with(counter));
+        }
+    }
+
+    fn set_lru_bits(&mut self, key: Key<'_>, bits: u32) {
+        let entry = self.table(key.slot, key.db).and_then(|table| table.get(key.hash, key.name));
+        if let Some(entry) = entry {
+            entry.set_lru_bits(bits);
+        }
+    }
+
     /// Seconds since the use that the access bits of a key tell of, under any policy but LFU.
     pub fn idle_seconds(&self, lru_bits: u32) -> u32 {
         self.lru_bits().wrapping_sub(lru_bits) & types::LRU_BITS_MAX
