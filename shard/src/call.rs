@@ -7,6 +7,7 @@ use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
+use crate::key_waits::KeyWait;
 use crate::reply::Reply;
 use crate::store::{Access, Key, Store};
 
@@ -22,6 +23,8 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// Where the reply goes.
     pub reply: Reply<'a>,
+    /// What the client waits for, if the command found nothing and blocks.
+    pub(crate) wait: Option<Box<KeyWait>>,
     route: Route,
 }
 
@@ -36,7 +39,7 @@ impl<'a> Call<'a> {
         route: Route,
         reply: Reply<'a>,
     ) -> Self {
-        Self { store, row, arguments, caller, reply, route }
+        Self { store, row, arguments, caller, reply, wait: None, route }
     }
 
     /// The key at argument `index`, in the selected database. The slot and hash of a command's only
@@ -54,6 +57,11 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn read_access(&self) -> Access {
         if self.caller.no_touch { Access::ReadQuietly } else { Access::Read }
+    }
+
+    /// Lets the client wait for keys; the command, which has written nothing, is answered later.
+    pub fn wait(&mut self, wait: KeyWait) {
+        self.wait = Some(Box::new(wait));
     }
 
     /// Where the command was routed by.

@@ -13,6 +13,7 @@ use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
 use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Reply};
 use crate::stats::Stats;
 use crate::store::Store;
@@ -231,6 +232,8 @@ impl Core {
         };
         match target {
             Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
+            // It may find nothing, and then it has no reply to bring home along with others.
+            Some(_) if row.flags.contains(flag::BLOCKING) => self.defer(id, row, route, arguments),
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
         }
@@ -303,12 +306,36 @@ impl Core {
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
         let output = if answers { session.reply_output() } else { &mut *scratch };
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        let wait =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if let Some(wait) = wait {
+            return self.wait_here(id, row, arguments, *wait);
+        }
         if !answers {
             scratch.clear();
             session.step_reply_mode();
         }
         self.note_change(id);
+        self.serve_ready_keys();
+    }
+
+    #[cold]
+    fn wait_here(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+        wait: KeyWait,
+    ) {
+        let session = self.session_mut(id).expect("seen by the caller");
+        let place = session.reserve(false);
+        session.step_reply_mode();
+        let caller = session.caller();
+        let address = Address { core: self.id, session: id, place };
+        self.hold(id, Hold::Replies);
+        let waiter = self.start_waiting(wait, row, arguments, caller, address);
+        self.block_on_keys(waiter);
+        self.serve_ready_keys();
     }
 
     /// The owner of all keys of a command, or `None` when they have several.
@@ -372,7 +399,8 @@ fn unknown(arguments: Arguments<'_>) -> CommandError {
     }
 }
 
-/// Runs one command on keys that are all here, and counts it.
+/// Runs one command on keys that are all here, and counts it. What it waits for, if it found
+/// nothing and blocks.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "the parts of a core it works on, borrowed apart")]
 pub(super) fn run_on_keys(
@@ -385,12 +413,14 @@ pub(super) fn run_on_keys(
     caller: Caller,
     arguments: Arguments<'_>,
     output: &mut Output,
-) {
+) -> Option<Box<KeyWait>> {
     let reply = Reply::new(output, caller.protocol);
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
+    let wait = call.wait.take();
     stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+    wait
 }

@@ -79,13 +79,12 @@ impl Core {
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let command = &batch.commands[batch.next];
-        let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
-        let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        match batch.service.clone() {
+            Some(waiter) => self.retry(&waiter),
+            None => self.run_enclosed(&mut batch),
+        }
         batch.advance();
+        self.serve_ready_keys();
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -97,6 +96,19 @@ impl Core {
         // Only now: who sees no claim any more enqueues behind the slots that go home.
         self.shared.unclaim(&envelope.wanted);
         self.send_home(batch);
+    }
+
+    fn run_enclosed(&mut self, batch: &mut Batch) {
+        let command = &batch.commands[batch.next];
+        let (row, route, caller) = (command.row, command.route, command.caller);
+        let handler = row.keys_handler();
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        let Self { store, stats, host, .. } = self;
+        let wait =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if let Some(wait) = wait {
+            self.wait_in_batch(batch, *wait);
+        }
     }
 
     fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
@@ -148,6 +160,7 @@ impl Core {
             match waiter {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
+                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
                 Waiter::Tour(_) => unreachable!("tours wait at the gate"),
             }
             let Some(content) = self.store.take_slot(slot) else { return };

@@ -142,8 +142,13 @@ impl Core {
             let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
             let Self { store, stats, host, .. } = self;
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            let wait =
+                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            if let Some(wait) = wait {
+                self.wait_in_batch(&mut batch, *wait);
+            }
             batch.advance();
+            self.serve_ready_keys();
         }
         self.send_home(batch);
     }
@@ -200,6 +205,26 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        if batch.service.is_some() {
+            self.keep_batch(batch);
+            return self.finish_service();
+        }
+        match batch.waiter.take() {
+            Some(waiter) => self.block_on_keys(waiter),
+            None => self.hand_out_replies(&batch),
+        }
+        self.keep_batch(batch);
+        self.return_credit();
+    }
+
+    fn keep_batch(&mut self, mut batch: Box<Batch>) {
+        batch.reset();
+        if self.spare_batches.len() < SPARE_BATCHES_MAX {
+            self.spare_batches.push(batch);
+        }
+    }
+
+    fn hand_out_replies(&mut self, batch: &Batch) {
         let mut first = 0;
         let mut from = 0;
         while first < batch.commands.len() {
@@ -223,11 +248,6 @@ impl Core {
             first = end;
             from = to;
         }
-        batch.reset();
-        if self.spare_batches.len() < SPARE_BATCHES_MAX {
-            self.spare_batches.push(batch);
-        }
-        self.return_credit();
     }
 
     /// A batch is back because its next command's slots live elsewhere by now: sends it there. Its
