@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::arguments::{ArgRange, Arguments};
+use crate::call::Travel;
 use crate::command::Command;
 use crate::core::parcels::Bag;
 use crate::core::tour::Tour;
@@ -78,6 +79,8 @@ pub struct Batch {
     pub next: usize,
     /// Replies of the commands that ran.
     pub output: Output,
+    /// How far the command has come, if it walks over slots; then it is the only one.
+    pub(super) travel: Travel,
     /// The only command found nothing and waits for keys; its reply comes another way.
     pub waiter: Option<Arc<KeyWaiter>>,
     /// The only command is not run but served, to this waiter.
