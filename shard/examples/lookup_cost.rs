@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo build --profile quick -p basalt-shard --example lookup_cost
-//! valgrind --tool=callgrind --toggle-collect='*look_up*' target/quick/examples/lookup_cost read ttl
+//! valgrind --tool=callgrind --toggle-collect="*look_up*" \
+//!     target/quick/examples/lookup_cost read ttl
 //! ```
 //!
 //! First word: `read` or `write`; second: `ttl` (every key expires some day) or `plain`. Divide

@@ -428,8 +428,8 @@ impl Store {
         Some(entry)
     }
 
-    /// Where the entry of a key is, unless it is missing. Removes it if its time has come, and fields
-    /// of a hash whose time has come. The one lookup of whoever needs the entry.
+    /// Where the entry of a key is, unless it is missing. Removes it if its time has come, and
+    /// fields of a hash whose time has come. The one lookup of whoever needs the entry.
     #[inline]
     fn locate(&mut self, key: Key<'_>) -> Option<Place> {
         if self.slot(key.slot)?.first_field_deadline_ms() < self.now_ms {
