@@ -8,9 +8,18 @@ use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
+use crate::hash::HashSlot;
 use crate::key_waits::KeyWait;
 use crate::reply::Reply;
 use crate::store::{Access, Key, Store};
+
+/// Why a command that ran has not been answered.
+pub(crate) enum Unfinished {
+    /// It found nothing and waits.
+    Waits(KeyWait),
+    /// It reaches keys it does not name, in slots that are elsewhere.
+    NeedsSlots(Vec<HashSlot>),
+}
 
 /// A command on keys, at the core where all of them are.
 pub struct Call<'a> {
@@ -24,8 +33,8 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// Where the reply goes.
     pub reply: Reply<'a>,
-    /// What the client waits for, if the command found nothing and blocks.
-    pub(crate) wait: Option<Box<KeyWait>>,
+    /// Why the command could not be finished here and now.
+    pub(crate) unfinished: Option<Box<Unfinished>>,
     /// Whether the command may go on at another core, and with what it does.
     pub(crate) travel: Travel,
     route: Route,
@@ -54,7 +63,7 @@ impl<'a> Call<'a> {
         route: Route,
         reply: Reply<'a>,
     ) -> Self {
-        Self { store, row, arguments, caller, reply, wait: None, travel: Travel::None, route }
+        Self { store, row, arguments, caller, reply, unfinished: None, travel: Travel::None, route }
     }
 
     /// The key at argument `index`, in the selected database. The slot and hash of a command's only
@@ -76,7 +85,13 @@ impl<'a> Call<'a> {
 
     /// Lets the client wait for keys; the command, which has written nothing, is answered later.
     pub fn wait(&mut self, wait: KeyWait) {
-        self.wait = Some(Box::new(wait));
+        self.unfinished = Some(Box::new(Unfinished::Waits(wait)));
+    }
+
+    /// Has the command run again, from its start, with these slots at hand besides those of its
+    /// keys. It must have changed and written nothing, and asks for more each time at most.
+    pub fn need_slots(&mut self, slots: Vec<HashSlot>) {
+        self.unfinished = Some(Box::new(Unfinished::NeedsSlots(slots)));
     }
 
     /// Where the command was routed by.

@@ -11,7 +11,7 @@
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
-//! | [`list`], [`set`], `hashes`, [`sorted_set`] | the data types |
+//! | [`list`], [`set`], `hashes`, [`sorted_set`], [`stream`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
@@ -56,5 +56,6 @@ pub mod slot;
 pub mod sorted_set;
 pub mod stats;
 pub mod store;
+pub mod stream;
 pub mod table;
 pub mod types;

@@ -40,6 +40,9 @@ impl Blocked {
     }
 }
 
+const UNBLOCKED: CommandError =
+    CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+
 /// How a client is unblocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unblock {
@@ -135,13 +138,19 @@ impl Core {
             return false;
         }
         let (place, on_timeout) = (blocked.place, blocked.block.on_timeout);
+        let row = blocked.waiter.as_ref().map(|waiter| waiter.row);
         let mut output = Output::default();
         let mut reply = Reply::new(&mut output, session.protocol);
-        match how {
-            Unblock::Timeout => on_timeout(&mut reply),
-            Unblock::Error => {
-                reply.error(&CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
-            }
+        let error = match how {
+            Unblock::Timeout => None,
+            Unblock::Error => Some(UNBLOCKED),
+        };
+        match &error {
+            None => on_timeout(&mut reply),
+            Some(error) => reply.error(error),
+        }
+        if let Some(row) = row {
+            self.stats.ran(row, self.host.elapsed_ns(), error.as_ref());
         }
         self.end_wait(Address { core: self.id, session: id, place }, output);
         true

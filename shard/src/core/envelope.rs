@@ -11,6 +11,7 @@ use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
+use crate::call::Unfinished;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -21,6 +22,7 @@ impl Core {
         let arguments = batch.arguments(batch.next);
         let row = batch.commands[batch.next].row;
         row.for_each_key(arguments, |key| wanted.push(HashSlot::of_key(key)));
+        wanted.extend(&batch.extra_slots);
         self.sort_by_owner(&mut wanted);
         assert!(!wanted.is_empty(), "only commands with keys need slots");
         self.shared.claim(&wanted);
@@ -79,11 +81,16 @@ impl Core {
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        match batch.service.clone() {
-            Some(waiter) => self.retry(&waiter),
+        let is_over = match batch.service.clone() {
+            Some(waiter) => {
+                self.retry(&waiter);
+                true
+            }
             None => self.run_enclosed(&mut batch),
+        };
+        if is_over {
+            batch.advance();
         }
-        batch.advance();
         self.serve_ready_keys();
         let held = homes
             .into_iter()
@@ -95,19 +102,33 @@ impl Core {
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
         self.shared.unclaim(&envelope.wanted);
-        self.send_home(batch);
+        if is_over {
+            self.send_home(batch);
+        } else {
+            self.enclose(batch);
+        }
     }
 
-    fn run_enclosed(&mut self, batch: &mut Batch) {
+    /// Runs the command an envelope was made for; whether that was all, or it has to set out again
+    /// for more slots.
+    fn run_enclosed(&mut self, batch: &mut Batch) -> bool {
         let command = &batch.commands[batch.next];
         let (row, route, caller) = (command.row, command.route, command.caller);
         let handler = row.keys_handler();
         let (arguments, output) = batch.arguments_and_output(batch.next);
         let Self { store, stats, host, .. } = self;
-        let wait =
+        let unfinished =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        if let Some(wait) = wait {
-            self.wait_in_batch(batch, *wait);
+        match unfinished.map(|unfinished| *unfinished) {
+            None => true,
+            Some(Unfinished::Waits(wait)) => {
+                self.wait_in_batch(batch, wait);
+                true
+            }
+            Some(Unfinished::NeedsSlots(slots)) => {
+                batch.extra_slots.extend(slots);
+                false
+            }
         }
     }
 

@@ -24,7 +24,8 @@
 //!
 //! A core has at most [`CREDIT_MAX`] boxes (batches, envelopes, tours) of its own under way; when
 //! they are used up its sessions are held. What concerns clients that wait for keys has bounds of
-//! its own ([`parcels`], [`serving`]). So no inbox ever holds more than [`inbox_capacity`] messages.
+//! its own ([`parcels`], [`serving`]). So no inbox ever holds more than [`inbox_capacity`]
+//! messages.
 
 pub mod blocking;
 mod dispatch;

@@ -6,7 +6,7 @@ use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, Travel};
+use crate::call::{Call, Travel, Unfinished};
 use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::reply::Reply;
@@ -150,10 +150,15 @@ impl Core {
             let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
             let Self { store, stats, host, .. } = self;
-            let wait =
+            let unfinished =
                 run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-            if let Some(wait) = wait {
-                self.wait_in_batch(&mut batch, *wait);
+            match unfinished.map(|unfinished| *unfinished) {
+                None => {}
+                Some(Unfinished::Waits(wait)) => self.wait_in_batch(&mut batch, wait),
+                Some(Unfinished::NeedsSlots(slots)) => {
+                    batch.extra_slots = slots;
+                    return self.enclose(batch);
+                }
             }
             batch.advance();
             self.serve_ready_keys();
@@ -300,6 +305,7 @@ impl Core {
         }
         let command = &batch.commands[batch.next];
         let target = match command.route {
+            _ if !batch.extra_slots.is_empty() => None,
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
             Route::Many => self.common_owner(command.row, batch.arguments(batch.next)),

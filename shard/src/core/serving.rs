@@ -151,8 +151,8 @@ impl Core {
         self.enclose(batch);
     }
 
-    /// The slots of a waiter's command are here: lists its keys again, so that the line it stands in
-    /// is served from where it stopped.
+    /// The slots of a waiter's command are here: lists its keys again, so that the line it stands
+    /// in is served from where it stopped.
     pub(super) fn retry(&mut self, waiter: &Arc<KeyWaiter>) {
         for argument in waiter.wait.keys.clone() {
             let name = waiter.key(argument);
