@@ -14,6 +14,7 @@
 //! | [`list`], [`set`], `hashes`, [`sorted_set`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
@@ -32,6 +33,7 @@ pub mod core;
 mod deadlines;
 pub mod error;
 pub mod event;
+mod eviction;
 pub mod expiry;
 mod field_expiry;
 pub mod geo;

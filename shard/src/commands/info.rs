@@ -102,6 +102,8 @@ struct Report {
     client_bytes: usize,
     table_bytes: usize,
     pause: Option<(i64, bool)>,
+    /// Longest time a core has seen memory over the limit: in all and this time.
+    overrun_ms: (u64, u64),
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
@@ -126,6 +128,8 @@ impl TourTask for Report {
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.pause = core.pause_state();
+        let (total_ms, current_ms) = core.eviction_overrun_ms();
+        self.overrun_ms = (self.overrun_ms.0.max(total_ms), self.overrun_ms.1.max(current_ms));
         self.table_bytes += core.store.overhead_bytes();
         self.core_figures.push(CoreFigures {
             id: core.id().0,
@@ -262,9 +266,9 @@ impl Report {
 
     fn memory(&self, text: &mut String) {
         let facts = &self.facts;
-        let used = facts.allocated_bytes;
-        let peak = facts.peak_allocated_bytes.max(used);
-        let startup = facts.startup_allocated_bytes;
+        let used = facts.used_bytes;
+        let peak = facts.peak_used_bytes.max(used);
+        let startup = facts.startup_used_bytes;
         let overhead = startup + self.table_bytes as u64 + self.client_bytes as u64;
         let dataset = used.saturating_sub(overhead);
         fields!(text;
@@ -309,6 +313,7 @@ impl Report {
     fn fragmentation(&self, text: &mut String) {
         let facts = &self.facts;
         let (allocated, active) = (facts.allocated_bytes, facts.active_bytes);
+        let used = facts.used_bytes;
         let (resident, rss) = (facts.allocator_resident_bytes, facts.resident_bytes);
         fields!(text;
             "allocator_frag_ratio": ratio(active, allocated),
@@ -317,8 +322,8 @@ impl Report {
             "allocator_rss_bytes": resident as i64 - active as i64,
             "rss_overhead_ratio": ratio(rss, resident),
             "rss_overhead_bytes": rss as i64 - resident as i64,
-            "mem_fragmentation_ratio": ratio(rss, allocated),
-            "mem_fragmentation_bytes": rss as i64 - allocated as i64,
+            "mem_fragmentation_ratio": ratio(rss, used),
+            "mem_fragmentation_bytes": rss as i64 - used as i64,
             "mem_not_counted_for_evict": 0,
             "mem_replication_backlog": 0,
             "mem_total_replication_buffers": 0,
@@ -329,7 +334,7 @@ impl Report {
             "mem_allocator": "jemalloc-5.3.1",
             "mem_overhead_db_hashtable_rehashing": 0,
             "active_defrag_running": 0,
-            "lazyfree_pending_objects": 0,
+            "lazyfree_pending_objects": facts.garbage_count,
             "lazyfreed_objects": self.keyspace_stats.lazy_freed,
         );
     }
@@ -396,8 +401,8 @@ impl Report {
             "evicted_keys": keys.evicted,
             "evicted_clients": 0,
             "evicted_scripts": 0,
-            "total_eviction_exceeded_time": 0,
-            "current_eviction_exceeded_time": 0,
+            "total_eviction_exceeded_time": self.overrun_ms.0,
+            "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,
             "keyspace_misses": keys.misses,
             "pubsub_channels": 0,

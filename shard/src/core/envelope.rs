@@ -73,19 +73,19 @@ impl Core {
 
     /// All slots are here: the command runs as if they always had been.
     fn run_envelope(&mut self, mut envelope: Envelope) {
+        // Before the slots of other cores are put here: only our own keys may be evicted.
+        let row = envelope.batch.commands[envelope.batch.next].row;
+        let room = self.check_memory(row);
         let mut homes = Vec::with_capacity(envelope.held.len());
         for (slot, home, content) in envelope.held.drain(..) {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let command = &batch.commands[batch.next];
-        let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
-        let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        batch.advance();
+        match room {
+            Ok(()) => self.run_next(&mut batch),
+            Err(error) => self.refuse(&mut batch, &error),
+        }
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -97,6 +97,17 @@ impl Core {
         // Only now: who sees no claim any more enqueues behind the slots that go home.
         self.shared.unclaim(&envelope.wanted);
         self.send_home(batch);
+    }
+
+    /// Runs the next command of a batch, whose slots are all here.
+    pub(super) fn run_next(&mut self, batch: &mut Batch) {
+        let command = &batch.commands[batch.next];
+        let (row, route, caller) = (command.row, command.route, command.caller);
+        let handler = row.keys_handler();
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        batch.advance();
     }
 
     fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
@@ -132,6 +143,7 @@ impl Core {
         if matches!(self.gate.state, GateState::Parking(_)) && self.lent.is_empty() {
             self.park();
         }
+        self.note_new_candidates();
     }
 
     /// Serves the queue of one slot until it is empty or the slot is lent again. In between the

@@ -170,4 +170,6 @@ pub enum Message {
     Release(Vec<(HashSlot, Box<Slot>)>),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
+    /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
+    Evict,
 }

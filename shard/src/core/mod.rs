@@ -29,6 +29,7 @@
 pub mod blocking;
 mod dispatch;
 mod envelope;
+mod evicting;
 pub mod message;
 mod remote;
 pub mod session;
@@ -48,6 +49,7 @@ use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
+use crate::eviction::Eviction;
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::reply::Output;
@@ -71,9 +73,10 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots beside it, and tours release.
+/// of every core may be here, each may have a homecoming of slots beside it, tours release, and one
+/// core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * CREDIT_MAX + 4 * cores + 64).next_power_of_two()
+    (2 * cores * CREDIT_MAX + 4 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -141,6 +144,7 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    eviction: Eviction,
     pause: Pause,
     blocked: Vec<blocking::Blocked>,
     scratch: Output,
@@ -170,6 +174,7 @@ impl Core {
             })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let eviction = Eviction::new(&settings);
         let store = Store::new(owned, seed, u64::from(id.0), settings);
         Self {
             id,
@@ -188,6 +193,7 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            eviction,
             pause: Pause::default(),
             blocked: Vec::new(),
             scratch: Output::default(),
@@ -244,6 +250,7 @@ impl Core {
 
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
+        self.evict_between_turns();
         self.flush_all_open();
         self.mesh.end_turn();
     }
@@ -258,6 +265,7 @@ impl Core {
             Message::Tour(tour) => self.receive_tour(tour),
             Message::Release(slots) => self.release(slots),
             Message::TourDone(tour) => self.finish_tour(*tour),
+            Message::Evict => self.evict_on_request(),
         }
         self.settle();
     }
@@ -391,6 +399,8 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.eviction.apply(&settings);
+        self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);
     }
 

@@ -1,13 +1,15 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
-use super::dispatch::{Flow, run_on_keys};
+use super::dispatch::Flow;
 use super::message::{Batch, Message, Route};
 use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::command::Command;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
+use crate::reply::Reply;
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -132,20 +134,30 @@ impl Core {
         self.prefetch_batch(&batch);
         while !batch.is_done() {
             let command = &batch.commands[batch.next];
-            let (row, route, caller) = (command.row, command.route, command.caller);
+            let (row, route) = (command.row, command.route);
             match self.obstacle(row, route, batch.arguments(batch.next)) {
                 Obstacle::None => {}
                 Obstacle::Lent(slot) => return self.lent.wait(slot, Waiter::Batch(batch)),
                 Obstacle::Elsewhere => return self.send_home(batch),
                 Obstacle::SeveralLent => return self.enclose(batch),
             }
-            let handler = row.keys_handler();
-            let (arguments, output) = batch.arguments_and_output(batch.next);
-            let Self { store, stats, host, .. } = self;
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-            batch.advance();
+            match self.check_memory(row) {
+                Ok(()) => self.run_next(&mut batch),
+                Err(error) => self.refuse(&mut batch, &error),
+            }
         }
+        self.note_new_candidates();
         self.send_home(batch);
+    }
+
+    /// Answers the next command of a batch with an error instead of running it.
+    pub(super) fn refuse(&mut self, batch: &mut Batch, error: &CommandError) {
+        let command = &batch.commands[batch.next];
+        self.stats.rejected(Some(command.row), error);
+        let protocol = command.caller.protocol;
+        let (_, output) = batch.arguments_and_output(batch.next);
+        Reply::new(output, protocol).error(error);
+        batch.advance();
     }
 
     fn prefetch_batch(&self, batch: &Batch) {
