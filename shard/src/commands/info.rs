@@ -95,6 +95,8 @@ struct Report {
     stats: Stats,
     keyspace_stats: KeyspaceStats,
     databases: BTreeMap<u32, DatabaseCount>,
+    /// Times to live of some keys of each database: their sum in milliseconds, and how many.
+    ttl_samples: BTreeMap<u32, (i64, usize)>,
     connected_clients: usize,
     blocked_clients: usize,
     query_bytes_max: usize,
@@ -117,6 +119,9 @@ impl TourTask for Report {
             let sum = self.databases.entry(db).or_default();
             sum.keys += count.keys;
             sum.expiring += count.expiring;
+        }
+        if self.wanted.includes("keyspace", true) {
+            self.sample_ttl(core);
         }
         let mut clients = 0;
         for (_, session) in core.sessions() {
@@ -196,6 +201,22 @@ fn seconds(us: u64) -> String {
 }
 
 impl Report {
+    fn sample_ttl(&mut self, core: &mut Core) {
+        let counts = core.store.database_counts();
+        let expiring = counts.iter().filter(|(_, count)| count.expiring != 0);
+        let databases: Vec<u32> = expiring.map(|(db, _)| *db).collect();
+        for db in databases {
+            let (sum_ms, seen) = core.store.sample_ttl_ms(db);
+            let sums = self.ttl_samples.entry(db).or_default();
+            *sums = (sums.0.saturating_add(sum_ms), sums.1 + seen);
+        }
+    }
+
+    fn average_ttl_ms(&self, db: u32) -> i64 {
+        let (sum_ms, seen) = self.ttl_samples.get(&db).copied().unwrap_or_default();
+        sum_ms.checked_div(seen as i64).unwrap_or(0)
+    }
+
     fn server(&self, text: &mut String) {
         let facts = &self.facts;
         let uptime = (self.now_us / 1_000_000 - facts.started_unix_seconds).max(0);
@@ -532,8 +553,10 @@ impl Report {
             if count.keys > 0 {
                 let _ = write!(
                     text,
-                    "db{db}:keys={},expires={},avg_ttl=0,subexpiry=0\r\n",
-                    count.keys, count.expiring,
+                    "db{db}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
+                    count.keys,
+                    count.expiring,
+                    self.average_ttl_ms(*db),
                 );
             }
         }
