@@ -7,8 +7,18 @@ use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
+use crate::hash::HashSlot;
+use crate::key_waits::KeyWait;
 use crate::reply::Reply;
 use crate::store::{Access, Key, Store};
+
+/// Why a command that ran has not been answered.
+pub(crate) enum Unfinished {
+    /// It found nothing and waits.
+    Waits(KeyWait),
+    /// It reaches keys it does not name, in slots that are elsewhere.
+    NeedsSlots(Vec<HashSlot>),
+}
 
 /// A command on keys, at the core where all of them are.
 pub struct Call<'a> {
@@ -22,6 +32,8 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// Where the reply goes.
     pub reply: Reply<'a>,
+    /// Why the command could not be finished here and now.
+    pub(crate) unfinished: Option<Box<Unfinished>>,
     route: Route,
 }
 
@@ -36,7 +48,7 @@ impl<'a> Call<'a> {
         route: Route,
         reply: Reply<'a>,
     ) -> Self {
-        Self { store, row, arguments, caller, reply, route }
+        Self { store, row, arguments, caller, reply, unfinished: None, route }
     }
 
     /// The key at argument `index`, in the selected database. The slot and hash of a command's only
@@ -54,6 +66,17 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn read_access(&self) -> Access {
         if self.caller.no_touch { Access::ReadQuietly } else { Access::Read }
+    }
+
+    /// Lets the client wait for keys; the command, which has written nothing, is answered later.
+    pub fn wait(&mut self, wait: KeyWait) {
+        self.unfinished = Some(Box::new(Unfinished::Waits(wait)));
+    }
+
+    /// Has the command run again, from its start, with these slots at hand besides those of its
+    /// keys. It must have changed and written nothing, and asks for more each time at most.
+    pub fn need_slots(&mut self, slots: Vec<HashSlot>) {
+        self.unfinished = Some(Box::new(Unfinished::NeedsSlots(slots)));
     }
 
     /// Where the command was routed by.

@@ -86,6 +86,24 @@ pub enum Event {
     GeoSearchStore,
     /// `sortstore`
     SortStore,
+    /// `xadd`
+    XAdd,
+    /// `xdel`
+    XDel,
+    /// `xgroup-create`
+    XGroupCreate,
+    /// `xgroup-createconsumer`
+    XGroupCreateConsumer,
+    /// `xgroup-delconsumer`
+    XGroupDelConsumer,
+    /// `xgroup-destroy`
+    XGroupDestroy,
+    /// `xgroup-setid`
+    XGroupSetId,
+    /// `xsetid`
+    XSetId,
+    /// `xtrim`
+    XTrim,
     /// `zadd`
     ZAdd,
     /// `zdiffstore`
@@ -157,6 +175,15 @@ impl Event {
             Self::GeoRadiusStore => "georadiusstore",
             Self::GeoSearchStore => "geosearchstore",
             Self::SortStore => "sortstore",
+            Self::XAdd => "xadd",
+            Self::XDel => "xdel",
+            Self::XGroupCreate => "xgroup-create",
+            Self::XGroupCreateConsumer => "xgroup-createconsumer",
+            Self::XGroupDelConsumer => "xgroup-delconsumer",
+            Self::XGroupDestroy => "xgroup-destroy",
+            Self::XGroupSetId => "xgroup-setid",
+            Self::XSetId => "xsetid",
+            Self::XTrim => "xtrim",
             Self::ZAdd => "zadd",
             Self::ZDiffStore => "zdiffstore",
             Self::ZIncr => "zincr",

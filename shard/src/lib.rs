@@ -11,8 +11,9 @@
 //! | [`commands`] | the code of the commands, a file per family |
 //! | [`store`], [`slot`], [`table`] | the keyspace: a core's slots, a slot's databases, a table |
 //! | [`packed`] | small collections as one run of bytes |
-//! | [`list`], [`set`], `hashes`, [`sorted_set`] | the data types |
+//! | [`list`], [`set`], `hashes`, [`sorted_set`], [`stream`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
+//! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
@@ -42,12 +43,14 @@ pub mod hash;
 mod hashes;
 pub mod host;
 pub mod hyperloglog;
+pub mod key_waits;
 pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
 pub mod packed;
 pub mod random;
+mod ready_keys;
 pub mod reply;
 pub mod set;
 pub mod settings;
@@ -55,5 +58,6 @@ pub mod slot;
 pub mod sorted_set;
 pub mod stats;
 pub mod store;
+pub mod stream;
 pub mod table;
 pub mod types;

@@ -11,6 +11,7 @@ use crate::list::List;
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
 use crate::store::{Access, Key, Store};
+use crate::stream::Stream;
 use crate::table::{Footprint, Value, ValueRef};
 use crate::types::Type;
 
@@ -25,6 +26,8 @@ pub enum Object {
     Set(Set),
     /// A sorted set.
     SortedSet(SortedSet),
+    /// A stream.
+    Stream(Stream),
 }
 
 impl Object {
@@ -35,6 +38,7 @@ impl Object {
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),
             Self::SortedSet(set) => set.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 }
@@ -46,6 +50,7 @@ impl Footprint for Object {
             Self::List(list) => list.footprint_bytes(),
             Self::Set(set) => set.footprint_bytes(),
             Self::SortedSet(set) => set.footprint_bytes(),
+            Self::Stream(stream) => stream.footprint_bytes(),
         }
     }
 }
@@ -53,6 +58,9 @@ impl Footprint for Object {
 /// Makes a type a collection: its variant of [`Object`] and its [`Type`] have one name.
 macro_rules! collection {
     ($name:ident) => {
+        collection!($name, $name::is_empty);
+    };
+    ($name:ident, $is_empty:expr) => {
         impl Collection for $name {
             const TYPE: Type = Type::$name;
 
@@ -69,7 +77,7 @@ macro_rules! collection {
             }
 
             fn is_empty(&self) -> bool {
-                $name::is_empty(self)
+                $is_empty(self)
             }
         }
     };
@@ -78,6 +86,8 @@ macro_rules! collection {
 collection!(List);
 collection!(Set);
 collection!(SortedSet);
+// A stream without entries keeps its last id and its groups.
+collection!(Stream, |_| false);
 
 /// A type of collection.
 pub trait Collection: Sized {

@@ -146,6 +146,10 @@ pub struct Settings {
     pub set_max_listpack_entries: u64,
     /// Longest member of a set that is kept as a listpack, in bytes.
     pub set_max_listpack_value_bytes: u64,
+    /// Size of one block of a stream, in bytes; 0 for the greatest possible.
+    pub stream_node_max_bytes: usize,
+    /// Most entries in one block of a stream; 0 for any number.
+    pub stream_node_max_entries: u64,
 }
 
 impl Default for Settings {
@@ -181,6 +185,8 @@ impl Default for Settings {
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value_bytes: 64,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
         }
     }
 }

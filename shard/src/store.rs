@@ -7,6 +7,7 @@
 //! Key counts per database are kept as differences: a command that runs here on borrowed slots
 //! counts here. The sum over all cores is right at any moment; the share of one core means nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
@@ -18,6 +19,7 @@ use crate::event::Event;
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
+use crate::key_waits::KeyWaits;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -108,6 +110,8 @@ pub struct Store {
     garbage_bytes: usize,
     slots_received: u64,
     access: AccessClock,
+    /// Slots with keys that somebody waits for and that changed, in order.
+    pub(crate) ready_slots: VecDeque<HashSlot>,
 }
 
 /// Values of at least this size are freed in the background where that is asked for.
@@ -143,6 +147,7 @@ impl Store {
             garbage_bytes: 0,
             slots_received: 0,
             access,
+            ready_slots: VecDeque::new(),
         }
     }
 
@@ -228,6 +233,9 @@ impl Store {
     pub fn put_slot(&mut self, slot: HashSlot, content: Box<Slot>) {
         self.expiry_cursor.note(content.next_expiry_ms());
         self.expiry_cursor.note(content.first_field_deadline_ms());
+        if content.key_waits.as_deref().is_some_and(KeyWaits::has_ready) {
+            self.ready_slots.push_back(slot);
+        }
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
         self.slots_received += 1;
@@ -464,7 +472,11 @@ impl Store {
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
     pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
-        self.slot_mut(key.slot).sequence += 1;
+        let slot = self.slot_mut(key.slot);
+        slot.sequence += 1;
+        if slot.key_waits.is_some() {
+            self.note_ready(key);
+        }
     }
 
     /// Reports a change of a value that means the same as before (a count it keeps, another
@@ -591,6 +603,7 @@ impl Store {
     /// Removes all keys of one database, or of all of them, from the slots that are here. The
     /// tables are returned, to be freed wherever there is time.
     pub fn flush(&mut self, db: Option<u32>) -> Vec<Table<Object>> {
+        self.note_ready_databases(|number| db.is_none_or(|db| db == number));
         let mut removed = Vec::new();
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
@@ -614,6 +627,7 @@ impl Store {
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
         }
+        self.note_ready_databases(|number| number == one || number == other);
         // Counts are differences that belong to this core, so they are recounted as such: what
         // the slots here hold moves from one number to the other.
         let held = |number: u32, slots: &[Option<Box<Slot>>]| {

@@ -253,6 +253,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
+        stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
+        stream_node_max_entries: settings.encodings.stream_node_max_entries,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
     }
 }

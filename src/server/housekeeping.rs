@@ -23,7 +23,7 @@ impl Driver {
         let is_due = now_ms >= self.housekeeping_due_ms;
         if is_due || self.expiry_pending {
             let effort = self.core.store.settings().active_expire_effort as usize;
-            let cycle = self.core.store.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
+            let cycle = self.core.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
             self.expiry_pending = cycle.more;
         }
         if !is_due {

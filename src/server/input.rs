@@ -143,7 +143,7 @@ impl Driver {
             return;
         }
         let Some(state) = self.core.session(session) else { return };
-        if state.is_owed() && !state.is_blocked {
+        if state.is_owed() && !state.is_blocked() {
             // Comes back here once the last reply has arrived.
             self.core.hold_until_answered(session);
         } else {

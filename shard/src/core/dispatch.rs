@@ -8,11 +8,12 @@ use super::message::{Caller, Route};
 use super::session::{Hold, ReplyMode};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, SessionCall};
+use crate::call::{Call, SessionCall, Unfinished};
 use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
 use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Reply};
 use crate::stats::Stats;
 use crate::store::Store;
@@ -232,6 +233,8 @@ impl Core {
         };
         match target {
             Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
+            // It may find nothing, and then it has no reply to bring home along with others.
+            Some(_) if row.flags.contains(flag::BLOCKING) => self.defer(id, row, route, arguments),
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
         }
@@ -260,8 +263,7 @@ impl Core {
         if !self.is_runnable(row, route, arguments) {
             return self.defer(id, row, route, arguments);
         }
-        self.run_now(id, row, handler, route, arguments);
-        Flow::Done
+        self.run_now(id, row, handler, route, arguments)
     }
 
     /// Whether a command may run at this core at this moment: it owns all slots, has lent none of
@@ -297,20 +299,50 @@ impl Core {
         handler: KeysHandler,
         route: Route,
         arguments: Arguments<'_>,
-    ) {
+    ) -> Flow {
         let Self { sessions, store, stats, host, scratch, .. } = self;
         let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
-        session.figures.note_command(row);
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
         let output = if answers { session.reply_output() } else { &mut *scratch };
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        let unfinished =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if let Some(unfinished) = unfinished {
+            return match *unfinished {
+                Unfinished::Waits(wait) => self.wait_here(id, row, arguments, wait),
+                Unfinished::NeedsSlots(slots) => self.send_alone(id, row, route, arguments, slots),
+            };
+        }
+        session.figures.note_command(row);
         if !answers {
             scratch.clear();
             session.step_reply_mode();
         }
         self.note_new_candidates();
         self.note_change(id);
+        self.serve_ready_keys();
+        Flow::Done
+    }
+
+    #[cold]
+    fn wait_here(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+        wait: KeyWait,
+    ) -> Flow {
+        let session = self.session_mut(id).expect("seen by the caller");
+        session.figures.note_command(row);
+        let place = session.reserve(false);
+        session.step_reply_mode();
+        let caller = session.caller();
+        let address = Address { core: self.id, session: id, place };
+        self.hold(id, Hold::Replies);
+        let waiter = self.start_waiting(wait, row, arguments, caller, address);
+        self.block_on_keys(waiter);
+        self.serve_ready_keys();
+        Flow::Done
     }
 
     /// The owner of all keys of a command, or `None` when they have several.
@@ -344,10 +376,24 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        self.send_alone(id, row, route, arguments, Vec::new())
+    }
+
+    /// The same for a command that needs slots besides those of its keys.
+    #[cold]
+    fn send_alone(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+        extra_slots: Vec<HashSlot>,
+    ) -> Flow {
         if !self.flush_before_barrier(id) || !self.take_credit(id) {
             return Flow::Refused;
         }
         let mut batch = self.spare_batch();
+        batch.extra_slots = extra_slots;
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let place = session.reserve(false);
@@ -374,7 +420,7 @@ fn unknown(arguments: Arguments<'_>) -> CommandError {
     }
 }
 
-/// Runs one command on keys that are all here, and counts it.
+/// Runs one command on keys that are all here, and counts it unless it could not be finished.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "the parts of a core it works on, borrowed apart")]
 pub(super) fn run_on_keys(
@@ -387,12 +433,16 @@ pub(super) fn run_on_keys(
     caller: Caller,
     arguments: Arguments<'_>,
     output: &mut Output,
-) {
+) -> Option<Box<Unfinished>> {
     let reply = Reply::new(output, caller.protocol);
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
-    stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+    let unfinished = call.unfinished.take();
+    if unfinished.is_none() {
+        stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+    }
+    unfinished
 }

@@ -1,15 +1,19 @@
 //! What cores send each other.
 //!
-//! Everything that waits or travels is one of three things: a [`Batch`] of commands, an
+//! Every command that waits or travels is in one of three things: a [`Batch`] of commands, an
 //! [`Envelope`] that collects the slots one command needs, or a [`Tour`] that visits every core.
 //! Each is a box that is in exactly one place at any time (an inbox, a waiting queue, or being
 //! worked on), so the number of boxes a core may have outside bounds every queue in the system.
 
+use std::sync::Arc;
+
 use crate::arguments::{ArgRange, Arguments};
 use crate::command::Command;
+use crate::core::parcels::Bag;
 use crate::core::tour::Tour;
 use crate::core::{CoreId, SessionId};
 use crate::hash::HashSlot;
+use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
 
@@ -74,6 +78,12 @@ pub struct Batch {
     pub next: usize,
     /// Replies of the commands that ran.
     pub output: Output,
+    /// Slots the command at `next` needs besides those of its keys.
+    pub extra_slots: Vec<HashSlot>,
+    /// The only command found nothing and waits for keys; its reply comes another way.
+    pub waiter: Option<Arc<KeyWaiter>>,
+    /// The only command is not run but served, to this waiter.
+    pub service: Option<Arc<KeyWaiter>>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -117,6 +127,7 @@ impl Batch {
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
+        self.extra_slots.clear();
         self.next += 1;
     }
 
@@ -131,6 +142,9 @@ impl Batch {
         self.ranges.clear();
         self.bytes.clear();
         self.output.clear();
+        self.extra_slots.clear();
+        self.waiter = None;
+        self.service = None;
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);
@@ -172,4 +186,8 @@ pub enum Message {
     TourDone(Box<Tour>),
     /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
     Evict,
+    /// Replies and notes that concern clients which wait for keys.
+    Bag(Box<Bag>),
+    /// Such a bag back where it came from, empty.
+    BagBack(Box<Bag>),
 }

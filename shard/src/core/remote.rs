@@ -1,11 +1,12 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
-use super::dispatch::Flow;
+use super::dispatch::{Flow, run_on_keys};
 use super::message::{Batch, Message, Route};
 use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
+use crate::call::Unfinished;
 use crate::command::Command;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -134,17 +135,33 @@ impl Core {
         self.prefetch_batch(&batch);
         while !batch.is_done() {
             let command = &batch.commands[batch.next];
-            let (row, route) = (command.row, command.route);
+            let (row, route, caller) = (command.row, command.route, command.caller);
             match self.obstacle(row, route, batch.arguments(batch.next)) {
                 Obstacle::None => {}
                 Obstacle::Lent(slot) => return self.lent.wait(slot, Waiter::Batch(batch)),
                 Obstacle::Elsewhere => return self.send_home(batch),
                 Obstacle::SeveralLent => return self.enclose(batch),
             }
-            match self.check_memory(row) {
-                Ok(()) => self.run_next(&mut batch),
-                Err(error) => self.refuse(&mut batch, &error),
+            if let Err(error) = self.check_memory(row) {
+                self.refuse(&mut batch, &error);
+                batch.advance();
+                continue;
             }
+            let handler = row.keys_handler();
+            let (arguments, output) = batch.arguments_and_output(batch.next);
+            let Self { store, stats, host, .. } = self;
+            let unfinished =
+                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            match unfinished.map(|unfinished| *unfinished) {
+                None => {}
+                Some(Unfinished::Waits(wait)) => self.wait_in_batch(&mut batch, wait),
+                Some(Unfinished::NeedsSlots(slots)) => {
+                    batch.extra_slots = slots;
+                    return self.enclose(batch);
+                }
+            }
+            batch.advance();
+            self.serve_ready_keys();
         }
         self.note_new_candidates();
         self.send_home(batch);
@@ -157,7 +174,6 @@ impl Core {
         let protocol = command.caller.protocol;
         let (_, output) = batch.arguments_and_output(batch.next);
         Reply::new(output, protocol).error(error);
-        batch.advance();
     }
 
     fn prefetch_batch(&self, batch: &Batch) {
@@ -212,6 +228,26 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        if batch.service.is_some() {
+            self.keep_batch(batch);
+            return self.finish_service();
+        }
+        match batch.waiter.take() {
+            Some(waiter) => self.block_on_keys(waiter),
+            None => self.hand_out_replies(&batch),
+        }
+        self.keep_batch(batch);
+        self.return_credit();
+    }
+
+    fn keep_batch(&mut self, mut batch: Box<Batch>) {
+        batch.reset();
+        if self.spare_batches.len() < SPARE_BATCHES_MAX {
+            self.spare_batches.push(batch);
+        }
+    }
+
+    fn hand_out_replies(&mut self, batch: &Batch) {
         let mut first = 0;
         let mut from = 0;
         while first < batch.commands.len() {
@@ -235,11 +271,6 @@ impl Core {
             first = end;
             from = to;
         }
-        batch.reset();
-        if self.spare_batches.len() < SPARE_BATCHES_MAX {
-            self.spare_batches.push(batch);
-        }
-        self.return_credit();
     }
 
     /// A batch is back because its next command's slots live elsewhere by now: sends it there. Its
@@ -250,6 +281,7 @@ impl Core {
         }
         let command = &batch.commands[batch.next];
         let target = match command.route {
+            _ if !batch.extra_slots.is_empty() => None,
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
             Route::Many => self.common_owner(command.row, batch.arguments(batch.next)),

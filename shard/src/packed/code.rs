@@ -30,9 +30,9 @@ const HEAD_TEXT_32: u8 = 0xf0;
 const INT_24_MIN: i64 = -(1 << 23);
 const INT_24_MAX: i64 = (1 << 23) - 1;
 
-/// Bytes of head and text.
+/// Bytes of head and text: of an element that is only ever read forwards.
 #[inline]
-fn body_bytes(element: Element<'_>) -> usize {
+pub(crate) fn body_bytes(element: Element<'_>) -> usize {
     match element {
         Element::Int(number) => int_bytes(number),
         Element::Text(text) => match text.len() {
@@ -77,18 +77,23 @@ pub(super) fn entry_bytes(element: Element<'_>) -> usize {
 pub(super) fn write(element: Element<'_>, target: &mut [u8]) {
     let body = body_bytes(element);
     let (start, total) = target.split_at_mut(body);
-    match element {
-        Element::Int(number) => write_int(number, start),
-        Element::Text(text) => {
-            let (head, place) = start.split_at_mut(body - text.len());
-            write_text_head(text.len(), head);
-            place.copy_from_slice(text);
-        }
-    }
+    write_body(element, start);
     for (index, byte) in total.iter_mut().rev().enumerate() {
         *byte = (body >> (7 * index)) as u8 | 0x80;
     }
     total[0] &= 0x7f;
+}
+
+/// Writes head and text into `target`, which is exactly as long as they are.
+pub(crate) fn write_body(element: Element<'_>, target: &mut [u8]) {
+    match element {
+        Element::Int(number) => write_int(number, target),
+        Element::Text(text) => {
+            let (head, place) = target.split_at_mut(target.len() - text.len());
+            write_text_head(text.len(), head);
+            place.copy_from_slice(text);
+        }
+    }
 }
 
 fn write_int(number: i64, target: &mut [u8]) {
@@ -123,8 +128,15 @@ fn write_text_head(length: usize, head: &mut [u8]) {
 /// Reads the entry at the start of `bytes`: its element, and the bytes of the whole entry. O(1).
 #[inline]
 pub(super) fn read(bytes: &[u8]) -> (Element<'_>, usize) {
+    let (element, body) = read_body(bytes);
+    (element, body + total_bytes(body))
+}
+
+/// Reads the head and text at the start of `bytes`: the element, and the bytes of both. O(1).
+#[inline]
+pub(crate) fn read_body(bytes: &[u8]) -> (Element<'_>, usize) {
     let head = bytes[0];
-    let (element, body) = match head {
+    match head {
         0..=0x7f => (Element::Int(i64::from(head)), 1),
         0x80..=0xbf => text_at(bytes, 1, usize::from(head & 0x3f)),
         0xc0..=0xdf => {
@@ -138,8 +150,7 @@ pub(super) fn read(bytes: &[u8]) -> (Element<'_>, usize) {
         HEAD_INT_32 => (Element::Int(signed(&bytes[1..5])), 5),
         HEAD_INT_64 => (Element::Int(signed(&bytes[1..9])), 9),
         _ => unreachable!("only what was written here is read"),
-    };
-    (element, body + total_bytes(body))
+    }
 }
 
 #[inline]

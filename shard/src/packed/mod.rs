@@ -30,6 +30,7 @@ mod element;
 mod tests;
 
 pub(crate) use buffer::Buffer;
+pub(crate) use code::{body_bytes, read_body, write_body};
 pub use element::Element;
 
 use std::fmt;

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key group id [id ...]")
         .summary("Confirms entries a consumer group has delivered.")
         .complexity("O(N), N entries")
-        .not_built(),
+        .handler(on_keys!(stream::xack)),
     row("xackdel", -6)
         .since("8.2.0")
         .flags(&[WRITE, FAST])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key group [KEEPREF|DELREF|ACKED] IDS numids id [id ...]")
         .summary("Confirms delivered entries and deletes them from the stream.")
         .complexity("O(N), N entries")
-        .not_built(),
+        .handler(on_keys!(stream::xackdel)),
     row("xadd", -5)
         .since("5.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Command] = &[
             ("7.0.0", "The id may leave its sequence open, as in `1526919030474-*`."),
             ("8.2.0", "Accepts `KEEPREF`, `DELREF` and `ACKED`."),
         ])
-        .not_built(),
+        .handler(on_keys!(stream::xadd)),
     row("xautoclaim", -6)
         .since("6.2.0")
         .flags(&[WRITE, FAST])
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Command] = &[
             "7.0.0",
             "Drops entries deleted meanwhile from the pending list and names them.",
         )])
-        .not_built(),
+        .handler(on_keys!(stream::xautoclaim)),
     row("xcfgset", -2)
         .since("8.6.0")
         .flags(&[WRITE, FAST])
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Hands the given pending entries over to another consumer.")
         .complexity("O(M*log(N)), N entries pending and M given")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(stream::xclaim)),
     row("xdel", -3)
         .since("5.0.0")
         .flags(&[WRITE, FAST])
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key id [id ...]")
         .summary("Deletes entries from a stream.")
         .complexity("O(N), N entries")
-        .not_built(),
+        .handler(on_keys!(stream::xdel)),
     row("xdelex", -5)
         .since("8.2.0")
         .flags(&[WRITE, FAST])
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key [KEEPREF|DELREF|ACKED] IDS numids id [id ...]")
         .summary("Deletes entries and chooses what becomes of references held by groups.")
         .complexity("O(N), N entries, plus the groups that refer to them")
-        .not_built(),
+        .handler(on_keys!(stream::xdelex)),
     Command::new(GROUP, "xgroup", -2)
         .since("5.0.0")
         .summary("Groups the commands that manage consumer groups.")
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RO])])
         .syntax("key")
         .summary("Counts the entries of a stream.")
-        .not_built(),
+        .handler(on_keys!(stream::xlen)),
     row("xnack", -7)
         .since("8.8.0")
         .flags(&[WRITE, FAST])
@@ -141,7 +141,7 @@ pub(super) const ROWS: &[Command] = &[
         .complexity("O(N), N entries shown, plus the entries skipped by IDLE")
         .tips(&["nondeterministic_output"])
         .history(&[("6.2.0", "Accepts `IDLE` and ranges that exclude their ends.")])
-        .not_built(),
+        .handler(on_keys!(stream::xpending)),
     row("xrange", -4)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -150,7 +150,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads the entries between two ids, oldest first.")
         .complexity("O(N), N entries returned")
         .history(&[("6.2.0", "Ranges may exclude their ends.")])
-        .not_built(),
+        .handler(on_keys!(stream::xrange)),
     row("xread", -4)
         .since("5.0.0")
         .flags(&[READONLY, BLOCKING])
@@ -163,7 +163,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads entries newer than the given ids from streams, and can wait for some.")
         .complexity("O(N), N entries returned")
         .history(&[("8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xread)),
     row("xreadgroup", -7)
         .since("5.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads entries from streams on behalf of a consumer of a group.")
         .complexity("O(N), N entries returned")
         .history(&[("8.4.0", "Accepts `CLAIM`."), ("8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xreadgroup)),
     row("xrevrange", -4)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -185,7 +185,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Reads the entries between two ids, newest first.")
         .complexity("O(N), N entries returned")
         .history(&[("6.2.0", "Ranges may exclude their ends.")])
-        .not_built(),
+        .handler(on_keys!(stream::xrevrange)),
     row("xsetid", -3)
         .since("5.0.0")
         .flags(&[WRITE, DENYOOM, FAST])
@@ -193,7 +193,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]")
         .summary("Sets the last generated id of a stream.")
         .history(&[("7.0.0", "Accepts `ENTRIESADDED` and `MAXDELETEDID`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xsetid)),
     row("xtrim", -4)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -206,7 +206,7 @@ pub(super) const ROWS: &[Command] = &[
             ("6.2.0", "Accepts `MINID` and `LIMIT`."),
             ("8.2.0", "Accepts `KEEPREF`, `DELREF` and `ACKED`."),
         ])
-        .not_built(),
+        .handler(on_keys!(stream::xtrim)),
 ];
 
 const XGROUP_ROWS: &[Command] = &[
@@ -217,14 +217,14 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group <id|$> [MKSTREAM] [ENTRIESREAD entries-read]")
         .summary("Starts a consumer group on a stream.")
         .history(&[("7.0.0", "Accepts `ENTRIESREAD`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xgroup_create)),
     xgroup_row("createconsumer", 5)
         .since("6.2.0")
         .flags(&[WRITE, DENYOOM])
         .keys(&[key(2, &[RW, INSERT])])
         .syntax("key group consumer")
         .summary("Adds a consumer to a group.")
-        .not_built(),
+        .handler(on_keys!(stream::xgroup_createconsumer)),
     xgroup_row("delconsumer", 5)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -232,7 +232,7 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group consumer")
         .summary("Removes a consumer and its pending entries from a group.")
         .complexity("O(N), N entries pending for the consumer")
-        .not_built(),
+        .handler(on_keys!(stream::xgroup_delconsumer)),
     xgroup_row("destroy", 4)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -240,12 +240,12 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group")
         .summary("Removes a consumer group.")
         .complexity("O(N), N entries pending in the group")
-        .not_built(),
+        .handler(on_keys!(stream::xgroup_destroy)),
     xgroup_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the XGROUP subcommands.")
-        .not_built(),
+        .handler(on_session!(stream::xgroup_help)),
     xgroup_row("setid", -5)
         .since("5.0.0")
         .flags(&[WRITE])
@@ -253,7 +253,7 @@ const XGROUP_ROWS: &[Command] = &[
         .syntax("key group <id|$> [ENTRIESREAD entries-read]")
         .summary("Moves the last delivered position of a group.")
         .history(&[("7.0.0", "Accepts `ENTRIESREAD`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xgroup_setid)),
 ];
 
 const XINFO_ROWS: &[Command] = &[
@@ -266,7 +266,7 @@ const XINFO_ROWS: &[Command] = &[
         .complexity("O(N), N consumers")
         .tips(&["nondeterministic_output"])
         .history(&[("7.2.0", "Shows `inactive`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xinfo_consumers)),
     xinfo_row("groups", 3)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -275,12 +275,12 @@ const XINFO_ROWS: &[Command] = &[
         .summary("Describes the consumer groups of a stream.")
         .complexity("O(N), N groups")
         .history(&[("7.0.0", "Shows `entries-read` and `lag`.")])
-        .not_built(),
+        .handler(on_keys!(stream::xinfo_groups)),
     xinfo_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the XINFO subcommands.")
-        .not_built(),
+        .handler(on_session!(stream::xinfo_help)),
     xinfo_row("stream", -3)
         .since("5.0.0")
         .flags(&[READONLY])
@@ -295,5 +295,5 @@ const XINFO_ROWS: &[Command] = &[
             ("8.6.0", "Shows the state of duplicate detection."),
             ("8.8.0", "Groups show `nacked-count`."),
         ])
-        .not_built(),
+        .handler(on_keys!(stream::xinfo_stream)),
 ];

@@ -1,0 +1,406 @@
+//! XREAD and XREADGROUP.
+//!
+//! A read has three steps: the arguments are parsed; positions such as `$` are resolved against
+//! what the streams hold now; and [`serve`] answers with what lies behind those positions, or says
+//! that there is nothing. A client that waits is served by the last step again.
+
+use smallvec::SmallVec;
+
+use super::operand::integer;
+use super::stream::{reply_entry, reply_id};
+use super::stream_id::id_at;
+use crate::arguments::Arguments;
+use crate::call::Call;
+use crate::error::{self, CommandError, Outcome};
+use crate::event::Event;
+use crate::number::parse_integer;
+use crate::object::Missing;
+use crate::reply::{Protocol, Reply};
+use crate::store::{Access, Key};
+use crate::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
+
+/// On whose behalf XREADGROUP reads.
+#[derive(Clone, Copy, Debug)]
+struct Reader<'a> {
+    group: &'a [u8],
+    consumer: &'a [u8],
+    /// Whether what is delivered becomes pending.
+    acknowledges_later: bool,
+}
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
+struct Request<'a> {
+    reader: Option<Reader<'a>>,
+    /// Most entries of each stream.
+    count: usize,
+    /// Until when to wait, in milliseconds since 1970, 0 for ever; `None` not to wait.
+    deadline_ms: Option<i64>,
+    /// Index of the first key.
+    first_key: usize,
+    /// Number of keys, and of ids behind them.
+    key_count: usize,
+}
+
+/// From where on a stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    /// Behind this id; for a group, among what its consumer has pending.
+    Behind(StreamId),
+    /// What no consumer of the group has got yet (`>`).
+    New,
+}
+
+type Positions = SmallVec<[Position; 4]>;
+
+/// What one stream has to give.
+#[derive(Debug)]
+struct Share {
+    /// Index of the stream among those asked for.
+    stream: usize,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+enum Entries {
+    /// So many from this id on.
+    From(StreamId, usize),
+    /// These, which a consumer had pending; some may be gone.
+    Pending(Vec<StreamId>),
+}
+
+impl<'a> Request<'a> {
+    fn parse(
+        arguments: Arguments<'a>,
+        is_group_read: bool,
+        now_ms: i64,
+    ) -> Result<Self, CommandError> {
+        const NO_GROUP: CommandError =
+            CommandError::Fixed("ERR Missing GROUP option for XREADGROUP");
+        let mut request =
+            Self { reader: None, count: usize::MAX, deadline_ms: None, first_key: 0, key_count: 0 };
+        let (mut names, mut acknowledges_later) = (None, true);
+        let mut index = 1;
+        while request.first_key == 0 {
+            let more = arguments.len().saturating_sub(index + 1);
+            if arguments.is(index, "block") && more > 0 {
+                request.deadline_ms = Some(deadline_ms(arguments, index + 1, now_ms)?);
+                index += 2;
+            } else if arguments.is(index, "count") && more > 0 {
+                request.count = match usize::try_from(integer(arguments, index + 1)?) {
+                    Ok(count) if count > 0 => count,
+                    _ => usize::MAX,
+                };
+                index += 2;
+            } else if arguments.is(index, "streams") && more > 0 {
+                request.first_key = index + 1;
+                request.key_count = key_count(more, is_group_read)?;
+            } else if arguments.is(index, "group") && more > 1 {
+                require_group_read("GROUP", is_group_read)?;
+                names = Some((arguments.at(index + 1), arguments.at(index + 2)));
+                index += 3;
+            } else if arguments.is(index, "noack") {
+                require_group_read("NOACK", is_group_read)?;
+                acknowledges_later = false;
+                index += 1;
+            } else {
+                return Err(error::SYNTAX);
+            }
+        }
+        if is_group_read {
+            let (group, consumer) = names.ok_or(NO_GROUP)?;
+            request.reader = Some(Reader { group, consumer, acknowledges_later });
+        }
+        Ok(request)
+    }
+
+    fn key<'c>(&self, call: &Call<'c>, stream: usize) -> Key<'c> {
+        call.key(self.first_key + stream)
+    }
+}
+
+/// Until when `BLOCK` waits.
+fn deadline_ms(arguments: Arguments<'_>, index: usize, now_ms: i64) -> Result<i64, CommandError> {
+    const NO_INTEGER: CommandError =
+        CommandError::Fixed("ERR timeout is not an integer or out of range");
+    const NEGATIVE: CommandError = CommandError::Fixed("ERR timeout is negative");
+    const TOO_LONG: CommandError = CommandError::Fixed("ERR timeout is out of range");
+    match parse_integer(arguments.at(index)).ok_or(NO_INTEGER)? {
+        ..0 => Err(NEGATIVE),
+        0 => Ok(0),
+        ms => now_ms.checked_add(ms).ok_or(TOO_LONG),
+    }
+}
+
+fn key_count(arguments: usize, is_group_read: bool) -> Result<usize, CommandError> {
+    if arguments.is_multiple_of(2) {
+        return Ok(arguments / 2);
+    }
+    let (name, mark) = if is_group_read { ("xreadgroup", '>') } else { ("xread", '$') };
+    Err(CommandError::worded(format!(
+        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{mark}' must be \
+         specified."
+    )))
+}
+
+fn require_group_read(option: &str, is_group_read: bool) -> Outcome {
+    if is_group_read {
+        return Ok(());
+    }
+    Err(CommandError::worded(format!(
+        "ERR The {option} option is only supported by XREADGROUP. You called XREAD instead."
+    )))
+}
+
+/// Finds out from where on each stream is to be read.
+fn positions_of(call: &mut Call<'_>, request: &Request<'_>) -> Result<Positions, CommandError> {
+    (0..request.key_count).map(|stream| position_of(call, request, stream)).collect()
+}
+
+fn position_of(
+    call: &mut Call<'_>,
+    request: &Request<'_>,
+    stream: usize,
+) -> Result<Position, CommandError> {
+    let (arguments, access) = (call.arguments, call.read_access());
+    let index = request.first_key + request.key_count + stream;
+    let key = request.key(call, stream);
+    let stream = call.store.collection::<Stream>(key, access)?;
+    if let Some(reader) = request.reader {
+        if stream.is_none_or(|stream| stream.group(reader.group).is_none()) {
+            return Err(no_group(key.name, reader.group));
+        }
+        return group_position(arguments, index);
+    }
+    match arguments.at(index) {
+        b"$" => Ok(Position::Behind(stream.map_or(StreamId::MIN, |stream| stream.log().last_id()))),
+        b"+" => {
+            let last = stream.map_or(StreamId::MIN, |stream| stream.log().last_entry_id());
+            Ok(Position::Behind(last.previous().unwrap_or(StreamId::MIN)))
+        }
+        b">" => Err(CommandError::Fixed(
+            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
+             <consumer> option.",
+        )),
+        _ => Ok(Position::Behind(id_at(arguments, index)?)),
+    }
+}
+
+fn group_position(arguments: Arguments<'_>, index: usize) -> Result<Position, CommandError> {
+    match arguments.at(index) {
+        b">" => Ok(Position::New),
+        mark @ (b"$" | b"+") => {
+            let mark = char::from(mark[0]);
+            Err(CommandError::worded(format!(
+                "ERR The {mark} ID is meaningless in the context of XREADGROUP: you want to read \
+                 the history of this consumer by specifying a proper ID, or use the > ID to get \
+                 new messages. The {mark} ID would just return an empty result set."
+            )))
+        }
+        _ => match id_at(arguments, index)? {
+            // There is no history behind the greatest id; Redis uses it as another word for `>`.
+            StreamId::MAX => Ok(Position::New),
+            id => Ok(Position::Behind(id)),
+        },
+    }
+}
+
+fn no_group(key: &[u8], group: &[u8]) -> CommandError {
+    let (key, group) = (error::printable(key, 512), error::printable(group, 512));
+    CommandError::worded(format!(
+        "NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option"
+    ))
+}
+
+/// Answers with what the streams have to give; whether that was anything. Nothing is written if it
+/// was not.
+fn serve(
+    call: &mut Call<'_>,
+    request: &Request<'_>,
+    positions: &Positions,
+) -> Result<bool, CommandError> {
+    let mut shares: SmallVec<[Share; 4]> = SmallVec::new();
+    for (stream, position) in positions.iter().enumerate() {
+        let share = match (request.reader, *position) {
+            (Some(reader), position) => deliver(call, request, reader, stream, position)?,
+            (None, Position::Behind(id)) => share_of(call, request, stream, id)?,
+            (None, Position::New) => unreachable!("only groups know what is new to them"),
+        };
+        shares.extend(share);
+    }
+    if shares.is_empty() {
+        return Ok(false);
+    }
+    match call.reply.protocol() {
+        Protocol::Resp2 => call.reply.array_len(shares.len()),
+        Protocol::Resp3 => call.reply.map_len(shares.len()),
+    }
+    for share in shares {
+        reply_share(call, request, share)?;
+    }
+    Ok(true)
+}
+
+/// What XREAD finds behind an id.
+fn share_of(
+    call: &mut Call<'_>,
+    request: &Request<'_>,
+    stream: usize,
+    id: StreamId,
+) -> Result<Option<Share>, CommandError> {
+    let (key, access) = (request.key(call, stream), call.read_access());
+    let found = call.store.collection::<Stream>(key, access)?;
+    let (Some(found), Some(start)) = (found, id.next()) else { return Ok(None) };
+    let count = found.log().range(start, StreamId::MAX).take(request.count).count();
+    Ok((count > 0).then_some(Share { stream, entries: Entries::From(start, count) }))
+}
+
+/// Delivers what there is for a consumer, which is made if it is new.
+fn deliver(
+    call: &mut Call<'_>,
+    request: &Request<'_>,
+    reader: Reader<'_>,
+    stream: usize,
+    position: Position,
+) -> Result<Option<Share>, CommandError> {
+    let (key, now_ms) = (request.key(call, stream), call.store.now_ms());
+    let deliver = |group: &mut Group, log: &Log| {
+        let (consumer, is_new) = seen_consumer(group, reader.consumer, now_ms);
+        let entries = match position {
+            Position::Behind(id) => {
+                let start = id.next().unwrap_or(StreamId::MAX);
+                let ids = deliver_again(group, log, consumer, start, request.count, now_ms);
+                Some(Entries::Pending(ids))
+            }
+            Position::New => {
+                let pending_for = reader.acknowledges_later.then_some(consumer);
+                deliver_new(group, log, pending_for, request.count, now_ms)
+            }
+        };
+        (is_new, entries.map(|entries| Share { stream, entries }))
+    };
+    let delivered = call.store.change_collection(key, Missing::Skip, |stream: &mut Stream| {
+        stream.change_group(reader.group, deliver)
+    })?;
+    let Some((is_new, share)) = delivered.flatten() else {
+        return Err(no_group(key.name, reader.group));
+    };
+    if is_new {
+        call.store.changed(key, Event::XGroupCreateConsumer);
+    }
+    if share.is_some() {
+        call.store.changed_quietly(key);
+    }
+    Ok(share)
+}
+
+/// The consumer of that name, made if there is none, and whether it was; it was seen now.
+pub(super) fn seen_consumer(group: &mut Group, name: &[u8], now_ms: i64) -> (ConsumerId, bool) {
+    match group.find_consumer(name) {
+        Some(consumer) => {
+            group.consumer_mut(consumer).seen_ms = now_ms;
+            (consumer, false)
+        }
+        None => (group.create_consumer(name, now_ms).expect("there was none"), true),
+    }
+}
+
+/// Delivers entries for the first time, if there are any.
+fn deliver_new(
+    group: &mut Group,
+    log: &Log,
+    pending_for: Option<ConsumerId>,
+    count_max: usize,
+    now_ms: i64,
+) -> Option<Entries> {
+    let start = group.last_id().next()?;
+    let mut count = 0;
+    for entry in log.range(start, StreamId::MAX).take(count_max) {
+        group.advance(entry.id, log);
+        if let Some(consumer) = pending_for {
+            group.assign(Pending { id: entry.id, delivered_ms: now_ms, deliveries: 1, consumer });
+        }
+        count += 1;
+    }
+    if let Some(consumer) = pending_for.filter(|_| count > 0) {
+        group.consumer_mut(consumer).active_ms = Some(now_ms);
+    }
+    (count > 0).then_some(Entries::From(start, count))
+}
+
+/// Delivers pending entries of a consumer once more. Returns which.
+fn deliver_again(
+    group: &mut Group,
+    log: &Log,
+    consumer: ConsumerId,
+    start: StreamId,
+    count_max: usize,
+    now_ms: i64,
+) -> Vec<StreamId> {
+    let pending = group.consumer(consumer).pending_from(start);
+    let ids: Vec<StreamId> = pending.take(count_max).collect();
+    for &id in ids.iter().filter(|id| log.contains(**id)) {
+        let old = *group.find_pending(id).expect("what a consumer has pending its group has");
+        let deliveries = old.deliveries.wrapping_add(1);
+        group.assign(Pending { delivered_ms: now_ms, deliveries, ..old });
+    }
+    ids
+}
+
+fn reply_share(call: &mut Call<'_>, request: &Request<'_>, share: Share) -> Outcome {
+    let key = request.key(call, share.stream);
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let log = stream.expect("it had something to give").log();
+    if call.reply.protocol() == Protocol::Resp2 {
+        call.reply.array_len(2);
+    }
+    call.reply.bulk(key.name);
+    match share.entries {
+        Entries::From(start, count) => {
+            call.reply.array_len(count);
+            let entries = log.range(start, StreamId::MAX).take(count);
+            entries.for_each(|entry| reply_entry(&mut call.reply, entry));
+        }
+        Entries::Pending(ids) => {
+            call.reply.array_len(ids.len());
+            ids.into_iter().for_each(|id| reply_pending(&mut call.reply, log, id));
+        }
+    }
+    Ok(())
+}
+
+/// Answers with an entry, or with null fields if it was deleted meanwhile.
+fn reply_pending(reply: &mut Reply<'_>, log: &Log, id: StreamId) {
+    match log.get(id) {
+        Some(entry) => reply_entry(reply, entry),
+        None => {
+            reply.array_len(2);
+            reply_id(reply, id);
+            reply.null_array();
+        }
+    }
+}
+
+/// XREAD.
+pub fn xread(call: &mut Call<'_>) -> Outcome {
+    read(call, false)
+}
+
+/// XREADGROUP.
+pub fn xreadgroup(call: &mut Call<'_>) -> Outcome {
+    read(call, true)
+}
+
+fn read(call: &mut Call<'_>, is_group_read: bool) -> Outcome {
+    const NOT_BUILT: CommandError = CommandError::Fixed("ERR BLOCK is not built yet");
+    let request = Request::parse(call.arguments, is_group_read, call.store.now_ms())?;
+    let positions = positions_of(call, &request)?;
+    if serve(call, &request, &positions)? {
+        return Ok(());
+    }
+    if request.deadline_ms.is_some() {
+        return Err(NOT_BUILT);
+    }
+    call.reply.null_array();
+    Ok(())
+}
