@@ -2,6 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::command::Command;
+use crate::commands::scan::Walk;
 use crate::core::blocking::Block;
 use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
@@ -34,7 +35,21 @@ pub struct Call<'a> {
     pub reply: Reply<'a>,
     /// Why the command could not be finished here and now.
     pub(crate) unfinished: Option<Box<Unfinished>>,
+    /// Whether the command may go on at another core, and with what it does.
+    pub(crate) travel: Travel,
     route: Route,
+}
+
+/// Whether a command that walks over slots can go on where the next slot lives.
+#[derive(Default)]
+pub(crate) enum Travel {
+    /// It has to answer with what it finds here.
+    #[default]
+    None,
+    /// It may leave an `Onward` behind instead of a reply.
+    Start,
+    /// It goes on: comes along to the next core, where it is found here again.
+    Onward(Box<Walk>),
 }
 
 impl<'a> Call<'a> {
@@ -48,7 +63,7 @@ impl<'a> Call<'a> {
         route: Route,
         reply: Reply<'a>,
     ) -> Self {
-        Self { store, row, arguments, caller, reply, unfinished: None, route }
+        Self { store, row, arguments, caller, reply, unfinished: None, travel: Travel::None, route }
     }
 
     /// The key at argument `index`, in the selected database. The slot and hash of a command's only

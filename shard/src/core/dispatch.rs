@@ -8,7 +8,7 @@ use super::message::{Caller, Route};
 use super::session::{Hold, ReplyMode};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, SessionCall, Unfinished};
+use crate::call::{Call, SessionCall, Travel, Unfinished};
 use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
 use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
@@ -99,9 +99,10 @@ impl Core {
             }
         };
         match row.handler.expect("rows without code are not found") {
-            Handler::Keys(handler) | Handler::Slot(handler, _) => {
+            Handler::Keys(handler) => {
                 self.execute_on_keys(id, row, handler, prepared.route, arguments)
             }
+            Handler::Slot(..) => self.execute_walk(id, row, prepared.route, arguments),
             // It may start a tour, which needs credit.
             Handler::Session(_) if self.credit == 0 => {
                 self.hold(id, Hold::Credit);
@@ -138,6 +139,7 @@ impl Core {
             self.pause.waiting.push(id);
             return Ok(None);
         }
+        self.check_memory(row)?;
         Ok(Some(row))
     }
 
@@ -239,6 +241,38 @@ impl Core {
         }
     }
 
+    /// A command that walks over slots, of which others may live elsewhere: travels alone.
+    fn execute_walk(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let is_local = matches!(route, Route::One(slot, _) if self.owner(slot) == self.id);
+        if is_local && !self.catch_up(id) {
+            return Flow::Refused;
+        }
+        self.defer(id, row, route, arguments)
+    }
+
+    /// Drains the inbox if a session has sent a command to another core since that was done last:
+    /// the second half of rule 2 of the order. Returns whether the session's next command may run.
+    #[inline]
+    fn catch_up(&mut self, id: SessionId) -> bool {
+        let session = self.sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
+        if !session.sent_since_drain {
+            return true;
+        }
+        session.sent_since_drain = false;
+        if let Some(target) = session.open_target {
+            self.flush_open(target);
+        }
+        self.drain();
+        // The inbox may have brought a claim, a tour, or an envelope that took the slot.
+        !self.is_held(id)
+    }
+
     fn run_locally(
         &mut self,
         id: SessionId,
@@ -247,17 +281,8 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
-        let session = self.sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
-        if session.sent_since_drain {
-            session.sent_since_drain = false;
-            if let Some(target) = session.open_target {
-                self.flush_open(target);
-            }
-            self.drain();
-            // The inbox may have brought a claim, a tour, or an envelope that took the slot.
-            if self.is_held(id) {
-                return Flow::Refused;
-            }
+        if !self.catch_up(id) {
+            return Flow::Refused;
         }
         if !self.is_runnable(row, route, arguments) {
             return self.defer(id, row, route, arguments);
@@ -317,6 +342,7 @@ impl Core {
             scratch.clear();
             session.step_reply_mode();
         }
+        self.note_new_candidates();
         self.note_change(id);
         self.serve_ready_keys();
         Flow::Done
@@ -396,6 +422,9 @@ impl Core {
         session.figures.note_command(row);
         let place = session.reserve(false);
         batch.push(id, place, row, route, session.caller(), arguments);
+        if let Some(Handler::Slot(..)) = row.handler {
+            batch.travel = Travel::Start;
+        }
         session.step_reply_mode();
         self.hold(id, Hold::Replies);
         self.reroute(batch);

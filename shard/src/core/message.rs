@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::arguments::{ArgRange, Arguments};
+use crate::call::Travel;
 use crate::command::Command;
 use crate::core::parcels::Bag;
 use crate::core::tour::Tour;
@@ -78,6 +79,8 @@ pub struct Batch {
     pub next: usize,
     /// Replies of the commands that ran.
     pub output: Output,
+    /// How far the command has come, if it walks over slots; then it is the only one.
+    pub(super) travel: Travel,
     /// Slots the command at `next` needs besides those of its keys.
     pub extra_slots: Vec<HashSlot>,
     /// The only command found nothing and waits for keys; its reply comes another way.
@@ -127,6 +130,7 @@ impl Batch {
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
+        self.travel = Travel::None;
         self.extra_slots.clear();
         self.next += 1;
     }
@@ -142,6 +146,7 @@ impl Batch {
         self.ranges.clear();
         self.bytes.clear();
         self.output.clear();
+        self.travel = Travel::None;
         self.extra_slots.clear();
         self.waiter = None;
         self.service = None;
@@ -184,6 +189,8 @@ pub enum Message {
     Release(Vec<(HashSlot, Box<Slot>)>),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
+    /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
+    Evict,
     /// Replies and notes that concern clients which wait for keys.
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.
