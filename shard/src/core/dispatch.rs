@@ -197,7 +197,9 @@ impl Core {
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        if tour.is_none() {
+            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
@@ -212,8 +214,8 @@ impl Core {
         if let Some(block) = block {
             self.block(id, block);
         }
-        if let Some((kind, task)) = tour {
-            self.begin_tour(id, kind, task);
+        if let Some(tour) = tour {
+            self.begin_tour(id, row, tour);
         }
     }
 

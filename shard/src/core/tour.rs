@@ -16,6 +16,7 @@
 //! Cost: one message a core, and for a parking tour the time of `cores` hops during which nothing
 //! else runs. It is for commands that are rare.
 
+use crate::command::Command;
 use crate::core::{Core, CoreId, SessionId};
 use crate::hash::HashSlot;
 use crate::reply::Reply;
@@ -45,13 +46,23 @@ pub enum TourKind {
     Parking,
 }
 
+/// A command that waits for its tour.
+pub(super) struct Asker {
+    pub(super) session: SessionId,
+    /// Where its reply goes.
+    pub(super) place: u64,
+    pub(super) row: &'static Command,
+    /// Time spent on it so far, on whatever core.
+    pub(super) spent_ns: u64,
+}
+
 /// A visit to all cores on behalf of one command.
 pub struct Tour {
     pub(super) kind: TourKind,
     pub(super) task: Box<dyn TourTask>,
     pub(super) origin: CoreId,
     /// The command that asked for it, if a client did.
-    pub(super) asker: Option<(SessionId, u64)>,
+    pub(super) asker: Option<Asker>,
     /// Slots on their way to a core the tour had already passed.
     pub(super) cargo: Vec<(CoreId, HashSlot, Box<Slot>)>,
 }
