@@ -42,9 +42,11 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
 
 /// INFO.
 pub fn info(call: &mut SessionCall<'_>) -> Outcome {
+    // First of all: what this command itself takes is not what was asked about.
+    let facts = call.core.host.facts();
     let wanted = Selection::parse(call);
     let settings = call.core.store.settings().as_ref().clone();
-    let report = Report { wanted, settings, ..Report::default() };
+    let report = Report { wanted, settings, facts, ..Report::default() };
     call.tour(TourKind::Gathering, report);
     Ok(())
 }
@@ -111,6 +113,7 @@ struct Report {
     overrun_ms: (u64, u64),
     now_us: i64,
     core_figures: Vec<CoreFigures>,
+    /// As they were when the command came.
     facts: ProcessFacts,
 }
 
@@ -154,7 +157,6 @@ impl TourTask for Report {
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
-        self.facts = core.host.facts();
         self.now_us = core.store.now().unix_us;
         let mut text = String::with_capacity(8 * 1024);
         for (name, by_default, write) in SECTIONS {
