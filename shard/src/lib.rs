@@ -13,6 +13,7 @@
 //! | [`packed`] | small collections as one run of bytes |
 //! | [`list`], [`set`], `hashes`, [`sorted_set`], [`stream`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
+//! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
@@ -42,6 +43,7 @@ pub mod hash;
 mod hashes;
 pub mod host;
 pub mod hyperloglog;
+pub mod key_waits;
 pub mod list;
 mod long_double;
 pub mod number;
@@ -49,6 +51,7 @@ pub mod object;
 pub mod packed;
 pub mod random;
 pub mod rdb;
+mod ready_keys;
 pub mod reply;
 pub mod set;
 pub mod settings;

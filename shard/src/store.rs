@@ -7,6 +7,7 @@
 //! Key counts per database are kept as differences: a command that runs here on borrowed slots
 //! counts here. The sum over all cores is right at any moment; the share of one core means nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
@@ -17,11 +18,12 @@ use crate::core::message::Route;
 use crate::event::Event;
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
+use crate::key_waits::KeyWaits;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
-use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Record, Table, Value};
+use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Table, Value};
 use crate::types::{self, Type};
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -105,6 +107,8 @@ pub struct Store {
     pub(crate) expiry_cursor: crate::expiry::Cursor,
     garbage: Vec<Box<dyn Send>>,
     access: AccessClock,
+    /// Slots with keys that somebody waits for and that changed, in order.
+    pub(crate) ready_slots: VecDeque<HashSlot>,
 }
 
 /// Values of at least this size are freed in the background where that is asked for.
@@ -136,6 +140,7 @@ impl Store {
             expiry_cursor: crate::expiry::Cursor::default(),
             garbage: Vec::new(),
             access: AccessClock::default(),
+            ready_slots: VecDeque::new(),
         }
     }
 
@@ -221,6 +226,9 @@ impl Store {
     pub fn put_slot(&mut self, slot: HashSlot, content: Box<Slot>) {
         self.expiry_cursor.note(content.next_expiry_ms());
         self.expiry_cursor.note(content.first_field_deadline_ms());
+        if content.key_waits.as_deref().is_some_and(KeyWaits::has_ready) {
+            self.ready_slots.push_back(slot);
+        }
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
     }
@@ -268,14 +276,16 @@ impl Store {
     /// The entry of a key for reading, unless it is missing or expired.
     #[inline]
     pub fn find(&mut self, key: Key<'_>, access: Access) -> Option<Entry<'_, Object>> {
-        self.remove_if_expired(key);
         let lru_bits = self.lru_bits();
         let lfu = self.settings.maxmemory_policy.is_lfu();
-        let Some(entry) = self.slots[key.slot.index()]
-            .as_deref()
-            .and_then(|slot| slot.table(key.db))
-            .and_then(|table| table.get(key.hash, key.name))
-        else {
+        // Where nothing expires, the lookup need not come in two halves.
+        let place = if self.may_expire(key) { Some(self.locate(key)) } else { None };
+        let table = self.slots[key.slot.index()].as_deref().and_then(|slot| slot.table(key.db));
+        let found = table.and_then(|table| match place {
+            Some(place) => Some(table.at(key.hash, place?)),
+            None => table.get(key.hash, key.name),
+        });
+        let Some(entry) = found else {
             self.stats.misses += u64::from(access != Access::Peek);
             return None;
         };
@@ -294,11 +304,11 @@ impl Store {
     /// The entry of a key for change, unless it is missing or expired.
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_, Object, Seed>> {
-        self.remove_if_expired(key);
+        let place = self.locate(key)?;
         let lru_bits = self.lru_bits();
         let lfu = self.settings.maxmemory_policy.is_lfu();
         let table = self.slots[key.slot.index()].as_deref_mut()?.table_mut(key.db)?;
-        let entry = table.get_mut(key.hash, key.name)?;
+        let entry = table.at_mut(key.hash, place);
         let view = entry.as_entry();
         let bits = if lfu { self.access.lfu_touch(view.lru_bits()) } else { lru_bits };
         view.set_lru_bits(bits);
@@ -418,21 +428,38 @@ impl Store {
         Some(entry)
     }
 
-    /// Removes a key whose time has come, and fields of a hash whose time has come.
+    /// Where the entry of a key is, unless it is missing. Removes it if its time has come, and
+    /// fields of a hash whose time has come. The one lookup of whoever needs the entry.
     #[inline]
-    fn remove_if_expired(&mut self, key: Key<'_>) {
-        let Some(slot) = self.slot(key.slot) else { return };
-        if slot.first_field_deadline_ms() < self.now_ms {
+    fn locate(&mut self, key: Key<'_>) -> Option<Place> {
+        if self.slot(key.slot)?.first_field_deadline_ms() < self.now_ms {
             self.reclaim_looked_up(key);
         }
-        let Some(table) = self.table(key.slot, key.db) else { return };
-        if table.expiring_len() == 0 {
-            return;
-        }
-        let expiry = table.get(key.hash, key.name).and_then(|entry| entry.expiry_ms());
-        if expiry.is_some_and(|at_ms| at_ms < self.now_ms) {
+        let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
+        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms) {
             self.expire(key);
+            return None;
         }
+        Some(place)
+    }
+
+    /// Removes a key whose time has come, and fields of a hash whose time has come, for those who
+    /// do not need the entry: without a lookup where nothing expires.
+    #[inline]
+    fn remove_if_expired(&mut self, key: Key<'_>) {
+        if self.may_expire(key) {
+            let _ = self.locate(key);
+        }
+    }
+
+    /// Whether a key may have to be removed, or fields of it, for all that is known without a
+    /// lookup.
+    #[inline]
+    fn may_expire(&self, key: Key<'_>) -> bool {
+        self.slot(key.slot).is_some_and(|slot| {
+            slot.first_field_deadline_ms() < self.now_ms
+                || slot.table(key.db).is_some_and(|table| table.expiring_len() > 0)
+        })
     }
 
     /// Removes a key because its time has come.
@@ -458,7 +485,11 @@ impl Store {
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
     pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
-        self.slot_mut(key.slot).sequence += 1;
+        let slot = self.slot_mut(key.slot);
+        slot.sequence += 1;
+        if slot.key_waits.is_some() {
+            self.note_ready(key);
+        }
     }
 
     /// Reports a change of a value that means the same as before (a count it keeps, another
@@ -578,6 +609,7 @@ impl Store {
     /// Removes all keys of one database, or of all of them, from the slots that are here. The
     /// tables are returned, to be freed wherever there is time.
     pub fn flush(&mut self, db: Option<u32>) -> Vec<Table<Object>> {
+        self.note_ready_databases(|number| db.is_none_or(|db| db == number));
         let mut removed = Vec::new();
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
@@ -601,6 +633,7 @@ impl Store {
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
         }
+        self.note_ready_databases(|number| number == one || number == other);
         // Counts are differences that belong to this core, so they are recounted as such: what
         // the slots here hold moves from one number to the other.
         let held = |number: u32, slots: &[Option<Box<Slot>>]| {

@@ -52,6 +52,8 @@ pub struct Driver {
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
+    /// Connections with an incomplete command whose rest may be large.
+    pub(super) fills: Vec<SessionId>,
     /// Connections whose peers do not read.
     pub(super) suspended: Vec<ConnectionId>,
     /// Connections that end once other cores have sent the replies they are owed.
@@ -90,6 +92,7 @@ impl Driver {
             expiry_pending: false,
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
+            fills: Vec::new(),
             suspended: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
@@ -171,6 +174,7 @@ impl Driver {
         self.resume_drained();
         self.run_stage();
         self.run_ready();
+        self.start_fills();
         self.core.end_turn();
         self.flush_replies();
         self.keep_house();
@@ -200,7 +204,7 @@ impl Driver {
                     self.resting_listeners.push(listener);
                 }
                 Event::Received { connection, buffer } => self.receive(connection, buffer),
-                Event::Filled { .. } => unreachable!("nothing is received in place"),
+                Event::Filled { connection } => self.take_filled(connection),
                 Event::Closed { connection, reason } => self.note_end(connection, reason),
                 // Looked for in `resume_drained`, which does not depend on the event.
                 Event::Drained { .. } | Event::Woken { .. } => {}

@@ -22,7 +22,7 @@ impl Driver {
         let is_due = now_ms >= self.housekeeping_due_ms;
         if is_due || self.expiry_pending {
             let effort = self.core.store.settings().active_expire_effort as usize;
-            let cycle = self.core.store.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
+            let cycle = self.core.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
             self.expiry_pending = cycle.more;
         }
         if !is_due {
@@ -44,7 +44,12 @@ impl Driver {
         let idle_ms = u64::from(self.settings.timeout_seconds) * 1000;
         for index in 0..self.connections.len() {
             let Some(connection) = self.connections[index].as_deref() else { continue };
-            let (id, query_bytes) = (connection.id, connection.pending.len());
+            let (id, pending_bytes) = (connection.id, connection.pending.len());
+            let filled_bytes = self.reactor.direct_bytes(id);
+            if let Some(len) = filled_bytes {
+                self.count_filling(id, len);
+            }
+            let query_bytes = filled_bytes.unwrap_or(pending_bytes);
             let unsent_bytes = self.reactor.queued_bytes(id);
             let Some(session) = self.core.session_mut(session_of(id)) else { continue };
             session.figures.query_bytes = query_bytes;

@@ -97,6 +97,9 @@ struct Report {
     databases: BTreeMap<u32, DatabaseCount>,
     connected_clients: usize,
     blocked_clients: usize,
+    clients_with_deadline: usize,
+    /// Keys that clients wait for, and those among them they wait for to be gone, too.
+    blocking_keys: (usize, usize),
     query_bytes_max: usize,
     output_bytes_max: usize,
     client_bytes: usize,
@@ -125,6 +128,10 @@ impl TourTask for Report {
         }
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
+        self.clients_with_deadline += core.clients_with_deadline();
+        let (keys, missing) = core.store.blocking_keys();
+        self.blocking_keys.0 += keys;
+        self.blocking_keys.1 += missing;
         self.pause = core.pause_state();
         self.table_bytes += core.store.overhead_bytes();
         self.core_figures.push(CoreFigures {
@@ -241,10 +248,10 @@ impl Report {
             "tracking_clients": 0,
             "pubsub_clients": 0,
             "watching_clients": 0,
-            "clients_in_timeout_table": 0,
+            "clients_in_timeout_table": self.clients_with_deadline,
             "total_watched_keys": 0,
-            "total_blocking_keys": 0,
-            "total_blocking_keys_on_nokey": 0,
+            "total_blocking_keys": self.blocking_keys.0,
+            "total_blocking_keys_on_nokey": self.blocking_keys.1,
         );
         let (reason, actions, left_ms) = match self.pause {
             Some((until_ms, all)) => {

@@ -2,6 +2,7 @@
 
 use super::operand::integer;
 use super::stream::{bad_subcommand, no_group_of_key, reply_entries, reply_entry, reply_id};
+use crate::arguments::Arguments;
 use crate::call::{Call, SessionCall};
 use crate::error::{self, CommandError, Outcome};
 use crate::reply::Reply;
@@ -12,9 +13,10 @@ const SHOWN_DEFAULT: usize = 10;
 
 /// XINFO STREAM.
 pub fn xinfo_stream(call: &mut Call<'_>) -> Outcome {
-    let (shown, access) = (shown_in_full(call)?, call.read_access());
+    let (arguments, access) = (call.arguments, call.read_access());
     let stream = call.store.collection::<Stream>(call.key(2), access)?;
     let stream = stream.ok_or(error::NO_SUCH_KEY)?;
+    let shown = shown_in_full(arguments)?;
     let reply = &mut call.reply;
     match shown {
         None => {
@@ -42,8 +44,7 @@ pub fn xinfo_stream(call: &mut Call<'_>) -> Outcome {
 }
 
 /// `FULL [COUNT count]`: how many entries are shown; `None` without `FULL`.
-fn shown_in_full(call: &Call<'_>) -> Result<Option<usize>, CommandError> {
-    let arguments = call.arguments;
+fn shown_in_full(arguments: Arguments<'_>) -> Result<Option<usize>, CommandError> {
     match arguments.len() {
         3 => Ok(None),
         4 if arguments.is(3, "full") => Ok(Some(SHOWN_DEFAULT)),

@@ -2,21 +2,23 @@
 //!
 //! A read has three steps: the arguments are parsed; positions such as `$` are resolved against
 //! what the streams hold now; and [`serve`] answers with what lies behind those positions, or says
-//! that there is nothing. A client that waits is served by the last step again.
+//! that there is nothing. Then the client waits, if it asked to: the positions are written into its
+//! command, which is served by the last step again, from the streams that are at hand.
 
 use smallvec::SmallVec;
 
 use super::operand::integer;
-use super::stream::{reply_entries, reply_entry, reply_id};
+use super::stream::{reply_entry, reply_id};
 use super::stream_id::id_at;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
+use crate::key_waits::KeyWait;
 use crate::number::parse_integer;
 use crate::object::Missing;
 use crate::reply::{Protocol, Reply};
-use crate::store::Key;
+use crate::store::{Access, Key};
 use crate::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
 
 /// On whose behalf XREADGROUP reads.
@@ -34,8 +36,8 @@ struct Request<'a> {
     reader: Option<Reader<'a>>,
     /// Most entries of each stream.
     count: usize,
-    /// Until when to wait, in milliseconds since 1970, 0 for ever; `None` not to wait.
-    deadline_ms: Option<i64>,
+    /// How long to wait, 0 for ever; `None` not to wait.
+    timeout_ms: Option<u64>,
     /// Index of the first key.
     first_key: usize,
     /// Number of keys, and of ids behind them.
@@ -51,16 +53,23 @@ enum Position {
     New,
 }
 
-type Positions = SmallVec<[Position; 4]>;
+/// Which streams are read, as their place among those asked for, and from where on.
+type Positions = SmallVec<[(usize, Position); 4]>;
 
 /// What one stream has to give.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Share {
     /// Index of the stream among those asked for.
     stream: usize,
-    start: StreamId,
-    count: usize,
-    is_history: bool,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+enum Entries {
+    /// So many from this id on.
+    From(StreamId, usize),
+    /// These, which a consumer had pending; some may be gone.
+    Pending(Vec<StreamId>),
 }
 
 impl<'a> Request<'a> {
@@ -72,13 +81,13 @@ impl<'a> Request<'a> {
         const NO_GROUP: CommandError =
             CommandError::Fixed("ERR Missing GROUP option for XREADGROUP");
         let mut request =
-            Self { reader: None, count: usize::MAX, deadline_ms: None, first_key: 0, key_count: 0 };
+            Self { reader: None, count: usize::MAX, timeout_ms: None, first_key: 0, key_count: 0 };
         let (mut names, mut acknowledges_later) = (None, true);
         let mut index = 1;
         while request.first_key == 0 {
             let more = arguments.len().saturating_sub(index + 1);
             if arguments.is(index, "block") && more > 0 {
-                request.deadline_ms = Some(deadline_ms(arguments, index + 1, now_ms)?);
+                request.timeout_ms = Some(timeout_ms(arguments, index + 1, now_ms)?);
                 index += 2;
             } else if arguments.is(index, "count") && more > 0 {
                 request.count = match usize::try_from(integer(arguments, index + 1)?) {
@@ -113,17 +122,15 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Until when `BLOCK` waits.
-fn deadline_ms(arguments: Arguments<'_>, index: usize, now_ms: i64) -> Result<i64, CommandError> {
+/// How long `BLOCK` waits.
+fn timeout_ms(arguments: Arguments<'_>, index: usize, now_ms: i64) -> Result<u64, CommandError> {
     const NO_INTEGER: CommandError =
         CommandError::Fixed("ERR timeout is not an integer or out of range");
     const NEGATIVE: CommandError = CommandError::Fixed("ERR timeout is negative");
     const TOO_LONG: CommandError = CommandError::Fixed("ERR timeout is out of range");
-    match parse_integer(arguments.at(index)).ok_or(NO_INTEGER)? {
-        ..0 => Err(NEGATIVE),
-        0 => Ok(0),
-        ms => now_ms.checked_add(ms).ok_or(TOO_LONG),
-    }
+    let timeout_ms = parse_integer(arguments.at(index)).ok_or(NO_INTEGER)?;
+    now_ms.checked_add(timeout_ms).ok_or(TOO_LONG)?;
+    u64::try_from(timeout_ms).map_err(|_| NEGATIVE)
 }
 
 fn key_count(arguments: usize, is_group_read: bool) -> Result<usize, CommandError> {
@@ -148,7 +155,8 @@ fn require_group_read(option: &str, is_group_read: bool) -> Outcome {
 
 /// Finds out from where on each stream is to be read.
 fn positions_of(call: &mut Call<'_>, request: &Request<'_>) -> Result<Positions, CommandError> {
-    (0..request.key_count).map(|stream| position_of(call, request, stream)).collect()
+    let streams = 0..request.key_count;
+    streams.map(|stream| Ok((stream, position_of(call, request, stream)?))).collect()
 }
 
 fn position_of(
@@ -191,7 +199,11 @@ fn group_position(arguments: Arguments<'_>, index: usize) -> Result<Position, Co
                  new messages. The {mark} ID would just return an empty result set."
             )))
         }
-        _ => Ok(Position::Behind(id_at(arguments, index)?)),
+        _ => match id_at(arguments, index)? {
+            // There is no history behind the greatest id; Redis uses it as another word for `>`.
+            StreamId::MAX => Ok(Position::New),
+            id => Ok(Position::Behind(id)),
+        },
     }
 }
 
@@ -210,8 +222,8 @@ fn serve(
     positions: &Positions,
 ) -> Result<bool, CommandError> {
     let mut shares: SmallVec<[Share; 4]> = SmallVec::new();
-    for (stream, position) in positions.iter().enumerate() {
-        let share = match (request.reader, *position) {
+    for &(stream, position) in positions {
+        let share = match (request.reader, position) {
             (Some(reader), position) => deliver(call, request, reader, stream, position)?,
             (None, Position::Behind(id)) => share_of(call, request, stream, id)?,
             (None, Position::New) => unreachable!("only groups know what is new to them"),
@@ -242,7 +254,7 @@ fn share_of(
     let found = call.store.collection::<Stream>(key, access)?;
     let (Some(found), Some(start)) = (found, id.next()) else { return Ok(None) };
     let count = found.log().range(start, StreamId::MAX).take(request.count).count();
-    Ok((count > 0).then_some(Share { stream, start, count, is_history: false }))
+    Ok((count > 0).then_some(Share { stream, entries: Entries::From(start, count) }))
 }
 
 /// Delivers what there is for a consumer, which is made if it is new.
@@ -256,20 +268,18 @@ fn deliver(
     let (key, now_ms) = (request.key(call, stream), call.store.now_ms());
     let deliver = |group: &mut Group, log: &Log| {
         let (consumer, is_new) = seen_consumer(group, reader.consumer, now_ms);
-        let share = match position {
+        let entries = match position {
             Position::Behind(id) => {
                 let start = id.next().unwrap_or(StreamId::MAX);
-                let count = deliver_again(group, log, consumer, start, request.count, now_ms);
-                Some(Share { stream, start, count, is_history: true })
+                let ids = deliver_again(group, log, consumer, start, request.count, now_ms);
+                Some(Entries::Pending(ids))
             }
             Position::New => {
-                let start = group.last_id().next().unwrap_or(StreamId::MAX);
                 let pending_for = reader.acknowledges_later.then_some(consumer);
-                let count = deliver_new(group, log, pending_for, start, request.count, now_ms);
-                (count > 0).then_some(Share { stream, start, count, is_history: false })
+                deliver_new(group, log, pending_for, request.count, now_ms)
             }
         };
-        (is_new, share)
+        (is_new, entries.map(|entries| Share { stream, entries }))
     };
     let delivered = call.store.change_collection(key, Missing::Skip, |stream: &mut Stream| {
         stream.change_group(reader.group, deliver)
@@ -297,80 +307,78 @@ pub(super) fn seen_consumer(group: &mut Group, name: &[u8], now_ms: i64) -> (Con
     }
 }
 
-/// Delivers entries for the first time. Returns how many.
+/// Delivers entries for the first time, if there are any.
 fn deliver_new(
     group: &mut Group,
     log: &Log,
     pending_for: Option<ConsumerId>,
-    start: StreamId,
-    count: usize,
+    count_max: usize,
     now_ms: i64,
-) -> usize {
-    let mut delivered = 0;
-    for entry in log.range(start, StreamId::MAX).take(count) {
+) -> Option<Entries> {
+    let start = group.last_id().next()?;
+    let mut count = 0;
+    for entry in log.range(start, StreamId::MAX).take(count_max) {
         group.advance(entry.id, log);
         if let Some(consumer) = pending_for {
             group.assign(Pending { id: entry.id, delivered_ms: now_ms, deliveries: 1, consumer });
         }
-        delivered += 1;
+        count += 1;
     }
-    if let Some(consumer) = pending_for.filter(|_| delivered > 0) {
+    if let Some(consumer) = pending_for.filter(|_| count > 0) {
         group.consumer_mut(consumer).active_ms = Some(now_ms);
     }
-    delivered
+    (count > 0).then_some(Entries::From(start, count))
 }
 
-/// Delivers pending entries of a consumer once more. Returns how many.
+/// Delivers pending entries of a consumer once more. Returns which.
 fn deliver_again(
     group: &mut Group,
     log: &Log,
     consumer: ConsumerId,
     start: StreamId,
-    count: usize,
+    count_max: usize,
     now_ms: i64,
-) -> usize {
-    let ids: Vec<StreamId> = group.consumer(consumer).pending_from(start).take(count).collect();
+) -> Vec<StreamId> {
+    let pending = group.consumer(consumer).pending_from(start);
+    let ids: Vec<StreamId> = pending.take(count_max).collect();
     for &id in ids.iter().filter(|id| log.contains(**id)) {
         let old = *group.find_pending(id).expect("what a consumer has pending its group has");
         let deliveries = old.deliveries.wrapping_add(1);
         group.assign(Pending { delivered_ms: now_ms, deliveries, ..old });
     }
-    ids.len()
+    ids
 }
 
 fn reply_share(call: &mut Call<'_>, request: &Request<'_>, share: Share) -> Outcome {
     let key = request.key(call, share.stream);
-    let found = call.store.collection::<Stream>(key, crate::store::Access::Peek)?;
-    let found = found.expect("it had something to give");
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let log = stream.expect("it had something to give").log();
     if call.reply.protocol() == Protocol::Resp2 {
         call.reply.array_len(2);
     }
     call.reply.bulk(key.name);
-    match request.reader {
-        Some(reader) if share.is_history => {
-            reply_history(&mut call.reply, found, reader, share);
+    match share.entries {
+        Entries::From(start, count) => {
+            call.reply.array_len(count);
+            let entries = log.range(start, StreamId::MAX).take(count);
+            entries.for_each(|entry| reply_entry(&mut call.reply, entry));
         }
-        _ => {
-            let entries = found.log().range(share.start, StreamId::MAX);
-            reply_entries(&mut call.reply, entries, share.count);
+        Entries::Pending(ids) => {
+            call.reply.array_len(ids.len());
+            ids.into_iter().for_each(|id| reply_pending(&mut call.reply, log, id));
         }
     }
     Ok(())
 }
 
-/// Answers with pending entries; those that were deleted meanwhile are null.
-fn reply_history(reply: &mut Reply<'_>, stream: &Stream, reader: Reader<'_>, share: Share) {
-    let group = stream.group(reader.group).expect("it was read from");
-    let consumer = group.find_consumer(reader.consumer).expect("it was made if need be");
-    reply.array_len(share.count);
-    for id in group.consumer(consumer).pending_from(share.start).take(share.count) {
-        match stream.log().get(id) {
-            Some(entry) => reply_entry(reply, entry),
-            None => {
-                reply.array_len(2);
-                reply_id(reply, id);
-                reply.null_array();
-            }
+/// Answers with an entry, or with null fields if it was deleted meanwhile.
+fn reply_pending(reply: &mut Reply<'_>, log: &Log, id: StreamId) {
+    match log.get(id) {
+        Some(entry) => reply_entry(reply, entry),
+        None => {
+            reply.array_len(2);
+            reply_id(reply, id);
+            reply.null_array();
         }
     }
 }
@@ -386,15 +394,77 @@ pub fn xreadgroup(call: &mut Call<'_>) -> Outcome {
 }
 
 fn read(call: &mut Call<'_>, is_group_read: bool) -> Outcome {
-    const NOT_BUILT: CommandError = CommandError::Fixed("ERR BLOCK is not built yet");
     let request = Request::parse(call.arguments, is_group_read, call.store.now_ms())?;
     let positions = positions_of(call, &request)?;
     if serve(call, &request, &positions)? {
         return Ok(());
     }
-    if request.deadline_ms.is_some() {
-        return Err(NOT_BUILT);
+    match request.timeout_ms {
+        Some(timeout_ms) => wait(call, &request, &positions, timeout_ms),
+        None => call.reply.null_array(),
     }
-    call.reply.null_array();
     Ok(())
+}
+
+/// Lets the client wait for entries behind the positions.
+fn wait(call: &mut Call<'_>, request: &Request<'_>, positions: &Positions, timeout_ms: u64) {
+    let first_id = request.first_key + request.key_count;
+    let resolved = positions.iter().filter_map(|(stream, position)| match position {
+        Position::Behind(id) => Some((first_id + stream, id.to_string().into_bytes())),
+        Position::New => None,
+    });
+    let resolved = resolved.collect();
+    let (now_ms, is_group_read) = (call.store.now().monotonic_ms(), request.reader.is_some());
+    call.wait(KeyWait {
+        keys: request.first_key..first_id,
+        deadline_ms: (timeout_ms > 0).then(|| now_ms.saturating_add(timeout_ms)),
+        is_ready: if is_group_read { has_news } else { has_more },
+        serve: match is_group_read {
+            true => |call, _| serve_waiting(call, true),
+            false => |call, _| serve_waiting(call, false),
+        },
+        on_timeout: |reply| reply.null_array(),
+        // A group that is gone cannot be waited for.
+        wants_missing: is_group_read,
+        companion: None,
+        resolved,
+    });
+}
+
+/// The request of a command that was let wait: it parses as it did then.
+fn waiting_request<'a>(call: &Call<'a>, is_group_read: bool) -> Request<'a> {
+    Request::parse(call.arguments, is_group_read, 0).expect("it was parsed when the wait began")
+}
+
+/// Whether the stream at an argument has what a waiting XREAD asked for.
+fn has_more(call: &mut Call<'_>, index: usize) -> bool {
+    let request = waiting_request(call, false);
+    let stream = index - request.first_key;
+    let position = position_of(call, &request, stream);
+    let Ok(Position::Behind(id)) = position else { return false };
+    matches!(share_of(call, &request, stream, id), Ok(Some(_)))
+}
+
+/// Whether the stream at an argument has news for a waiting XREADGROUP, or lost its group, which
+/// is news as well.
+fn has_news(call: &mut Call<'_>, index: usize) -> bool {
+    let request = waiting_request(call, true);
+    let reader = request.reader.expect("XREADGROUP has a reader");
+    let key = request.key(call, index - request.first_key);
+    let Ok(Some(stream)) = call.store.collection::<Stream>(key, Access::Peek) else { return true };
+    let Some(group) = stream.group(reader.group) else { return true };
+    let start = group.last_id().next();
+    start.is_some_and(|start| stream.log().range(start, StreamId::MAX).next().is_some())
+}
+
+/// Answers a command that waited with what the streams that are here have to give.
+fn serve_waiting(call: &mut Call<'_>, is_group_read: bool) -> Outcome {
+    let request = waiting_request(call, is_group_read);
+    let mut positions = Positions::new();
+    for stream in 0..request.key_count {
+        if call.store.has_slot(request.key(call, stream).slot) {
+            positions.push((stream, position_of(call, &request, stream)?));
+        }
+    }
+    serve(call, &request, &positions).map(drop)
 }

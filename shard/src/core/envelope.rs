@@ -11,6 +11,7 @@ use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
+use crate::call::Unfinished;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -21,6 +22,7 @@ impl Core {
         let arguments = batch.arguments(batch.next);
         let row = batch.commands[batch.next].row;
         row.for_each_key(arguments, |key| wanted.push(HashSlot::of_key(key)));
+        wanted.extend(&batch.extra_slots);
         self.sort_by_owner(&mut wanted);
         assert!(!wanted.is_empty(), "only commands with keys need slots");
         self.shared.claim(&wanted);
@@ -79,13 +81,17 @@ impl Core {
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let command = &batch.commands[batch.next];
-        let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
-        let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        batch.advance();
+        let is_over = match batch.service.clone() {
+            Some(waiter) => {
+                self.retry(&waiter);
+                true
+            }
+            None => self.run_enclosed(&mut batch),
+        };
+        if is_over {
+            batch.advance();
+        }
+        self.serve_ready_keys();
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -96,7 +102,34 @@ impl Core {
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
         self.shared.unclaim(&envelope.wanted);
-        self.send_home(batch);
+        if is_over {
+            self.send_home(batch);
+        } else {
+            self.enclose(batch);
+        }
+    }
+
+    /// Runs the command an envelope was made for; whether that was all, or it has to set out again
+    /// for more slots.
+    fn run_enclosed(&mut self, batch: &mut Batch) -> bool {
+        let command = &batch.commands[batch.next];
+        let (row, route, caller) = (command.row, command.route, command.caller);
+        let handler = row.keys_handler();
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        let Self { store, stats, host, .. } = self;
+        let unfinished =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        match unfinished.map(|unfinished| *unfinished) {
+            None => true,
+            Some(Unfinished::Waits(wait)) => {
+                self.wait_in_batch(batch, wait);
+                true
+            }
+            Some(Unfinished::NeedsSlots(slots)) => {
+                batch.extra_slots.extend(slots);
+                false
+            }
+        }
     }
 
     fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
@@ -148,6 +181,7 @@ impl Core {
             match waiter {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
+                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
                 Waiter::Tour(_) => unreachable!("tours wait at the gate"),
             }
             let Some(content) = self.store.take_slot(slot) else { return };

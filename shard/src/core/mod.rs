@@ -23,33 +23,40 @@
 //! # Bounds
 //!
 //! A core has at most [`CREDIT_MAX`] boxes (batches, envelopes, tours) of its own under way; when
-//! they are used up its sessions are held. So no inbox ever holds more than
-//! [`inbox_capacity`] messages.
+//! they are used up its sessions are held. What concerns clients that wait for keys has bounds of
+//! its own ([`parcels`], [`serving`]). So no inbox ever holds more than [`inbox_capacity`]
+//! messages.
 
 pub mod blocking;
 mod dispatch;
 mod envelope;
 pub mod message;
+pub mod parcels;
 mod remote;
+mod serving;
 pub mod session;
 pub mod shared;
 pub mod tour;
 mod touring;
 mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::message::{Batch, Message};
+use self::parcels::Post;
+use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
+use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::key_waits::KeyWaiter;
 use crate::reply::Output;
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -71,9 +78,10 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots beside it, and tours release.
+/// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
+/// pair of cores, and tours release.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * CREDIT_MAX + 4 * cores + 64).next_power_of_two()
+    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 64).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -142,7 +150,14 @@ pub struct Core {
     lent: Lent,
     gate: Gate,
     pause: Pause,
-    blocked: Vec<blocking::Blocked>,
+    blocked_clients: usize,
+    /// Blocked sessions whose time will be over, by when.
+    deadlines: BTreeSet<(u64, SessionId)>,
+    services_under_way: usize,
+    services_put_off: VecDeque<Arc<KeyWaiter>>,
+    posts: Vec<Post>,
+    /// How many of them have something to send.
+    posted: usize,
     scratch: Output,
     changed: Vec<SessionId>,
     resumed: Vec<SessionId>,
@@ -189,7 +204,12 @@ impl Core {
             lent: Lent::default(),
             gate: Gate::default(),
             pause: Pause::default(),
-            blocked: Vec::new(),
+            blocked_clients: 0,
+            deadlines: BTreeSet::new(),
+            services_under_way: 0,
+            services_put_off: VecDeque::new(),
+            posts: (0..core_count).map(|_| Post::default()).collect(),
+            posted: 0,
             scratch: Output::default(),
             changed: Vec::new(),
             resumed: Vec::new(),
@@ -224,9 +244,7 @@ impl Core {
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
-        if !self.blocked.is_empty() {
-            self.end_blocking();
-        }
+        self.end_blocking();
     }
 
     /// Runs everything that was in the inbox when this was called.
@@ -245,6 +263,7 @@ impl Core {
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
         self.flush_all_open();
+        self.send_bags();
         self.mesh.end_turn();
     }
 
@@ -258,6 +277,8 @@ impl Core {
             Message::Tour(tour) => self.receive_tour(tour),
             Message::Release(slots) => self.release(slots),
             Message::TourDone(tour) => self.finish_tour(*tour),
+            Message::Bag(bag) => self.open_bag(bag),
+            Message::BagBack(bag) => self.take_bag_back(*bag),
         }
         self.settle();
     }
@@ -281,6 +302,7 @@ impl Core {
     /// Forgets a session whose connection has ended. Replies still under way to it are dropped.
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
+            self.abandon_wait(id);
             self.sessions[id.index as usize] = None;
         }
     }
@@ -386,6 +408,16 @@ impl Core {
     /// When `CLIENT PAUSE` ends, in milliseconds since 1970, and whether reads are paused too.
     pub fn pause_state(&self) -> Option<(i64, bool)> {
         (self.pause.until_ms != 0).then_some((self.pause.until_ms, self.pause.all))
+    }
+
+    /// A bounded amount of active expiry; see [`Store::expire_cycle`].
+    pub fn expire_cycle(&mut self, work: usize) -> Cycle {
+        let cycle = self.store.expire_cycle(work);
+        if self.store.has_ready_keys() {
+            self.serve_ready_keys();
+            self.end_turn();
+        }
+        cycle
     }
 
     /// Puts new settings in force at this core.

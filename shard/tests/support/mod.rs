@@ -185,7 +185,39 @@ impl Cluster {
         self.take_replies(client)
     }
 
-    /// Takes steps until nothing is left to do.
+    /// Ends the connection of a client.
+    pub(crate) fn disconnect(&mut self, client: ClientId) {
+        let client = &mut self.clients[client.0];
+        client.socket.clear();
+        client.read.clear();
+        self.nodes[client.core].core.close_session(client.session);
+        self.run_until_idle();
+    }
+
+    /// How many replies a client got that were not asked for yet.
+    pub(crate) fn answered(&self, client: ClientId) -> usize {
+        resp::split_replies(&self.clients[client.0].replies).len()
+    }
+
+    /// Whether a client waits in a blocking command.
+    pub(crate) fn is_blocked(&self, client: ClientId) -> bool {
+        let client = &self.clients[client.0];
+        let session = self.nodes[client.core].core.session(client.session);
+        session.is_some_and(|session| session.is_blocked())
+    }
+
+    /// Lets `ms` milliseconds pass and every core see it.
+    pub(crate) fn pass_ms(&mut self, ms: i64) {
+        self.advance_ms(ms);
+        for number in 0..self.nodes.len() {
+            if self.nodes[number].turn.is_none() {
+                self.begin_turn(number);
+            }
+        }
+        self.run_until_idle();
+    }
+
+    /// Takes steps until nothing is left to do but wait.
     pub(crate) fn run_until_idle(&mut self) {
         for _ in 0..STEPS_MAX {
             if !self.has_work() {
@@ -221,8 +253,9 @@ impl Cluster {
         for (number, client) in self.clients.iter().enumerate() {
             let session = self.nodes[client.core].core.session(client.session);
             let is_owed = session.is_some_and(|session| session.is_owed());
+            let is_blocked = session.is_some_and(|session| session.is_blocked());
             assert!(
-                client.read.is_empty() && !is_owed,
+                is_blocked || client.read.is_empty() && !is_owed,
                 "client {number} waits for ever in the cluster with seed {}",
                 self.seed
             );
