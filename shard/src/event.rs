@@ -10,6 +10,8 @@ pub enum Event {
     CopyTo,
     /// `del`
     Del,
+    /// `evicted`
+    Evicted,
     /// `expire`
     Expire,
     /// `expired`
@@ -137,6 +139,7 @@ impl Event {
             Self::Append => "append",
             Self::CopyTo => "copy_to",
             Self::Del => "del",
+            Self::Evicted => "evicted",
             Self::Expire => "expire",
             Self::Expired => "expired",
             Self::HDel => "hdel",

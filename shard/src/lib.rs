@@ -15,6 +15,7 @@
 //! | [`geo`] | places as scores: cells, distances, shapes |
 //! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
@@ -35,6 +36,7 @@ mod deadlines;
 mod digest;
 pub mod error;
 pub mod event;
+mod eviction;
 pub mod expiry;
 mod field_expiry;
 pub mod geo;

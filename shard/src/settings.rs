@@ -100,6 +100,10 @@ pub struct Settings {
     pub maxmemory: u64,
     /// What to evict at the limit.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// Keys looked at per key evicted.
+    pub maxmemory_samples: usize,
+    /// How long a command may evict before it runs, 0 to 100.
+    pub maxmemory_eviction_tenacity: u32,
     /// Growth of the LFU counter.
     pub lfu_log_factor: u32,
     /// Minutes after which the LFU counter falls by one.
@@ -160,6 +164,8 @@ impl Default for Settings {
             hll_sparse_max_bytes: 3000,
             maxmemory: 0,
             maxmemory_policy: MaxmemoryPolicy::NoEviction,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
             lfu_log_factor: 10,
             lfu_decay_minutes: 1,
             hz: 10,

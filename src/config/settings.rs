@@ -92,6 +92,10 @@ pub enum EvictionPolicy {
     AllkeysLfu,
     /// Any.
     AllkeysRandom,
+    /// Least recently modified of those with an expiry.
+    VolatileLrm,
+    /// Least recently modified.
+    AllkeysLrm,
     /// None: writes fail instead.
     NoEviction,
 }
@@ -419,6 +423,8 @@ impl Config {
             "allkeys-lru" => EvictionPolicy::AllkeysLru,
             "allkeys-lfu" => EvictionPolicy::AllkeysLfu,
             "allkeys-random" => EvictionPolicy::AllkeysRandom,
+            "volatile-lrm" => EvictionPolicy::VolatileLrm,
+            "allkeys-lrm" => EvictionPolicy::AllkeysLrm,
             _ => EvictionPolicy::NoEviction,
         }
     }

@@ -42,6 +42,7 @@ mod list_pop;
 mod list_push;
 mod list_search;
 pub mod memory;
+pub mod memory_report;
 mod multi_set;
 pub mod object;
 mod operand;

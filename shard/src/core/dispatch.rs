@@ -139,6 +139,7 @@ impl Core {
             self.pause.waiting.push(id);
             return Ok(None);
         }
+        self.check_memory(row)?;
         Ok(Some(row))
     }
 
@@ -341,6 +342,7 @@ impl Core {
             scratch.clear();
             session.step_reply_mode();
         }
+        self.note_new_candidates();
         self.note_change(id);
         self.serve_ready_keys();
         Flow::Done

@@ -75,18 +75,25 @@ impl Core {
 
     /// All slots are here: the command runs as if they always had been.
     fn run_envelope(&mut self, mut envelope: Envelope) {
+        // Before the slots of other cores are put here: only our own keys may be evicted.
+        let row = envelope.batch.commands[envelope.batch.next].row;
+        let room = self.check_memory(row);
         let mut homes = Vec::with_capacity(envelope.held.len());
         for (slot, home, content) in envelope.held.drain(..) {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let is_over = match batch.service.clone() {
-            Some(waiter) => {
+        let is_over = match (room, batch.service.clone()) {
+            (_, Some(waiter)) => {
                 self.retry(&waiter);
                 true
             }
-            None => self.run_enclosed(&mut batch),
+            (Ok(()), None) => self.run_enclosed(&mut batch),
+            (Err(error), None) => {
+                self.refuse(&mut batch, &error);
+                true
+            }
         };
         if is_over {
             batch.advance();
@@ -165,6 +172,7 @@ impl Core {
         if matches!(self.gate.state, GateState::Parking(_)) && self.lent.is_empty() {
             self.park();
         }
+        self.note_new_candidates();
     }
 
     /// Serves the queue of one slot until it is empty or the slot is lent again. In between the

@@ -189,6 +189,8 @@ pub enum Message {
     Release(Vec<(HashSlot, Box<Slot>)>),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
+    /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
+    Evict,
     /// Replies and notes that concern clients which wait for keys.
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.

@@ -30,6 +30,7 @@
 pub mod blocking;
 mod dispatch;
 mod envelope;
+mod evicting;
 pub mod message;
 pub mod parcels;
 mod remote;
@@ -53,6 +54,7 @@ use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
+use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
@@ -79,9 +81,9 @@ pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
 /// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
-/// pair of cores, and tours release.
+/// pair of cores, tours release, and one core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 64).next_power_of_two()
+    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -149,6 +151,7 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    eviction: Eviction,
     pause: Pause,
     blocked_clients: usize,
     /// Blocked sessions whose time will be over, by when.
@@ -185,6 +188,7 @@ impl Core {
             })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let eviction = Eviction::new(&settings);
         let store = Store::new(owned, seed, u64::from(id.0), settings);
         Self {
             id,
@@ -203,6 +207,7 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            eviction,
             pause: Pause::default(),
             blocked_clients: 0,
             deadlines: BTreeSet::new(),
@@ -262,6 +267,7 @@ impl Core {
 
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
+        self.evict_between_turns();
         self.flush_all_open();
         self.send_bags();
         self.mesh.end_turn();
@@ -277,6 +283,7 @@ impl Core {
             Message::Tour(tour) => self.receive_tour(tour),
             Message::Release(slots) => self.release(slots),
             Message::TourDone(tour) => self.finish_tour(*tour),
+            Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
         }
@@ -423,6 +430,8 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.eviction.apply(&settings);
+        self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);
     }
 

@@ -8,6 +8,7 @@ use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Travel, Unfinished};
 use crate::command::Command;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::reply::Reply;
 
@@ -147,6 +148,11 @@ impl Core {
                 }
                 continue;
             }
+            if let Err(error) = self.check_memory(row) {
+                self.refuse(&mut batch, &error);
+                batch.advance();
+                continue;
+            }
             let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
             let Self { store, stats, host, .. } = self;
@@ -163,6 +169,7 @@ impl Core {
             batch.advance();
             self.serve_ready_keys();
         }
+        self.note_new_candidates();
         self.send_home(batch);
     }
 
@@ -198,6 +205,15 @@ impl Core {
             }
             Travel::None | Travel::Start => self.send_home(batch),
         }
+    }
+
+    /// Answers the next command of a batch with an error instead of running it.
+    pub(super) fn refuse(&mut self, batch: &mut Batch, error: &CommandError) {
+        let command = &batch.commands[batch.next];
+        self.stats.rejected(Some(command.row), error);
+        let protocol = command.caller.protocol;
+        let (_, output) = batch.arguments_and_output(batch.next);
+        Reply::new(output, protocol).error(error);
     }
 
     fn prefetch_batch(&self, batch: &Batch) {
