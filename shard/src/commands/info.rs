@@ -100,6 +100,8 @@ struct Report {
     connected_clients: usize,
     blocked_clients: usize,
     clients_with_deadline: usize,
+    watching_clients: usize,
+    watched_keys: usize,
     /// Keys that clients wait for, and those among them they wait for to be gone, too.
     blocking_keys: (usize, usize),
     query_bytes_max: usize,
@@ -132,10 +134,12 @@ impl TourTask for Report {
             self.query_bytes_max = self.query_bytes_max.max(session.figures.query_bytes);
             self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
             self.client_bytes += session.memory_bytes();
+            self.watching_clients += usize::from(session.watched_keys() > 0);
         }
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
+        self.watched_keys += core.store.watched_keys();
         let (keys, missing) = core.store.blocking_keys();
         self.blocking_keys.0 += keys;
         self.blocking_keys.1 += missing;
@@ -272,9 +276,9 @@ impl Report {
             "blocked_clients": self.blocked_clients,
             "tracking_clients": 0,
             "pubsub_clients": 0,
-            "watching_clients": 0,
+            "watching_clients": self.watching_clients,
             "clients_in_timeout_table": self.clients_with_deadline,
-            "total_watched_keys": 0,
+            "total_watched_keys": self.watched_keys,
             "total_blocking_keys": self.blocking_keys.0,
             "total_blocking_keys_on_nokey": self.blocking_keys.1,
         );
