@@ -102,6 +102,16 @@ impl AccessClock {
         self.seconds.wrapping_sub(bits) & LRU_BITS_MAX
     }
 
+    /// Bits of a key that has not been used for so many seconds.
+    pub(crate) fn idle_for(&self, seconds: u32) -> u32 {
+        self.seconds.wrapping_sub(seconds.min(LRU_BITS_MAX)) & LRU_BITS_MAX
+    }
+
+    /// Bits of a key whose counter is known by now.
+    pub(crate) fn with_counter(&self, counter: u8) -> u32 {
+        self.minutes << 8 | u32::from(counter)
+    }
+
     /// The counter of a key by now: it falls by one each `lfu-decay-time` minutes.
     pub(crate) fn counter(&self, bits: u32) -> u32 {
         let passed = self.minutes.wrapping_sub(bits >> 8) & 0xffff;

@@ -62,6 +62,8 @@ pub enum Event {
     RenameFrom,
     /// `rename_to`
     RenameTo,
+    /// `restore`
+    Restore,
     /// `sadd`
     SAdd,
     /// `sdiffstore`
@@ -163,6 +165,7 @@ impl Event {
             Self::RPush => "rpush",
             Self::RenameFrom => "rename_from",
             Self::RenameTo => "rename_to",
+            Self::Restore => "restore",
             Self::SAdd => "sadd",
             Self::SDiffStore => "sdiffstore",
             Self::SInterStore => "sinterstore",

@@ -19,6 +19,7 @@
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -32,6 +33,7 @@ pub mod command;
 pub mod commands;
 pub mod core;
 mod deadlines;
+mod digest;
 pub mod error;
 pub mod event;
 mod eviction;
@@ -50,6 +52,7 @@ pub mod number;
 pub mod object;
 pub mod packed;
 pub mod random;
+pub mod rdb;
 mod ready_keys;
 pub mod reply;
 pub mod set;

@@ -140,6 +140,8 @@ pub struct Settings {
     pub latency_tracking: bool,
     /// Size of one run of a list: elements if positive, a class of bytes if negative.
     pub list_max_listpack_size: i32,
+    /// Whether strings in payloads and files are compressed.
+    pub rdbcompression: bool,
     /// Most members of a set that is kept as an intset.
     pub set_max_intset_entries: u64,
     /// Most members of a set that is kept as a listpack.
@@ -182,6 +184,7 @@ impl Default for Settings {
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
             list_max_listpack_size: -2,
+            rdbcompression: true,
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value_bytes: 64,

@@ -214,6 +214,9 @@ pub struct Settings {
     /// Thresholds at which data types change their encoding.
     pub encodings: EncodingThresholds,
 
+    /// Whether strings in DUMP payloads are compressed.
+    pub rdbcompression: bool,
+
     // Not built yet; here so that whoever builds them finds them.
     pub save: Vec<SavePoint>,
     pub replicaof: Option<PrimaryAddress>,
@@ -280,6 +283,7 @@ impl Config {
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
             encodings: self.encoding_thresholds(),
+            rdbcompression: self.flag("rdbcompression"),
             save: self.save_points(),
             replicaof: self.primary(),
         }

@@ -250,6 +250,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
+        rdbcompression: settings.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,

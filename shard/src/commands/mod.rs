@@ -12,6 +12,8 @@ mod comparison;
 pub mod config;
 pub mod connection;
 pub mod debug;
+mod debug_keys;
+pub mod dump;
 pub mod expire;
 pub mod generic;
 pub mod geo;
