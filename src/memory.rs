@@ -125,6 +125,11 @@ pub fn used_bytes() -> u64 {
     })
 }
 
+/// Memory this thread has taken and not given back, in bytes, whoever gave it back instead.
+pub fn used_bytes_of_this_thread() -> u64 {
+    METER.with(|meter| (meter.unposted_bytes() + meter.posted_bytes.get()).max(0) as u64)
+}
+
 /// Sets how exact [`used_bytes`] is to be, for a limit of so many bytes; 0 for none.
 pub fn set_precision(limit_bytes: u64) {
     let grain = match limit_bytes {
