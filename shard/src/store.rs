@@ -572,16 +572,17 @@ impl Store {
     /// Makes a key that is there look as if it had not been used for so many seconds; under an LFU
     /// policy, which does not keep that, nothing happens.
     pub fn set_idle_seconds(&mut self, key: Key<'_>, seconds: i64) {
-        if !self.access.counts_uses() {
-            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-            self.set_lru_bits(key, self.access.idle_for(seconds));
+        if self.access.counts_uses() {
+            return;
         }
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        self.set_lru_bits(key, self.access.idle_for(seconds));
     }
 
     /// Sets the use counter of a key that is there; without an LFU policy nothing happens.
     pub fn set_use_counter(&mut self, key: Key<'_>, counter: u8) {
         if self.access.counts_uses() {
-            self.set_lru_bits(key, self.access.counting(counter));
+            self.set_lru_bits(key, self.access.with_counter(counter));
         }
     }
 

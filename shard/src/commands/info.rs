@@ -44,7 +44,9 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
 pub fn info(call: &mut SessionCall<'_>) -> Outcome {
     let wanted = Selection::parse(call);
     let settings = call.core.store.settings().as_ref().clone();
-    let report = Report { wanted, settings, ..Report::default() };
+    // Before the report takes memory itself.
+    let used_bytes = call.core.host.used_bytes();
+    let report = Report { wanted, settings, used_bytes, ..Report::default() };
     call.tour(TourKind::Gathering, report);
     Ok(())
 }
@@ -92,6 +94,7 @@ struct CoreFigures {
 struct Report {
     wanted: Selection,
     settings: Settings,
+    used_bytes: u64,
     stats: Stats,
     keyspace_stats: KeyspaceStats,
     databases: BTreeMap<u32, DatabaseCount>,
@@ -298,7 +301,7 @@ impl Report {
 
     fn memory(&self, text: &mut String) {
         let facts = &self.facts;
-        let used = facts.used_bytes;
+        let used = self.used_bytes;
         let peak = facts.peak_used_bytes.max(used);
         let startup = facts.startup_used_bytes;
         let overhead = startup + self.table_bytes as u64 + self.client_bytes as u64;
@@ -345,7 +348,7 @@ impl Report {
     fn fragmentation(&self, text: &mut String) {
         let facts = &self.facts;
         let (allocated, active) = (facts.allocated_bytes, facts.active_bytes);
-        let used = facts.used_bytes;
+        let used = self.used_bytes;
         let (resident, rss) = (facts.allocator_resident_bytes, facts.resident_bytes);
         fields!(text;
             "allocator_frag_ratio": ratio(active, allocated),
