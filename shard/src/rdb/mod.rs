@@ -46,4 +46,7 @@ pub mod writer;
 pub mod ziplist;
 pub mod zipmap;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::FormatError;
