@@ -492,6 +492,37 @@ on_both_drivers! {
         }
     }
 
+    /// After a given buffer is full, the connection goes on as before, also when it had to wait.
+    fn goes_on_after_a_given_buffer(options) {
+        let rounds = 20;
+        let mut filled = 0;
+        serve(&options, |address| {
+            let mut stream = connect(address);
+            for round in 0..rounds {
+                stream.write_all(b"small").unwrap();
+                stream.read_exact(&mut [0; 2]).unwrap();
+                stream.write_all(&vec![round as u8; 300_000]).unwrap();
+                stream.read_exact(&mut [0; 2]).unwrap();
+            }
+        }, |reactor, event| match event {
+            Event::Received { connection, buffer } => {
+                assert_eq!(reactor.bytes(buffer), b"small");
+                reactor.receive_into(connection, Vec::new(), 300_000);
+                reactor.send(connection, &mut b"go".to_vec());
+            }
+            Event::Filled { connection } => {
+                let bytes = reactor.take_filled(connection).unwrap();
+                assert!(bytes.iter().all(|byte| *byte == filled as u8));
+                filled += 1;
+                reactor.send(connection, &mut b"go".to_vec());
+            }
+            Event::Closed { connection, .. } => reactor.close(connection),
+            Event::Drained { .. } | Event::Woken { .. } => {}
+            _ => drop(admit(reactor, event)),
+        });
+        assert_eq!(filled, rounds);
+    }
+
     fn a_given_buffer_is_dropped_when_the_peer_goes(options) {
         let mut closed = 0;
         serve(&options, |address| {

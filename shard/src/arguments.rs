@@ -118,6 +118,23 @@ impl OwnedArguments {
         owned
     }
 
+    /// Copies `arguments` with other texts at some indices.
+    pub fn copy_with(arguments: Arguments<'_>, replaced: &[(usize, Vec<u8>)]) -> Self {
+        let mut owned = Self::default();
+        for index in 0..arguments.len() {
+            let other = replaced.iter().find(|(at, _)| *at == index);
+            let text = other.map_or(arguments.at(index), |(_, text)| text);
+            owned.push(text);
+        }
+        owned
+    }
+
+    fn push(&mut self, argument: &[u8]) {
+        let start = u32::try_from(self.bytes.len()).expect("a command stays below 4 GiB");
+        self.ranges.push(ArgRange { start, len: argument.len() as u32 });
+        self.bytes.extend_from_slice(argument);
+    }
+
     /// The arguments, borrowed.
     pub fn borrow(&self) -> Arguments<'_> {
         Arguments::new(&self.bytes, &self.ranges)

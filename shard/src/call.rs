@@ -2,13 +2,24 @@
 
 use crate::arguments::Arguments;
 use crate::command::Command;
+use crate::commands::scan::Walk;
 use crate::core::blocking::Block;
 use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
+use crate::hash::HashSlot;
+use crate::key_waits::KeyWait;
 use crate::reply::Reply;
 use crate::store::{Access, Key, Store};
+
+/// Why a command that ran has not been answered.
+pub(crate) enum Unfinished {
+    /// It found nothing and waits.
+    Waits(KeyWait),
+    /// It reaches keys it does not name, in slots that are elsewhere.
+    NeedsSlots(Vec<HashSlot>),
+}
 
 /// A command on keys, at the core where all of them are.
 pub struct Call<'a> {
@@ -22,7 +33,23 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// Where the reply goes.
     pub reply: Reply<'a>,
+    /// Why the command could not be finished here and now.
+    pub(crate) unfinished: Option<Box<Unfinished>>,
+    /// Whether the command may go on at another core, and with what it does.
+    pub(crate) travel: Travel,
     route: Route,
+}
+
+/// Whether a command that walks over slots can go on where the next slot lives.
+#[derive(Default)]
+pub(crate) enum Travel {
+    /// It has to answer with what it finds here.
+    #[default]
+    None,
+    /// It may leave an `Onward` behind instead of a reply.
+    Start,
+    /// It goes on: comes along to the next core, where it is found here again.
+    Onward(Box<Walk>),
 }
 
 impl<'a> Call<'a> {
@@ -36,7 +63,7 @@ impl<'a> Call<'a> {
         route: Route,
         reply: Reply<'a>,
     ) -> Self {
-        Self { store, row, arguments, caller, reply, route }
+        Self { store, row, arguments, caller, reply, unfinished: None, travel: Travel::None, route }
     }
 
     /// The key at argument `index`, in the selected database. The slot and hash of a command's only
@@ -54,6 +81,17 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn read_access(&self) -> Access {
         if self.caller.no_touch { Access::ReadQuietly } else { Access::Read }
+    }
+
+    /// Lets the client wait for keys; the command, which has written nothing, is answered later.
+    pub fn wait(&mut self, wait: KeyWait) {
+        self.unfinished = Some(Box::new(Unfinished::Waits(wait)));
+    }
+
+    /// Has the command run again, from its start, with these slots at hand besides those of its
+    /// keys. It must have changed and written nothing, and asks for more each time at most.
+    pub fn need_slots(&mut self, slots: Vec<HashSlot>) {
+        self.unfinished = Some(Box::new(Unfinished::NeedsSlots(slots)));
     }
 
     /// Where the command was routed by.

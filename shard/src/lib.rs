@@ -13,10 +13,13 @@
 //! | [`packed`] | small collections as one run of bytes |
 //! | [`list`], [`set`], `hashes`, [`sorted_set`], [`stream`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
+//! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -30,8 +33,10 @@ pub mod command;
 pub mod commands;
 pub mod core;
 mod deadlines;
+mod digest;
 pub mod error;
 pub mod event;
+mod eviction;
 pub mod expiry;
 mod field_expiry;
 pub mod geo;
@@ -40,12 +45,15 @@ pub mod hash;
 mod hashes;
 pub mod host;
 pub mod hyperloglog;
+pub mod key_waits;
 pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
 pub mod packed;
 pub mod random;
+pub mod rdb;
+mod ready_keys;
 pub mod reply;
 pub mod set;
 pub mod settings;

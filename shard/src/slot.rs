@@ -9,6 +9,7 @@
 use crate::expiry::Sweep;
 use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
+use crate::key_waits::KeyWaits;
 use crate::object::Object;
 use crate::table::Table;
 
@@ -25,6 +26,8 @@ pub struct Slot {
     pub(crate) field_deadlines: FieldDeadlines,
     /// The first of them, where a lookup can see it without a detour.
     pub(crate) first_field_deadline_ms: i64,
+    /// Clients that wait for keys of this slot; `None` while nobody does.
+    pub(crate) key_waits: Option<Box<KeyWaits>>,
 }
 
 impl Slot {
@@ -39,6 +42,7 @@ impl Slot {
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
             first_field_deadline_ms: i64::MAX,
+            key_waits: None,
         }
     }
 

@@ -120,12 +120,51 @@ fn patterns_lead_to_fields_of_hashes() {
 }
 
 #[test]
-fn keys_on_other_cores_are_out_of_reach() {
-    let mut cluster = Cluster::new(3, 7);
-    let client = cluster.connect(0);
-    cluster.execute(client, "RPUSH l 1 2 3 4 5 6 7 8 9");
-    let reply = cluster.execute(client, "SORT l GET # GET elsewhere_*");
-    let expected = "-ERR SORT cannot reach a key that BY or GET names, as it belongs to another \
-                    core\r\n";
-    assert_eq!(resp::show(&reply), resp::show(expected.as_bytes()));
+fn patterns_reach_keys_of_all_cores() {
+    each(|talk| {
+        talk.run("RPUSH l 1 2 3 4 5 6 7 8 9");
+        for number in 1..10 {
+            talk.run(&format!("SET weight_{number} {}", number * 7 % 10));
+            talk.run(&format!("HSET object_{number} name n{number}"));
+        }
+        talk.check_array("SORT l BY weight_*", &["3", "6", "9", "2", "5", "8", "1", "4", "7"]);
+        talk.check_array(
+            "SORT_RO l BY weight_* DESC LIMIT 0 2 GET # GET object_*->name",
+            &["7", "n7", "4", "n4"],
+        );
+        talk.check_integer("SORT l BY weight_* GET object_*->name STORE sorted", 9);
+        talk.check_array("LRANGE sorted 0 1", &["n3", "n6"]);
+        talk.run("SET weight_5 heavy");
+        talk.check_error(
+            "SORT l BY weight_*",
+            "ERR One or more scores can't be converted into double",
+        );
+    });
+}
+
+/// What a list is sorted by changes under way: an answer fits one moment.
+#[test]
+fn sorting_across_cores_is_atomic() {
+    let seed = support::seed();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut cluster = Cluster::new(4, seed);
+    let clients: Vec<_> = (0..4).map(|core| cluster.connect(core)).collect();
+    cluster.execute(clients[0], "RPUSH l a b c d e");
+    cluster.execute(clients[0], "MSET w_a 1 w_b 1 w_c 1 w_d 1 w_e 1");
+    for round in 2..300 {
+        let weights: Vec<String> =
+            ["a", "b", "c", "d", "e"].iter().map(|name| format!("w_{name} {round}")).collect();
+        cluster.send(clients[1], resp::split_line(&format!("MSET {}", weights.join(" "))));
+        cluster.send(clients[2], resp::split_line("SORT l BY w_* GET w_*"));
+        let slot = random.u32(..16384);
+        let target = random.u32(..4);
+        let line = format!("DEBUG MOVE-SLOT {slot} {target}");
+        cluster.send(clients[3], resp::split_line(&line));
+    }
+    cluster.run_until_idle();
+    for reply in resp::split_replies(&cluster.take_replies(clients[2])) {
+        let texts = resp::texts(&reply);
+        assert!(texts.len() == 5, "seed {seed}: {texts:?}");
+        assert!(texts.iter().all(|text| *text == texts[0]), "seed {seed}: {texts:?}");
+    }
 }

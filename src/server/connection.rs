@@ -15,6 +15,12 @@ pub struct Connection {
     pub parser: RequestParser,
     /// Received and not yet run: an incomplete command, or commands that have to wait.
     pub pending: Vec<u8>,
+    /// Bytes the command at the front of `pending` needs in all, as far as the parser knows; 0
+    /// unless `pending` is one incomplete command and nothing before it.
+    pub wanted_bytes: usize,
+    /// While the reactor has `pending`, to fill it with the rest of a large argument: how many of
+    /// its bytes were counted as received.
+    pub filling_counted: Option<usize>,
     /// No more bytes will come.
     pub is_ended: bool,
     /// It is on the list of connections with input to run.
@@ -32,6 +38,8 @@ impl Connection {
             id,
             parser: RequestParser::new(),
             pending: Vec::new(),
+            wanted_bytes: 0,
+            filling_counted: None,
             is_ended: false,
             is_ready: false,
             is_suspended: false,
@@ -42,6 +50,12 @@ impl Connection {
     /// Forgets that anything after the last command that ran was parsed.
     pub fn rewind(&mut self) {
         self.parser = RequestParser::new();
+        self.wanted_bytes = 0;
+    }
+
+    /// Bytes that are missing from the incomplete command `pending` consists of.
+    pub fn missing_bytes(&self) -> usize {
+        self.wanted_bytes.saturating_sub(self.pending.len())
     }
 
     /// Drops the first `consumed` bytes of `pending`.

@@ -49,9 +49,12 @@ pub struct Driver {
     pub(super) resting_listeners: Vec<ListenerId>,
     pub(super) housekeeping_due_ms: u64,
     pub(super) expiry_pending: bool,
+    pub(super) has_noted_start: bool,
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
+    /// Connections with an incomplete command whose rest may be large.
+    pub(super) fills: Vec<SessionId>,
     /// Connections whose peers do not read.
     pub(super) suspended: Vec<ConnectionId>,
     /// Connections that end once other cores have sent the replies they are owed.
@@ -88,8 +91,10 @@ impl Driver {
             resting_listeners: Vec::new(),
             housekeeping_due_ms: 0,
             expiry_pending: false,
+            has_noted_start: false,
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
+            fills: Vec::new(),
             suspended: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
@@ -112,7 +117,8 @@ impl Driver {
 
     /// Waits until there is something to do.
     fn wait(&mut self) -> std::io::Result<()> {
-        if !self.ready.is_empty() || self.core.has_mail() || self.expiry_pending {
+        let has_chores = self.expiry_pending || self.core.has_eviction_work();
+        if !self.ready.is_empty() || self.core.has_mail() || has_chores {
             return self.reactor.poll(Some(Duration::ZERO));
         }
         self.reactor.poll(Some(Duration::ZERO))?;
@@ -171,6 +177,7 @@ impl Driver {
         self.resume_drained();
         self.run_stage();
         self.run_ready();
+        self.start_fills();
         self.core.end_turn();
         self.flush_replies();
         self.keep_house();
@@ -200,7 +207,7 @@ impl Driver {
                     self.resting_listeners.push(listener);
                 }
                 Event::Received { connection, buffer } => self.receive(connection, buffer),
-                Event::Filled { .. } => unreachable!("nothing is received in place"),
+                Event::Filled { connection } => self.take_filled(connection),
                 Event::Closed { connection, reason } => self.note_end(connection, reason),
                 // Looked for in `resume_drained`, which does not depend on the event.
                 Event::Drained { .. } | Event::Woken { .. } => {}

@@ -1,10 +1,11 @@
 //! What a core does besides serving: expired keys, idle clients, rates, memory to be freed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
-use crate::verbose;
+use crate::{memory, verbose};
 
 /// Between two rounds of what needs no precision.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
@@ -22,7 +23,7 @@ impl Driver {
         let is_due = now_ms >= self.housekeeping_due_ms;
         if is_due || self.expiry_pending {
             let effort = self.core.store.settings().active_expire_effort as usize;
-            let cycle = self.core.store.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
+            let cycle = self.core.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
             self.expiry_pending = cycle.more;
         }
         if !is_due {
@@ -30,11 +31,23 @@ impl Driver {
         }
         self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
         self.core.stats.sample_rates(now_ms);
+        self.note_memory();
         self.check_clients(now_ms);
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
                 self.resting_listeners.push(listener);
             }
+        }
+    }
+
+    /// Posts what this core has in use and notes peaks. The first time round all cores are made, so
+    /// that what is in use then is what an empty server takes.
+    fn note_memory(&mut self) {
+        memory::post_used_bytes();
+        let used_bytes = memory::used_bytes();
+        self.process.note_used(used_bytes, self.core.store.now().unix_seconds());
+        if !std::mem::replace(&mut self.has_noted_start, true) {
+            self.process.startup_used_bytes.fetch_max(used_bytes, Ordering::Relaxed);
         }
     }
 
@@ -44,7 +57,12 @@ impl Driver {
         let idle_ms = u64::from(self.settings.timeout_seconds) * 1000;
         for index in 0..self.connections.len() {
             let Some(connection) = self.connections[index].as_deref() else { continue };
-            let (id, query_bytes) = (connection.id, connection.pending.len());
+            let (id, pending_bytes) = (connection.id, connection.pending.len());
+            let filled_bytes = self.reactor.direct_bytes(id);
+            if let Some(len) = filled_bytes {
+                self.count_filling(id, len);
+            }
+            let query_bytes = filled_bytes.unwrap_or(pending_bytes);
             let unsent_bytes = self.reactor.queued_bytes(id);
             let Some(session) = self.core.session_mut(session_of(id)) else { continue };
             session.figures.query_bytes = query_bytes;

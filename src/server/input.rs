@@ -18,8 +18,8 @@ use super::stage::{Found, STAGE_COMMANDS_MAX, Source, Stage, Staged};
 /// Unsent reply bytes above which a connection runs no further command until its peer reads.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 
-/// Rest of an argument from which on room is made for all of it at once.
-const LARGE_REST_BYTES_MIN: usize = 128 * 1024;
+/// Rest of a command from which on it is received in place instead of through the buffers.
+pub(super) const FILL_BYTES_MIN: usize = 128 * 1024;
 
 /// Arguments of one command at most, as in Redis since 7.0.
 const ARGUMENTS_MAX: i64 = i32::MAX as i64;
@@ -78,17 +78,16 @@ impl Driver {
         }
     }
 
-    /// An incomplete command needs `wanted` bytes in all: makes room for a large rest at once, so
-    /// that it is not moved again and again while it grows.
+    /// An incomplete command needs `wanted` bytes in all: its rest may be received in place.
     fn expect_rest(&mut self, session: SessionId, wanted: usize) {
         let id = connection_of(session);
         if wanted as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }
         let Some(connection) = self.connection(id) else { return };
-        let missing = wanted.saturating_sub(connection.pending.len());
-        if missing >= LARGE_REST_BYTES_MIN {
-            connection.pending.reserve_exact(missing);
+        connection.wanted_bytes = wanted;
+        if connection.missing_bytes() >= FILL_BYTES_MIN {
+            self.fills.push(session);
         }
     }
 
@@ -143,7 +142,7 @@ impl Driver {
             return;
         }
         let Some(state) = self.core.session(session) else { return };
-        if state.is_owed() && !state.is_blocked {
+        if state.is_owed() && !state.is_blocked() {
             // Comes back here once the last reply has arrived.
             self.core.hold_until_answered(session);
         } else {
@@ -161,6 +160,7 @@ impl Driver {
         let Self { core, reactor, connections, stage, .. } = self;
         let index = session.index as usize;
         let Some(connection) = connections[index].as_deref_mut() else { return Stop::Broken };
+        connection.wanted_bytes = 0;
         let (pending, parser) = (&connection.pending, &mut connection.parser);
         let input = match source {
             Source::Buffer(buffer) => reactor.bytes(buffer),

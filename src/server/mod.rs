@@ -5,7 +5,7 @@
 //! | [`boot`] | from the command line to a running process and back to an exit status |
 //! | [`processors`] | which processors serve, and the pinning of threads to them |
 //! | `driver` | the loop of one core |
-//! | `accept`, `input`, `output`, `housekeeping` | its parts |
+//! | `accept`, `input`, `fill`, `output`, `housekeeping` | its parts |
 //! | `connection`, `stage` | what it keeps per client and per turn |
 //! | `mesh` | the inboxes between cores |
 //! | [`process`], `host` | what cores share, and how commands reach it |
@@ -16,6 +16,7 @@ pub mod boot;
 pub mod clock;
 pub mod connection;
 pub mod driver;
+pub mod fill;
 pub mod host;
 pub mod housekeeping;
 pub mod input;

@@ -269,6 +269,11 @@ impl Reactor {
         dispatch!(&mut self.driver, driver => driver.receive_into(connection, buffer, wanted));
     }
 
+    /// Bytes in the buffer given to [`receive_into`](Self::receive_into), while it is being filled.
+    pub fn direct_bytes(&self, connection: ConnectionId) -> Option<usize> {
+        dispatch!(&self.driver, driver => driver.direct_bytes(connection))
+    }
+
     /// Takes the buffer of an [`Event::Filled`].
     pub fn take_filled(&mut self, connection: ConnectionId) -> Option<Vec<u8>> {
         dispatch!(&mut self.driver, driver => driver.take_filled(connection))

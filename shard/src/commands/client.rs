@@ -176,7 +176,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
 /// The letters of a client's state; `N` when there is nothing to tell.
 pub(super) fn flags(session: &Session) -> String {
     let letters = [
-        (session.is_blocked, 'b'),
+        (session.is_blocked(), 'b'),
         (session.closing, 'c'),
         (session.origin.is_unix, 'U'),
         (session.no_evict, 'e'),

@@ -1,5 +1,6 @@
 //! DEBUG: what test suites and people in trouble need. Off unless `enable-debug-command` allows it.
 
+use super::debug_keys;
 use crate::call::SessionCall;
 use crate::command::SessionHandler;
 use crate::core::tour::{TourKind, TourTask};
@@ -26,6 +27,9 @@ const SUBCOMMANDS: &[(&str, usize, SessionHandler)] = &[
     ("move-slot", 4, move_slot),
     ("pause-cron", 3, pause_cron),
     ("panic", 2, panic_now),
+    ("object", 3, debug_keys::object),
+    ("digest", 2, debug_keys::digest),
+    ("digest-value", 2, debug_keys::digest_value),
 ];
 
 /// DEBUG.

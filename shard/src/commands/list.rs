@@ -9,6 +9,7 @@
 //! | `list_move` | LMOVE RPOPLPUSH |
 //! | `list_edit` | LSET LINSERT LREM LTRIM |
 
+pub use super::list_blocking::{blmove, blmpop, blpop, brpop, brpoplpush};
 pub use super::list_edit::{linsert, lrem, lset, ltrim};
 pub use super::list_move::{lmove, rpoplpush};
 pub use super::list_pop::{lmpop, lpop, rpop};

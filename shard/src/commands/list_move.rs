@@ -10,28 +10,41 @@ use crate::store::{Access, Key, Store};
 /// LMOVE.
 pub fn lmove(call: &mut Call<'_>) -> Outcome {
     let (from, to) = (end_at(call.arguments, 3)?, end_at(call.arguments, 4)?);
-    move_and_reply(call, from, to)
+    move_or_null(call, from, to)
 }
 
 /// RPOPLPUSH.
 pub fn rpoplpush(call: &mut Call<'_>) -> Outcome {
-    move_and_reply(call, End::Tail, End::Head)
+    move_or_null(call, End::Tail, End::Head)
 }
 
-fn move_and_reply(call: &mut Call<'_>, from: End, to: End) -> Outcome {
-    let (source, target) = (call.key(1), call.key(2));
-    match move_one(call.store, (source, from), (target, to))? {
-        Some(text) => call.reply.bulk(&text),
-        None => call.reply.null(),
+fn move_or_null(call: &mut Call<'_>, from: End, to: End) -> Outcome {
+    if !move_and_reply(call, from, to)? {
+        call.reply.null();
     }
     Ok(())
+}
+
+/// Moves an element from the list at argument 1 to the one at argument 2 and answers with it;
+/// whether there was one.
+pub(super) fn move_and_reply(
+    call: &mut Call<'_>,
+    from: End,
+    to: End,
+) -> Result<bool, CommandError> {
+    let (source, target) = (call.key(1), call.key(2));
+    let text = move_one(call.store, (source, from), (target, to))?;
+    if let Some(text) = &text {
+        call.reply.bulk(text);
+    }
+    Ok(text.is_some())
 }
 
 /// Moves one element; its text, or `None` if there is no source.
 ///
 /// # Errors
 /// `WRONGTYPE` if either key holds something else; a target is not looked at without a source.
-pub(super) fn move_one(
+fn move_one(
     store: &mut Store,
     (source, from): (Key<'_>, End),
     (target, to): (Key<'_>, End),

@@ -1,5 +1,7 @@
 //! LPOP, RPOP and LMPOP, and the taking of elements that they share with whoever waits for some.
 
+use std::ops::Range;
+
 use super::list::{end_at, node_limit, pop_event, reply_element};
 use super::operand::{count, count_from, key_count};
 use crate::arguments::Arguments;
@@ -95,8 +97,8 @@ fn pop_several(call: &mut Call<'_>, end: End) -> Outcome {
 
 /// What LMPOP and its waiting form are asked for, from the number of keys on.
 pub(super) struct MultiPop {
-    /// Number of keys; the first follows the argument that says so.
-    pub(super) key_count: usize,
+    /// Which arguments are the keys.
+    pub(super) keys: Range<usize>,
     /// The end elements are taken from.
     pub(super) end: End,
     /// Most elements to take.
@@ -122,22 +124,26 @@ impl MultiPop {
         if arguments.len() > end_index + 3 {
             return Err(error::SYNTAX);
         }
-        Ok(Self { key_count, end, count })
+        Ok(Self { keys: first + 1..end_index, end, count })
+    }
+
+    /// Pops from the key at an argument and answers with its name and the elements; whether it has
+    /// a list.
+    pub(super) fn run(&self, call: &mut Call<'_>, index: usize) -> Result<bool, CommandError> {
+        let (key, reply) = (call.key(index), &mut call.reply);
+        pop(call.store, key, self.end, self.count, |list, count| {
+            reply.array_len(2);
+            reply.bulk(key.name);
+            reply_from_end(reply, list, self.end, count);
+        })
     }
 }
 
 /// LMPOP.
 pub fn lmpop(call: &mut Call<'_>) -> Outcome {
     let options = MultiPop::parse(call.arguments, 1)?;
-    let end = options.end;
-    for index in 2..2 + options.key_count {
-        let (key, reply) = (call.key(index), &mut call.reply);
-        let found = pop(call.store, key, end, options.count, |list, count| {
-            reply.array_len(2);
-            reply.bulk(key.name);
-            reply_from_end(reply, list, end, count);
-        })?;
-        if found {
+    for index in options.keys.clone() {
+        if options.run(call, index)? {
             return Ok(());
         }
     }

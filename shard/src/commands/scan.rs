@@ -7,9 +7,21 @@
 //! A cursor says where in which slot to go on, so it stays right when tables grow, when slots move
 //! to other cores, and when the number of cores changes. A key that is there from the first call to
 //! the last is returned, whatever happens meanwhile.
+//!
+//! One call visits slots in ascending order. Where the next one lives on another core, the command
+//! travels there with its [`Walk`]: the place to go on at, the names found, and what is left of its
+//! bounds.
+//!
+//! ```text
+//!   SCAN 0 --> core 0: slots 0..8191 --walk--> core 1: slots 8192.. --> reply, at home
+//! ```
+//!
+//! A call ends when it has found enough, or has visited ten buckets for each key asked for, or has
+//! passed over all slots without keys there are, or has changed cores [`HOPS_MAX`] times. So one
+//! call never takes long, however little fits its pattern, and an empty page is no sign of the end.
 
 use crate::arguments::Arguments;
-use crate::call::Call;
+use crate::call::{Call, Travel};
 use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
@@ -20,16 +32,56 @@ use crate::types::Type;
 
 const SLOT_BITS: u32 = 14;
 
-/// Slots without keys one call passes over at most.
+/// Slots without keys one call passes over at most: all there are.
 const EMPTY_SLOTS_MAX: usize = 16_384;
 
 /// Buckets one call visits for each key it is asked for, as Redis does.
 const BUCKETS_PER_COUNT: usize = 10;
 
+/// How often one call goes on at another core. More than servers have cores as a rule: only slots
+/// that were moved away from their neighbours need so many.
+const HOPS_MAX: usize = 64;
+
+/// How far a call has come.
+pub struct Walk {
+    /// The slot to go on in.
+    pub slot: HashSlot,
+    position: Position,
+    names: Vec<Vec<u8>>,
+    buckets_left: usize,
+    empty_slots_left: usize,
+    hops_left: usize,
+}
+
+impl Walk {
+    fn new(cursor: u64, count: usize) -> Self {
+        Self {
+            slot: slot_of(cursor),
+            position: Position::from_bits(cursor >> SLOT_BITS),
+            names: Vec::new(),
+            buckets_left: count.saturating_mul(BUCKETS_PER_COUNT),
+            empty_slots_left: EMPTY_SLOTS_MAX,
+            hops_left: HOPS_MAX,
+        }
+    }
+
+    fn cursor(&self) -> u64 {
+        self.position.to_bits() << SLOT_BITS | u64::from(self.slot.number())
+    }
+
+    /// Whether the call is over, though there is more to see.
+    fn is_over(&self, count: usize) -> bool {
+        self.names.len() >= count || self.buckets_left == 0 || self.empty_slots_left == 0
+    }
+}
+
+fn slot_of(cursor: u64) -> HashSlot {
+    HashSlot::new((cursor & ((1 << SLOT_BITS) - 1)) as u16).expect("fourteen bits are a slot")
+}
+
 /// The slot a cursor points to; a cursor that is none points to the first.
 pub fn cursor_slot(arguments: Arguments<'_>) -> HashSlot {
-    let cursor = arguments.get(1).and_then(parse_cursor).unwrap_or(0);
-    HashSlot::new((cursor & ((1 << SLOT_BITS) - 1)) as u16).expect("fourteen bits are a slot")
+    slot_of(arguments.get(1).and_then(parse_cursor).unwrap_or(0))
 }
 
 /// Reads the cursor of any command that walks.
@@ -95,64 +147,87 @@ impl<'a> Options<'a> {
 
 /// SCAN.
 pub fn scan(call: &mut Call<'_>) -> Outcome {
-    let text = call.arguments.at(1);
-    let cursor = parse_cursor(text).ok_or(error::INVALID_CURSOR)?;
+    let cursor = parse_cursor(call.arguments.at(1)).ok_or(error::INVALID_CURSOR)?;
     let options = Options::parse(call.arguments, 2)?;
-    let mut slot = cursor_slot(call.arguments);
-    let mut position = Position::from_bits(cursor >> SLOT_BITS);
-    let mut names: Vec<Vec<u8>> = Vec::new();
-    let mut steps = options.count.saturating_mul(BUCKETS_PER_COUNT);
-    let mut empty_slots = 0;
-    let next = loop {
-        match scan_step(call, slot, position, &options, &mut names) {
-            Some(next) => position = next,
-            None => {
-                position = Position::START;
-                let Some(next_slot) = HashSlot::new(slot.number() + 1) else { break 0 };
-                slot = next_slot;
-                // The next slot may live on another core, or be lent: the next call goes there.
-                if !call.store.has_slot(slot) {
-                    break cursor_of(slot, position);
-                }
-                empty_slots += 1;
-            }
+    let (mut walk, may_travel) = match std::mem::take(&mut call.travel) {
+        Travel::None => (Box::new(Walk::new(cursor, options.count)), false),
+        Travel::Start => (Box::new(Walk::new(cursor, options.count)), true),
+        Travel::Onward(walk) => (walk, true),
+    };
+    let next = match walk_here(call, &options, &mut walk) {
+        Stop::End => 0,
+        Stop::Over => walk.cursor(),
+        Stop::Elsewhere if may_travel && walk.hops_left > 0 => {
+            walk.hops_left -= 1;
+            call.travel = Travel::Onward(walk);
+            return Ok(());
         }
-        steps = steps.saturating_sub(1);
-        if names.len() >= options.count || empty_slots >= EMPTY_SLOTS_MAX {
-            break cursor_of(slot, position);
-        }
-        if steps == 0 && !names.is_empty() {
-            break cursor_of(slot, position);
-        }
+        Stop::Elsewhere => walk.cursor(),
     };
     call.reply.array_len(2);
     let mut digits = itoa::Buffer::new();
     call.reply.bulk(digits.format(next).as_bytes());
-    call.reply.array_len(names.len());
-    for name in &names {
+    call.reply.array_len(walk.names.len());
+    for name in &walk.names {
         call.reply.bulk(name);
     }
     Ok(())
 }
 
-fn cursor_of(slot: HashSlot, position: Position) -> u64 {
-    position.to_bits() << SLOT_BITS | u64::from(slot.number())
+/// Why a walk stopped.
+enum Stop {
+    /// All slots were visited.
+    End,
+    /// The call is over.
+    Over,
+    /// The slot to go on in lives on another core, or is lent.
+    Elsewhere,
 }
 
-/// Visits one bucket of one slot; where to go on in it, or `None` at its end.
-fn scan_step(
-    call: &mut Call<'_>,
-    slot: HashSlot,
-    position: Position,
-    options: &Options<'_>,
-    names: &mut Vec<Vec<u8>>,
-) -> Option<Position> {
+/// Visits slots as long as they are here.
+fn walk_here(call: &mut Call<'_>, options: &Options<'_>, walk: &mut Walk) -> Stop {
+    loop {
+        if !call.store.has_slot(walk.slot) {
+            return Stop::Elsewhere;
+        }
+        match visit_bucket(call, options, walk) {
+            Visit::More(next) => walk.position = next,
+            visit => {
+                if let Visit::NoKeys = visit {
+                    walk.empty_slots_left -= 1;
+                }
+                let Some(next) = HashSlot::new(walk.slot.number() + 1) else { return Stop::End };
+                walk.slot = next;
+                walk.position = Position::START;
+            }
+        }
+        if walk.is_over(options.count) {
+            return Stop::Over;
+        }
+    }
+}
+
+/// What was found in a bucket of a slot.
+enum Visit {
+    /// There are more buckets from here on.
+    More(Position),
+    /// It was the last one.
+    Last,
+    /// There was none.
+    NoKeys,
+}
+
+/// Visits one bucket of the slot a walk is in.
+fn visit_bucket(call: &mut Call<'_>, options: &Options<'_>, walk: &mut Walk) -> Visit {
     let now_ms = call.store.now_ms();
-    let table = call.store.table(slot, call.caller.db)?;
-    table.scan(position, |entry| {
+    let table = call.store.table(walk.slot, call.caller.db).filter(|table| !table.is_empty());
+    let Some(table) = table else { return Visit::NoKeys };
+    walk.buckets_left -= 1;
+    let next = table.scan(walk.position, |entry| {
         let kind = Type::of(entry.kind());
         if is_listed(entry, now_ms) && options.wants(entry.key(), kind) {
-            names.push(entry.key().to_vec());
+            walk.names.push(entry.key().to_vec());
         }
-    })
+    });
+    next.map_or(Visit::Last, Visit::More)
 }

@@ -1,9 +1,11 @@
 //! SORT and SORT_RO: elements of a list, set or sorted set in another order.
 //!
-//! `BY` and `GET` reach keys by the data, which nobody can know beforehand: those are looked for
-//! where the command runs, and it says so if they are elsewhere.
+//! `BY` and `GET` reach keys by the data, which nobody can know beforehand. The command finds out
+//! which slots they are in before it looks at any; if some are elsewhere it asks for them and runs
+//! again from its start, by when the data may have changed and it may have to ask for more.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::list::node_limit;
@@ -14,6 +16,7 @@ use super::string::text_of;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
+use crate::hash::HashSlot;
 use crate::list::{End, List};
 use crate::object::Object;
 use crate::sorted_set::{Order, compare_scores};
@@ -22,9 +25,6 @@ use crate::types::Type;
 
 const NOT_NUMBERS: CommandError =
     CommandError::Fixed("ERR One or more scores can't be converted into double");
-const OUT_OF_REACH: CommandError = CommandError::Fixed(
-    "ERR SORT cannot reach a key that BY or GET names, as it belongs to another core",
-);
 
 /// What an element is compared by.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,16 +77,39 @@ fn run(call: &mut Call<'_>, may_store: bool) -> Outcome {
         texts.into_iter().map(|text| Item { text, weight: Weight::Own }).collect();
     let places = options.limit(items.len());
     if !options.keeps_order() {
+        if !reach(call, options.by.as_slice(), &items) {
+            return Ok(());
+        }
         weigh(call, &mut items, &options)?;
         items.sort_by(|one, other| match options.order {
             Order::Rising => one.compare(other),
             Order::Falling => other.compare(one),
         });
     }
+    if !reach(call, &options.gets, &items[places.clone()]) {
+        return Ok(());
+    }
     match options.destination {
         None => reply(call, &items[places], &options),
         Some(destination) => store(call, &items, places, &options, destination),
     }
+    Ok(())
+}
+
+/// Whether all keys that `patterns` make of `items` are at hand. If not, the command runs again
+/// when they are.
+fn reach(call: &mut Call<'_>, patterns: &[Pattern<'_>], items: &[Item]) -> bool {
+    let mut missing = BTreeSet::new();
+    for pattern in patterns.iter().filter(|pattern| **pattern != Pattern::Element) {
+        let keys = items.iter().filter_map(|item| pattern.key_for(&item.text));
+        let slots = keys.map(|(name, _)| HashSlot::of_key(&name));
+        missing.extend(slots.filter(|slot| !call.store.has_slot(*slot)));
+    }
+    if !missing.is_empty() {
+        call.need_slots(missing.into_iter().collect());
+        return false;
+    }
+    true
 }
 
 /// The elements of the key and what it is. In the order of the list or sorted set, from the end
@@ -126,7 +149,7 @@ fn weigh(call: &mut Call<'_>, items: &mut [Item], options: &SortOptions<'_>) -> 
         item.weight = match (options.by, options.alpha) {
             (None, true) => Weight::Own,
             (None, false) => Weight::Number(number(&item.text)?),
-            (Some(by), is_alpha) => match (look_up(call, by, &item.text)?, is_alpha) {
+            (Some(by), is_alpha) => match (look_up(call, by, &item.text), is_alpha) {
                 (text, true) => Weight::Text(text),
                 (Some(text), false) => Weight::Number(number(&text)?),
                 (None, false) => Weight::Number(0.0),
@@ -141,25 +164,18 @@ fn number(text: &[u8]) -> Result<f64, CommandError> {
 }
 
 /// The text a pattern leads to from an element.
-fn look_up(
-    call: &mut Call<'_>,
-    pattern: Pattern<'_>,
-    element: &[u8],
-) -> Result<Option<Vec<u8>>, CommandError> {
+fn look_up(call: &mut Call<'_>, pattern: Pattern<'_>, element: &[u8]) -> Option<Vec<u8>> {
     if pattern == Pattern::Element {
-        return Ok(Some(element.to_vec()));
+        return Some(element.to_vec());
     }
-    let Some((name, field)) = pattern.key_for(element) else { return Ok(None) };
+    let (name, field) = pattern.key_for(element)?;
     let key = call.store.key(call.caller.db, &name);
-    if !call.store.has_slot(key.slot) {
-        return Err(OUT_OF_REACH);
-    }
     let (access, now_ms) = (call.read_access(), call.store.now_ms());
-    let Some(entry) = call.store.find(key, access) else { return Ok(None) };
-    Ok(match field {
+    let entry = call.store.find(key, access)?;
+    match field {
         Some(field) => field_text(entry.value(), field, now_ms),
         None => text_of(entry.value(), &mut itoa::Buffer::new()).ok().map(<[u8]>::to_vec),
-    })
+    }
 }
 
 /// The text of a field, where the value is a hash that has it.
@@ -175,31 +191,24 @@ fn tell_item(
     item: &Item,
     options: &SortOptions<'_>,
     mut tell: impl FnMut(&mut Call<'_>, Option<&[u8]>),
-) -> Outcome {
+) {
     if options.gets.is_empty() {
         tell(call, Some(&item.text));
     }
     for pattern in &options.gets {
-        let text = look_up(call, *pattern, &item.text)?;
+        let text = look_up(call, *pattern, &item.text);
         tell(call, text.as_deref());
     }
-    Ok(())
 }
 
-fn reply(call: &mut Call<'_>, items: &[Item], options: &SortOptions<'_>) -> Outcome {
-    let position = call.reply.position();
+fn reply(call: &mut Call<'_>, items: &[Item], options: &SortOptions<'_>) {
     call.reply.array_len(items.len() * options.gets.len().max(1));
     for item in items {
-        let told = tell_item(call, item, options, |call, text| match text {
+        tell_item(call, item, options, |call, text| match text {
             Some(text) => call.reply.bulk(text),
             None => call.reply.null(),
         });
-        if told.is_err() {
-            call.reply.truncate(position);
-            return told;
-        }
     }
-    Ok(())
 }
 
 fn store(
@@ -208,10 +217,10 @@ fn store(
     places: Range<usize>,
     options: &SortOptions<'_>,
     destination: usize,
-) -> Outcome {
+) {
     let mut texts: Vec<Vec<u8>> = Vec::new();
     for item in &items[places] {
-        tell_item(call, item, options, |_, text| texts.push(text.unwrap_or_default().to_vec()))?;
+        tell_item(call, item, options, |_, text| texts.push(text.unwrap_or_default().to_vec()));
     }
     let key = call.key(destination);
     if texts.is_empty() {
@@ -224,5 +233,4 @@ fn store(
         call.store.changed(key, Event::SortStore);
     }
     call.reply.integer(texts.len() as i64);
-    Ok(())
 }

@@ -13,6 +13,7 @@
 //! | `sorted_set_result` | entries on their way into a reply or a key |
 
 pub use super::sorted_set_add::{zadd, zincrby};
+pub use super::sorted_set_blocking::{bzmpop, bzpopmax, bzpopmin};
 pub use super::sorted_set_combine::{
     zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore,
 };

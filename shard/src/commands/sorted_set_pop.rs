@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::operand::{count, count_from, key_count};
 use super::sorted_set_remove::shrink;
+use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
@@ -109,8 +110,7 @@ pub(super) struct MultiPop {
 
 impl MultiPop {
     /// Reads the arguments from the number of keys, argument `first`, on.
-    pub(super) fn parse(call: &Call<'_>, first: usize) -> Result<Self, CommandError> {
-        let arguments = call.arguments;
+    pub(super) fn parse(arguments: Arguments<'_>, first: usize) -> Result<Self, CommandError> {
         let keys_end = key_count(arguments, first)?.saturating_add(first + 1);
         let end = match () {
             () if arguments.is(keys_end, "min") => End::Min,
@@ -131,35 +131,36 @@ impl MultiPop {
         Ok(Self { keys: first + 1..keys_end, end, count })
     }
 
-    /// Pops from the first of the keys that has a set and answers; says whether there was one.
-    pub(super) fn run(&self, call: &mut Call<'_>) -> Result<bool, CommandError> {
-        for index in self.keys.clone() {
-            let key = call.key(index);
-            if call.store.collection::<SortedSet>(key, Access::Peek)?.is_none() {
-                continue;
-            }
-            let Call { store, reply, .. } = call;
-            pop(store, key, self.end, self.count, |set, ranks, order| {
-                reply.array_len(2);
-                reply.bulk(key.name);
-                reply.array_len(ranks.len());
-                set.visit(ranks, order, |entry| {
-                    reply.array_len(2);
-                    reply.bulk(entry.member);
-                    reply.double(entry.score);
-                });
-            })?;
-            return Ok(true);
+    /// Pops from the key at an argument and answers with its name and the entries; whether it has
+    /// a set.
+    pub(super) fn run(&self, call: &mut Call<'_>, index: usize) -> Result<bool, CommandError> {
+        let key = call.key(index);
+        if call.store.collection::<SortedSet>(key, Access::Peek)?.is_none() {
+            return Ok(false);
         }
-        Ok(false)
+        let Call { store, reply, .. } = call;
+        pop(store, key, self.end, self.count, |set, ranks, order| {
+            reply.array_len(2);
+            reply.bulk(key.name);
+            reply.array_len(ranks.len());
+            set.visit(ranks, order, |entry| {
+                reply.array_len(2);
+                reply.bulk(entry.member);
+                reply.double(entry.score);
+            });
+        })?;
+        Ok(true)
     }
 }
 
 /// ZMPOP.
 pub fn zmpop(call: &mut Call<'_>) -> Outcome {
-    let wanted = MultiPop::parse(call, 1)?;
-    if !wanted.run(call)? {
-        call.reply.null_array();
+    let wanted = MultiPop::parse(call.arguments, 1)?;
+    for index in wanted.keys.clone() {
+        if wanted.run(call, index)? {
+            return Ok(());
+        }
     }
+    call.reply.null_array();
     Ok(())
 }

@@ -1,16 +1,20 @@
-//! Clients that wait: for replicas today, for elements of lists and the like later.
+//! Clients that wait: for replicas, or for keys (see [`crate::key_waits`]).
 //!
-//! A blocked session is one whose command has a reserved reply place and no reply yet. It ends
-//! when its time is over, when somebody unblocks it, or with its connection. Nothing else is held
-//! meanwhile: no slot, no credit.
+//! A blocked session is one whose command has a reserved reply place and no reply yet. It ends when
+//! it is served, when its time is over, when somebody unblocks it, or with its connection. Nothing
+//! else is held meanwhile: no slot, no credit.
+//!
+//! Who waits for keys may be served by any core at any moment, so whoever ends such a wait has to
+//! win the waiter's claim first. Who loses it does nothing: a reply is on its way.
+
+use std::sync::Arc;
 
 use super::session::Hold;
 use super::{Core, SessionId};
 use crate::error::CommandError;
+pub use crate::key_waits::TimeoutReply;
+use crate::key_waits::{Address, KeyWaiter};
 use crate::reply::{Output, Reply};
-
-/// Writes what a blocking command answers when its time is over.
-pub type TimeoutReply = fn(&mut Reply<'_>);
 
 /// What a blocking command asks for.
 #[derive(Clone, Copy)]
@@ -21,12 +25,23 @@ pub struct Block {
     pub on_timeout: TimeoutReply,
 }
 
-/// A client that waits.
+/// What a session waits for.
 pub(super) struct Blocked {
-    session: SessionId,
     place: u64,
     block: Block,
+    /// What stands in the lines of its keys, if it is keys it waits for.
+    waiter: Option<Arc<KeyWaiter>>,
 }
+
+impl Blocked {
+    /// Takes the right to answer.
+    fn claim(&self) -> bool {
+        self.waiter.as_ref().is_none_or(|waiter| waiter.claim())
+    }
+}
+
+const UNBLOCKED: CommandError =
+    CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 
 /// How a client is unblocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,61 +57,120 @@ impl Core {
     pub(super) fn block(&mut self, session: SessionId, block: Block) {
         let Some(state) = self.session_mut(session) else { return };
         let place = state.reserve(false);
-        state.is_blocked = true;
         state.step_reply_mode();
         self.hold(session, Hold::Replies);
-        self.blocked.push(Blocked { session, place, block });
+        self.note_blocked(session, Blocked { place, block, waiter: None });
+    }
+
+    /// A command of a session of this core has begun to wait for keys.
+    pub(super) fn block_on_keys(&mut self, waiter: Arc<KeyWaiter>) {
+        let Address { session, place, .. } = waiter.address;
+        if self.session(session).is_none() && waiter.claim() || waiter.is_claimed() {
+            return self.forget(&waiter);
+        }
+        let block =
+            Block { deadline_ms: waiter.wait.deadline_ms, on_timeout: waiter.wait.on_timeout };
+        self.note_blocked(session, Blocked { place, block, waiter: Some(waiter) });
+    }
+
+    fn note_blocked(&mut self, id: SessionId, blocked: Blocked) {
+        if let Some(deadline_ms) = blocked.block.deadline_ms {
+            self.deadlines.insert((deadline_ms, id));
+        }
+        self.blocked_clients += 1;
+        let session = self.session_mut(id).expect("a session waits while it is open");
+        assert!(session.blocked.is_none(), "a session waits for one thing at a time");
+        session.blocked = Some(Box::new(blocked));
+    }
+
+    /// The session waits no more: it has left every line it stood in.
+    fn take_blocked(&mut self, id: SessionId) -> Option<Box<Blocked>> {
+        let blocked = self.session_mut(id)?.blocked.take()?;
+        self.blocked_clients -= 1;
+        if let Some(deadline_ms) = blocked.block.deadline_ms {
+            self.deadlines.remove(&(deadline_ms, id));
+        }
+        if let Some(waiter) = &blocked.waiter {
+            self.forget(waiter);
+        }
+        Some(blocked)
     }
 
     /// Number of clients of this core that wait.
     pub fn blocked_clients(&self) -> usize {
-        self.blocked.len()
+        self.blocked_clients
+    }
+
+    /// Number of those whose time will be over.
+    pub fn clients_with_deadline(&self) -> usize {
+        self.deadlines.len()
     }
 
     /// When the first of them has waited long enough, monotonic milliseconds.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.blocked.iter().filter_map(|blocked| blocked.block.deadline_ms).min()
+        self.deadlines.first().map(|&(at_ms, _)| at_ms)
     }
 
-    /// Answers all whose time is over, and forgets those whose connection has ended.
+    /// Answers all whose time is over.
     pub(super) fn end_blocking(&mut self) {
         let now_ms = self.store.now().monotonic_ms();
-        let mut index = 0;
-        while index < self.blocked.len() {
-            let Blocked { session, block, .. } = self.blocked[index];
-            if self.session(session).is_none() {
-                self.blocked.swap_remove(index);
-            } else if block.deadline_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-                self.unblock_at(index, Unblock::Timeout);
-            } else {
-                index += 1;
-            }
+        while let Some(&(at_ms, id)) = self.deadlines.first()
+            && at_ms <= now_ms
+        {
+            self.deadlines.pop_first();
+            self.unblock_session(id, Unblock::Timeout);
         }
     }
 
-    /// Ends the wait of the client with this id; whether it was waiting here.
+    /// Ends the wait of the client with this id; whether it was waiting here. O(sessions).
     pub fn unblock(&mut self, client_id: u64, how: Unblock) -> bool {
-        let found = self.blocked.iter().position(|blocked| {
-            self.session(blocked.session).is_some_and(|session| session.client_id == client_id)
-        });
-        found.map(|index| self.unblock_at(index, how)).is_some()
+        let is_it = |(_, session): &(SessionId, &super::session::Session)| {
+            session.client_id == client_id && session.is_blocked()
+        };
+        let found = self.sessions().find(is_it).map(|(id, _)| id);
+        found.is_some_and(|id| self.unblock_session(id, how))
     }
 
-    fn unblock_at(&mut self, index: usize, how: Unblock) {
-        let Blocked { session, place, block } = self.blocked.swap_remove(index);
-        let Some(state) = self.session_mut(session) else { return };
+    fn unblock_session(&mut self, id: SessionId, how: Unblock) -> bool {
+        let session = self.session(id).expect("a session that closes has no deadline any more");
+        let blocked = session.blocked.as_deref().expect("deadlines are of blocked sessions");
+        if !blocked.claim() {
+            return false;
+        }
+        let (place, on_timeout) = (blocked.place, blocked.block.on_timeout);
+        let row = blocked.waiter.as_ref().map(|waiter| waiter.row);
         let mut output = Output::default();
-        let mut reply = Reply::new(&mut output, state.protocol);
-        match how {
-            Unblock::Timeout => (block.on_timeout)(&mut reply),
-            Unblock::Error => {
-                reply.error(&CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
-            }
+        let mut reply = Reply::new(&mut output, session.protocol);
+        let error = match how {
+            Unblock::Timeout => None,
+            Unblock::Error => Some(UNBLOCKED),
+        };
+        match &error {
+            None => on_timeout(&mut reply),
+            Some(error) => reply.error(error),
         }
-        state.is_blocked = false;
-        if state.fill(place, 1, |to| to.append(&mut output)) {
-            self.resume(session, Hold::Replies);
+        if let Some(row) = row {
+            self.stats.ran(row, self.host.elapsed_ns(), error.as_ref());
         }
-        self.note_change(session);
+        self.end_wait(Address { core: self.id, session: id, place }, output);
+        true
+    }
+
+    /// The reply of a command that waited is here.
+    pub(super) fn end_wait(&mut self, address: Address, mut output: Output) {
+        let id = address.session;
+        self.take_blocked(id);
+        let Some(session) = self.session_mut(id) else { return };
+        if session.fill(address.place, 1, |to| to.append(&mut output)) {
+            self.resume(id, Hold::Replies);
+        }
+        self.note_change(id);
+    }
+
+    /// The connection has ended: nobody is to serve it any more.
+    pub(super) fn abandon_wait(&mut self, id: SessionId) {
+        let Some(blocked) = self.take_blocked(id) else { return };
+        // Lost, a reply is on its way to a client that is gone, as one already sent would be.
+        let _ = blocked.claim();
     }
 }

@@ -8,11 +8,12 @@ use super::message::{Caller, Route};
 use super::session::{Hold, ReplyMode};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, SessionCall};
+use crate::call::{Call, SessionCall, Travel, Unfinished};
 use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
 use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Reply};
 use crate::stats::Stats;
 use crate::store::Store;
@@ -98,9 +99,10 @@ impl Core {
             }
         };
         match row.handler.expect("rows without code are not found") {
-            Handler::Keys(handler) | Handler::Slot(handler, _) => {
+            Handler::Keys(handler) => {
                 self.execute_on_keys(id, row, handler, prepared.route, arguments)
             }
+            Handler::Slot(..) => self.execute_walk(id, row, prepared.route, arguments),
             // It may start a tour, which needs credit.
             Handler::Session(_) if self.credit == 0 => {
                 self.hold(id, Hold::Credit);
@@ -137,6 +139,7 @@ impl Core {
             self.pause.waiting.push(id);
             return Ok(None);
         }
+        self.check_memory(row)?;
         Ok(Some(row))
     }
 
@@ -231,9 +234,43 @@ impl Core {
         };
         match target {
             Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
+            // It may find nothing, and then it has no reply to bring home along with others.
+            Some(_) if row.flags.contains(flag::BLOCKING) => self.defer(id, row, route, arguments),
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
         }
+    }
+
+    /// A command that walks over slots, of which others may live elsewhere: travels alone.
+    fn execute_walk(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let is_local = matches!(route, Route::One(slot, _) if self.owner(slot) == self.id);
+        if is_local && !self.catch_up(id) {
+            return Flow::Refused;
+        }
+        self.defer(id, row, route, arguments)
+    }
+
+    /// Drains the inbox if a session has sent a command to another core since that was done last:
+    /// the second half of rule 2 of the order. Returns whether the session's next command may run.
+    #[inline]
+    fn catch_up(&mut self, id: SessionId) -> bool {
+        let session = self.sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
+        if !session.sent_since_drain {
+            return true;
+        }
+        session.sent_since_drain = false;
+        if let Some(target) = session.open_target {
+            self.flush_open(target);
+        }
+        self.drain();
+        // The inbox may have brought a claim, a tour, or an envelope that took the slot.
+        !self.is_held(id)
     }
 
     fn run_locally(
@@ -244,23 +281,13 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
-        let session = self.sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
-        if session.sent_since_drain {
-            session.sent_since_drain = false;
-            if let Some(target) = session.open_target {
-                self.flush_open(target);
-            }
-            self.drain();
-            // The inbox may have brought a claim, a tour, or an envelope that took the slot.
-            if self.is_held(id) {
-                return Flow::Refused;
-            }
+        if !self.catch_up(id) {
+            return Flow::Refused;
         }
         if !self.is_runnable(row, route, arguments) {
             return self.defer(id, row, route, arguments);
         }
-        self.run_now(id, row, handler, route, arguments);
-        Flow::Done
+        self.run_now(id, row, handler, route, arguments)
     }
 
     /// Whether a command may run at this core at this moment: it owns all slots, has lent none of
@@ -296,19 +323,50 @@ impl Core {
         handler: KeysHandler,
         route: Route,
         arguments: Arguments<'_>,
-    ) {
+    ) -> Flow {
         let Self { sessions, store, stats, host, scratch, .. } = self;
         let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
-        session.figures.note_command(row);
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
         let output = if answers { session.reply_output() } else { &mut *scratch };
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        let unfinished =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if let Some(unfinished) = unfinished {
+            return match *unfinished {
+                Unfinished::Waits(wait) => self.wait_here(id, row, arguments, wait),
+                Unfinished::NeedsSlots(slots) => self.send_alone(id, row, route, arguments, slots),
+            };
+        }
+        session.figures.note_command(row);
         if !answers {
             scratch.clear();
             session.step_reply_mode();
         }
+        self.note_new_candidates();
         self.note_change(id);
+        self.serve_ready_keys();
+        Flow::Done
+    }
+
+    #[cold]
+    fn wait_here(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+        wait: KeyWait,
+    ) -> Flow {
+        let session = self.session_mut(id).expect("seen by the caller");
+        session.figures.note_command(row);
+        let place = session.reserve(false);
+        session.step_reply_mode();
+        let caller = session.caller();
+        let address = Address { core: self.id, session: id, place };
+        self.hold(id, Hold::Replies);
+        let waiter = self.start_waiting(wait, row, arguments, caller, address);
+        self.block_on_keys(waiter);
+        self.serve_ready_keys();
+        Flow::Done
     }
 
     /// The owner of all keys of a command, or `None` when they have several.
@@ -342,14 +400,31 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        self.send_alone(id, row, route, arguments, Vec::new())
+    }
+
+    /// The same for a command that needs slots besides those of its keys.
+    #[cold]
+    fn send_alone(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+        extra_slots: Vec<HashSlot>,
+    ) -> Flow {
         if !self.flush_before_barrier(id) || !self.take_credit(id) {
             return Flow::Refused;
         }
         let mut batch = self.spare_batch();
+        batch.extra_slots = extra_slots;
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let place = session.reserve(false);
         batch.push(id, place, row, route, session.caller(), arguments);
+        if let Some(Handler::Slot(..)) = row.handler {
+            batch.travel = Travel::Start;
+        }
         session.step_reply_mode();
         self.hold(id, Hold::Replies);
         self.reroute(batch);
@@ -372,7 +447,7 @@ fn unknown(arguments: Arguments<'_>) -> CommandError {
     }
 }
 
-/// Runs one command on keys that are all here, and counts it.
+/// Runs one command on keys that are all here, and counts it unless it could not be finished.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "the parts of a core it works on, borrowed apart")]
 pub(super) fn run_on_keys(
@@ -385,12 +460,16 @@ pub(super) fn run_on_keys(
     caller: Caller,
     arguments: Arguments<'_>,
     output: &mut Output,
-) {
+) -> Option<Box<Unfinished>> {
     let reply = Reply::new(output, caller.protocol);
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
-    stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+    let unfinished = call.unfinished.take();
+    if unfinished.is_none() {
+        stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+    }
+    unfinished
 }

@@ -11,6 +11,7 @@ use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
+use crate::call::Unfinished;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -21,6 +22,7 @@ impl Core {
         let arguments = batch.arguments(batch.next);
         let row = batch.commands[batch.next].row;
         row.for_each_key(arguments, |key| wanted.push(HashSlot::of_key(key)));
+        wanted.extend(&batch.extra_slots);
         self.sort_by_owner(&mut wanted);
         assert!(!wanted.is_empty(), "only commands with keys need slots");
         self.shared.claim(&wanted);
@@ -73,19 +75,30 @@ impl Core {
 
     /// All slots are here: the command runs as if they always had been.
     fn run_envelope(&mut self, mut envelope: Envelope) {
+        // Before the slots of other cores are put here: only our own keys may be evicted.
+        let row = envelope.batch.commands[envelope.batch.next].row;
+        let room = self.check_memory(row);
         let mut homes = Vec::with_capacity(envelope.held.len());
         for (slot, home, content) in envelope.held.drain(..) {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let command = &batch.commands[batch.next];
-        let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
-        let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        batch.advance();
+        let is_over = match (room, batch.service.clone()) {
+            (_, Some(waiter)) => {
+                self.retry(&waiter);
+                true
+            }
+            (Ok(()), None) => self.run_enclosed(&mut batch),
+            (Err(error), None) => {
+                self.refuse(&mut batch, &error);
+                true
+            }
+        };
+        if is_over {
+            batch.advance();
+        }
+        self.serve_ready_keys();
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -96,7 +109,34 @@ impl Core {
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
         self.shared.unclaim(&envelope.wanted);
-        self.send_home(batch);
+        if is_over {
+            self.send_home(batch);
+        } else {
+            self.enclose(batch);
+        }
+    }
+
+    /// Runs the command an envelope was made for; whether that was all, or it has to set out again
+    /// for more slots.
+    fn run_enclosed(&mut self, batch: &mut Batch) -> bool {
+        let command = &batch.commands[batch.next];
+        let (row, route, caller) = (command.row, command.route, command.caller);
+        let handler = row.keys_handler();
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        let Self { store, stats, host, .. } = self;
+        let unfinished =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        match unfinished.map(|unfinished| *unfinished) {
+            None => true,
+            Some(Unfinished::Waits(wait)) => {
+                self.wait_in_batch(batch, wait);
+                true
+            }
+            Some(Unfinished::NeedsSlots(slots)) => {
+                batch.extra_slots.extend(slots);
+                false
+            }
+        }
     }
 
     fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
@@ -132,6 +172,7 @@ impl Core {
         if matches!(self.gate.state, GateState::Parking(_)) && self.lent.is_empty() {
             self.park();
         }
+        self.note_new_candidates();
     }
 
     /// Serves the queue of one slot until it is empty or the slot is lent again. In between the
@@ -148,6 +189,7 @@ impl Core {
             match waiter {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
+                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
                 Waiter::Tour(_) => unreachable!("tours wait at the gate"),
             }
             let Some(content) = self.store.take_slot(slot) else { return };

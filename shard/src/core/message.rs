@@ -1,15 +1,20 @@
 //! What cores send each other.
 //!
-//! Everything that waits or travels is one of three things: a [`Batch`] of commands, an
+//! Every command that waits or travels is in one of three things: a [`Batch`] of commands, an
 //! [`Envelope`] that collects the slots one command needs, or a [`Tour`] that visits every core.
 //! Each is a box that is in exactly one place at any time (an inbox, a waiting queue, or being
 //! worked on), so the number of boxes a core may have outside bounds every queue in the system.
 
+use std::sync::Arc;
+
 use crate::arguments::{ArgRange, Arguments};
+use crate::call::Travel;
 use crate::command::Command;
+use crate::core::parcels::Bag;
 use crate::core::tour::Tour;
 use crate::core::{CoreId, SessionId};
 use crate::hash::HashSlot;
+use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
 
@@ -74,6 +79,14 @@ pub struct Batch {
     pub next: usize,
     /// Replies of the commands that ran.
     pub output: Output,
+    /// How far the command has come, if it walks over slots; then it is the only one.
+    pub(super) travel: Travel,
+    /// Slots the command at `next` needs besides those of its keys.
+    pub extra_slots: Vec<HashSlot>,
+    /// The only command found nothing and waits for keys; its reply comes another way.
+    pub waiter: Option<Arc<KeyWaiter>>,
+    /// The only command is not run but served, to this waiter.
+    pub service: Option<Arc<KeyWaiter>>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -117,6 +130,8 @@ impl Batch {
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
+        self.travel = Travel::None;
+        self.extra_slots.clear();
         self.next += 1;
     }
 
@@ -131,6 +146,10 @@ impl Batch {
         self.ranges.clear();
         self.bytes.clear();
         self.output.clear();
+        self.travel = Travel::None;
+        self.extra_slots.clear();
+        self.waiter = None;
+        self.service = None;
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);
@@ -170,4 +189,10 @@ pub enum Message {
     Release(Vec<(HashSlot, Box<Slot>)>),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
+    /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
+    Evict,
+    /// Replies and notes that concern clients which wait for keys.
+    Bag(Box<Bag>),
+    /// Such a bag back where it came from, empty.
+    BagBack(Box<Bag>),
 }

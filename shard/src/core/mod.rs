@@ -23,33 +23,42 @@
 //! # Bounds
 //!
 //! A core has at most [`CREDIT_MAX`] boxes (batches, envelopes, tours) of its own under way; when
-//! they are used up its sessions are held. So no inbox ever holds more than
-//! [`inbox_capacity`] messages.
+//! they are used up its sessions are held. What concerns clients that wait for keys has bounds of
+//! its own ([`parcels`], [`serving`]). So no inbox ever holds more than [`inbox_capacity`]
+//! messages.
 
 pub mod blocking;
 mod dispatch;
 mod envelope;
+mod evicting;
 pub mod message;
+pub mod parcels;
 mod remote;
+mod serving;
 pub mod session;
 pub mod shared;
 pub mod tour;
 mod touring;
 mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::message::{Batch, Message};
+use self::parcels::Post;
+use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
+use crate::eviction::Eviction;
+use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::key_waits::KeyWaiter;
 use crate::reply::Output;
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -71,9 +80,10 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots beside it, and tours release.
+/// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
+/// pair of cores, tours release, and one core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * CREDIT_MAX + 4 * cores + 64).next_power_of_two()
+    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -141,8 +151,16 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    eviction: Eviction,
     pause: Pause,
-    blocked: Vec<blocking::Blocked>,
+    blocked_clients: usize,
+    /// Blocked sessions whose time will be over, by when.
+    deadlines: BTreeSet<(u64, SessionId)>,
+    services_under_way: usize,
+    services_put_off: VecDeque<Arc<KeyWaiter>>,
+    posts: Vec<Post>,
+    /// How many of them have something to send.
+    posted: usize,
     scratch: Output,
     changed: Vec<SessionId>,
     resumed: Vec<SessionId>,
@@ -170,6 +188,7 @@ impl Core {
             })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let eviction = Eviction::new(&settings);
         let store = Store::new(owned, seed, u64::from(id.0), settings);
         Self {
             id,
@@ -188,8 +207,14 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            eviction,
             pause: Pause::default(),
-            blocked: Vec::new(),
+            blocked_clients: 0,
+            deadlines: BTreeSet::new(),
+            services_under_way: 0,
+            services_put_off: VecDeque::new(),
+            posts: (0..core_count).map(|_| Post::default()).collect(),
+            posted: 0,
             scratch: Output::default(),
             changed: Vec::new(),
             resumed: Vec::new(),
@@ -224,9 +249,7 @@ impl Core {
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
-        if !self.blocked.is_empty() {
-            self.end_blocking();
-        }
+        self.end_blocking();
     }
 
     /// Runs everything that was in the inbox when this was called.
@@ -244,7 +267,9 @@ impl Core {
 
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
+        self.evict_between_turns();
         self.flush_all_open();
+        self.send_bags();
         self.mesh.end_turn();
     }
 
@@ -258,6 +283,9 @@ impl Core {
             Message::Tour(tour) => self.receive_tour(tour),
             Message::Release(slots) => self.release(slots),
             Message::TourDone(tour) => self.finish_tour(*tour),
+            Message::Evict => self.evict_on_request(),
+            Message::Bag(bag) => self.open_bag(bag),
+            Message::BagBack(bag) => self.take_bag_back(*bag),
         }
         self.settle();
     }
@@ -281,6 +309,7 @@ impl Core {
     /// Forgets a session whose connection has ended. Replies still under way to it are dropped.
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
+            self.abandon_wait(id);
             self.sessions[id.index as usize] = None;
         }
     }
@@ -388,9 +417,21 @@ impl Core {
         (self.pause.until_ms != 0).then_some((self.pause.until_ms, self.pause.all))
     }
 
+    /// A bounded amount of active expiry; see [`Store::expire_cycle`].
+    pub fn expire_cycle(&mut self, work: usize) -> Cycle {
+        let cycle = self.store.expire_cycle(work);
+        if self.store.has_ready_keys() {
+            self.serve_ready_keys();
+            self.end_turn();
+        }
+        cycle
+    }
+
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.eviction.apply(&settings);
+        self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);
     }
 

@@ -6,8 +6,11 @@ use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
+use crate::call::{Call, Travel, Unfinished};
 use crate::command::Command;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
+use crate::reply::Reply;
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -136,16 +139,81 @@ impl Core {
             match self.obstacle(row, route, batch.arguments(batch.next)) {
                 Obstacle::None => {}
                 Obstacle::Lent(slot) => return self.lent.wait(slot, Waiter::Batch(batch)),
-                Obstacle::Elsewhere => return self.send_home(batch),
+                Obstacle::Elsewhere => return self.send_on(batch),
                 Obstacle::SeveralLent => return self.enclose(batch),
+            }
+            if !matches!(batch.travel, Travel::None) {
+                if self.walk_on(&mut batch) {
+                    batch.advance();
+                }
+                continue;
+            }
+            if let Err(error) = self.check_memory(row) {
+                self.refuse(&mut batch, &error);
+                batch.advance();
+                continue;
             }
             let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
             let Self { store, stats, host, .. } = self;
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            let unfinished =
+                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            match unfinished.map(|unfinished| *unfinished) {
+                None => {}
+                Some(Unfinished::Waits(wait)) => self.wait_in_batch(&mut batch, wait),
+                Some(Unfinished::NeedsSlots(slots)) => {
+                    batch.extra_slots = slots;
+                    return self.enclose(batch);
+                }
+            }
             batch.advance();
+            self.serve_ready_keys();
         }
+        self.note_new_candidates();
         self.send_home(batch);
+    }
+
+    /// Runs the walk a batch consists of as far as it gets here; whether it has its reply.
+    fn walk_on(&mut self, batch: &mut Batch) -> bool {
+        let command = &batch.commands[batch.next];
+        let (row, route, caller) = (command.row, command.route, command.caller);
+        let travel = std::mem::take(&mut batch.travel);
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        let reply = Reply::new(output, caller.protocol);
+        let mut call = Call::new(&mut self.store, row, arguments, caller, route, reply);
+        call.travel = travel;
+        let outcome = row.keys_handler()(&mut call);
+        if let Err(error) = &outcome {
+            call.reply.error(error);
+        }
+        if let Travel::Onward(walk) = call.travel {
+            batch.commands[batch.next].route = Route::One(walk.slot, 0);
+            batch.travel = Travel::Onward(walk);
+            return false;
+        }
+        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        true
+    }
+
+    /// A batch whose next command's slot lives elsewhere goes home, to be routed anew. A walk goes
+    /// straight on: its session has nothing else under way that it could overtake.
+    fn send_on(&mut self, batch: Box<Batch>) {
+        match &batch.travel {
+            Travel::Onward(walk) => {
+                let owner = self.owner(walk.slot);
+                self.mesh.send(owner, Message::Batch(batch));
+            }
+            Travel::None | Travel::Start => self.send_home(batch),
+        }
+    }
+
+    /// Answers the next command of a batch with an error instead of running it.
+    pub(super) fn refuse(&mut self, batch: &mut Batch, error: &CommandError) {
+        let command = &batch.commands[batch.next];
+        self.stats.rejected(Some(command.row), error);
+        let protocol = command.caller.protocol;
+        let (_, output) = batch.arguments_and_output(batch.next);
+        Reply::new(output, protocol).error(error);
     }
 
     fn prefetch_batch(&self, batch: &Batch) {
@@ -200,6 +268,26 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        if batch.service.is_some() {
+            self.keep_batch(batch);
+            return self.finish_service();
+        }
+        match batch.waiter.take() {
+            Some(waiter) => self.block_on_keys(waiter),
+            None => self.hand_out_replies(&batch),
+        }
+        self.keep_batch(batch);
+        self.return_credit();
+    }
+
+    fn keep_batch(&mut self, mut batch: Box<Batch>) {
+        batch.reset();
+        if self.spare_batches.len() < SPARE_BATCHES_MAX {
+            self.spare_batches.push(batch);
+        }
+    }
+
+    fn hand_out_replies(&mut self, batch: &Batch) {
         let mut first = 0;
         let mut from = 0;
         while first < batch.commands.len() {
@@ -223,11 +311,6 @@ impl Core {
             first = end;
             from = to;
         }
-        batch.reset();
-        if self.spare_batches.len() < SPARE_BATCHES_MAX {
-            self.spare_batches.push(batch);
-        }
-        self.return_credit();
     }
 
     /// A batch is back because its next command's slots live elsewhere by now: sends it there. Its
@@ -238,6 +321,7 @@ impl Core {
         }
         let command = &batch.commands[batch.next];
         let target = match command.route {
+            _ if !batch.extra_slots.is_empty() => None,
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
             Route::Many => self.common_owner(command.row, batch.arguments(batch.next)),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::command::Command;
 use crate::core::CoreId;
+use crate::core::blocking::Blocked;
 use crate::core::message::Caller;
 use crate::reply::{Output, Protocol};
 
@@ -128,8 +129,8 @@ pub struct Session {
     pub holds: Holds,
     /// Nothing more is read; the connection ends when its replies have left.
     pub closing: bool,
-    /// It waits in a blocking command.
-    pub is_blocked: bool,
+    /// What it waits for in a blocking command.
+    pub(super) blocked: Option<Box<Blocked>>,
     /// Replies that may leave now.
     pub output: Output,
     /// Target of the open batch that has commands of this session in it.
@@ -194,7 +195,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
-            is_blocked: false,
+            blocked: None,
             output: Output::default(),
             open_target: None,
             sent_since_drain: false,
@@ -204,6 +205,11 @@ impl Session {
             places: VecDeque::new(),
             places_front: 0,
         }
+    }
+
+    /// Whether it waits in a blocking command.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
     }
 
     /// What a command of this session needs where it runs.

@@ -115,12 +115,14 @@ impl Core {
             self.store.put_slot(slot, content);
         }
         self.gate.state = GateState::Open;
+        self.serve_ready_keys();
         while self.gate.is_open() {
             let Some(waiter) = self.gate.queue.pop_front() else { return };
             match waiter {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
                 Waiter::Tour(tour) => self.receive_tour(tour),
+                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
             }
             while let Some(slot) = self.lent.arrivals.pop_front() {
                 self.serve_waiters(slot);

@@ -5,13 +5,16 @@
 //!   turn is not inside [`crate::core::Core`]'s settling loop).
 //! * Queues are first come, first served; a slot that came home serves its whole queue, or as much
 //!   as it can until it is lent again, before anything newer gets to it.
-//! * Queues hold boxes only (batches, envelopes, tours), which are bounded by the senders' credit.
+//! * Queues hold boxes (batches, envelopes, tours), which are bounded by the senders' credit, and a
+//!   note for each client that stopped waiting for a key of a slot that is out.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::core::message::{Batch, Envelope};
 use crate::core::tour::Tour;
 use crate::hash::HashSlot;
+use crate::key_waits::KeyWaiter;
 use crate::slot::Slot;
 
 /// Something that will go on once what it waits for is there.
@@ -19,6 +22,8 @@ pub(super) enum Waiter {
     Batch(Box<Batch>),
     Envelope(Box<Envelope>),
     Tour(Box<Tour>),
+    /// Word that a client waits no more for the key at this argument.
+    Forget(Arc<KeyWaiter>, usize),
 }
 
 /// A slot that is out, what waits for it, and the slot itself while it is home but still serving.
@@ -70,5 +75,10 @@ impl Gate {
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, GateState::Open)
+    }
+
+    /// Whether a tour has seen the keys of this core and not released it.
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(self.state, GateState::Parked)
     }
 }

@@ -37,6 +37,12 @@ impl NodeLimit {
         bytes > 4 * self.bytes.unwrap_or(COUNTED_BYTES_MAX)
     }
 
+    /// Whether a run may be a whole list. Unlike [`Self::is_exceeded_by`] this has no bound on the
+    /// bytes of a run whose elements are counted, as in Redis.
+    pub(super) fn admits_as_list(self, bytes: usize, count: usize) -> bool {
+        self.bytes.is_none_or(|limit| bytes <= limit) && count <= self.count
+    }
+
     /// Whether an element of this length gets a node of its own.
     #[inline]
     pub fn is_large(self, length: usize) -> bool {

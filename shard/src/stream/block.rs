@@ -47,6 +47,15 @@ pub struct BlockLimit {
     pub entries_max: u64,
 }
 
+/// Whose names the fields of an entry have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Those of the block.
+    Shared,
+    /// Its own.
+    Own,
+}
+
 /// Some entries of a stream.
 #[derive(Clone)]
 pub(super) struct Block {
@@ -83,6 +92,16 @@ impl Block {
     where
         F: Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
     {
+        let mut block = Self::with_names(id, fields.clone().map(|(name, _)| name));
+        block.push_as(Names::Shared, id, fields);
+        block
+    }
+
+    /// A block without entries that begins with `id` and has these names.
+    pub(super) fn with_names<'t>(
+        id: StreamId,
+        names: impl Iterator<Item = &'t [u8]> + Clone,
+    ) -> Self {
         let mut block = Self {
             bytes: Buffer::default(),
             first: id,
@@ -92,7 +111,7 @@ impl Block {
             front: 0,
             back: 0,
         };
-        let names = || fields.clone().map(|(name, _)| Element::new(name));
+        let names = || names.clone().map(Element::new);
         let count = names().count();
         let head = varint::len(count as u64) + names().map(body_bytes).sum::<usize>();
         let mut target = varint::write(count as u64, block.bytes.open(0, head));
@@ -102,7 +121,6 @@ impl Block {
         block.front = head as u32;
         let names_bytes: usize = names().map(Packed::entry_bytes).sum();
         block.count_listpack(int_bytes(count as i64) + names_bytes + int_bytes(0));
-        block.push(id, fields);
         block
     }
 
@@ -112,6 +130,16 @@ impl Block {
         F: Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
     {
         let shares_names = self.has_names(fields.clone().map(|(name, _)| name));
+        self.push_as(if shares_names { Names::Shared } else { Names::Own }, id, fields);
+    }
+
+    /// Adds an entry behind the others, whose names are known to be those of the block or are not
+    /// compared. The names given for shared ones are not looked at.
+    pub(super) fn push_as<'t, F>(&mut self, names: Names, id: StreamId, fields: F)
+    where
+        F: Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
+    {
+        let shares_names = names == Names::Shared;
         let flags = if shares_names { 0 } else { OWN_NAMES };
         let ms = id.ms - self.first.ms;
         let sequence = if ms == 0 { id.seq - self.first.seq } else { id.seq };
@@ -205,8 +233,25 @@ impl Block {
         let entries = u64::from(self.live) + u64::from(self.deleted);
         self.listpack_bytes() + text_bytes >= bytes_max
             || (limit.entries_max > 0 && entries >= limit.entries_max)
-            || self.bytes.len() + encoded_bytes > Buffer::LEN_MAX
-            || id.ms - self.first.ms >= 1 << 62
+            || !self.has_room_for(id, encoded_bytes)
+    }
+
+    /// Whether an entry `id`, not before the first, that takes up to `encoded_bytes` can be added
+    /// at all.
+    pub(super) fn has_room_for(&self, id: StreamId, encoded_bytes: usize) -> bool {
+        self.bytes.len().saturating_add(encoded_bytes) <= Buffer::LEN_MAX
+            && id.ms - self.first.ms < 1 << 62
+    }
+
+    /// The names that entries share.
+    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = Element<'_>> {
+        let (count, len) = varint::read(self.bytes.as_slice());
+        let mut rest = &self.bytes.as_slice()[len..];
+        (0..count as usize).map(move |_| {
+            let (name, len) = read_body(rest);
+            rest = &rest[len..];
+            name
+        })
     }
 
     /// Bytes on the heap. O(1).

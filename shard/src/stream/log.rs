@@ -89,6 +89,11 @@ impl Log {
         self.blocks.bytes() + self.block_bytes
     }
 
+    /// The blocks, oldest first.
+    pub(super) fn block_iter(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter()
+    }
+
     /// The entry with this id. O(log blocks + entries of a block).
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
         let (place, at) = self.find(id)?;
@@ -179,6 +184,15 @@ impl Log {
         Ok(())
     }
 
+    /// Adds a block with entries, all of which have greater ids than the last.
+    pub(super) fn append_block(&mut self, block: Block) {
+        self.len += block.live as usize;
+        self.entries_added = self.entries_added.wrapping_add(u64::from(block.live));
+        self.last_id = block.last();
+        self.block_bytes += block.heap_bytes();
+        self.blocks.push(block);
+    }
+
     /// Deletes an entry; whether there was one. O(log blocks + entries of a block).
     pub fn delete(&mut self, id: StreamId) -> bool {
         let is_deleted = self.take_out(id);
@@ -249,7 +263,7 @@ impl Log {
     }
 
     /// How many entries were ever added up to and including `id`, where that can be told.
-    pub(super) fn count_up_to(&self, id: StreamId) -> Option<u64> {
+    pub(crate) fn count_up_to(&self, id: StreamId) -> Option<u64> {
         if self.entries_added == 0 {
             return Some(0);
         }

@@ -60,6 +60,7 @@ pub use entry_mut::EntryMut;
 pub use garbage::Garbage;
 pub use layout::KEY_LENGTH_MAX;
 pub use scan::{Iter, Position, Swept};
+pub(crate) use segment::Place;
 pub use shared::SharedBytes;
 pub use size_class::size_class;
 pub use value::{Footprint, INLINE_VALUE_MAX, Kind, OldValue, Record, Value, ValueRef};
@@ -70,7 +71,7 @@ use std::mem::ManuallyDrop;
 use crate::hash::{KeyHasher, Seed};
 use bucket::Word;
 use directory::Directory;
-use segment::{Place, Retag, Run, Segment};
+use segment::{Retag, Run, Segment};
 use shape::{GROWN, MERGED_LEN_MAX, Shape};
 use work::{Work, note};
 
@@ -130,6 +131,12 @@ impl<O, H> Table<O, H> {
         self.bytes
     }
 
+    /// Bytes of segments and directory: what the table takes besides its entries. O(segments).
+    pub fn index_bytes(&self) -> usize {
+        let segments = self.directory.segments().map(|(_, segment)| segment.shape().bytes());
+        segments.sum::<usize>() + self.directory.bytes()
+    }
+
     /// First stage of a batch of lookups: asks for the bucket. O(1).
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
@@ -157,6 +164,22 @@ impl<O, H> Table<O, H> {
         Some(unsafe { Entry::lend(word.entry()) })
     }
 
+    /// The entry of `key`, and where it is as long as the table does not change: for callers that
+    /// look at an entry before they decide what to do with it. Costs as [`Table::get`].
+    #[inline]
+    pub(crate) fn locate(&self, hash: u64, key: &[u8]) -> Option<(Place, Entry<'_, O>)> {
+        let (place, word) = self.directory.find(hash)?.find(hash, key)?;
+        // SAFETY: the entry is in the table, which is borrowed for as long as the view lives.
+        Some((place, unsafe { Entry::lend(word.entry()) }))
+    }
+
+    /// The entry that was located at `place` under `hash`. O(1), and no key is compared.
+    #[inline]
+    pub(crate) fn at(&self, hash: u64, place: Place) -> Entry<'_, O> {
+        // SAFETY: the entry is in the table, which is borrowed for as long as the view lives.
+        unsafe { Entry::lend(self.word(hash, place).entry()) }
+    }
+
     /// Replaces the table by an empty one and returns its contents, to be freed in steps. O(1).
     pub fn clear(&mut self) -> Garbage<O> {
         (self.len, self.expiring_len, self.bytes) = (0, 0, 0);
@@ -179,6 +202,12 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
     pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_, O, H>> {
         let place = self.find(hash, key)?;
         Some(EntryMut::new(self, hash, place))
+    }
+
+    /// The entry that was located at `place` under `hash`, for change. O(1), no key is compared.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, hash: u64, place: Place) -> EntryMut<'_, O, H> {
+        EntryMut::new(self, hash, place)
     }
 
     /// Adds an entry or overwrites all of it but the key; returns what the old value leaves.

@@ -63,7 +63,7 @@ const _: () = assert!(size_of::<Header>() == BUCKET_BYTES && size_of::<Bucket>()
 
 /// Where a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) bucket: usize,
     pub(super) word: usize,
 }

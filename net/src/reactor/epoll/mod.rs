@@ -209,6 +209,10 @@ impl Epoll {
         }
     }
 
+    pub(super) fn direct_bytes(&self, id: ConnectionId) -> Option<usize> {
+        Some(self.connections.get(id)?.direct.as_ref()?.bytes.len())
+    }
+
     pub(super) fn take_filled(&mut self, id: ConnectionId) -> Option<Vec<u8>> {
         self.connections.get_mut(id)?.filled.take()
     }

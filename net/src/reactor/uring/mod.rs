@@ -216,6 +216,10 @@ impl Uring {
         }
     }
 
+    pub(super) fn direct_bytes(&self, id: ConnectionId) -> Option<usize> {
+        Some(self.connections.get(id)?.direct.as_ref()?.bytes.len())
+    }
+
     pub(super) fn take_filled(&mut self, id: ConnectionId) -> Option<Vec<u8>> {
         self.open_connection(id)?.filled.take()
     }

@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(&[key(1, &[RW, ACCESS, DELETE]), key(2, &[RW, INSERT])])
         .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout")
         .summary("Moves an element between lists, waiting while the source is empty.")
-        .not_built(),
+        .handler(on_keys!(list::blmove)),
     row("blmpop", -5)
         .since("7.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("timeout numkeys key [key ...] <LEFT|RIGHT> [COUNT count]")
         .summary("Takes elements off the first list that has any, waiting for one to fill.")
         .complexity("O(N+M), N keys and M elements taken")
-        .not_built(),
+        .handler(on_keys!(list::blmpop)),
     row("blpop", -3)
         .since("2.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the head off the first list that has one, waiting for one to fill.")
         .complexity("O(N), N keys")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .not_built(),
+        .handler(on_keys!(list::blpop)),
     row("brpop", -3)
         .since("2.0.0")
         .flags(&[WRITE, BLOCKING])
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the tail off the first list that has one, waiting for one to fill.")
         .complexity("O(N), N keys")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .not_built(),
+        .handler(on_keys!(list::brpop)),
     row("brpoplpush", 4)
         .since("2.2.0")
         .flags(&[WRITE, DENYOOM, BLOCKING])
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Moves the tail of a list to the head of another, waiting for an element.")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
         .deprecated("6.2.0", "`BLMOVE` from `RIGHT` to `LEFT`")
-        .not_built(),
+        .handler(on_keys!(list::brpoplpush)),
     row("lindex", 3)
         .since("1.0.0")
         .flags(&[READONLY])

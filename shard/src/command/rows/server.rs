@@ -171,7 +171,7 @@ pub(super) const ROWS: &[Command] = &[
             ("5.0.0", "Accepts `ABSTTL`, `IDLETIME` and `FREQ`."),
         ])
         .system()
-        .not_built(),
+        .handler(on_keys!(dump::restore)),
     row("role", 1)
         .since("2.8.12")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, SENTINEL])

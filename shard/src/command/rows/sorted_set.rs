@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("timeout numkeys key [key ...] <MIN|MAX> [COUNT count]")
         .summary("Takes members off the first sorted set that has any, waiting for one to fill.")
         .complexity("O(K)+O(M*log(N)), K keys, N members held and M taken")
-        .not_built(),
+        .handler(on_keys!(sorted_set::bzmpop)),
     row("bzpopmax", -3)
         .since("5.0.0")
         .flags(&[WRITE, BLOCKING, FAST])
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the highest member off the first sorted set that has one, or waits.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::bzpopmax)),
     row("bzpopmin", -3)
         .since("5.0.0")
         .flags(&[WRITE, BLOCKING, FAST])
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Takes the lowest member off the first sorted set that has one, or waits.")
         .complexity("O(log(N)), N members of the sorted set")
         .history(&[("6.0.0", "The timeout may be a decimal number.")])
-        .not_built(),
+        .handler(on_keys!(sorted_set::bzpopmin)),
     row("zadd", -4)
         .since("1.2.0")
         .flags(&[WRITE, DENYOOM, FAST])

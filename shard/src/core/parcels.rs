@@ -1,0 +1,89 @@
+//! Small things cores send each other beside the boxes: replies for clients that waited, and word
+//! that a waiter is done.
+//!
+//! Any number of clients may be served at once (one XADD, ten thousand readers), so these cannot
+//! count against credit. Instead each core has one bag for each other core: what is to be sent is
+//! collected in it, and a new bag leaves only when the last one is back. So two messages a pair of
+//! cores are under way at most, whatever happens.
+//!
+//! Parcels carry no effect on keys; that they arrive later than other messages is seen by nobody.
+
+use std::sync::Arc;
+
+use super::message::Message;
+use super::{Core, CoreId};
+use crate::key_waits::{Address, KeyWaiter};
+use crate::reply::Output;
+
+/// What is in a bag.
+pub(super) enum Parcel {
+    /// The reply of a command that had waited for keys.
+    Reply(Address, Output),
+    /// A waiter is done: it goes out of the queue of the key at this argument.
+    Forget(Arc<KeyWaiter>, usize),
+}
+
+/// Parcels from one core to another.
+pub struct Bag {
+    pub(super) from: CoreId,
+    pub(super) parcels: Vec<Parcel>,
+}
+
+/// The way to one other core.
+#[derive(Default)]
+pub(super) struct Post {
+    pending: Vec<Parcel>,
+    is_under_way: bool,
+}
+
+/// Memory of bags that is kept, in parcels.
+const PARCELS_KEPT: usize = 256;
+
+impl Core {
+    /// Sends a parcel to another core when the turn ends.
+    pub(super) fn post(&mut self, to: CoreId, parcel: Parcel) {
+        assert!(to != self.id, "what is for this core is done here");
+        let post = &mut self.posts[to.index()];
+        self.posted += usize::from(post.pending.is_empty());
+        post.pending.push(parcel);
+    }
+
+    /// Sends every bag that may leave.
+    pub(super) fn send_bags(&mut self) {
+        if self.posted == 0 {
+            return;
+        }
+        for index in 0..self.posts.len() {
+            let post = &mut self.posts[index];
+            if post.pending.is_empty() || post.is_under_way {
+                continue;
+            }
+            post.is_under_way = true;
+            self.posted -= 1;
+            let bag = Bag { from: self.id, parcels: std::mem::take(&mut post.pending) };
+            self.mesh.send(CoreId(index as u16), Message::Bag(Box::new(bag)));
+        }
+    }
+
+    /// A bag is here: empties it and sends it back.
+    pub(super) fn open_bag(&mut self, mut bag: Box<Bag>) {
+        for parcel in bag.parcels.drain(..) {
+            match parcel {
+                Parcel::Reply(address, output) => self.end_wait(address, output),
+                Parcel::Forget(waiter, argument) => self.forget_at(&waiter, argument),
+            }
+        }
+        bag.parcels.shrink_to(PARCELS_KEPT);
+        let sender = std::mem::replace(&mut bag.from, self.id);
+        self.mesh.send(sender, Message::BagBack(bag));
+    }
+
+    /// A bag of this core is back from `bag.from`, empty: the next may leave.
+    pub(super) fn take_bag_back(&mut self, bag: Bag) {
+        let post = &mut self.posts[bag.from.index()];
+        post.is_under_way = false;
+        if post.pending.is_empty() {
+            post.pending = bag.parcels;
+        }
+    }
+}

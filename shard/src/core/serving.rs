@@ -1,0 +1,218 @@
+//! Serving clients that wait for keys (see [`crate::key_waits`] for how they wait).
+//!
+//! A change of a key that has waiters lists the key; when the command that made it is over, and
+//! before the next runs, the core looks at the listed keys: for each waiter in line that the key
+//! satisfies it wins the claim, runs the command's second half on that one key, and sends the reply
+//! to where the client is. What that changes may list further keys (a BLMOVE feeds another list),
+//! which are looked at the same way until none is left.
+//!
+//! Some need a second key (the target of BLMOVE). If its slot is here the same happens; else an
+//! envelope is sent to collect both slots, and nobody behind that waiter in the line is served
+//! before it has run. Should another client have emptied the list meanwhile, the waiter stays where
+//! it stands in the line.
+//!
+//! Nothing is served while the core is parked: the keys stay listed, with their slot, and are
+//! looked at once the core is released.
+
+use std::sync::Arc;
+
+use super::Core;
+use super::message::{Batch, Route};
+use super::parcels::Parcel;
+use super::waiting::Waiter;
+use crate::arguments::Arguments;
+use crate::call::Call;
+use crate::command::Command;
+use crate::core::message::Caller;
+use crate::hash::HashSlot;
+use crate::key_waits::{Address, KeyWait, KeyWaiter};
+use crate::ready_keys::ReadyKey;
+use crate::reply::{Output, Reply};
+
+/// Envelopes a core may have under way on behalf of waiters; further ones wait for these.
+pub(super) const SERVICES_MAX: usize = 64;
+
+/// What came of an attempt to serve a waiter.
+enum Attempt {
+    /// It is done, served by this attempt or otherwise.
+    Done,
+    /// The key has nothing for it.
+    NotReady,
+    /// An envelope is under way for it.
+    UnderWay,
+}
+
+impl Core {
+    /// Lets a command that found nothing wait for its keys, whose slots are here.
+    pub(super) fn start_waiting(
+        &mut self,
+        wait: KeyWait,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+        caller: Caller,
+        address: Address,
+    ) -> Arc<KeyWaiter> {
+        let waiter = Arc::new(KeyWaiter::new(row, arguments, caller, address, wait));
+        self.store.add_waiter(&waiter);
+        waiter
+    }
+
+    /// Serves whoever waits for keys that have changed. To be called when a command is over.
+    #[inline]
+    pub(super) fn serve_ready_keys(&mut self) {
+        if self.store.has_ready_keys() && !self.gate.is_parked() {
+            self.serve_listed();
+        }
+    }
+
+    #[cold]
+    fn serve_listed(&mut self) {
+        while let Some(key) = self.store.take_ready_key() {
+            self.serve_key(&key);
+        }
+    }
+
+    fn serve_key(&mut self, key: &ReadyKey) {
+        let mut position = 0;
+        while self.store.is_worth_serving(key) {
+            let Some(entry) = self.store.waiting(key, position) else { return };
+            if entry.is_under_way {
+                return;
+            }
+            let (waiter, argument) = (Arc::clone(&entry.waiter), entry.argument);
+            match self.attempt(&waiter, argument) {
+                Attempt::Done => self.store.remove_waiter(&waiter, argument),
+                Attempt::NotReady => position += 1,
+                Attempt::UnderWay => return,
+            }
+        }
+    }
+
+    fn attempt(&mut self, waiter: &Arc<KeyWaiter>, argument: usize) -> Attempt {
+        if waiter.is_claimed() {
+            return Attempt::Done;
+        }
+        let mut output = Output::default();
+        let Self { store, .. } = self;
+        if !(waiter.wait.is_ready)(&mut call_of(store, waiter, &mut output), argument) {
+            return Attempt::NotReady;
+        }
+        let companion = waiter.wait.companion.map(|index| HashSlot::of_key(waiter.key(index)));
+        if companion.is_some_and(|slot| !store.has_slot(slot)) {
+            self.request_service(waiter, argument);
+            return Attempt::UnderWay;
+        }
+        if waiter.claim() {
+            self.serve(waiter, argument, output);
+        }
+        Attempt::Done
+    }
+
+    /// Runs the second half of a command that was claimed, and delivers its reply.
+    fn serve(&mut self, waiter: &Arc<KeyWaiter>, argument: usize, mut output: Output) {
+        let Self { store, stats, host, .. } = self;
+        let mut call = call_of(store, waiter, &mut output);
+        let outcome = (waiter.wait.serve)(&mut call, argument);
+        if let Err(error) = &outcome {
+            call.reply.error(error);
+        }
+        stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
+        self.deliver_reply(waiter.address, output);
+    }
+
+    fn deliver_reply(&mut self, address: Address, output: Output) {
+        if address.core == self.id {
+            self.end_wait(address, output);
+        } else {
+            self.post(address.core, Parcel::Reply(address, output));
+        }
+    }
+
+    /// Has an envelope collect the slots of a waiter's command.
+    fn request_service(&mut self, waiter: &Arc<KeyWaiter>, argument: usize) {
+        let name = waiter.key(argument);
+        let slot = self.store.slot_mut(HashSlot::of_key(name));
+        let waits = slot.key_waits.as_deref_mut().expect("the waiter is in the line of this key");
+        waits.set_under_way((waiter.caller.db, name), waiter, true);
+        if self.services_under_way == SERVICES_MAX {
+            self.services_put_off.push_back(Arc::clone(waiter));
+        } else {
+            self.send_service(waiter);
+        }
+    }
+
+    fn send_service(&mut self, waiter: &Arc<KeyWaiter>) {
+        self.services_under_way += 1;
+        let mut batch = self.spare_batch();
+        let Address { session, place, .. } = waiter.address;
+        let arguments = waiter.arguments.borrow();
+        batch.push(session, place, waiter.row, Route::Many, waiter.caller, arguments);
+        batch.service = Some(Arc::clone(waiter));
+        self.enclose(batch);
+    }
+
+    /// The slots of a waiter's command are here: lists its keys again, so that the line it stands
+    /// in is served from where it stopped.
+    pub(super) fn retry(&mut self, waiter: &Arc<KeyWaiter>) {
+        for argument in waiter.wait.keys.clone() {
+            let name = waiter.key(argument);
+            let slot = HashSlot::of_key(name);
+            let Some(waits) = self.store.slot_mut(slot).key_waits.as_deref_mut() else { continue };
+            waits.set_under_way((waiter.caller.db, name), waiter, false);
+            let key = self.store.key(waiter.caller.db, name);
+            self.store.note_ready(key);
+        }
+    }
+
+    /// An envelope sent on behalf of a waiter is back: the next may leave.
+    pub(super) fn finish_service(&mut self) {
+        self.services_under_way -= 1;
+        if let Some(waiter) = self.services_put_off.pop_front() {
+            self.send_service(&waiter);
+        }
+    }
+
+    /// A waiter is done: takes it out of the lines it stands in, here and elsewhere.
+    pub(super) fn forget(&mut self, waiter: &Arc<KeyWaiter>) {
+        for argument in waiter.wait.keys.clone() {
+            self.forget_at(waiter, argument);
+        }
+    }
+
+    /// Takes a waiter out of the line of one key: here, or where the slot is, or when it is back.
+    pub(super) fn forget_at(&mut self, waiter: &Arc<KeyWaiter>, argument: usize) {
+        let slot = HashSlot::of_key(waiter.key(argument));
+        if self.store.has_slot(slot) {
+            self.store.remove_waiter(waiter, argument);
+        } else if self.owner(slot) != self.id {
+            self.post(self.owner(slot), Parcel::Forget(Arc::clone(waiter), argument));
+        } else if self.gate.is_parked() {
+            let forget = Waiter::Forget(Arc::clone(waiter), argument);
+            self.gate.queue.push_back(forget);
+        } else {
+            self.lent.wait(slot, Waiter::Forget(Arc::clone(waiter), argument));
+        }
+    }
+
+    /// Runs a command of a batch that is alone in it, and lets it wait if it found nothing.
+    pub(super) fn wait_in_batch(&mut self, batch: &mut Batch, wait: KeyWait) {
+        assert!(batch.commands.len() == 1, "a command that may wait travels alone");
+        let command = &batch.commands[0];
+        let address =
+            Address { core: batch.origin, session: command.session, place: command.place };
+        let (row, caller) = (command.row, command.caller);
+        let waiter = self.start_waiting(wait, row, batch.arguments(0), caller, address);
+        batch.waiter = Some(waiter);
+    }
+}
+
+/// The call of a waiter's command on slots that are here.
+fn call_of<'a>(
+    store: &'a mut crate::store::Store,
+    waiter: &'a KeyWaiter,
+    output: &'a mut Output,
+) -> Call<'a> {
+    let KeyWaiter { row, arguments, caller, .. } = waiter;
+    let reply = Reply::new(output, caller.protocol);
+    Call::new(store, row, arguments.borrow(), *caller, Route::Many, reply)
+}
