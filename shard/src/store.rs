@@ -104,6 +104,9 @@ pub struct Store {
     pub stats: KeyspaceStats,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
+    /// From how many bytes on an element of a list gets a node of its own, if that is less than the
+    /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
+    pub(crate) large_element_bytes: u64,
     pub(crate) expiry_cursor: crate::expiry::Cursor,
     garbage: Vec<Garbage>,
     garbage_bytes: usize,
@@ -141,6 +144,7 @@ impl Store {
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             active_expiry: true,
+            large_element_bytes: u64::MAX,
             expiry_cursor: crate::expiry::Cursor::default(),
             garbage: Vec::new(),
             garbage_bytes: 0,
