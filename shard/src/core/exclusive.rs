@@ -6,8 +6,8 @@
 //! tour: there is nothing left to park. Between its steps the transaction keeps the slots to
 //! itself; only while a step runs, or a tour of its own visits this core, are they in the store.
 //!
-//! There is at most one at a time, since it has all slots. It takes the time of `cores` hops, and as
-//! many again for each command that visits all cores.
+//! There is at most one at a time, since it has all slots. It takes the time of `cores` hops, and
+//! as many again for each command that visits all cores.
 
 use super::message::{Envelope, Errand};
 use super::tour::{Asker, TourKind, TourTask};

@@ -4,9 +4,10 @@
 //! EXEC finds out where they have to run:
 //!
 //! * **Here**, when every slot they name is at this core: one after the other, now.
-//! * **In an envelope** that collects the slots of all of them and of the watched keys, and runs them
-//!   all where it has the last. Commands on the connection (PING, CLIENT SETNAME) cannot see keys
-//!   and cannot be seen by them; they run when the envelope is back, in their place among the replies.
+//! * **In an envelope** that collects the slots of all of them and of the watched keys, and runs
+//!   them all where it has the last. Commands on the connection (PING, CLIENT SETNAME) cannot see
+//!   keys and cannot be seen by them; they run when the envelope is back, and are answered in
+//!   their place.
 //! * **Exclusively** (see [`super::exclusive`]), when one of them has to see all cores or may reach
 //!   keys it does not name.
 //!
