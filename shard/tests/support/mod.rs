@@ -20,7 +20,6 @@
 
 pub(crate) mod host;
 pub(crate) mod mesh;
-pub(crate) mod meter;
 pub(crate) mod model;
 pub(crate) mod redis;
 pub(crate) mod resp;
