@@ -1,5 +1,5 @@
-//! Compressed strings: any bytes are refused or expand to what they say, and any bytes come back. See
-//! `basalt_shard::rdb::fuzz`.
+//! Compressed strings: any bytes are refused or expand to what they say, and any bytes come back
+//! after they were compressed. See `basalt_shard::rdb::fuzz`.
 
 #![no_main]
 

@@ -124,7 +124,7 @@ impl Generator {
     fn sorted_set(&mut self) -> Vec<Request> {
         let requests = self.request("zadd", |own| {
             let score = match own.random.u32(..20) {
-                0 => own.pick(&["inf", "-inf", "0", "1e15"]).to_owned(),
+                0 => own.pick(&["inf", "-inf", "0", "1e6"]).to_owned(),
                 _ => (own.random.i32(-2000..2000) as f64 / 2.0).to_string(),
             };
             vec![score.into_bytes(), own.text()]

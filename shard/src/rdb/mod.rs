@@ -10,7 +10,7 @@
 //! | `list`, `set`, `sorted_set`, `hash`, `stream` | the forms of each type, drawn |
 //! | [`value_type`] | types and versions, and who writes which |
 //! | [`reader`], [`writer`] | lengths, strings and numbers |
-//! | [`ziplist`], [`zipmap`], [`intset`], `compact` | compact encodings; listpacks are in `packed` |
+//! | [`ziplist`], [`zipmap`], [`intset`], `compact` | compact encodings; listpacks: `packed` |
 //! | [`lzf`], [`crc64`] | compression, checksum |
 //! | [`fuzz`] | what must hold for any bytes whatever |
 //!
