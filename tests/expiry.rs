@@ -131,7 +131,7 @@ fn expiry_moves_with_the_key() {
         t.check("MOVE c 1", 1);
         for (database, key) in [(0, "b"), (1, "c")] {
             t.check(["SELECT".to_owned(), database.to_string()], OK);
-            let left_ms = t.integer(&format!("PTTL {key}"));
+            let left_ms = t.integer(format!("PTTL {key}"));
             assert!((1..=60_000).contains(&left_ms), "{key} expires in {left_ms} ms");
         }
     });

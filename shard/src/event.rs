@@ -10,6 +10,8 @@ pub enum Event {
     CopyTo,
     /// `del`
     Del,
+    /// `evicted`
+    Evicted,
     /// `expire`
     Expire,
     /// `expired`
@@ -60,6 +62,8 @@ pub enum Event {
     RenameFrom,
     /// `rename_to`
     RenameTo,
+    /// `restore`
+    Restore,
     /// `sadd`
     SAdd,
     /// `sdiffstore`
@@ -135,6 +139,7 @@ impl Event {
             Self::Append => "append",
             Self::CopyTo => "copy_to",
             Self::Del => "del",
+            Self::Evicted => "evicted",
             Self::Expire => "expire",
             Self::Expired => "expired",
             Self::HDel => "hdel",
@@ -160,6 +165,7 @@ impl Event {
             Self::RPush => "rpush",
             Self::RenameFrom => "rename_from",
             Self::RenameTo => "rename_to",
+            Self::Restore => "restore",
             Self::SAdd => "sadd",
             Self::SDiffStore => "sdiffstore",
             Self::SInterStore => "sinterstore",

@@ -12,9 +12,16 @@
 //! driver asks for another while there is time.
 
 use crate::hash::HashSlot;
+use crate::random::Random;
 use crate::slot::Slot;
 use crate::store::Store;
 use crate::table::Position;
+
+/// Keys looked at for the average time to live.
+const TTL_SAMPLES: usize = 64;
+
+/// How many of them lie in one slot.
+const TTL_SAMPLES_PER_SLOT: usize = 8;
 
 /// Where the sweep of a slot stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -140,6 +147,28 @@ impl Store {
         let earliest_ms = self.expiry_cursor.earliest_ms;
         self.expiry_cursor.note(earliest_ms);
         cycle
+    }
+
+    /// Adds up the times to live, in milliseconds, of some keys of a database that expire, from a
+    /// random slot on, and tells how many keys these are: all there are, if they are few. O(slots)
+    /// where they are few.
+    pub fn sample_ttl_ms(&mut self, db: u32) -> (i64, usize) {
+        let (now_ms, mut random) = (self.now_ms(), Random::new(self.random()));
+        let first = random.below(usize::from(HashSlot::COUNT));
+        let (mut sum_ms, mut seen) = (0_i64, 0);
+        for index in 0..usize::from(HashSlot::COUNT) {
+            let index = (first + index) % usize::from(HashSlot::COUNT);
+            let slot = HashSlot::new(index as u16).expect("the index is in range");
+            let Some(table) = self.table(slot, db) else { continue };
+            seen += table.sample_expiring(random.bits(), TTL_SAMPLES_PER_SLOT, |entry| {
+                let left_ms = entry.expiry_ms().unwrap_or(now_ms).saturating_sub(now_ms);
+                sum_ms = sum_ms.saturating_add(left_ms.max(0));
+            });
+            if seen >= TTL_SAMPLES {
+                break;
+            }
+        }
+        (sum_ms, seen)
     }
 
     /// Sweeps on in one slot; returns the work it took, at least 1.

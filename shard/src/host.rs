@@ -44,7 +44,9 @@ pub struct ProcessFacts {
     pub listeners: Vec<String>,
     /// When the process started, seconds since 1970.
     pub started_unix_seconds: i64,
-    /// Memory the allocator has handed out, in bytes.
+    /// Memory in use, in bytes.
+    pub used_bytes: u64,
+    /// Memory the allocator has handed out, what lies in its caches included, in bytes.
     pub allocated_bytes: u64,
     /// Memory in pages the allocator uses, in bytes.
     pub active_bytes: u64,
@@ -52,12 +54,14 @@ pub struct ProcessFacts {
     pub allocator_resident_bytes: u64,
     /// Resident memory of the process, in bytes.
     pub resident_bytes: u64,
-    /// Highest `allocated_bytes` seen.
-    pub peak_allocated_bytes: u64,
+    /// Highest `used_bytes` seen.
+    pub peak_used_bytes: u64,
     /// When that was, seconds since 1970.
     pub peak_unix_seconds: i64,
-    /// `allocated_bytes` right after the start.
-    pub startup_allocated_bytes: u64,
+    /// `used_bytes` right after the start.
+    pub startup_used_bytes: u64,
+    /// Things that wait to be freed in the background.
+    pub garbage_count: u64,
     /// Memory of the machine, in bytes.
     pub total_system_bytes: u64,
     /// CPU time in the kernel, in microseconds.
@@ -70,6 +74,20 @@ pub struct ProcessFacts {
     pub cpu_children_user_us: u64,
 }
 
+/// Something that takes long to free: freed when it is dropped, by whoever has time.
+pub struct Garbage {
+    /// Memory that will be free then, in bytes.
+    pub bytes: usize,
+    _content: Box<dyn Send>,
+}
+
+impl Garbage {
+    /// Takes something over that holds `bytes` of memory.
+    pub fn new(content: Box<dyn Send>, bytes: usize) -> Self {
+        Self { bytes, _content: content }
+    }
+}
+
 /// Services of the process.
 pub trait Host: Send {
     /// Nanoseconds since some fixed point, for measuring how long commands take. Cheap.
@@ -77,6 +95,11 @@ pub trait Host: Send {
 
     /// Facts for INFO. May take milliseconds.
     fn facts(&self) -> ProcessFacts;
+
+    /// Memory in use that counts against `maxmemory`, in bytes: what all threads have taken from
+    /// the allocator and not given back, but for garbage that waits to be freed. Exact for what
+    /// this thread does, within some kilobytes for each other one. A few nanoseconds.
+    fn used_bytes(&self) -> u64;
 
     /// Names and values of the directives that match any of `patterns`.
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
@@ -106,7 +129,7 @@ pub trait Host: Send {
     fn log_warning(&self, text: &str);
 
     /// Gives something large to a thread that has time to free it.
-    fn discard(&mut self, garbage: Box<dyn Send>);
+    fn discard(&mut self, garbage: Garbage);
 
     /// Asks the allocator to give unused pages back to the system.
     fn purge_memory(&mut self);

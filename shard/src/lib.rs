@@ -13,11 +13,13 @@
 //! | [`packed`] | small collections as one run of bytes |
 //! | [`list`], [`set`], `hashes`, [`sorted_set`], [`stream`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
-//! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
+//! | [`key_waits`], [`watches`], `observers` | clients that wait for keys, and that watch them |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
+//! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
+//! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -31,8 +33,10 @@ pub mod command;
 pub mod commands;
 pub mod core;
 mod deadlines;
+mod digest;
 pub mod error;
 pub mod event;
+mod eviction;
 pub mod expiry;
 mod field_expiry;
 pub mod geo;
@@ -46,9 +50,10 @@ pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
+mod observers;
 pub mod packed;
 pub mod random;
-mod ready_keys;
+pub mod rdb;
 pub mod reply;
 pub mod set;
 pub mod settings;
@@ -59,3 +64,4 @@ pub mod store;
 pub mod stream;
 pub mod table;
 pub mod types;
+pub mod watches;

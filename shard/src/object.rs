@@ -31,6 +31,17 @@ pub enum Object {
 }
 
 impl Object {
+    /// What TYPE says.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Hash(_) => Type::Hash,
+            Self::List(_) => Type::List,
+            Self::Set(_) => Type::Set,
+            Self::SortedSet(_) => Type::SortedSet,
+            Self::Stream(_) => Type::Stream,
+        }
+    }
+
     /// What OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
         match self {

@@ -100,6 +100,10 @@ pub struct Settings {
     pub maxmemory: u64,
     /// What to evict at the limit.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// Keys looked at per key evicted.
+    pub maxmemory_samples: usize,
+    /// How long a command may evict before it runs, 0 to 100.
+    pub maxmemory_eviction_tenacity: u32,
     /// Growth of the LFU counter.
     pub lfu_log_factor: u32,
     /// Minutes after which the LFU counter falls by one.
@@ -136,6 +140,8 @@ pub struct Settings {
     pub latency_tracking: bool,
     /// Size of one run of a list: elements if positive, a class of bytes if negative.
     pub list_max_listpack_size: i32,
+    /// Whether strings in payloads and files are compressed.
+    pub rdbcompression: bool,
     /// Most members of a set that is kept as an intset.
     pub set_max_intset_entries: u64,
     /// Most members of a set that is kept as a listpack.
@@ -158,6 +164,8 @@ impl Default for Settings {
             hll_sparse_max_bytes: 3000,
             maxmemory: 0,
             maxmemory_policy: MaxmemoryPolicy::NoEviction,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
             lfu_log_factor: 10,
             lfu_decay_minutes: 1,
             hz: 10,
@@ -176,6 +184,7 @@ impl Default for Settings {
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
             list_max_listpack_size: -2,
+            rdbcompression: true,
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value_bytes: 64,

@@ -18,13 +18,13 @@ use crate::core::message::Route;
 use crate::event::Event;
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
-use crate::key_waits::KeyWaits;
+use crate::host::Garbage;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
-use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Table, Value};
-use crate::types::{self, Type};
+use crate::table::{Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Table, Value};
+use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
 #[derive(Clone, Copy, Debug)]
@@ -104,8 +104,13 @@ pub struct Store {
     pub stats: KeyspaceStats,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
+    /// From how many bytes on an element of a list gets a node of its own, if that is less than the
+    /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
+    pub(crate) large_element_bytes: u64,
     pub(crate) expiry_cursor: crate::expiry::Cursor,
-    garbage: Vec<Box<dyn Send>>,
+    garbage: Vec<Garbage>,
+    garbage_bytes: usize,
+    slots_received: u64,
     access: AccessClock,
     /// Slots with keys that somebody waits for and that changed, in order.
     pub(crate) ready_slots: VecDeque<HashSlot>,
@@ -127,6 +132,8 @@ impl Store {
         for slot in owned {
             slots[slot.index()] = Some(Box::new(Slot::new(Seed(seed))));
         }
+        let mut access = AccessClock::default();
+        access.apply(&settings);
         Self {
             slots,
             seed,
@@ -137,9 +144,12 @@ impl Store {
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             active_expiry: true,
+            large_element_bytes: u64::MAX,
             expiry_cursor: crate::expiry::Cursor::default(),
             garbage: Vec::new(),
-            access: AccessClock::default(),
+            garbage_bytes: 0,
+            slots_received: 0,
+            access,
             ready_slots: VecDeque::new(),
         }
     }
@@ -159,7 +169,7 @@ impl Store {
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
         self.now_ms = now.unix_ms();
-        self.access.set_minutes(now.unix_seconds() / 60);
+        self.access.set_seconds(now.unix_seconds());
     }
 
     /// Settings of the commands.
@@ -169,7 +179,7 @@ impl Store {
 
     /// Puts new settings in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>) {
-        self.access.set_factors(settings.lfu_log_factor, settings.lfu_decay_minutes);
+        self.access.apply(&settings);
         self.settings = settings;
     }
 
@@ -226,11 +236,12 @@ impl Store {
     pub fn put_slot(&mut self, slot: HashSlot, content: Box<Slot>) {
         self.expiry_cursor.note(content.next_expiry_ms());
         self.expiry_cursor.note(content.first_field_deadline_ms());
-        if content.key_waits.as_deref().is_some_and(KeyWaits::has_ready) {
+        if content.observers.as_deref().is_some_and(|observers| observers.waits.has_ready()) {
             self.ready_slots.push_back(slot);
         }
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
+        self.slots_received += 1;
     }
 
     /// The slots that are here, ascending.
@@ -276,8 +287,6 @@ impl Store {
     /// The entry of a key for reading, unless it is missing or expired.
     #[inline]
     pub fn find(&mut self, key: Key<'_>, access: Access) -> Option<Entry<'_, Object>> {
-        let lru_bits = self.lru_bits();
-        let lfu = self.settings.maxmemory_policy.is_lfu();
         // Where nothing expires, the lookup need not come in two halves.
         let place = if self.may_expire(key) { Some(self.locate(key)) } else { None };
         let table = self.slots[key.slot.index()].as_deref().and_then(|slot| slot.table(key.db));
@@ -294,8 +303,7 @@ impl Store {
             Access::ReadQuietly => self.stats.hits += 1,
             Access::Read => {
                 self.stats.hits += 1;
-                let bits = if lfu { self.access.lfu_touch(entry.lru_bits()) } else { lru_bits };
-                entry.set_lru_bits(bits);
+                entry.set_lru_bits(self.access.read(entry.lru_bits()));
             }
         }
         Some(entry)
@@ -305,13 +313,10 @@ impl Store {
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_, Object, Seed>> {
         let place = self.locate(key)?;
-        let lru_bits = self.lru_bits();
-        let lfu = self.settings.maxmemory_policy.is_lfu();
         let table = self.slots[key.slot.index()].as_deref_mut()?.table_mut(key.db)?;
         let entry = table.at_mut(key.hash, place);
         let view = entry.as_entry();
-        let bits = if lfu { self.access.lfu_touch(view.lru_bits()) } else { lru_bits };
-        view.set_lru_bits(bits);
+        view.set_lru_bits(self.access.changed(view.lru_bits()));
         Some(entry)
     }
 
@@ -364,7 +369,9 @@ impl Store {
         }
         self.count(key.db, i64::from(old.is_none()), expiring);
         let existed = old.is_some();
-        if let Some(old) = old {
+        if let Some(old) = old
+            && self.settings.lazyfree_lazy_server_del
+        {
             self.dispose_value(old);
         }
         existed
@@ -384,7 +391,9 @@ impl Store {
         if old_field_ms != new_field_ms {
             self.move_field_deadline(key, old_field_ms, new_field_ms);
         }
-        if let Some(old) = old {
+        if let Some(old) = old
+            && self.settings.lazyfree_lazy_server_del
+        {
             self.dispose_entry(old);
         }
     }
@@ -487,8 +496,8 @@ impl Store {
     pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
         let slot = self.slot_mut(key.slot);
         slot.sequence += 1;
-        if slot.key_waits.is_some() {
-            self.note_ready(key);
+        if slot.observers.is_some() {
+            self.tell_observers(key);
         }
     }
 
@@ -527,64 +536,121 @@ impl Store {
         }
     }
 
-    fn lru_bits(&self) -> u32 {
-        (self.now_ms / 1000) as u32 & types::LRU_BITS_MAX
-    }
-
     /// Access bits of a key that is written now. A counter survives its key being overwritten.
     #[inline]
     fn written_lru_bits(&mut self, key: Key<'_>) -> u32 {
-        if !self.settings.maxmemory_policy.is_lfu() {
-            return self.lru_bits();
+        if !self.access.counts_uses() {
+            return self.access.fresh();
         }
-        let old = self.table(key.slot, key.db).and_then(|table| table.get(key.hash, key.name));
-        match old.map(|entry| entry.lru_bits()) {
-            Some(bits) => self.access.lfu_touch(bits),
-            None => self.access.lfu_fresh(),
+        match self.entry(key).map(Entry::lru_bits) {
+            Some(bits) => self.access.changed(bits),
+            None => self.access.fresh(),
         }
+    }
+
+    /// The entry of a key, expired or not, without a trace.
+    pub(crate) fn entry(&self, key: Key<'_>) -> Option<Entry<'_, Object>> {
+        self.table(key.slot, key.db)?.get(key.hash, key.name)
+    }
+
+    /// Removes a key to make room.
+    pub(crate) fn evict(&mut self, key: Key<'_>) {
+        let Some(entry) = self.take_entry(key) else { return };
+        self.stats.evicted += 1;
+        self.changed_too(key, Event::Evicted);
+        if self.settings.lazyfree_lazy_eviction {
+            self.dispose_entry(entry);
+        }
+    }
+
+    /// How many slots were put in since the start.
+    pub(crate) fn slots_received(&self) -> u64 {
+        self.slots_received
     }
 
     /// The use counter in the access bits of a key by now, under an LFU policy.
     pub fn use_counter(&self, lru_bits: u32) -> u32 {
-        self.access.lfu_counter(lru_bits)
+        self.access.counter(lru_bits)
     }
 
-    /// Seconds since the use that the access bits of a key tell of, under any policy but LFU.
+    /// Makes a key that is there look as if it had not been used for so many seconds; under an LFU
+    /// policy, which does not keep that, nothing happens.
+    pub fn set_idle_seconds(&mut self, key: Key<'_>, seconds: i64) {
+        if self.access.counts_uses() {
+            return;
+        }
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        self.set_lru_bits(key, self.access.idle_for(seconds));
+    }
+
+    /// Sets the use counter of a key that is there; without an LFU policy nothing happens.
+    pub fn set_use_counter(&mut self, key: Key<'_>, counter: u8) {
+        if self.access.counts_uses() {
+            self.set_lru_bits(key, self.access.with_counter(counter));
+        }
+    }
+
+    fn set_lru_bits(&mut self, key: Key<'_>, bits: u32) {
+        if let Some(entry) = self.entry(key) {
+            entry.set_lru_bits(bits);
+        }
+    }
+
+    /// Seconds since the use (or change) that the access bits of a key tell of, under any policy
+    /// but LFU.
     pub fn idle_seconds(&self, lru_bits: u32) -> u32 {
-        self.lru_bits().wrapping_sub(lru_bits) & types::LRU_BITS_MAX
+        self.access.idle_seconds(lru_bits)
     }
 
     /// Frees a value in the background if that could take long.
     pub fn dispose_value(&mut self, old: OldValue<Object>) {
+        let bytes = match &old {
+            OldValue::Inline => 0,
+            OldValue::Shared(bytes) => bytes.allocated_bytes(),
+            OldValue::Object(object) => object.footprint_bytes(),
+        };
+        if bytes < BACKGROUND_FREE_BYTES_MIN {
+            return;
+        }
         match old {
             OldValue::Inline => {}
-            OldValue::Shared(bytes) if bytes.len() < BACKGROUND_FREE_BYTES_MIN => {}
-            OldValue::Shared(bytes) => self.discard(Box::new(bytes)),
-            OldValue::Object(object) => self.discard(object),
+            OldValue::Shared(content) => self.discard(Box::new(content), bytes),
+            OldValue::Object(content) => self.discard(content, bytes),
         }
     }
 
     /// Frees an entry in the background if that could take long.
     pub fn dispose_entry(&mut self, entry: OwnedEntry<Object>) {
-        if entry.as_entry().bytes() >= BACKGROUND_FREE_BYTES_MIN {
-            self.discard(Box::new(entry));
+        let bytes = entry.as_entry().bytes();
+        if bytes >= BACKGROUND_FREE_BYTES_MIN {
+            self.discard(Box::new(entry), bytes);
         }
     }
 
-    fn discard(&mut self, garbage: Box<dyn Send>) {
+    fn discard(&mut self, garbage: Box<dyn Send>, bytes: usize) {
         self.stats.lazy_freed += 1;
-        self.garbage.push(garbage);
+        self.garbage_bytes += bytes;
+        self.garbage.push(Garbage::new(garbage, bytes));
+    }
+
+    /// Memory of what [`Store::take_garbage`] will return, in bytes.
+    #[inline]
+    pub fn garbage_bytes(&self) -> usize {
+        self.garbage_bytes
     }
 
     /// What is to be freed in the background.
-    pub fn take_garbage(&mut self) -> Vec<Box<dyn Send>> {
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
+        self.garbage_bytes = 0;
         std::mem::take(&mut self.garbage)
     }
 
     /// Removes all keys of one database, or of all of them, from the slots that are here. The
     /// tables are returned, to be freed wherever there is time.
     pub fn flush(&mut self, db: Option<u32>) -> Vec<Table<Object>> {
-        self.note_ready_databases(|number| db.is_none_or(|db| db == number));
+        self.tell_observers_of_databases(|number| {
+            db.is_none_or(|db| db == number).then_some(number)
+        });
         let mut removed = Vec::new();
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
@@ -608,7 +674,11 @@ impl Store {
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
         }
-        self.note_ready_databases(|number| number == one || number == other);
+        self.tell_observers_of_databases(|number| match number {
+            _ if number == one => Some(other),
+            _ if number == other => Some(one),
+            _ => None,
+        });
         // Counts are differences that belong to this core, so they are recounted as such: what
         // the slots here hold moves from one number to the other.
         let held = |number: u32, slots: &[Option<Box<Slot>>]| {

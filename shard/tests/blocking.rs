@@ -518,3 +518,102 @@ fn no_element_is_lost_or_served_twice_and_nobody_is_forgotten() {
         }
     }
 }
+
+/// A reply of XREAD with one entry of one field.
+fn entry(stream: &str, id: &str, value: &str) -> String {
+    format!("*1\r\n*2\r\n{}*1\r\n*2\r\n{}*2\r\n$1\r\nf\r\n{}", bulk(stream), bulk(id), bulk(value))
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+#[test]
+fn readers_of_a_stream_all_get_what_is_new() {
+    each(|hall| {
+        hall.run("XADD s 1-1 f old");
+        hall.wait(0, "XREAD BLOCK 0 STREAMS s t $ $");
+        hall.wait(1, "XREAD BLOCK 100 STREAMS t s 5-0 1-1");
+        hall.wait(2, "XREAD BLOCK 100 STREAMS s 3-0");
+        hall.check("XADD s 2-1 f v", &bulk("2-1"));
+        hall.check_guest(0, &entry("s", "2-1", "v"));
+        hall.check_guest(1, &entry("s", "2-1", "v"));
+        hall.check_guest(2, "");
+        hall.wait(0, "XREAD BLOCK 0 STREAMS s t $ $");
+        hall.run("XADD s 3-1 f w");
+        hall.check_guest(0, &entry("s", "3-1", "w"));
+        hall.check_guest(2, &entry("s", "3-1", "w"));
+        hall.wait(1, "XREAD BLOCK 20 STREAMS s t $ $");
+        hall.cluster.pass_ms(20);
+        hall.check_guest(1, "*-1\r\n");
+        hall.wait(1, "XREAD BLOCK 0 STREAMS u $");
+        hall.run("DEL u");
+        hall.run("SET u text");
+        hall.check_guest(1, "");
+        hall.run("DEL u");
+        hall.run("XADD u 1-1 f v");
+        hall.check_guest(1, &entry("u", "1-1", "v"));
+    });
+}
+
+#[test]
+fn consumers_of_a_group_share_what_is_new() {
+    each(|hall| {
+        hall.check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n");
+        for guest in 0..3 {
+            hall.wait(guest, &format!("XREADGROUP GROUP g c{guest} COUNT 1 BLOCK 0 STREAMS s >"));
+        }
+        hall.run("XADD s 1-1 f v");
+        hall.check_guest(0, &entry("s", "1-1", "v"));
+        hall.check_guest(1, "");
+        hall.run("XADD s 2-1 f w");
+        hall.check_guest(1, &entry("s", "2-1", "w"));
+        hall.check(
+            "XPENDING s g",
+            "*4\r\n:2\r\n$3\r\n1-1\r\n$3\r\n2-1\r\n*2\r\n*2\r\n$2\r\nc0\r\n$1\r\n1\r\n\
+             *2\r\n$2\r\nc1\r\n$1\r\n1\r\n",
+        );
+        hall.check("XGROUP DESTROY s g", ":1\r\n");
+        hall.check_guest(
+            2,
+            "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n",
+        );
+    });
+}
+
+#[test]
+fn a_group_that_is_gone_is_not_waited_for() {
+    const NO_GROUP: &str =
+        "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n";
+    const WRONG_TYPE: &str =
+        "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+    each(|hall| {
+        for (end, error) in [
+            ("DEL s", NO_GROUP),
+            ("RENAME s elsewhere", NO_GROUP),
+            ("FLUSHALL", NO_GROUP),
+            ("FLUSHDB", NO_GROUP),
+            ("SWAPDB 0 1", NO_GROUP),
+            ("MOVE s 2", NO_GROUP),
+            ("SET s text", WRONG_TYPE),
+        ] {
+            hall.run("FLUSHALL");
+            hall.check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n");
+            hall.wait(0, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+            hall.wait(1, "XREAD BLOCK 0 STREAMS s $");
+            hall.run(end);
+            hall.check_guest(0, error);
+            hall.check_guest(1, "");
+            hall.run("DEL s");
+            hall.run("XADD s 9-1 f v");
+            hall.check_guest(1, &entry("s", "9-1", "v"));
+        }
+        hall.run("FLUSHALL");
+        hall.check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n");
+        hall.run("PEXPIRE s 50");
+        hall.wait(0, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        hall.cluster.pass_ms(51);
+        hall.check("EXISTS s", ":0\r\n");
+        hall.check_guest(0, NO_GROUP);
+    });
+}

@@ -92,6 +92,10 @@ pub enum EvictionPolicy {
     AllkeysLfu,
     /// Any.
     AllkeysRandom,
+    /// Least recently modified of those with an expiry.
+    VolatileLrm,
+    /// Least recently modified.
+    AllkeysLrm,
     /// None: writes fail instead.
     NoEviction,
 }
@@ -210,6 +214,9 @@ pub struct Settings {
     /// Thresholds at which data types change their encoding.
     pub encodings: EncodingThresholds,
 
+    /// Whether strings in DUMP payloads are compressed.
+    pub rdbcompression: bool,
+
     // Not built yet; here so that whoever builds them finds them.
     pub save: Vec<SavePoint>,
     pub replicaof: Option<PrimaryAddress>,
@@ -276,6 +283,7 @@ impl Config {
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
             encodings: self.encoding_thresholds(),
+            rdbcompression: self.flag("rdbcompression"),
             save: self.save_points(),
             replicaof: self.primary(),
         }
@@ -415,6 +423,8 @@ impl Config {
             "allkeys-lru" => EvictionPolicy::AllkeysLru,
             "allkeys-lfu" => EvictionPolicy::AllkeysLfu,
             "allkeys-random" => EvictionPolicy::AllkeysRandom,
+            "volatile-lrm" => EvictionPolicy::VolatileLrm,
+            "allkeys-lrm" => EvictionPolicy::AllkeysLrm,
             _ => EvictionPolicy::NoEviction,
         }
     }

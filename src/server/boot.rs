@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
@@ -15,11 +14,11 @@ use basalt_net::reactor::{BackendChoice, Reactor, ReactorOptions};
 use basalt_shard::core::message::Message;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, inbox_capacity};
-use basalt_shard::host::ShutdownOptions;
+use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::clock;
 use super::driver::Driver;
-use super::host::{CoreHost, Garbage, command_settings};
+use super::host::{CoreHost, command_settings};
 use super::mesh::CoreMesh;
 use super::process::Process;
 use super::processors;
@@ -139,11 +138,14 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     })?;
     let _ = process.listeners.set(describe_listeners(&settings));
     let (garbage, trash) = sync_channel::<Garbage>(GARBAGE_QUEUE_MAX);
-    let freeing = std::thread::Builder::new().name("free".into()).spawn(|| free(trash))?;
+    let freeing = std::thread::Builder::new().name("free".into()).spawn({
+        let process = Arc::clone(process);
+        move || free(&process, trash)
+    })?;
     let threads = start_cores(process, &assigned, sockets, garbage)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
-    process.startup_allocated_bytes.store(memory::figures().allocated, Ordering::Relaxed);
+    memory::post_used_bytes();
     banner::initialized();
     if settings.port != 0 {
         banner::ready(banner::Listener::Tcp);
@@ -240,9 +242,9 @@ fn describe_listeners(settings: &Settings) -> Vec<String> {
 }
 
 /// Frees what cores have no time to free, until all of them are gone.
-fn free(trash: Receiver<Garbage>) {
+fn free(process: &Process, trash: Receiver<Garbage>) {
     for garbage in trash {
-        drop(garbage);
+        process.free(garbage);
     }
 }
 
@@ -264,6 +266,9 @@ struct CoreStart {
 struct Bells {
     doorbells: std::sync::Mutex<Vec<Option<Doorbell>>>,
     all_here: std::sync::Barrier,
+    /// Passed once every core is made and has posted what it takes: the first client already sees
+    /// how much memory an empty server needs.
+    all_made: std::sync::Barrier,
 }
 
 type CoreThread = JoinHandle<io::Result<()>>;
@@ -277,11 +282,12 @@ fn start_cores(
     let count = assigned.len();
     let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
     let settings = Arc::new(command_settings(&process.settings()));
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared::new(count as u16));
     let may_spin = !processors::is_oversubscribed(assigned);
     let bells = Arc::new(Bells {
         doorbells: std::sync::Mutex::new(vec![None; count]),
         all_here: std::sync::Barrier::new(count + 1),
+        all_made: std::sync::Barrier::new(count),
     });
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| inbox(inbox_capacity(count))).unzip();
@@ -342,6 +348,9 @@ fn run_core(start: CoreStart) -> io::Result<()> {
     let own_bell = doorbells[index].clone();
     let mesh = CoreMesh::new(start.options.id, start.senders, doorbells, start.receiver);
     let core = Core::new(start.options, Box::new(mesh), Box::new(start.host));
+    memory::post_used_bytes();
+    // Whoever has no reactor has left above, and so have all others then.
+    start.bells.all_made.wait();
     Driver::new(core, reactor, start.process, own_bell, unix_listeners, start.may_spin).run()
 }
 

@@ -49,6 +49,7 @@ pub struct Driver {
     pub(super) resting_listeners: Vec<ListenerId>,
     pub(super) housekeeping_due_ms: u64,
     pub(super) expiry_pending: bool,
+    pub(super) has_noted_start: bool,
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
@@ -90,6 +91,7 @@ impl Driver {
             resting_listeners: Vec::new(),
             housekeeping_due_ms: 0,
             expiry_pending: false,
+            has_noted_start: false,
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
             fills: Vec::new(),
@@ -115,7 +117,8 @@ impl Driver {
 
     /// Waits until there is something to do.
     fn wait(&mut self) -> std::io::Result<()> {
-        if !self.ready.is_empty() || self.core.has_mail() || self.expiry_pending {
+        let has_chores = self.expiry_pending || self.core.has_eviction_work();
+        if !self.ready.is_empty() || self.core.has_mail() || has_chores {
             return self.reactor.poll(Some(Duration::ZERO));
         }
         self.reactor.poll(Some(Duration::ZERO))?;

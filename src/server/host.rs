@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 
 use super::clock;
 use super::process::Process;
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, logging, memory, warning};
-
-/// Something to be freed by the thread that has time.
-pub type Garbage = Box<dyn Send>;
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -39,7 +36,8 @@ impl Host for CoreHost {
     fn facts(&self) -> ProcessFacts {
         let process = &self.process;
         let allocator = memory::figures();
-        process.note_allocated(allocator.allocated, clock::now().unix_seconds());
+        let used_bytes = memory::used_bytes();
+        process.note_used(used_bytes, clock::now().unix_seconds());
         let cpu = cpu_times(libc::RUSAGE_SELF);
         let children = cpu_times(libc::RUSAGE_CHILDREN);
         ProcessFacts {
@@ -61,19 +59,27 @@ impl Host for CoreHost {
             supervised: process.supervised.to_owned(),
             listeners: process.listeners.get().cloned().unwrap_or_default(),
             started_unix_seconds: process.started_unix_seconds,
+            used_bytes,
             allocated_bytes: allocator.allocated,
             active_bytes: allocator.active,
             allocator_resident_bytes: allocator.resident,
             resident_bytes: resident_bytes(),
-            peak_allocated_bytes: process.peak_allocated_bytes.load(Ordering::Relaxed),
+            peak_used_bytes: process.peak_used_bytes.load(Ordering::Relaxed),
             peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
-            startup_allocated_bytes: process.startup_allocated_bytes.load(Ordering::Relaxed),
+            startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
+            garbage_count: process.garbage_count.load(Ordering::Relaxed),
             total_system_bytes: total_system_bytes(),
             cpu_system_us: cpu.0,
             cpu_user_us: cpu.1,
             cpu_children_system_us: children.0,
             cpu_children_user_us: children.1,
         }
+    }
+
+    #[inline]
+    fn used_bytes(&self) -> u64 {
+        let garbage_bytes = self.process.garbage_bytes.load(Ordering::Relaxed);
+        memory::used_bytes().saturating_sub(garbage_bytes)
     }
 
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -132,8 +138,13 @@ impl Host for CoreHost {
     }
 
     fn discard(&mut self, garbage: Garbage) {
+        self.process.garbage_queued(garbage.bytes);
         // With the queue full the other thread is far behind: then whoever makes garbage frees it.
-        drop(self.garbage.try_send(garbage));
+        if let Err(TrySendError::Full(garbage) | TrySendError::Disconnected(garbage)) =
+            self.garbage.try_send(garbage)
+        {
+            self.process.free(garbage);
+        }
     }
 
     fn purge_memory(&mut self) {
@@ -159,6 +170,9 @@ fn act_on(
     if changed.contains("loglevel") {
         logging::set_level(settings.loglevel);
     }
+    if changed.contains("maxmemory") {
+        warn_of_small_limit(settings.maxmemory_bytes);
+    }
     if changed.contains("maxclients") {
         match crate::daemon::raise_open_files(settings.maxclients) {
             Ok(possible) if possible >= settings.maxclients => {}
@@ -173,6 +187,17 @@ fn act_on(
         }
     }
     Ok(())
+}
+
+fn warn_of_small_limit(limit_bytes: u64) {
+    let used_bytes = memory::used_bytes();
+    if limit_bytes != 0 && limit_bytes < used_bytes {
+        warning!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than \
+             the current memory usage ({used_bytes}). This will result in key eviction and/or the \
+             inability to accept new write commands depending on the maxmemory-policy."
+        );
+    }
 }
 
 /// The part of the settings that commands see.
@@ -197,8 +222,12 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             EvictionPolicy::AllkeysLru => MaxmemoryPolicy::AllKeysLru,
             EvictionPolicy::AllkeysLfu => MaxmemoryPolicy::AllKeysLfu,
             EvictionPolicy::AllkeysRandom => MaxmemoryPolicy::AllKeysRandom,
+            EvictionPolicy::VolatileLrm => MaxmemoryPolicy::VolatileLrm,
+            EvictionPolicy::AllkeysLrm => MaxmemoryPolicy::AllKeysLrm,
             EvictionPolicy::NoEviction => MaxmemoryPolicy::NoEviction,
         },
+        maxmemory_samples: settings.maxmemory_samples as usize,
+        maxmemory_eviction_tenacity: settings.maxmemory_eviction_tenacity,
         lfu_log_factor: settings.lfu_log_factor,
         lfu_decay_minutes: settings.lfu_decay_time_minutes,
         hz: settings.hz,
@@ -221,6 +250,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
+        rdbcompression: settings.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,

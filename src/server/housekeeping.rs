@@ -1,10 +1,11 @@
 //! What a core does besides serving: expired keys, idle clients, rates, memory to be freed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
-use crate::verbose;
+use crate::{memory, verbose};
 
 /// Between two rounds of what needs no precision.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
@@ -30,11 +31,23 @@ impl Driver {
         }
         self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
         self.core.stats.sample_rates(now_ms);
+        self.note_memory();
         self.check_clients(now_ms);
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
                 self.resting_listeners.push(listener);
             }
+        }
+    }
+
+    /// Posts what this core has in use and notes peaks. The first time round all cores are made, so
+    /// that what is in use then is what an empty server takes.
+    fn note_memory(&mut self) {
+        memory::post_used_bytes();
+        let used_bytes = memory::used_bytes();
+        self.process.note_used(used_bytes, self.core.store.now().unix_seconds());
+        if !std::mem::replace(&mut self.has_noted_start, true) {
+            self.process.startup_used_bytes.fetch_max(used_bytes, Ordering::Relaxed);
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use basalt_net::reactor::Waker;
-use basalt_shard::host::ShutdownOptions;
+use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use crate::config::{Config, Settings};
+use crate::memory;
 
 /// State of the process. Touched by administration only, never on the way of a command.
 pub struct Process {
@@ -23,11 +24,15 @@ pub struct Process {
     /// When the process started, seconds since 1970.
     pub started_unix_seconds: i64,
     /// Memory in use right after the start, in bytes.
-    pub startup_allocated_bytes: AtomicU64,
+    pub startup_used_bytes: AtomicU64,
     /// Highest memory use seen, in bytes.
-    pub peak_allocated_bytes: AtomicU64,
+    pub peak_used_bytes: AtomicU64,
     /// When that was, seconds since 1970.
     pub peak_unix_seconds: AtomicU64,
+    /// Memory that waits to be freed in the background, in bytes.
+    pub garbage_bytes: AtomicU64,
+    /// In how many things.
+    pub garbage_count: AtomicU64,
     /// `io_uring` or `epoll`, once the first core runs.
     pub io_backend: OnceLock<String>,
     /// Listening addresses as INFO shows them.
@@ -39,7 +44,9 @@ pub struct Process {
 impl Process {
     /// The state at the start.
     pub fn new(config: Config, run_id: String, supervised: &'static str) -> Self {
-        let settings = Mutex::new(Arc::new(config.settings()));
+        let settings = config.settings();
+        memory::set_precision(settings.maxmemory_bytes);
+        let settings = Mutex::new(Arc::new(settings));
         Self {
             config: Mutex::new(config),
             settings,
@@ -49,9 +56,11 @@ impl Process {
             wakers: Mutex::new(Vec::new()),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
-            startup_allocated_bytes: AtomicU64::new(0),
-            peak_allocated_bytes: AtomicU64::new(0),
+            startup_used_bytes: AtomicU64::new(0),
+            peak_used_bytes: AtomicU64::new(0),
             peak_unix_seconds: AtomicU64::new(0),
+            garbage_bytes: AtomicU64::new(0),
+            garbage_count: AtomicU64::new(0),
             io_backend: OnceLock::new(),
             listeners: OnceLock::new(),
             supervised,
@@ -71,6 +80,7 @@ impl Process {
     /// Puts the configuration as it is now in force.
     pub fn publish_settings(&self, config: &Config) -> Arc<Settings> {
         let settings = Arc::new(config.settings());
+        memory::set_precision(settings.maxmemory_bytes);
         *self.settings.lock().expect("the lock is held for a copy only") = Arc::clone(&settings);
         self.settings_version.fetch_add(1, Ordering::Release);
         settings
@@ -107,9 +117,24 @@ impl Process {
         *self.shutdown.lock().expect("the lock is held for a copy only")
     }
 
+    /// Something was put into the queue of what is to be freed.
+    pub fn garbage_queued(&self, bytes: usize) {
+        self.garbage_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.garbage_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Frees something from that queue.
+    pub fn free(&self, garbage: Garbage) {
+        let bytes = garbage.bytes as u64;
+        drop(garbage);
+        self.garbage_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.garbage_count.fetch_sub(1, Ordering::Relaxed);
+        memory::post_used_bytes();
+    }
+
     /// Notes how much memory is in use.
-    pub fn note_allocated(&self, bytes: u64, unix_seconds: i64) {
-        if self.peak_allocated_bytes.fetch_max(bytes, Ordering::Relaxed) < bytes {
+    pub fn note_used(&self, bytes: u64, unix_seconds: i64) {
+        if self.peak_used_bytes.fetch_max(bytes, Ordering::Relaxed) < bytes {
             self.peak_unix_seconds.store(unix_seconds.max(0) as u64, Ordering::Relaxed);
         }
     }

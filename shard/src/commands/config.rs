@@ -83,6 +83,7 @@ impl TourTask for ResetStat {
     fn visit(&mut self, core: &mut Core) {
         core.stats.reset();
         core.store.stats.reset();
+        core.reset_eviction_stats();
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

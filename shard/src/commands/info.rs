@@ -44,7 +44,9 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
 pub fn info(call: &mut SessionCall<'_>) -> Outcome {
     let wanted = Selection::parse(call);
     let settings = call.core.store.settings().as_ref().clone();
-    let report = Report { wanted, settings, ..Report::default() };
+    // Before the report takes memory itself.
+    let used_bytes = call.core.host.used_bytes();
+    let report = Report { wanted, settings, used_bytes, ..Report::default() };
     call.tour(TourKind::Gathering, report);
     Ok(())
 }
@@ -92,12 +94,17 @@ struct CoreFigures {
 struct Report {
     wanted: Selection,
     settings: Settings,
+    used_bytes: u64,
     stats: Stats,
     keyspace_stats: KeyspaceStats,
     databases: BTreeMap<u32, DatabaseCount>,
+    /// Times to live of some keys of each database: their sum in milliseconds, and how many.
+    ttl_samples: BTreeMap<u32, (i64, usize)>,
     connected_clients: usize,
     blocked_clients: usize,
     clients_with_deadline: usize,
+    watching_clients: usize,
+    watched_keys: usize,
     /// Keys that clients wait for, and those among them they wait for to be gone, too.
     blocking_keys: (usize, usize),
     query_bytes_max: usize,
@@ -105,6 +112,8 @@ struct Report {
     client_bytes: usize,
     table_bytes: usize,
     pause: Option<(i64, bool)>,
+    /// Longest time a core has seen memory over the limit: in all and this time.
+    overrun_ms: (u64, u64),
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
@@ -119,20 +128,27 @@ impl TourTask for Report {
             sum.keys += count.keys;
             sum.expiring += count.expiring;
         }
+        if self.wanted.includes("keyspace", true) {
+            self.sample_ttl(core);
+        }
         let mut clients = 0;
         for (_, session) in core.sessions() {
             clients += 1;
             self.query_bytes_max = self.query_bytes_max.max(session.figures.query_bytes);
             self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
             self.client_bytes += session.memory_bytes();
+            self.watching_clients += usize::from(session.watched_keys() > 0);
         }
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
+        self.watched_keys += core.store.watched_keys();
         let (keys, missing) = core.store.blocking_keys();
         self.blocking_keys.0 += keys;
         self.blocking_keys.1 += missing;
         self.pause = core.pause_state();
+        let (total_ms, current_ms) = core.eviction_overrun_ms();
+        self.overrun_ms = (self.overrun_ms.0.max(total_ms), self.overrun_ms.1.max(current_ms));
         self.table_bytes += core.store.overhead_bytes();
         self.core_figures.push(CoreFigures {
             id: core.id().0,
@@ -199,6 +215,22 @@ fn seconds(us: u64) -> String {
 }
 
 impl Report {
+    fn sample_ttl(&mut self, core: &mut Core) {
+        let counts = core.store.database_counts();
+        let expiring = counts.iter().filter(|(_, count)| count.expiring != 0);
+        let databases: Vec<u32> = expiring.map(|(db, _)| *db).collect();
+        for db in databases {
+            let (sum_ms, seen) = core.store.sample_ttl_ms(db);
+            let sums = self.ttl_samples.entry(db).or_default();
+            *sums = (sums.0.saturating_add(sum_ms), sums.1 + seen);
+        }
+    }
+
+    fn average_ttl_ms(&self, db: u32) -> i64 {
+        let (sum_ms, seen) = self.ttl_samples.get(&db).copied().unwrap_or_default();
+        sum_ms.checked_div(seen as i64).unwrap_or(0)
+    }
+
     fn server(&self, text: &mut String) {
         let facts = &self.facts;
         let uptime = (self.now_us / 1_000_000 - facts.started_unix_seconds).max(0);
@@ -247,9 +279,9 @@ impl Report {
             "blocked_clients": self.blocked_clients,
             "tracking_clients": 0,
             "pubsub_clients": 0,
-            "watching_clients": 0,
+            "watching_clients": self.watching_clients,
             "clients_in_timeout_table": self.clients_with_deadline,
-            "total_watched_keys": 0,
+            "total_watched_keys": self.watched_keys,
             "total_blocking_keys": self.blocking_keys.0,
             "total_blocking_keys_on_nokey": self.blocking_keys.1,
         );
@@ -269,9 +301,9 @@ impl Report {
 
     fn memory(&self, text: &mut String) {
         let facts = &self.facts;
-        let used = facts.allocated_bytes;
-        let peak = facts.peak_allocated_bytes.max(used);
-        let startup = facts.startup_allocated_bytes;
+        let used = self.used_bytes;
+        let peak = facts.peak_used_bytes.max(used);
+        let startup = facts.startup_used_bytes;
         let overhead = startup + self.table_bytes as u64 + self.client_bytes as u64;
         let dataset = used.saturating_sub(overhead);
         fields!(text;
@@ -316,6 +348,7 @@ impl Report {
     fn fragmentation(&self, text: &mut String) {
         let facts = &self.facts;
         let (allocated, active) = (facts.allocated_bytes, facts.active_bytes);
+        let used = self.used_bytes;
         let (resident, rss) = (facts.allocator_resident_bytes, facts.resident_bytes);
         fields!(text;
             "allocator_frag_ratio": ratio(active, allocated),
@@ -324,8 +357,8 @@ impl Report {
             "allocator_rss_bytes": resident as i64 - active as i64,
             "rss_overhead_ratio": ratio(rss, resident),
             "rss_overhead_bytes": rss as i64 - resident as i64,
-            "mem_fragmentation_ratio": ratio(rss, allocated),
-            "mem_fragmentation_bytes": rss as i64 - allocated as i64,
+            "mem_fragmentation_ratio": ratio(rss, used),
+            "mem_fragmentation_bytes": rss as i64 - used as i64,
             "mem_not_counted_for_evict": 0,
             "mem_replication_backlog": 0,
             "mem_total_replication_buffers": 0,
@@ -336,7 +369,7 @@ impl Report {
             "mem_allocator": "jemalloc-5.3.1",
             "mem_overhead_db_hashtable_rehashing": 0,
             "active_defrag_running": 0,
-            "lazyfree_pending_objects": 0,
+            "lazyfree_pending_objects": facts.garbage_count,
             "lazyfreed_objects": self.keyspace_stats.lazy_freed,
         );
     }
@@ -403,8 +436,8 @@ impl Report {
             "evicted_keys": keys.evicted,
             "evicted_clients": 0,
             "evicted_scripts": 0,
-            "total_eviction_exceeded_time": 0,
-            "current_eviction_exceeded_time": 0,
+            "total_eviction_exceeded_time": self.overrun_ms.0,
+            "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,
             "keyspace_misses": keys.misses,
             "pubsub_channels": 0,
@@ -534,8 +567,10 @@ impl Report {
             if count.keys > 0 {
                 let _ = write!(
                     text,
-                    "db{db}:keys={},expires={},avg_ttl=0,subexpiry=0\r\n",
-                    count.keys, count.expiring,
+                    "db{db}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
+                    count.keys,
+                    count.expiring,
+                    self.average_ttl_ms(*db),
                 );
             }
         }

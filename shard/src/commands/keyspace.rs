@@ -9,8 +9,10 @@ use crate::core::{Core, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
+use crate::host::Garbage;
 use crate::number::parse_integer;
 use crate::reply::Reply;
+use crate::table::Table;
 
 /// DBSIZE.
 pub fn dbsize(call: &mut SessionCall<'_>) -> Outcome {
@@ -138,7 +140,8 @@ impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
         let tables = core.store.flush(self.db);
         if self.in_background {
-            core.host.discard(Box::new(tables));
+            let bytes = tables.iter().map(Table::bytes).sum();
+            core.host.discard(Garbage::new(Box::new(tables), bytes));
         }
     }
 

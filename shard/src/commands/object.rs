@@ -27,7 +27,7 @@ const LFU_IS_OFF: CommandError = CommandError::Fixed(
 );
 
 /// The name of the representation of a value.
-fn encoding_of(entry: Entry<'_, Object>) -> &'static str {
+pub(super) fn encoding_of(entry: Entry<'_, Object>) -> &'static str {
     match entry.value() {
         ValueRef::Int(_) => "int",
         ValueRef::Object(object) => object.encoding(),
@@ -52,15 +52,20 @@ pub fn encoding(call: &mut Call<'_>) -> Outcome {
 
 /// OBJECT REFCOUNT.
 pub fn refcount(call: &mut Call<'_>) -> Outcome {
-    let shares_integers = shares_integers(call.store.settings());
-    match call.store.find(call.key(2), Access::ReadQuietly).map(|entry| entry.value()) {
-        Some(ValueRef::Int(0..SHARED_INTEGERS_END)) if shares_integers => {
-            call.reply.integer(SHARED_REFERENCES);
-        }
-        Some(_) => call.reply.integer(1),
+    let settings = call.store.settings().clone();
+    match call.store.find(call.key(2), Access::ReadQuietly) {
+        Some(entry) => call.reply.integer(references_to(entry.value(), &settings)),
         None => call.reply.null(),
     }
     Ok(())
+}
+
+/// How many references to a value Redis would have.
+pub(super) fn references_to(value: ValueRef<'_, Object>, settings: &Settings) -> i64 {
+    match value {
+        ValueRef::Int(0..SHARED_INTEGERS_END) if shares_integers(settings) => SHARED_REFERENCES,
+        _ => 1,
+    }
 }
 
 /// Redis gives a number an object of its own when eviction needs to know its last use.

@@ -2,7 +2,8 @@
 //!
 //! A read has three steps: the arguments are parsed; positions such as `$` are resolved against
 //! what the streams hold now; and [`serve`] answers with what lies behind those positions, or says
-//! that there is nothing. A client that waits is served by the last step again.
+//! that there is nothing. Then the client waits, if it asked to: the positions are written into its
+//! command, which is served by the last step again, from the streams that are at hand.
 
 use smallvec::SmallVec;
 
@@ -13,6 +14,7 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
+use crate::key_waits::KeyWait;
 use crate::number::parse_integer;
 use crate::object::Missing;
 use crate::reply::{Protocol, Reply};
@@ -34,8 +36,8 @@ struct Request<'a> {
     reader: Option<Reader<'a>>,
     /// Most entries of each stream.
     count: usize,
-    /// Until when to wait, in milliseconds since 1970, 0 for ever; `None` not to wait.
-    deadline_ms: Option<i64>,
+    /// How long to wait, 0 for ever; `None` not to wait.
+    timeout_ms: Option<u64>,
     /// Index of the first key.
     first_key: usize,
     /// Number of keys, and of ids behind them.
@@ -51,7 +53,8 @@ enum Position {
     New,
 }
 
-type Positions = SmallVec<[Position; 4]>;
+/// Which streams are read, as their place among those asked for, and from where on.
+type Positions = SmallVec<[(usize, Position); 4]>;
 
 /// What one stream has to give.
 #[derive(Debug)]
@@ -78,13 +81,13 @@ impl<'a> Request<'a> {
         const NO_GROUP: CommandError =
             CommandError::Fixed("ERR Missing GROUP option for XREADGROUP");
         let mut request =
-            Self { reader: None, count: usize::MAX, deadline_ms: None, first_key: 0, key_count: 0 };
+            Self { reader: None, count: usize::MAX, timeout_ms: None, first_key: 0, key_count: 0 };
         let (mut names, mut acknowledges_later) = (None, true);
         let mut index = 1;
         while request.first_key == 0 {
             let more = arguments.len().saturating_sub(index + 1);
             if arguments.is(index, "block") && more > 0 {
-                request.deadline_ms = Some(deadline_ms(arguments, index + 1, now_ms)?);
+                request.timeout_ms = Some(timeout_ms(arguments, index + 1, now_ms)?);
                 index += 2;
             } else if arguments.is(index, "count") && more > 0 {
                 request.count = match usize::try_from(integer(arguments, index + 1)?) {
@@ -119,17 +122,15 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Until when `BLOCK` waits.
-fn deadline_ms(arguments: Arguments<'_>, index: usize, now_ms: i64) -> Result<i64, CommandError> {
+/// How long `BLOCK` waits.
+fn timeout_ms(arguments: Arguments<'_>, index: usize, now_ms: i64) -> Result<u64, CommandError> {
     const NO_INTEGER: CommandError =
         CommandError::Fixed("ERR timeout is not an integer or out of range");
     const NEGATIVE: CommandError = CommandError::Fixed("ERR timeout is negative");
     const TOO_LONG: CommandError = CommandError::Fixed("ERR timeout is out of range");
-    match parse_integer(arguments.at(index)).ok_or(NO_INTEGER)? {
-        ..0 => Err(NEGATIVE),
-        0 => Ok(0),
-        ms => now_ms.checked_add(ms).ok_or(TOO_LONG),
-    }
+    let timeout_ms = parse_integer(arguments.at(index)).ok_or(NO_INTEGER)?;
+    now_ms.checked_add(timeout_ms).ok_or(TOO_LONG)?;
+    u64::try_from(timeout_ms).map_err(|_| NEGATIVE)
 }
 
 fn key_count(arguments: usize, is_group_read: bool) -> Result<usize, CommandError> {
@@ -154,7 +155,8 @@ fn require_group_read(option: &str, is_group_read: bool) -> Outcome {
 
 /// Finds out from where on each stream is to be read.
 fn positions_of(call: &mut Call<'_>, request: &Request<'_>) -> Result<Positions, CommandError> {
-    (0..request.key_count).map(|stream| position_of(call, request, stream)).collect()
+    let streams = 0..request.key_count;
+    streams.map(|stream| Ok((stream, position_of(call, request, stream)?))).collect()
 }
 
 fn position_of(
@@ -220,8 +222,8 @@ fn serve(
     positions: &Positions,
 ) -> Result<bool, CommandError> {
     let mut shares: SmallVec<[Share; 4]> = SmallVec::new();
-    for (stream, position) in positions.iter().enumerate() {
-        let share = match (request.reader, *position) {
+    for &(stream, position) in positions {
+        let share = match (request.reader, position) {
             (Some(reader), position) => deliver(call, request, reader, stream, position)?,
             (None, Position::Behind(id)) => share_of(call, request, stream, id)?,
             (None, Position::New) => unreachable!("only groups know what is new to them"),
@@ -392,15 +394,77 @@ pub fn xreadgroup(call: &mut Call<'_>) -> Outcome {
 }
 
 fn read(call: &mut Call<'_>, is_group_read: bool) -> Outcome {
-    const NOT_BUILT: CommandError = CommandError::Fixed("ERR BLOCK is not built yet");
     let request = Request::parse(call.arguments, is_group_read, call.store.now_ms())?;
     let positions = positions_of(call, &request)?;
     if serve(call, &request, &positions)? {
         return Ok(());
     }
-    if request.deadline_ms.is_some() {
-        return Err(NOT_BUILT);
+    match request.timeout_ms {
+        Some(timeout_ms) => wait(call, &request, &positions, timeout_ms),
+        None => call.reply.null_array(),
     }
-    call.reply.null_array();
     Ok(())
+}
+
+/// Lets the client wait for entries behind the positions.
+fn wait(call: &mut Call<'_>, request: &Request<'_>, positions: &Positions, timeout_ms: u64) {
+    let first_id = request.first_key + request.key_count;
+    let resolved = positions.iter().filter_map(|(stream, position)| match position {
+        Position::Behind(id) => Some((first_id + stream, id.to_string().into_bytes())),
+        Position::New => None,
+    });
+    let resolved = resolved.collect();
+    let (now_ms, is_group_read) = (call.store.now().monotonic_ms(), request.reader.is_some());
+    call.wait(KeyWait {
+        keys: request.first_key..first_id,
+        deadline_ms: (timeout_ms > 0).then(|| now_ms.saturating_add(timeout_ms)),
+        is_ready: if is_group_read { has_news } else { has_more },
+        serve: match is_group_read {
+            true => |call, _| serve_waiting(call, true),
+            false => |call, _| serve_waiting(call, false),
+        },
+        on_timeout: |reply| reply.null_array(),
+        // A group that is gone cannot be waited for.
+        wants_missing: is_group_read,
+        companion: None,
+        resolved,
+    });
+}
+
+/// The request of a command that was let wait: it parses as it did then.
+fn waiting_request<'a>(call: &Call<'a>, is_group_read: bool) -> Request<'a> {
+    Request::parse(call.arguments, is_group_read, 0).expect("it was parsed when the wait began")
+}
+
+/// Whether the stream at an argument has what a waiting XREAD asked for.
+fn has_more(call: &mut Call<'_>, index: usize) -> bool {
+    let request = waiting_request(call, false);
+    let stream = index - request.first_key;
+    let position = position_of(call, &request, stream);
+    let Ok(Position::Behind(id)) = position else { return false };
+    matches!(share_of(call, &request, stream, id), Ok(Some(_)))
+}
+
+/// Whether the stream at an argument has news for a waiting XREADGROUP, or lost its group, which
+/// is news as well.
+fn has_news(call: &mut Call<'_>, index: usize) -> bool {
+    let request = waiting_request(call, true);
+    let reader = request.reader.expect("XREADGROUP has a reader");
+    let key = request.key(call, index - request.first_key);
+    let Ok(Some(stream)) = call.store.collection::<Stream>(key, Access::Peek) else { return true };
+    let Some(group) = stream.group(reader.group) else { return true };
+    let start = group.last_id().next();
+    start.is_some_and(|start| stream.log().range(start, StreamId::MAX).next().is_some())
+}
+
+/// Answers a command that waited with what the streams that are here have to give.
+fn serve_waiting(call: &mut Call<'_>, is_group_read: bool) -> Outcome {
+    let request = waiting_request(call, is_group_read);
+    let mut positions = Positions::new();
+    for stream in 0..request.key_count {
+        if call.store.has_slot(request.key(call, stream).slot) {
+            positions.push((stream, position_of(call, &request, stream)?));
+        }
+    }
+    serve(call, &request, &positions).map(drop)
 }

@@ -30,6 +30,8 @@
 pub mod blocking;
 mod dispatch;
 mod envelope;
+mod evicting;
+mod exclusive;
 pub mod message;
 pub mod parcels;
 mod remote;
@@ -38,6 +40,7 @@ pub mod session;
 pub mod shared;
 pub mod tour;
 mod touring;
+pub mod transaction;
 mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -46,6 +49,7 @@ use std::sync::Arc;
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
+use self::exclusive::Exclusive;
 use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
@@ -53,6 +57,7 @@ use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
+use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
@@ -79,9 +84,9 @@ pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
 /// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
-/// pair of cores, and tours release.
+/// pair of cores, tours release, and one core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 64).next_power_of_two()
+    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -149,10 +154,13 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    eviction: Eviction,
     pause: Pause,
     blocked_clients: usize,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
+    /// The transaction of this core that has all slots, between two of its steps.
+    exclusive: Option<Box<Exclusive>>,
     services_under_way: usize,
     services_put_off: VecDeque<Arc<KeyWaiter>>,
     posts: Vec<Post>,
@@ -185,6 +193,7 @@ impl Core {
             })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let eviction = Eviction::new(&settings);
         let store = Store::new(owned, seed, u64::from(id.0), settings);
         Self {
             id,
@@ -203,9 +212,11 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            eviction,
             pause: Pause::default(),
             blocked_clients: 0,
             deadlines: BTreeSet::new(),
+            exclusive: None,
             services_under_way: 0,
             services_put_off: VecDeque::new(),
             posts: (0..core_count).map(|_| Post::default()).collect(),
@@ -262,6 +273,7 @@ impl Core {
 
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
+        self.evict_between_turns();
         self.flush_all_open();
         self.send_bags();
         self.mesh.end_turn();
@@ -277,6 +289,7 @@ impl Core {
             Message::Tour(tour) => self.receive_tour(tour),
             Message::Release(slots) => self.release(slots),
             Message::TourDone(tour) => self.finish_tour(*tour),
+            Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
         }
@@ -303,6 +316,7 @@ impl Core {
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
             self.abandon_wait(id);
+            self.discard_transaction(id);
             self.sessions[id.index as usize] = None;
         }
     }
@@ -423,6 +437,8 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.eviction.apply(&settings);
+        self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);
     }
 

@@ -15,6 +15,7 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
+use crate::eviction::Board;
 use crate::hash::HashSlot;
 
 /// Counters that all cores of a server share.
@@ -23,23 +24,24 @@ pub struct Shared {
     claims_active: AtomicU32,
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
+    pub(crate) board: Board,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
+impl Shared {
+    /// Counters at the start of a server of `core_count` cores.
+    pub fn new(core_count: u16) -> Self {
         Self {
             claims: (0..usize::from(HashSlot::COUNT)).map(|_| AtomicU16::new(0)).collect(),
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            board: Board::new(core_count),
             connected_clients: AtomicU64::new(0),
         }
     }
-}
 
-impl Shared {
     /// An id no client had before; ids rise in the order of the calls.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, SeqCst)

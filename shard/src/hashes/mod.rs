@@ -28,7 +28,7 @@ pub(crate) use pick::Draws;
 
 use crate::hash::Seed;
 use crate::object::{Collection, Object};
-use crate::packed::Element;
+use crate::packed::{Element, Packed};
 use crate::table::{Footprint, Position, SharedBytes, size_class};
 use crate::types::Type;
 use rows::Rows;
@@ -186,6 +186,36 @@ impl Hash {
         }
     }
 
+    /// Visits all fields with the deadlines they have, in milliseconds since 1970. O(fields).
+    pub(crate) fn for_each_timed<'a>(
+        &'a self,
+        now_ms: i64,
+        mut visit: impl FnMut(Text<'a>, Text<'a>, Option<i64>),
+    ) {
+        match &self.0 {
+            Form::Packed(rows) => rows.iter().for_each(|row| visit(row.name, row.value, None)),
+            Form::Timed(rows) => {
+                rows.iter(now_ms).for_each(|row| visit(row.name, row.value, row.deadline_ms));
+            }
+            Form::Table(table) => table.iter(now_ms).for_each(|field| {
+                visit(Text::Bytes(field.key()), table::value_of(field), field.expiry_ms());
+            }),
+        }
+    }
+
+    /// Whether the fields lie in one run of bytes, with room for deadlines or without.
+    pub(crate) fn is_packed(&self) -> bool {
+        !matches!(self.0, Form::Table(_))
+    }
+
+    /// Names and values, name first, if that is how the hash is kept.
+    pub(crate) fn as_packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Form::Packed(rows) => Some(rows.as_packed()),
+            _ => None,
+        }
+    }
+
     /// Visits the fields behind a place in a walk: all of a packed hash, a few of a table. Returns
     /// where to go on, or `None` at the end. A field that is there throughout a walk is visited,
     /// whatever else changes meanwhile.
@@ -207,6 +237,11 @@ impl Hash {
 
 /// Changing.
 impl Hash {
+    /// A packed hash of names and values, name first. The caller knows that no name comes twice.
+    pub(crate) fn of_packed(fields: Packed) -> Self {
+        Self(Form::Packed(Rows::of_packed(fields)))
+    }
+
     /// Makes ready for `count` fields to be written, most of them new: a hash that will be a table
     /// becomes one at once.
     pub(crate) fn expect_fields(&mut self, count: usize, limits: &Limits) {

@@ -88,6 +88,17 @@ impl<const WIDTH: usize> Rows<WIDTH> {
 }
 
 impl Rows<2> {
+    /// Rows of names and values, name first.
+    pub(super) fn of_packed(fields: Packed) -> Self {
+        assert!(fields.len().is_multiple_of(2), "a name has a value");
+        Self(fields)
+    }
+
+    /// Names and values, name first.
+    pub(super) fn as_packed(&self) -> &Packed {
+        &self.0
+    }
+
     /// Writes a field. Returns whether it is new. O(bytes).
     pub(super) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
         let row = self.find(name);

@@ -9,6 +9,7 @@
 //! in; and after elements were removed. Both ends are O(1); a position costs a walk over nodes and
 //! then over one of them.
 
+mod build;
 mod iter;
 mod limit;
 mod node;
@@ -17,6 +18,7 @@ mod quick;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use build::{Builder, Part};
 pub use iter::Iter;
 pub use limit::NodeLimit;
 

@@ -116,6 +116,26 @@ impl Quick {
 
 /// Changes to whole nodes, which keep the accounts.
 impl Quick {
+    /// The nodes, first to last.
+    pub(super) fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// Adds a node behind all others.
+    pub(super) fn push_node(&mut self, node: Node) {
+        self.insert_node(self.nodes.len(), node);
+    }
+
+    /// The run the list is, if it is just one that may be a whole list.
+    pub(super) fn take_only_run(&mut self, limit: NodeLimit) -> Option<Packed> {
+        if self.nodes.len() != 1 {
+            return None;
+        }
+        let Node::Run(run) = &mut self.nodes[0] else { return None };
+        let is_short = limit.admits_as_list(run.listpack_bytes(), run.len());
+        is_short.then(|| std::mem::take(run))
+    }
+
     fn insert_node(&mut self, at: usize, node: Node) {
         self.len += node.len();
         self.node_bytes += node.footprint_bytes();

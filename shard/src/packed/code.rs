@@ -179,3 +179,31 @@ pub(super) fn read_backwards(bytes: &[u8]) -> usize {
     }
     unreachable!("a total has a first byte")
 }
+
+/// Bytes of the entry at the start of `bytes`, whoever wrote them; `None` if they hold none that is
+/// whole. What is checked here can be [`read`]. O(1).
+pub(super) fn check(bytes: &[u8]) -> Option<usize> {
+    let body = match *bytes.first()? {
+        0..=0x7f => 1,
+        head @ 0x80..=0xbf => 1 + usize::from(head & 0x3f),
+        0xc0..=0xdf => 2,
+        head @ 0xe0..=0xef => 2 + (usize::from(head & 0x0f) << 8 | usize::from(*bytes.get(1)?)),
+        HEAD_TEXT_32 => 5 + unsigned(bytes.get(1..5)?) as usize,
+        HEAD_INT_16 => 3,
+        HEAD_INT_24 => 4,
+        HEAD_INT_32 => 5,
+        HEAD_INT_64 => 9,
+        _ => return None,
+    };
+    let total = bytes.get(body..body + total_bytes(body))?;
+    let (is_right, length) = (is_total(total, body), body + total.len());
+    is_right.then_some(length)
+}
+
+/// Whether bytes are the total of a body of `body` bytes.
+fn is_total(total: &[u8], body: usize) -> bool {
+    total.iter().rev().enumerate().all(|(index, byte)| {
+        let more = if index + 1 == total.len() { 0 } else { 0x80 };
+        *byte == (body >> (7 * index)) as u8 & 0x7f | more
+    })
+}

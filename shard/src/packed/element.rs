@@ -3,8 +3,8 @@
 use crate::number::parse_integer;
 
 /// One element. A text that is exactly what an `i64` prints as is always `Int`, so that two
-/// elements are equal exactly if their texts are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// elements are equal exactly if their texts are. Their order means nothing but that there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Element<'a> {
     /// The decimal text of this number.
     Int(i64),

@@ -25,6 +25,7 @@
 mod buffer;
 mod code;
 mod element;
+mod listpack;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ mod tests;
 pub(crate) use buffer::Buffer;
 pub(crate) use code::{body_bytes, read_body, write_body};
 pub use element::Element;
+pub use listpack::{Listpack, ListpackWriter};
 
 use std::fmt;
 use std::ops::Range;

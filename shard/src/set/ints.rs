@@ -29,8 +29,14 @@ impl Ints {
         self.0.footprint_bytes()
     }
 
+    /// The numbers ascending, each in [`Ints::width`] bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    /// Bytes of a number; 0 in a set that never had one.
     #[inline]
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         usize::from(self.0.note)
     }
 

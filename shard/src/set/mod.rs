@@ -42,7 +42,8 @@ pub struct SetLimits {
 }
 
 impl SetLimits {
-    fn intset_entries(&self) -> usize {
+    /// Most members of a set of numbers.
+    pub(crate) fn intset_entries(&self) -> usize {
         self.intset_entries.min(Ints::LEN_MAX)
     }
 }
@@ -150,6 +151,41 @@ impl Set {
                 None
             }
         }
+    }
+}
+
+/// Whole forms, as they are written to files and read from them.
+impl Set {
+    /// The members in one run, if that is how they are kept.
+    pub(crate) fn as_packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Form::Packed(packed) => Some(packed),
+            _ => None,
+        }
+    }
+
+    /// The numbers ascending, low byte first, and how many bytes each has, if that is how they are
+    /// kept.
+    pub(crate) fn as_ints(&self) -> Option<(&[u8], usize)> {
+        match &self.0 {
+            Form::Ints(ints) => Some((ints.as_bytes(), ints.width())),
+            _ => None,
+        }
+    }
+
+    /// A set of numbers that come ascending.
+    pub(crate) fn of_ints(numbers: impl Iterator<Item = i64>) -> Self {
+        Self(Form::Ints(numbers.collect()))
+    }
+
+    /// A packed set. The caller knows that no member comes twice.
+    pub(crate) fn of_packed(members: Packed) -> Self {
+        Self(Form::Packed(members))
+    }
+
+    /// An empty set that is a table whatever it will hold.
+    pub(crate) fn with_table(limits: &SetLimits) -> Self {
+        Self(Form::Table(Box::new(Table::new(limits.hash_seed))))
     }
 }
 

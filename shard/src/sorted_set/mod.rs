@@ -136,6 +136,14 @@ impl SortedSet {
         }
     }
 
+    /// Members and scores in order, member first, if that is how they are kept.
+    pub(crate) fn as_packed(&self) -> Option<&crate::packed::Packed> {
+        match self {
+            Self::Packed(entries) => Some(entries.as_packed()),
+            Self::Indexed(_) => None,
+        }
+    }
+
     /// The score of a member. Expected O(1).
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {

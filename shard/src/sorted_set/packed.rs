@@ -33,6 +33,11 @@ impl PackedEntries {
         self.0.len() / 2
     }
 
+    /// Members and scores in order, member first.
+    pub(super) fn as_packed(&self) -> &Packed {
+        &self.0
+    }
+
     /// Bytes on the heap, by size class. O(1).
     pub(super) fn heap_bytes(&self) -> usize {
         self.0.footprint_bytes()

@@ -25,7 +25,7 @@
 //! approximate trimming cuts, where they do in Redis: see `t_stream.c`, `streamAppendItem`.
 //!
 //! Invariants: entries ascend; `first` is the id the block began with; at least one entry is not
-//! deleted, and `front` is where the first such entry lies.
+//! deleted, and `front` is where the first such entry lies; `back` is where the last entry lies.
 
 use super::entry::{Entry, Fields};
 use super::id::StreamId;
@@ -47,20 +47,32 @@ pub struct BlockLimit {
     pub entries_max: u64,
 }
 
+/// Whose names the fields of an entry have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Those of the block.
+    Shared,
+    /// Its own.
+    Own,
+}
+
 /// Some entries of a stream.
 #[derive(Clone)]
 pub(super) struct Block {
     bytes: Buffer,
     pub(super) first: StreamId,
-    /// Id of the last entry, deleted or not.
-    pub(super) last: StreamId,
     /// Bytes of the listpack's elements but for the two numbers of entries it begins with.
     listpack_bytes: u32,
     /// Entries that are not deleted.
     pub(super) live: u32,
     deleted: u32,
     front: u32,
+    /// Offset of the last entry, deleted or not.
+    back: u32,
 }
+
+// A run of blocks fills a size class.
+const _: () = assert!(size_of::<Block>() == 64);
 
 /// The part of an entry in front of its fields.
 struct Head {
@@ -80,16 +92,26 @@ impl Block {
     where
         F: Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
     {
+        let mut block = Self::with_names(id, fields.clone().map(|(name, _)| name));
+        block.push_as(Names::Shared, id, fields);
+        block
+    }
+
+    /// A block without entries that begins with `id` and has these names.
+    pub(super) fn with_names<'t>(
+        id: StreamId,
+        names: impl Iterator<Item = &'t [u8]> + Clone,
+    ) -> Self {
         let mut block = Self {
             bytes: Buffer::default(),
             first: id,
-            last: id,
             listpack_bytes: 0,
             live: 0,
             deleted: 0,
             front: 0,
+            back: 0,
         };
-        let names = || fields.clone().map(|(name, _)| Element::new(name));
+        let names = || names.clone().map(Element::new);
         let count = names().count();
         let head = varint::len(count as u64) + names().map(body_bytes).sum::<usize>();
         let mut target = varint::write(count as u64, block.bytes.open(0, head));
@@ -99,7 +121,6 @@ impl Block {
         block.front = head as u32;
         let names_bytes: usize = names().map(Packed::entry_bytes).sum();
         block.count_listpack(int_bytes(count as i64) + names_bytes + int_bytes(0));
-        block.push(id, fields);
         block
     }
 
@@ -109,6 +130,16 @@ impl Block {
         F: Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
     {
         let shares_names = self.has_names(fields.clone().map(|(name, _)| name));
+        self.push_as(if shares_names { Names::Shared } else { Names::Own }, id, fields);
+    }
+
+    /// Adds an entry behind the others, whose names are known to be those of the block or are not
+    /// compared. The names given for shared ones are not looked at.
+    pub(super) fn push_as<'t, F>(&mut self, names: Names, id: StreamId, fields: F)
+    where
+        F: Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
+    {
+        let shares_names = names == Names::Shared;
         let flags = if shares_names { 0 } else { OWN_NAMES };
         let ms = id.ms - self.first.ms;
         let sequence = if ms == 0 { id.seq - self.first.seq } else { id.seq };
@@ -130,7 +161,8 @@ impl Block {
             size += varint::len(count as u64);
         }
         let total = varint::len(size as u64) + size;
-        let target = self.bytes.open(self.bytes.len(), total);
+        let at = self.bytes.len();
+        let target = self.bytes.open(at, total);
         let target = varint::write(size as u64, target);
         let target = varint::write(ms << 2 | flags, target);
         let mut target = varint::write(sequence, target);
@@ -144,7 +176,7 @@ impl Block {
             target = write_element(value, target);
         }
         self.count_listpack(listpack + self.listpack_head_bytes(id, count, shares_names));
-        self.last = id;
+        self.back = at as u32;
         self.live += 1;
     }
 
@@ -201,8 +233,25 @@ impl Block {
         let entries = u64::from(self.live) + u64::from(self.deleted);
         self.listpack_bytes() + text_bytes >= bytes_max
             || (limit.entries_max > 0 && entries >= limit.entries_max)
-            || self.bytes.len() + encoded_bytes > Buffer::LEN_MAX
-            || id.ms - self.first.ms >= 1 << 62
+            || !self.has_room_for(id, encoded_bytes)
+    }
+
+    /// Whether an entry `id`, not before the first, that takes up to `encoded_bytes` can be added
+    /// at all.
+    pub(super) fn has_room_for(&self, id: StreamId, encoded_bytes: usize) -> bool {
+        self.bytes.len().saturating_add(encoded_bytes) <= Buffer::LEN_MAX
+            && id.ms - self.first.ms < 1 << 62
+    }
+
+    /// The names that entries share.
+    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = Element<'_>> {
+        let (count, len) = varint::read(self.bytes.as_slice());
+        let mut rest = &self.bytes.as_slice()[len..];
+        (0..count as usize).map(move |_| {
+            let (name, len) = read_body(rest);
+            rest = &rest[len..];
+            name
+        })
     }
 
     /// Bytes on the heap. O(1).
@@ -278,9 +327,6 @@ impl Block {
 
     /// Offset of the entry `id` that is not deleted. O(entries).
     pub(super) fn find(&self, id: StreamId) -> Option<usize> {
-        if id < self.first || id > self.last {
-            return None;
-        }
         let at = self.seek(id);
         (at < self.end()).then(|| self.head(at)).filter(|head| head.id == id)?;
         self.read(at).0.map(|_| at)
@@ -299,6 +345,11 @@ impl Block {
             }
             at = head.next;
         }
+    }
+
+    /// The id of the last entry, deleted or not. O(1).
+    pub(super) fn last(&self) -> StreamId {
+        self.head(self.back as usize).id
     }
 
     /// The id of the first entry that is not deleted. O(1).
@@ -345,6 +396,6 @@ fn write_element<'b>(element: Element<'_>, target: &'b mut [u8]) -> &'b mut [u8]
 
 impl std::fmt::Debug for Block {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} entries from {} to {}", self.live, self.first, self.last)
+        write!(formatter, "{} entries from {} to {}", self.live, self.first, self.last())
     }
 }

@@ -37,6 +37,13 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl Fields<'_> {
+    /// Whether the names are not those of the block.
+    pub(crate) fn has_own_names(&self) -> bool {
+        matches!(self.source, Source::Own { .. })
+    }
+}
+
 /// The element at the start of `bytes`, which go on behind it.
 fn take<'a>(bytes: &mut &'a [u8]) -> Element<'a> {
     let (element, len) = read_body(bytes);

@@ -5,11 +5,12 @@
 //! | `log`, `range`, `trim` | the entries: adding, finding, walking, cutting off |
 //! | `block`, `entry`, `varint` | how entries are written: about a hundred in a run of bytes |
 //! | `group`, `groups` | consumer groups, their consumers and pending entries |
+//! | `transfer` | blocks whole, on their way to files and from them |
 //! | `runs` | the sorted sequence all of them are kept in |
 //! | `id` | ids |
 //!
 //! Nothing here knows of commands, events or replies. Files and replication walk a stream by
-//! [`Stream::log`] and [`Stream::groups`], and build one with [`Log::append`], the setters of
+//! [`Stream::log`] and [`Stream::groups`], and build one with [`Log::push_block`], the setters of
 //! [`Log`], [`Stream::create_group`] and, within [`Stream::change_group`],
 //! [`Group::create_consumer`] and [`Group::assign`].
 //!
@@ -23,6 +24,7 @@ mod id;
 mod log;
 mod range;
 mod runs;
+mod transfer;
 mod trim;
 mod varint;
 
@@ -35,6 +37,7 @@ pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::StreamId;
 pub use log::{AppendError, Log, fits};
 pub use range::{Range, ReversedRange};
+pub(crate) use transfer::{BlockBuilder, BlockView};
 pub use trim::{Threshold, Trim};
 
 use crate::table::{Footprint, size_class};

@@ -131,6 +131,12 @@ impl<O, H> Table<O, H> {
         self.bytes
     }
 
+    /// Bytes of segments and directory: what the table takes besides its entries. O(segments).
+    pub fn index_bytes(&self) -> usize {
+        let segments = self.directory.segments().map(|(_, segment)| segment.shape().bytes());
+        segments.sum::<usize>() + self.directory.bytes()
+    }
+
     /// First stage of a batch of lookups: asks for the bucket. O(1).
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {

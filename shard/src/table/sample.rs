@@ -34,6 +34,7 @@ fn below(end: usize, random: u64) -> usize {
 }
 
 /// A walk over all buckets, once around the table from any bucket on.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Walk {
     slot: usize,
     bucket: usize,
@@ -76,12 +77,8 @@ impl<O, H> Table<O, H> {
         if count == 0 {
             return 0;
         }
-        let mut state = random;
-        let slot = self.directory.slot_of(next_random(&mut state));
-        let (slot, _) = self.directory.range_of(slot);
-        let buckets = self.directory.segment(slot).shape().buckets;
-        let first = below(buckets, next_random(&mut state));
-        let mut walk = Walk { slot, bucket: first };
+        let first = self.random_walk(random);
+        let mut walk = first;
         let mut visited = 0;
         for _ in 0..16 + count * BUCKETS_PER_ENTRY_MAX {
             let words = self.words_of(&walk);
@@ -91,11 +88,59 @@ impl<O, H> Table<O, H> {
                 visited += 1;
             }
             self.advance(&mut walk);
-            if visited == count || (walk.slot == slot && walk.bucket == first) {
+            if visited == count || walk == first {
                 break;
             }
         }
         visited
+    }
+
+    /// Visits up to `count` different entries that have a time of expiry, from a random place on;
+    /// fewer only if the table has fewer. Expected O(`count`) where many entries have one. Where
+    /// few have, it looks at words without touching their entries, and skips segments that hold
+    /// none: O(segments) at worst.
+    pub fn sample_expiring(
+        &self,
+        random: u64,
+        count: usize,
+        mut visit: impl FnMut(Entry<'_, O>),
+    ) -> usize {
+        let count = count.min(self.expiring_len());
+        if count == 0 {
+            return 0;
+        }
+        let is_barren = |walk: &Walk| self.directory.segment(walk.slot).header().expiring_len == 0;
+        let mut first = self.random_walk(random);
+        if is_barren(&first) {
+            // Skipped as a whole, so that the walk comes back to its beginning.
+            first.bucket = 0;
+        }
+        let mut walk = first;
+        let mut visited = 0;
+        loop {
+            if is_barren(&walk) {
+                walk.bucket = self.directory.segment(walk.slot).shape().buckets - 1;
+            } else {
+                let words = self.words_of(&walk).iter().take_while(|word| !word.is_empty());
+                for word in words.filter(|word| word.expires()).take(count - visited) {
+                    visit(self.lend(*word));
+                    visited += 1;
+                }
+            }
+            self.advance(&mut walk);
+            if visited == count || walk == first {
+                return visited;
+            }
+        }
+    }
+
+    /// A place to begin at: a segment by random hash, a bucket of it.
+    fn random_walk(&self, random: u64) -> Walk {
+        let mut state = random;
+        let slot = self.directory.slot_of(next_random(&mut state));
+        let (slot, _) = self.directory.range_of(slot);
+        let buckets = self.directory.segment(slot).shape().buckets;
+        Walk { slot, bucket: below(buckets, next_random(&mut state)) }
     }
 
     fn words_of(&self, walk: &Walk) -> &[Word; BUCKET_WORDS] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 
 /// A wall clock that all cores of a cluster share.
@@ -30,16 +30,20 @@ impl VirtualClock {
     }
 }
 
+/// Says how much memory is in use.
+pub(crate) type Meter = fn() -> u64;
+
 /// A host without a process.
 pub(crate) struct TestHost {
     settings: Settings,
     clock: VirtualClock,
+    meter: Meter,
 }
 
 impl TestHost {
     /// A host whose settings start as `settings`.
-    pub(crate) fn new(settings: Settings, clock: VirtualClock) -> Self {
-        Self { settings, clock }
+    pub(crate) fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
+        Self { settings, clock, meter }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
@@ -61,6 +65,10 @@ impl TestHost {
 impl Host for TestHost {
     fn elapsed_ns(&self) -> u64 {
         self.clock.now_ms() as u64 * 1_000_000
+    }
+
+    fn used_bytes(&self) -> u64 {
+        (self.meter)()
     }
 
     fn facts(&self) -> ProcessFacts {
@@ -101,7 +109,7 @@ impl Host for TestHost {
 
     fn log_warning(&self, _: &str) {}
 
-    fn discard(&mut self, garbage: Box<dyn Send>) {
+    fn discard(&mut self, garbage: Garbage) {
         drop(garbage);
     }
 

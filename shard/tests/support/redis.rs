@@ -25,6 +25,11 @@ pub(crate) struct RealServer {
 impl RealServer {
     /// Starts a server, or says that there is none on this machine and returns `None`.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let name = format!("basalt-test-{}-{number}", std::process::id());
         let directory = std::env::temp_dir().join(name);
@@ -35,6 +40,7 @@ impl RealServer {
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             .arg("--unixsocket")
             .arg(&socket)
+            .args(arguments)
             .current_dir(&directory)
             .stdout(Stdio::piped())
             .spawn();

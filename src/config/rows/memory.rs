@@ -13,15 +13,16 @@ const POLICIES: &[&str] = &[
     "allkeys-lfu",
     "allkeys-random",
     "noeviction",
+    "volatile-lrm",
+    "allkeys-lrm",
 ];
 
-const EVICTION: &str = "eviction is not built into Basalt yet, so memory can't be limited";
 const CLIENT_EVICTION: &str = "eviction of clients is not built into Basalt yet";
 const DEFRAGMENTATION: &str = "active defragmentation is not built into Basalt yet";
 
 pub(super) const ROWS: &[Directive] = &[
     integer("databases", 1, INT_MAX, "16").immutable().built(),
-    memory("maxmemory", 0, ULONG_MAX, "0").refused(EVICTION),
+    memory("maxmemory", 0, ULONG_MAX, "0").built(),
     choice("maxmemory-policy", POLICIES, "noeviction").built(),
     integer("maxmemory-samples", 1, 64, "5").built(),
     integer("maxmemory-eviction-tenacity", 0, 100, "10").built(),

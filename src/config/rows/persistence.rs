@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Directive] = &[
     // Redis saves by default. Until snapshots are built the honest default is not to.
     row(Kind::SavePoints, "save", "").refused(PERSISTENCE),
     checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().accepted(),
-    boolean("rdbcompression", "yes").accepted(),
+    boolean("rdbcompression", "yes").built(),
     boolean("rdbchecksum", "yes").immutable().accepted(),
     choice("rdb-version-check", &["strict", "relaxed"], "strict").accepted(),
     boolean("rdb-del-sync-files", "no").accepted(),

@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Serializes the value of a key in the format RESTORE reads.")
         .complexity("O(N), N bytes of the value")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_keys!(dump::dump)),
     row("exists", -2)
         .since("1.0.0")
         .flags(&[READONLY, FAST])
@@ -190,7 +190,7 @@ pub(super) const ROWS: &[Command] = &[
             ("3.0.0", "Accepts `REPLACE`."),
             ("5.0.0", "Accepts `ABSTTL`, `IDLETIME` and `FREQ`."),
         ])
-        .not_built(),
+        .handler(on_keys!(dump::restore)),
     row("scan", -2)
         .since("2.8.0")
         .flags(&[READONLY, TOUCHES_ARBITRARY_KEYS])
@@ -269,7 +269,7 @@ pub(super) const ROWS: &[Command] = &[
         .handler(on_keys!(generic::unlink)),
     Command::new(GROUP, "wait", 3)
         .since("3.0.0")
-        .flags(&[BLOCKING])
+        .flags(&[BLOCKING, AT_HOME])
         .acl(&[category::CONNECTION])
         .syntax("numreplicas timeout")
         .summary("Blocks until enough replicas confirm the writes of this connection.")

@@ -315,7 +315,7 @@ pub(super) const MEMORY_ROWS: &[Command] = &[
         .since("4.0.0")
         .summary("Explains problems with memory use and what may help.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(memory_report::doctor)),
     memory_row("help", 2)
         .since("4.0.0")
         .flags(&[LOADING, STALE])
@@ -337,7 +337,7 @@ pub(super) const MEMORY_ROWS: &[Command] = &[
         .since("4.0.0")
         .summary("Breaks down where the memory of the server goes.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(memory_report::stats)),
     memory_row("usage", -3)
         .since("4.0.0")
         .flags(&[READONLY])

@@ -128,3 +128,29 @@ fn samples_have_different_entries_as_many_as_wanted() {
         }
     }
 }
+
+#[test]
+fn samples_of_expiring_entries_find_the_few_there_are() {
+    for (count, every) in
+        [(0, 1), (1, 1), (9, 3), (700, 1), (700, 350), (10_000, 5000), (10_000, 1)]
+    {
+        let mut table = table_of(count, Masked::ALL);
+        let mut expected = HashSet::new();
+        for number in (0..count).step_by(every) {
+            let key = key_of(number);
+            let hash = Masked::ALL.hash(&key);
+            table.get_mut(hash, &key).expect("it was added").set_expiry_ms(Some(5));
+            expected.insert(number as i64);
+        }
+        for seed in 0..50 {
+            let mut sampled = HashSet::new();
+            let visited = table.sample_expiring(seed, 16, |entry| {
+                assert_eq!(entry.expiry_ms(), Some(5), "seed {seed}");
+                assert!(sampled.insert(number_of(entry)), "seed {seed}: sampled twice");
+            });
+            assert_eq!(visited, sampled.len(), "seed {seed}");
+            assert_eq!(visited, expected.len().min(16), "seed {seed}, {count} by {every}");
+            assert!(sampled.is_subset(&expected), "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The types of values in RDB, and what versions of the format there are.
+//!
+//! Redis and Valkey share the types up to 21 and the versions up to 11. What came later clashes:
+//! type 22 was a form of hashes that no release of Redis wrote, and is another one in Valkey.
+//! Valkey counts its versions from 80 on, so the version says whose numbering holds.
+//!
+//! | versions | written by |
+//! |---|---|
+//! | 1 to 9 | Redis up to 6 |
+//! | 10, 11 | Redis 7.0, 7.2; 11 also Valkey up to 8.1 |
+//! | 12 to 16 | Redis from 7.4 on |
+//! | 80, 81 | Valkey from 9.0 on |
+
+use super::error::FormatError;
+
+/// The version that is written: the newest one both Redis and Valkey read.
+pub const VERSION: u16 = 11;
+
+/// The version that is written for hashes whose fields have deadlines, which 11 does not know.
+pub const VERSION_WITH_FIELD_DEADLINES: u16 = 12;
+
+/// Whose numbering of types holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Project {
+    /// Redis, and Valkey before it parted.
+    Redis,
+    /// Valkey since version 9.
+    Valkey,
+}
+
+impl Project {
+    /// Who writes this version.
+    ///
+    /// # Errors
+    /// [`FormatError::Version`] if nobody known does.
+    pub fn of_version(version: u16) -> Result<Self, FormatError> {
+        match version {
+            0..=16 => Ok(Self::Redis),
+            80..=81 => Ok(Self::Valkey),
+            _ => Err(FormatError::Version(version)),
+        }
+    }
+}
+
+/// The type of a value and the form it is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ValueType {
+    /// A string.
+    String = 0,
+    /// A list, element by element.
+    List = 1,
+    /// A set, member by member.
+    Set = 2,
+    /// A sorted set with scores as text.
+    SortedSetText = 3,
+    /// A hash, field by field.
+    Hash = 4,
+    /// A sorted set, entry by entry.
+    SortedSet = 5,
+    /// A hash as a zipmap.
+    HashZipmap = 9,
+    /// A list as a ziplist.
+    ListZiplist = 10,
+    /// A set as an intset.
+    SetIntset = 11,
+    /// A sorted set as a ziplist.
+    SortedSetZiplist = 12,
+    /// A hash as a ziplist.
+    HashZiplist = 13,
+    /// A list of ziplists.
+    ListQuicklist = 14,
+    /// A stream as Redis 5 knew it.
+    Stream = 15,
+    /// A hash as a listpack.
+    HashListpack = 16,
+    /// A sorted set as a listpack.
+    SortedSetListpack = 17,
+    /// A list of listpacks and of single elements.
+    ListQuicklist2 = 18,
+    /// A stream with the counts of Redis 7.0.
+    Stream2 = 19,
+    /// A set as a listpack.
+    SetListpack = 20,
+    /// A stream with the activity of consumers.
+    Stream3 = 21,
+    /// Valkey's hash of fields with deadlines; its code is 22.
+    HashWithExpiry = 22,
+    /// Redis' hash of fields with deadlines.
+    HashMetadata = 24,
+    /// Redis' hash of fields with deadlines as a listpack.
+    HashListpackEx = 25,
+}
+
+/// Values of modules, before and since their format was settled.
+const MODULE_TYPES: [u8; 2] = [6, 7];
+
+impl ValueType {
+    const ALL: [Self; 22] = [
+        Self::String,
+        Self::List,
+        Self::Set,
+        Self::SortedSetText,
+        Self::Hash,
+        Self::SortedSet,
+        Self::HashZipmap,
+        Self::ListZiplist,
+        Self::SetIntset,
+        Self::SortedSetZiplist,
+        Self::HashZiplist,
+        Self::ListQuicklist,
+        Self::Stream,
+        Self::HashListpack,
+        Self::SortedSetListpack,
+        Self::ListQuicklist2,
+        Self::Stream2,
+        Self::SetListpack,
+        Self::Stream3,
+        Self::HashWithExpiry,
+        Self::HashMetadata,
+        Self::HashListpackEx,
+    ];
+
+    /// The byte in front of a value.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The type with this code in a project's numbering.
+    ///
+    /// # Errors
+    /// [`FormatError::ModuleValue`] and [`FormatError::UnknownType`].
+    pub fn of_code(code: u8, project: Project) -> Result<Self, FormatError> {
+        if MODULE_TYPES.contains(&code) {
+            return Err(FormatError::ModuleValue);
+        }
+        let is_known_to = |value_type: &Self| match value_type {
+            Self::HashWithExpiry => project == Project::Valkey,
+            Self::HashMetadata | Self::HashListpackEx => project == Project::Redis,
+            _ => true,
+        };
+        Self::ALL
+            .into_iter()
+            .find(|value_type| value_type.code() == code && is_known_to(value_type))
+            .ok_or(FormatError::UnknownType(code))
+    }
+
+    /// The lowest version whose readers know the type.
+    pub fn version(self) -> u16 {
+        match self {
+            Self::HashMetadata | Self::HashListpackEx => VERSION_WITH_FIELD_DEADLINES,
+            _ => VERSION,
+        }
+    }
+}
