@@ -75,6 +75,8 @@ impl Slot {
         let index = match self.others.binary_search_by_key(&db, |&(number, _)| number) {
             Ok(index) => index,
             Err(index) => {
+                // There are many slots, and most use one database beside the first, if any.
+                self.others.reserve_exact(1);
                 self.others.insert(index, (db, Table::new(self.seed)));
                 index
             }
@@ -94,7 +96,11 @@ impl Slot {
             return std::mem::replace(&mut self.first, Table::new(self.seed));
         }
         match self.others.binary_search_by_key(&db, |&(number, _)| number) {
-            Ok(index) => self.others.remove(index).1,
+            Ok(index) => {
+                let (_, table) = self.others.remove(index);
+                self.others.shrink_to_fit();
+                table
+            }
             Err(_) => Table::new(self.seed),
         }
     }

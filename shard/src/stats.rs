@@ -190,8 +190,19 @@ impl Stats {
     /// [`Stats::mark`]. One look at the clock a command.
     #[inline]
     pub fn ran(&mut self, row: &Command, elapsed_ns: u64, error: Option<&CommandError>) {
-        let ns = elapsed_ns.saturating_sub(self.last_ns);
-        self.last_ns = elapsed_ns;
+        let ns = self.lap(elapsed_ns);
+        self.took(row, ns, error);
+    }
+
+    /// Nanoseconds since the last command, [`Stats::mark`], or this.
+    #[inline]
+    pub fn lap(&mut self, elapsed_ns: u64) -> u64 {
+        elapsed_ns.saturating_sub(std::mem::replace(&mut self.last_ns, elapsed_ns))
+    }
+
+    /// Counts a command that took so long.
+    #[inline]
+    pub fn took(&mut self, row: &Command, ns: u64, error: Option<&CommandError>) {
         self.commands_processed += 1;
         self.commands_ns += ns;
         let stats = &mut self.commands[row.id.index()];

@@ -96,9 +96,10 @@ impl Core {
         Some(blocked)
     }
 
-    /// Number of clients of this core that wait.
+    /// Number of clients of this core that wait, be it for a pause to end.
     pub fn blocked_clients(&self) -> usize {
-        self.blocked_clients
+        let is_open = |id: &&SessionId| self.session(**id).is_some();
+        self.blocked_clients + self.pause.waiting.iter().filter(is_open).count()
     }
 
     /// Number of those whose time will be over.

@@ -226,7 +226,9 @@ impl Core {
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        if tour.is_none() {
+            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
@@ -241,8 +243,8 @@ impl Core {
         if let Some(block) = block {
             self.block(id, block);
         }
-        if let Some((kind, task)) = tour {
-            self.begin_tour(id, kind, task);
+        if let Some(tour) = tour {
+            self.begin_tour(id, row, tour);
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);

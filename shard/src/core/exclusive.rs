@@ -12,11 +12,10 @@
 use super::message::{Envelope, Errand};
 use super::tour::{Asker, TourKind, TourTask};
 use super::{Core, CoreId};
-use crate::call::SessionCall;
 use crate::command::Handler;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::{Output, Reply};
+use crate::reply::Output;
 
 const CANNOT_MOVE: CommandError = CommandError::Fixed("ERR slots cannot move inside a transaction");
 
@@ -79,21 +78,9 @@ impl Core {
                 continue;
             };
             let id = batch.commands[index].session;
-            if self.session(id).is_none() {
-                continue;
-            }
-            let reply = self.reply_writer(id, &mut exclusive.output);
-            let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
-            let outcome = handler(&mut call);
-            if let Err(error) = &outcome {
-                call.reply.error(error);
-            }
-            let (tour, block) = (call.tour.take(), call.block.take());
-            if let Some(block) = block {
-                (block.on_timeout)(&mut call.reply);
-            }
-            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
-            let Some((_, task)) = tour else { continue };
+            let output = &mut exclusive.output;
+            let tour = self.run_queued_on_session(batch, index, handler, output);
+            let Some(task) = tour else { continue };
             if !task.moves().is_empty() {
                 self.reply_writer(id, &mut exclusive.output).error(&CANNOT_MOVE);
                 continue;
@@ -120,8 +107,8 @@ impl Core {
         let mut exclusive = self.exclusive.take().expect("its tour was under way");
         self.unpack(&mut exclusive);
         let id = exclusive.envelope.batch.commands[0].session;
-        let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
-        task.finish(self, id, &mut Reply::new(&mut exclusive.output, protocol));
+        let mut reply = self.reply_writer(id, &mut exclusive.output);
+        task.finish(self, id, &mut reply);
         self.continue_exclusive(exclusive);
     }
 

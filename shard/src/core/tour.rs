@@ -16,6 +16,7 @@
 //! Cost: one message a core, and for a parking tour the time of `cores` hops during which nothing
 //! else runs. It is for commands that are rare.
 
+use crate::command::Command;
 use crate::core::{Core, CoreId, SessionId};
 use crate::hash::HashSlot;
 use crate::reply::Reply;
@@ -46,14 +47,23 @@ pub enum TourKind {
 }
 
 /// Whose visit it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
     /// Nobody waits for it.
     Nobody,
-    /// A command of a session, whose reply belongs to this place.
-    Session(SessionId, u64),
+    /// A command of a session.
+    Session(AskingCommand),
     /// The exclusive transaction of the core it started from.
     Transaction,
+}
+
+/// A command that waits for its tour.
+pub(super) struct AskingCommand {
+    pub(super) session: SessionId,
+    /// Where its reply goes.
+    pub(super) place: u64,
+    pub(super) row: &'static Command,
+    /// Time spent on it so far, on whatever core.
+    pub(super) spent_ns: u64,
 }
 
 /// A visit to all cores on behalf of one command.

@@ -2,9 +2,10 @@
 
 use super::message::Message;
 use super::session::Hold;
-use super::tour::{Asker, Tour, TourKind, TourTask};
+use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId, SessionId};
+use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
 use crate::slot::Slot;
@@ -12,14 +13,21 @@ use crate::slot::Slot;
 impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
     /// credit for it was checked before the command ran.
-    pub(super) fn begin_tour(&mut self, id: SessionId, kind: TourKind, task: Box<dyn TourTask>) {
+    pub(super) fn begin_tour(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        (kind, task): (TourKind, Box<dyn TourTask>),
+    ) {
+        let spent_ns = self.stats.lap(self.host.elapsed_ns());
         let Some(session) = self.session_mut(id) else { return };
         assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
         let place = session.reserve(false);
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
-        self.send_tour(kind, task, Asker::Session(id, place));
+        let asker = AskingCommand { session: id, place, row, spent_ns };
+        self.send_tour(kind, task, Asker::Session(asker));
     }
 
     /// Starts a tour that nobody waits for.
@@ -38,11 +46,7 @@ impl Core {
     pub(super) fn receive_tour(&mut self, mut tour: Box<Tour>) {
         match tour.kind {
             TourKind::Gathering => {
-                if tour.asker == Asker::Transaction && tour.origin == self.id {
-                    self.visit_for_exclusive(&mut *tour.task);
-                } else {
-                    tour.task.visit(self);
-                }
+                self.visit(&mut tour);
                 self.send_tour_on(tour);
             }
             TourKind::Parking if self.gate.is_open() => {
@@ -53,6 +57,20 @@ impl Core {
         }
     }
 
+    fn visit(&mut self, tour: &mut Tour) {
+        self.stats.mark(self.host.elapsed_ns());
+        match &mut tour.asker {
+            Asker::Transaction if tour.origin == self.id => {
+                self.visit_for_exclusive(&mut *tour.task);
+            }
+            Asker::Transaction | Asker::Nobody => tour.task.visit(self),
+            Asker::Session(asker) => {
+                tour.task.visit(self);
+                asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
+            }
+        }
+    }
+
     /// Everything is home: the tour does its work here and goes on.
     pub(super) fn park(&mut self) {
         let state = std::mem::replace(&mut self.gate.state, GateState::Parked);
@@ -60,7 +78,7 @@ impl Core {
         // What was put together under the present owners leaves under them, and while the tour is
         // still counted: its senders wait, so that nothing of theirs overtakes it if it comes back.
         self.flush_all_open();
-        tour.task.visit(self);
+        self.visit(&mut tour);
         for (slot, owner) in tour.task.moves() {
             self.apply_move(&mut tour, slot, owner);
         }
@@ -130,8 +148,8 @@ impl Core {
     }
 
     pub(super) fn finish_tour(&mut self, tour: Tour) {
-        let (id, place) = match tour.asker {
-            Asker::Session(id, place) => (id, place),
+        let asker = match tour.asker {
+            Asker::Session(asker) => asker,
             Asker::Transaction => return self.finish_exclusive_tour(tour.task),
             Asker::Nobody => {
                 let mut output = Output::default();
@@ -141,11 +159,15 @@ impl Core {
             }
         };
         self.return_credit();
-        let Some(protocol) = self.session(id).map(|session| session.protocol) else { return };
+        self.stats.mark(self.host.elapsed_ns());
+        let id = asker.session;
+        let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
         let mut output = Output::default();
         tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
+        let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
+        self.stats.took(asker.row, spent_ns, None);
         let Some(session) = self.session_mut(id) else { return };
-        if session.fill(place, 1, |to| to.append(&mut output)) {
+        if session.fill(asker.place, 1, |to| to.append(&mut output)) {
             self.resume(id, Hold::Replies);
         }
         self.note_change(id);

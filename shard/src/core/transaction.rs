@@ -19,8 +19,9 @@
 use std::sync::Arc;
 
 use super::dispatch::run_on_keys;
-use super::message::{Batch, Errand, Route};
+use super::message::{Batch, BatchCommand, Errand, Route};
 use super::session::{Hold, ReplyMode};
+use super::tour::TourTask;
 use super::{Core, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Sequel, SessionCall};
@@ -243,7 +244,7 @@ impl Core {
         } else {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
             for index in 0..batch.commands.len() {
-                self.run_queued(id, &mut batch, index, &mut output);
+                self.run_queued(id, &batch, index, &mut output);
             }
         }
         self.keep_batch(batch);
@@ -257,12 +258,14 @@ impl Core {
     }
 
     /// Runs a queued command at the core of its session.
-    fn run_queued(&mut self, id: SessionId, batch: &mut Batch, index: usize, output: &mut Output) {
+    fn run_queued(&mut self, id: SessionId, batch: &Batch, index: usize, output: &mut Output) {
         let row = batch.commands[index].row;
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(_) | Handler::Slot(..) => self.run_queued_on_keys(batch, index, output),
             Handler::Session(handler) => {
-                self.run_queued_on_session(id, row, handler, batch.arguments(index), output);
+                if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
+                    self.visit_alone(id, task, output);
+                }
             }
         }
     }
@@ -289,21 +292,19 @@ impl Core {
         }
     }
 
-    /// Runs a queued command on the connection or the server. A visit of all cores is one of this
-    /// core, which is alone.
+    /// Runs a queued command on the connection or the server. The tour it starts, if it does, is
+    /// for the caller to see to. Nothing happens if the connection has ended.
     pub(super) fn run_queued_on_session(
         &mut self,
-        id: SessionId,
-        row: &'static Command,
+        batch: &Batch,
+        index: usize,
         handler: SessionHandler,
-        arguments: Arguments<'_>,
         output: &mut Output,
-    ) {
+    ) -> Option<Box<dyn TourTask>> {
+        let BatchCommand { session: id, row, .. } = batch.commands[index];
+        self.session(id)?;
         let reply = self.reply_writer(id, output);
-        if self.session(id).is_none() {
-            return;
-        }
-        let mut call = SessionCall::new(self, id, arguments, reply);
+        let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
         let outcome = handler(&mut call);
         if let Err(error) = &outcome {
             call.reply.error(error);
@@ -313,12 +314,15 @@ impl Core {
             (block.on_timeout)(&mut call.reply);
         }
         self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
-        if let Some((_, mut task)) = tour {
-            assert!(self.core_count == 1, "with several cores a tour travels");
-            task.visit(self);
-            let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
-            task.finish(self, id, &mut Reply::new(output, protocol));
-        }
+        tour.map(|(_, task)| task)
+    }
+
+    /// A queued command visits all cores, of which this one is the only one.
+    fn visit_alone(&mut self, id: SessionId, mut task: Box<dyn TourTask>, output: &mut Output) {
+        assert!(self.core_count == 1, "with several cores a tour travels");
+        task.visit(self);
+        let mut reply = self.reply_writer(id, output);
+        task.finish(self, id, &mut reply);
     }
 
     /// All slots are here: looks at the marks of WATCH and takes the watchers out, since what was
@@ -368,14 +372,8 @@ impl Core {
             for (index, command) in batch.commands.iter().enumerate() {
                 match command.row.handler.expect("rows without code are not found") {
                     Handler::Session(handler) => {
-                        let arguments = batch.arguments(index);
-                        self.run_queued_on_session(
-                            id,
-                            command.row,
-                            handler,
-                            arguments,
-                            &mut output,
-                        );
+                        let tour = self.run_queued_on_session(batch, index, handler, &mut output);
+                        assert!(tour.is_none(), "what visits all cores runs exclusively");
                     }
                     _ => output.append_range(&batch.output, from, command.reply_end),
                 }
