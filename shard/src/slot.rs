@@ -9,8 +9,8 @@
 use crate::expiry::Sweep;
 use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
-use crate::key_waits::KeyWaits;
 use crate::object::Object;
+use crate::observers::Observers;
 use crate::table::Table;
 
 /// A hash slot with its keys.
@@ -26,8 +26,8 @@ pub struct Slot {
     pub(crate) field_deadlines: FieldDeadlines,
     /// The first of them, where a lookup can see it without a detour.
     pub(crate) first_field_deadline_ms: i64,
-    /// Clients that wait for keys of this slot; `None` while nobody does.
-    pub(crate) key_waits: Option<Box<KeyWaits>>,
+    /// Who is to be told of changes of its keys; `None` while nobody is.
+    pub(crate) observers: Option<Box<Observers>>,
 }
 
 impl Slot {
@@ -42,7 +42,7 @@ impl Slot {
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
             first_field_deadline_ms: i64::MAX,
-            key_waits: None,
+            observers: None,
         }
     }
 

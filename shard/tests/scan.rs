@@ -7,10 +7,7 @@ use std::collections::HashSet;
 
 use support::resp::{split_line, split_replies};
 use support::scenario::each;
-use support::{ClientId, Cluster, seed};
-
-/// Runs of the tests with random interleavings, each under a seed of its own.
-const RUN_COUNT: u64 = 12;
+use support::{ClientId, Cluster, under_seeds};
 
 /// Calls after which a walk over a few thousand keys should have come to its end.
 const CALL_COUNT_MAX: usize = 20_000;
@@ -187,10 +184,9 @@ fn keys_are_never_lost(seed: u64, core_count: u16, options: &str) {
 
 #[test]
 fn keys_present_throughout_are_never_lost() {
-    let first = seed();
-    for run in 0..RUN_COUNT {
-        let core_count = [1, 2, 3, 8][run as usize % 4];
-        let options = ["", "COUNT 3", "COUNT 100", "MATCH * COUNT 40"][run as usize / 4 % 4];
-        keys_are_never_lost(first.wrapping_add(run), core_count, options);
-    }
+    under_seeds(|seed| {
+        for (core_count, options) in [(1, "COUNT 3"), (2, ""), (3, "MATCH * COUNT 40"), (8, "")] {
+            keys_are_never_lost(seed, core_count, options);
+        }
+    });
 }

@@ -49,6 +49,7 @@ const SETS: Option<Fill> = once("SADD set:__key__ (member:__i__)*100");
 const ZSETS: Option<Fill> = once("ZADD zset:__key__ (__i__ member:__i__)*100");
 const STREAMS: Option<Fill> =
     Some(Fill { command: "XADD stream:__key__ * field __value__", times: 10 });
+const GROUPS: Option<Fill> = once("XGROUP CREATE stream:__key__ group 0 MKSTREAM");
 const PLACES: Option<Fill> = once(
     "GEOADD geo:__key__ (13.__rand:100000-999999__ 38.__rand:100000-999999__ place:__i__)*100",
 );
@@ -105,6 +106,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     row("rpop", "", &["RPOP list:__key__"], LISTS, 1_000, &[Bulk, Nil]).changing(),
     row("queue", "lists", &["LPUSH list:__key__ __value__", "RPOP list:__key__"], LISTS, 1_000,
         &[Integer, Bulk, Nil]).changing(),
+    // LPOP alone would soon measure empty lists.
+    row("stack", "lists", &["LPUSH list:__key__ __value__", "LPOP list:__key__"], LISTS, 1_000,
+        &[Integer, Bulk, Nil]).changing(),
     row("lrange_100", "lists", &["LRANGE list:__key__ 0 99"], LISTS, 1_000, &[Array]),
     row("lrange_300", "", &["LRANGE list:__key__ 0 299"], LONG_LISTS, 1_000, &[Array]),
     row("lrange_500", "", &["LRANGE list:__key__ 0 499"], LONG_LISTS, 1_000, &[Array]),
@@ -132,6 +136,11 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     row("xadd", "streams", &["XADD stream:__key__ MAXLEN ~ 1000 * field __value__"], STREAMS,
         1_000, &[Bulk]).changing(),
     row("xrange", "streams", &["XRANGE stream:__key__ - + COUNT 10"], STREAMS, 1_000, &[Array]),
+    // Without NOACK the list of pending entries would grow as long as the run lasts.
+    row("xreadgroup", "groups",
+        &["XADD stream:__key__ MAXLEN ~ 1000 * field __value__",
+          "XREADGROUP GROUP group consumer COUNT 10 NOACK STREAMS stream:__key__ >"],
+        GROUPS, 1_000, &[Bulk, Array, Map, Nil]).changing(),
 
     row("pfadd", "sketches", &["PFADD hll:__key__ element:__rand_int__"], SKETCHES, 1_000,
         &[Integer]).changing(),

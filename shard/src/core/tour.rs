@@ -46,8 +46,18 @@ pub enum TourKind {
     Parking,
 }
 
+/// Whose visit it is.
+pub(super) enum Asker {
+    /// Nobody waits for it.
+    Nobody,
+    /// A command of a session.
+    Session(AskingCommand),
+    /// The exclusive transaction of the core it started from.
+    Transaction,
+}
+
 /// A command that waits for its tour.
-pub(super) struct Asker {
+pub(super) struct AskingCommand {
     pub(super) session: SessionId,
     /// Where its reply goes.
     pub(super) place: u64,
@@ -61,8 +71,7 @@ pub struct Tour {
     pub(super) kind: TourKind,
     pub(super) task: Box<dyn TourTask>,
     pub(super) origin: CoreId,
-    /// The command that asked for it, if a client did.
-    pub(super) asker: Option<Asker>,
+    pub(super) asker: Asker,
     /// Slots on their way to a core the tour had already passed.
     pub(super) cargo: Vec<(CoreId, HashSlot, Box<Slot>)>,
 }

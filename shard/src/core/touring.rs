@@ -2,7 +2,7 @@
 
 use super::message::Message;
 use super::session::Hold;
-use super::tour::{Asker, Tour, TourKind, TourTask};
+use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId, SessionId};
 use crate::command::Command;
@@ -26,15 +26,16 @@ impl Core {
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
-        self.send_tour(kind, task, Some(Asker { session: id, place, row, spent_ns }));
+        let asker = AskingCommand { session: id, place, row, spent_ns };
+        self.send_tour(kind, task, Asker::Session(asker));
     }
 
     /// Starts a tour that nobody waits for.
     pub fn begin_tour_unasked(&mut self, kind: TourKind, task: Box<dyn TourTask>) {
-        self.send_tour(kind, task, None);
+        self.send_tour(kind, task, Asker::Nobody);
     }
 
-    fn send_tour(&mut self, kind: TourKind, task: Box<dyn TourTask>, asker: Option<Asker>) {
+    pub(super) fn send_tour(&mut self, kind: TourKind, task: Box<dyn TourTask>, asker: Asker) {
         if kind == TourKind::Parking {
             self.shared.tour_begins();
         }
@@ -58,10 +59,15 @@ impl Core {
 
     fn visit(&mut self, tour: &mut Tour) {
         self.stats.mark(self.host.elapsed_ns());
-        tour.task.visit(self);
-        let spent_ns = self.stats.lap(self.host.elapsed_ns());
-        if let Some(asker) = &mut tour.asker {
-            asker.spent_ns += spent_ns;
+        match &mut tour.asker {
+            Asker::Transaction if tour.origin == self.id => {
+                self.visit_for_exclusive(&mut *tour.task);
+            }
+            Asker::Transaction | Asker::Nobody => tour.task.visit(self),
+            Asker::Session(asker) => {
+                tour.task.visit(self);
+                asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
+            }
         }
     }
 
@@ -133,7 +139,7 @@ impl Core {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
                 Waiter::Tour(tour) => self.receive_tour(tour),
-                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
+                Waiter::Forget(observer) => self.forget(observer),
             }
             while let Some(slot) = self.lent.arrivals.pop_front() {
                 self.serve_waiters(slot);
@@ -142,11 +148,15 @@ impl Core {
     }
 
     pub(super) fn finish_tour(&mut self, tour: Tour) {
-        let Some(asker) = tour.asker else {
-            let mut output = Output::default();
-            let nobody = SessionId { index: u32::MAX, generation: u32::MAX };
-            let mut reply = Reply::new(&mut output, Default::default());
-            return tour.task.finish(self, nobody, &mut reply);
+        let asker = match tour.asker {
+            Asker::Session(asker) => asker,
+            Asker::Transaction => return self.finish_exclusive_tour(tour.task),
+            Asker::Nobody => {
+                let mut output = Output::default();
+                let nobody = SessionId { index: u32::MAX, generation: u32::MAX };
+                let mut reply = Reply::new(&mut output, Default::default());
+                return tour.task.finish(self, nobody, &mut reply);
+            }
         };
         self.return_credit();
         self.stats.mark(self.host.elapsed_ns());
