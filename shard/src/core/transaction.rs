@@ -236,7 +236,7 @@ impl Core {
         number.filter(|number| *number < self.store.settings().databases).unwrap_or(db)
     }
 
-    fn execute_here(&mut self, id: SessionId, mut batch: Box<Batch>, execution: &mut Execution) {
+    fn execute_here(&mut self, id: SessionId, batch: Box<Batch>, execution: &mut Execution) {
         let mut output = Output::default();
         self.check_watches(execution);
         if execution.is_aborted {
