@@ -367,6 +367,7 @@ fn pause_write_lets_reads_pass() {
         writer.send_command("SET k w");
         assert!(writer.is_silent_for(SILENCE));
         reader.check("GET k", bulk("v"));
+        assert_eq!(t.info("clients").number("blocked_clients"), 1);
         t.check("CLIENT UNPAUSE", OK);
         writer.check_next("SET k w", OK);
     });

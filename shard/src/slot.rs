@@ -115,3 +115,17 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_database_takes_room_for_one() {
+        let mut slot = Slot::new(Seed(1));
+        slot.table_or_new(9);
+        assert_eq!(slot.others.capacity(), 1);
+        slot.take_table(9);
+        assert_eq!(slot.others.capacity(), 0);
+    }
+}
