@@ -19,7 +19,7 @@
 //! and counts what lies in thread caches; but it also keeps, per thread, how many bytes the thread
 //! took and gave back, in two words that the thread can read like its own. The sum of the
 //! differences over all threads is exactly what is in use. Each thread posts its share to one
-//! shared sum whenever it has moved by [`GRAIN_BYTES`], so asking costs three loads.
+//! shared sum whenever it has moved by a grain, so asking costs three loads.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -81,7 +81,16 @@ unsafe impl GlobalAlloc for Jemalloc {
 }
 
 /// How far the share of a thread may move before it is posted, in bytes.
-const GRAIN_BYTES: i64 = 16 * 1024;
+static GRAIN_BYTES: AtomicI64 = AtomicI64::new(GRAIN_BYTES_MAX);
+
+/// What it is where memory is not scarce.
+const GRAIN_BYTES_MAX: i64 = 16 * 1024;
+
+/// What it is at least: below, threads would do little but post.
+const GRAIN_BYTES_MIN: i64 = 512;
+
+/// One part in this many of the limit does not matter.
+const GRAIN_SHARE: u64 = 16 * 1024;
 
 /// What all threads have posted.
 static POSTED_BYTES: AtomicI64 = AtomicI64::new(0);
@@ -121,17 +130,31 @@ thread_local! {
 }
 
 /// Memory in use by the process, in bytes: exact for what this thread does, within
-/// [`GRAIN_BYTES`] for each other thread that asks or posts now and then. A few nanoseconds.
+/// a grain for each other thread that asks or posts now and then. A few nanoseconds.
 #[inline]
 pub fn used_bytes() -> u64 {
     METER.with(|meter| {
         let mut unposted = meter.unposted_bytes();
-        if unposted.abs() >= GRAIN_BYTES {
+        if unposted.abs() >= GRAIN_BYTES.load(Ordering::Relaxed) {
             meter.post(unposted);
             unposted = 0;
         }
         (POSTED_BYTES.load(Ordering::Relaxed) + unposted).max(0) as u64
     })
+}
+
+/// Memory this thread has taken and not given back, in bytes, whoever gave it back instead.
+pub fn used_bytes_of_this_thread() -> u64 {
+    METER.with(|meter| (meter.unposted_bytes() + meter.posted_bytes.get()).max(0) as u64)
+}
+
+/// Sets how exact [`used_bytes`] is to be, for a limit of so many bytes; 0 for none.
+pub fn set_precision(limit_bytes: u64) {
+    let grain = match limit_bytes {
+        0 => GRAIN_BYTES_MAX,
+        _ => i64::try_from(limit_bytes / GRAIN_SHARE).unwrap_or(GRAIN_BYTES_MAX),
+    };
+    GRAIN_BYTES.store(grain.clamp(GRAIN_BYTES_MIN, GRAIN_BYTES_MAX), Ordering::Relaxed);
 }
 
 /// Lets other threads know what this one has in use.

@@ -136,7 +136,7 @@ fn set_several_at_once_or_none() {
                 "maxmemory-policy",
                 "argument(s) must be one of the following: volatile-lru, volatile-lfu, \
                     volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, \
-                    noeviction",
+                    noeviction, volatile-lrm, allkeys-lrm",
             ),
         );
         t.check("CONFIG GET timeout", map([("timeout", bulk("7"))]));

@@ -153,3 +153,31 @@ fn policies_have_their_names() {
         assert!(refusal.error().starts_with("ERR CONFIG SET failed"), "{refusal:?}");
     });
 }
+
+/// As in the test suite of Redis: a limit with 100 KB of room, and small keys.
+#[test]
+fn a_narrow_limit_is_honoured_to_a_few_kilobytes() {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        each(|t| {
+            t.check(["CONFIG", "SET", "maxmemory-policy", policy], OK);
+            let limit = t.info("memory").number("used_memory") + 100 * 1024;
+            t.check(["CONFIG", "SET", "maxmemory", &limit.to_string()], OK);
+            let mut count = 0;
+            while t.info("memory").number("used_memory") + 4096 <= limit {
+                // INFO costs much more than a key.
+                for number in count..count + 10 {
+                    t.check(["SETEX", &format!("key{number}"), "10000", "x"], OK);
+                }
+                count += 10;
+            }
+            assert!(count > 10, "{policy}: {count} keys");
+            for number in 0..count {
+                t.check(["SETEX", &format!("more{number}"), "10000", "x"], OK);
+            }
+            let used = t.info("memory").number("used_memory");
+            assert!(used < limit + 4096, "{policy}: {used} over {limit}");
+            t.check("CONFIG SET maxmemory 0", OK);
+            t.check("CONFIG SET maxmemory-policy noeviction", OK);
+        });
+    }
+}

@@ -102,13 +102,13 @@ impl AccessClock {
         self.seconds.wrapping_sub(bits) & LRU_BITS_MAX
     }
 
-    /// Bits of a key that was used or changed so many seconds ago, as far as they can tell.
+    /// Bits of a key that has not been used for so many seconds.
     pub(crate) fn idle_for(&self, seconds: u32) -> u32 {
         self.seconds.wrapping_sub(seconds.min(LRU_BITS_MAX)) & LRU_BITS_MAX
     }
 
-    /// Bits of a key whose counter is known.
-    pub(crate) fn counting(&self, counter: u8) -> u32 {
+    /// Bits of a key whose counter is known by now.
+    pub(crate) fn with_counter(&self, counter: u8) -> u32 {
         self.minutes << 8 | u32::from(counter)
     }
 

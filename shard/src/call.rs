@@ -1,5 +1,7 @@
 //! What a command handler gets: its arguments, the place it works on, and a writer for its reply.
 
+use std::sync::Arc;
+
 use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::commands::scan::Walk;
@@ -7,18 +9,29 @@ use crate::core::blocking::Block;
 use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
+use crate::core::transaction::Transaction;
 use crate::core::{Core, SessionId};
 use crate::hash::HashSlot;
 use crate::key_waits::KeyWait;
 use crate::reply::Reply;
 use crate::store::{Access, Key, Store};
+use crate::watches::Watcher;
 
-/// Why a command that ran has not been answered.
-pub(crate) enum Unfinished {
-    /// It found nothing and waits.
+/// What is left to do once the code of a command has run.
+pub(crate) enum Sequel {
+    /// It found nothing and waits; it is answered later.
     Waits(KeyWait),
-    /// It reaches keys it does not name, in slots that are elsewhere.
+    /// It reaches keys it does not name, in slots that are elsewhere, and has to run again.
     NeedsSlots(Vec<HashSlot>),
+    /// It has its reply; its session watches keys from now on.
+    Watches(Arc<Watcher>),
+}
+
+impl Sequel {
+    /// Whether the command has its reply.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self, Self::Watches(_))
+    }
 }
 
 /// A command on keys, at the core where all of them are.
@@ -33,8 +46,8 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// Where the reply goes.
     pub reply: Reply<'a>,
-    /// Why the command could not be finished here and now.
-    pub(crate) unfinished: Option<Box<Unfinished>>,
+    /// What is left to do, if anything is.
+    pub(crate) sequel: Option<Box<Sequel>>,
     /// Whether the command may go on at another core, and with what it does.
     pub(crate) travel: Travel,
     route: Route,
@@ -63,7 +76,7 @@ impl<'a> Call<'a> {
         route: Route,
         reply: Reply<'a>,
     ) -> Self {
-        Self { store, row, arguments, caller, reply, unfinished: None, travel: Travel::None, route }
+        Self { store, row, arguments, caller, reply, sequel: None, travel: Travel::None, route }
     }
 
     /// The key at argument `index`, in the selected database. The slot and hash of a command's only
@@ -85,13 +98,18 @@ impl<'a> Call<'a> {
 
     /// Lets the client wait for keys; the command, which has written nothing, is answered later.
     pub fn wait(&mut self, wait: KeyWait) {
-        self.unfinished = Some(Box::new(Unfinished::Waits(wait)));
+        self.sequel = Some(Box::new(Sequel::Waits(wait)));
     }
 
     /// Has the command run again, from its start, with these slots at hand besides those of its
     /// keys. It must have changed and written nothing, and asks for more each time at most.
     pub fn need_slots(&mut self, slots: Vec<HashSlot>) {
-        self.unfinished = Some(Box::new(Unfinished::NeedsSlots(slots)));
+        self.sequel = Some(Box::new(Sequel::NeedsSlots(slots)));
+    }
+
+    /// Has the session of the client watch keys.
+    pub fn watch(&mut self, watcher: Arc<Watcher>) {
+        self.sequel = Some(Box::new(Sequel::Watches(watcher)));
     }
 
     /// Where the command was routed by.
@@ -112,9 +130,20 @@ pub struct SessionCall<'a> {
     pub reply: Reply<'a>,
     pub(crate) tour: Option<(TourKind, Box<dyn TourTask>)>,
     pub(crate) block: Option<Block>,
+    pub(crate) transaction: Option<Box<Transaction>>,
 }
 
-impl SessionCall<'_> {
+impl<'a> SessionCall<'a> {
+    /// A call at `core` on behalf of `session`.
+    pub(crate) fn new(
+        core: &'a mut Core,
+        session: SessionId,
+        arguments: Arguments<'a>,
+        reply: Reply<'a>,
+    ) -> Self {
+        Self { core, session, arguments, reply, tour: None, block: None, transaction: None }
+    }
+
     /// The session of the client.
     pub fn session(&mut self) -> &mut Session {
         self.core.session_mut(self.session).expect("a session is open while its command runs")

@@ -24,7 +24,6 @@
 use sha1::{Digest as _, Sha1};
 
 use crate::hashes::Hash;
-use crate::number::format_double;
 use crate::object::Object;
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
@@ -126,7 +125,7 @@ fn take_sorted_set(digest: &mut Digest, set: &SortedSet) {
     set.visit_all(|entry| {
         let mut own = Digest::default();
         own.mix(entry.member);
-        own.mix(format_double(entry.score).as_bytes());
+        own.mix(score_text(entry.score).as_bytes());
         digest.add_digest(own);
     });
 }
@@ -142,6 +141,33 @@ fn take_stream(digest: &mut Digest, stream: &Stream) {
     }
 }
 
+/// A score as digests have it: the fewest digits, and an exponent where plain digits would be more
+/// than seven longer. Follows `fpconv_dtoa`, which Redis uses since 7.2.
+fn score_text(score: f64) -> String {
+    if score == 0.0 || !score.is_finite() {
+        return score.to_string();
+    }
+    let scientific = format!("{score:e}");
+    let (mantissa, exponent) = scientific.split_once('e').expect("Rust prints an exponent");
+    let exponent: i32 = exponent.parse().expect("Rust prints a decimal exponent");
+    let sign = if score < 0.0 { "-" } else { "" };
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let (count, magnitude) = (digits.len() as i32, exponent.abs());
+    let zeros = exponent + 1 - count;
+    if zeros >= 0 && magnitude < count + 7 {
+        return format!("{sign}{digits}{}", "0".repeat(zeros as usize));
+    }
+    if zeros < 0 && (zeros > -7 || magnitude < 4) {
+        if exponent < 0 {
+            return format!("{sign}0.{}{digits}", "0".repeat(magnitude as usize - 1));
+        }
+        let (whole, fraction) = digits.split_at(exponent as usize + 1);
+        return format!("{sign}{whole}.{fraction}");
+    }
+    let mark = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{mark}{magnitude}")
+}
+
 fn take_hash(digest: &mut Digest, hash: &Hash, now_ms: i64) {
     let mut digits = itoa::Buffer::new();
     hash.for_each_timed(now_ms, |name, value, deadline_ms| {
@@ -153,4 +179,41 @@ fn take_hash(digest: &mut Digest, hash: &Hash, now_ms: i64) {
         }
         digest.add_digest(own);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(score: f64, expected: &str) {
+        assert_eq!(score_text(score), expected);
+        assert_eq!(score_text(-score), format!("-{expected}"));
+    }
+
+    #[test]
+    fn scores_are_printed_as_in_the_digests_of_redis() {
+        check(1.0, "1");
+        check(0.0, "0");
+        check(f64::INFINITY, "inf");
+        check(1e7, "10000000");
+        check(1e8, "1e+8");
+        check(1.5e20, "1.5e+20");
+        check(123_456_789_012_345_680.0, "123456789012345680");
+        check(0.1, "0.1");
+        check(0.00001, "0.00001");
+        check(0.00012, "0.00012");
+        check(1.23e-7, "1.23e-7");
+        check(12_345_678.9, "12345678.9");
+        check(1.25e-300, "1.25e-300");
+    }
+
+    #[test]
+    fn the_digest_of_a_text_is_that_of_redis() {
+        let mut digest = Digest::default();
+        digest.mix(&number_of(Type::String).to_be_bytes());
+        take_value(&mut digest, ValueRef::Bytes(b"bar"), 0);
+        // DEBUG DIGEST-VALUE of redis-server 7.0 after SET foo bar.
+        assert_eq!(digest.to_hexadecimal(), "68467c70ae30376e7ce005bcc8827f5ba7fd67dc");
+    }
 }

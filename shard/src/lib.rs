@@ -13,7 +13,7 @@
 //! | [`packed`] | small collections as one run of bytes |
 //! | [`list`], [`set`], `hashes`, [`sorted_set`], [`stream`] | the data types |
 //! | [`geo`] | places as scores: cells, distances, shapes |
-//! | [`key_waits`], `ready_keys` | clients that wait for keys, and keys that changed meanwhile |
+//! | [`key_waits`], [`watches`], `observers` | clients that wait for keys, and that watch them |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
@@ -50,10 +50,10 @@ pub mod list;
 mod long_double;
 pub mod number;
 pub mod object;
+mod observers;
 pub mod packed;
 pub mod random;
 pub mod rdb;
-mod ready_keys;
 pub mod reply;
 pub mod set;
 pub mod settings;
@@ -64,3 +64,4 @@ pub mod store;
 pub mod stream;
 pub mod table;
 pub mod types;
+pub mod watches;

@@ -29,6 +29,25 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// Reads a number of bytes with an optional unit: 1000-based `k`, `m`, `g`, 1024-based `kb`, `mb`,
+/// `gb`. Numbers past 64 bits are refused; Redis cuts or wraps them.
+pub fn parse_memory(text: &[u8]) -> Option<u64> {
+    let digits_count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, unit) = text.split_at(digits_count);
+    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    number.checked_mul(factor)
+}
+
 /// Reads a floating point number as C's `strtod` does when all of the text must be used: no
 /// leading blanks, `inf`, `infinity` and hexadecimal floats included, NaN refused.
 pub fn parse_double(text: &[u8]) -> Option<f64> {

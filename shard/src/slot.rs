@@ -10,15 +10,15 @@
 //! bucket, then entry), so what a command looks at lies in one cache line:
 //!
 //! ```text
-//! line 0:  | table of database 0, 48 | first field deadline 8 | waiters 8 |      every command
+//! line 0:  | table of database 0, 48 | first field deadline 8 | observers 8 |    every command
 //! line 1:  | sequence 8 | expiry bound 8 | ...                                   changes
 //! ```
 
 use crate::expiry::Sweep;
 use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
-use crate::key_waits::KeyWaits;
 use crate::object::Object;
+use crate::observers::Observers;
 use crate::table::{Table, prefetch};
 
 /// A hash slot with its keys.
@@ -27,8 +27,8 @@ pub struct Slot {
     first: Table<Object>,
     /// The first of `field_deadlines`, where a lookup can see it without a detour.
     pub(crate) first_field_deadline_ms: i64,
-    /// Clients that wait for keys of this slot; `None` while nobody does.
-    pub(crate) key_waits: Option<Box<KeyWaits>>,
+    /// Who is to be told of changes of its keys; `None` while nobody is.
+    pub(crate) observers: Option<Box<Observers>>,
     /// Counts the changes to the slot since the server started.
     pub sequence: u64,
     /// What [`Slot::next_expiry_ms`] answers while no sweep is running.
@@ -51,7 +51,7 @@ impl Slot {
         Self {
             first: Table::new(seed),
             first_field_deadline_ms: i64::MAX,
-            key_waits: None,
+            observers: None,
             sequence: 0,
             expiry_bound_ms: i64::MAX,
             seed,

@@ -19,7 +19,6 @@ use crate::event::Event;
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
-use crate::key_waits::KeyWaits;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -105,6 +104,9 @@ pub struct Store {
     pub stats: KeyspaceStats,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
+    /// From how many bytes on an element of a list gets a node of its own, if that is less than the
+    /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
+    pub(crate) large_element_bytes: u64,
     pub(crate) expiry_cursor: crate::expiry::Cursor,
     garbage: Vec<Garbage>,
     garbage_bytes: usize,
@@ -142,6 +144,7 @@ impl Store {
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             active_expiry: true,
+            large_element_bytes: u64::MAX,
             expiry_cursor: crate::expiry::Cursor::default(),
             garbage: Vec::new(),
             garbage_bytes: 0,
@@ -241,7 +244,7 @@ impl Store {
     pub fn put_slot(&mut self, slot: HashSlot, content: Box<Slot>) {
         self.expiry_cursor.note(content.next_expiry_ms());
         self.expiry_cursor.note(content.first_field_deadline_ms());
-        if content.key_waits.as_deref().is_some_and(KeyWaits::has_ready) {
+        if content.observers.as_deref().is_some_and(|observers| observers.waits.has_ready()) {
             self.ready_slots.push_back(slot);
         }
         let before = self.slots[slot.index()].replace(content);
@@ -501,8 +504,8 @@ impl Store {
     pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
         let slot = self.slot_mut(key.slot);
         slot.sequence += 1;
-        if slot.key_waits.is_some() {
-            self.note_ready(key);
+        if slot.observers.is_some() {
+            self.tell_observers(key);
         }
     }
 
@@ -581,16 +584,17 @@ impl Store {
     /// Makes a key that is there look as if it had not been used for so many seconds; under an LFU
     /// policy, which does not keep that, nothing happens.
     pub fn set_idle_seconds(&mut self, key: Key<'_>, seconds: i64) {
-        if !self.access.counts_uses() {
-            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-            self.set_lru_bits(key, self.access.idle_for(seconds));
+        if self.access.counts_uses() {
+            return;
         }
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        self.set_lru_bits(key, self.access.idle_for(seconds));
     }
 
     /// Sets the use counter of a key that is there; without an LFU policy nothing happens.
     pub fn set_use_counter(&mut self, key: Key<'_>, counter: u8) {
         if self.access.counts_uses() {
-            self.set_lru_bits(key, self.access.counting(counter));
+            self.set_lru_bits(key, self.access.with_counter(counter));
         }
     }
 
@@ -652,7 +656,9 @@ impl Store {
     /// Removes all keys of one database, or of all of them, from the slots that are here. The
     /// tables are returned, to be freed wherever there is time.
     pub fn flush(&mut self, db: Option<u32>) -> Vec<Table<Object>> {
-        self.note_ready_databases(|number| db.is_none_or(|db| db == number));
+        self.tell_observers_of_databases(|number| {
+            db.is_none_or(|db| db == number).then_some(number)
+        });
         let mut removed = Vec::new();
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
@@ -676,7 +682,11 @@ impl Store {
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
         }
-        self.note_ready_databases(|number| number == one || number == other);
+        self.tell_observers_of_databases(|number| match number {
+            _ if number == one => Some(other),
+            _ if number == other => Some(one),
+            _ => None,
+        });
         // Counts are differences that belong to this core, so they are recounted as such: what
         // the slots here hold moves from one number to the other.
         let held = |number: u32, slots: &[Option<Box<Slot>>]| {

@@ -266,3 +266,22 @@ fn a_key_that_is_emptied_takes_its_memory_along() {
         talk.check_integer("DBSIZE", 0);
     });
 }
+
+#[test]
+fn suites_can_give_short_elements_nodes_of_their_own() {
+    each_with(&Settings { list_max_listpack_size: 2, ..settings() }, |talk| {
+        let refused = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+        for size in ["4gb", "-1", "x", "1tb"] {
+            talk.check_error(&format!("DEBUG QUICKLIST-PACKED-THRESHOLD {size}"), refused);
+        }
+        talk.check_ok("DEBUG QUICKLIST-PACKED-THRESHOLD 30b");
+        let (long, short) = ("x".repeat(30), "y".repeat(29));
+        talk.check_integer(&format!("RPUSH l 1 2 3 {long} 4 {short} 5"), 7);
+        let apart = talk.reply_to("MEMORY USAGE l");
+        talk.check_ok(&format!("LSET l 0 {long}"));
+        talk.check_array("LRANGE l 0 -1", &[&long, "2", "3", &long, "4", &short, "5"]);
+        talk.check_ok("DEBUG QUICKLIST-PACKED-THRESHOLD 0");
+        talk.check_integer(&format!("RPUSH m 1 2 3 {long} 4 {short} 5"), 7);
+        assert_ne!(talk.reply_to("MEMORY USAGE m"), apart);
+    });
+}

@@ -7,7 +7,8 @@
 //!   gives, each client's own in the order it sent them (all orders are searched);
 //! * in long pipelines, relations that hold in every such order hold.
 //!
-//! Each test draws a seed, or takes the one in `BASALT_TEST_SEED`, and tells it when it fails.
+//! Each test runs under several seeds (`BASALT_TEST_SEEDS` says how many, `BASALT_TEST_SEED` which
+//! one alone) and tells the one it fails under.
 
 mod support;
 
@@ -16,7 +17,7 @@ use std::collections::HashSet;
 use basalt_shard::hash::HashSlot;
 use support::model::Model;
 use support::resp::{show, show_request, split_line, split_replies};
-use support::{ClientId, Cluster, Request, seed};
+use support::{ClientId, Cluster, Request, under_seeds};
 
 /// Keys all over the slots, and two that share one.
 const KEYS: [&str; 6] = ["a", "b", "c", "d", "{d}x", "e"];
@@ -77,14 +78,17 @@ fn random_request(random: &mut fastrand::Rng, mix: Mix, core_count: usize) -> Re
 
 #[test]
 fn one_patient_client_sees_a_plain_map() {
-    let seed = seed();
+    under_seeds(compare_with_a_plain_map);
+}
+
+fn compare_with_a_plain_map(seed: u64) {
     for core_count in [1, 2, 4] {
         let mut cluster = Cluster::new(core_count, seed);
         let mut random = fastrand::Rng::with_seed(seed);
         let clients: Vec<ClientId> =
             (0..core_count).map(|core| cluster.connect(usize::from(core))).collect();
         let mut model = Model::default();
-        for number in 0..3_000 {
+        for number in 0..750 {
             let request = random_request(&mut random, Mix::Everything, usize::from(core_count));
             let client = clients[random.usize(..clients.len())];
             let reply = cluster.execute_request(client, request.clone());
@@ -178,8 +182,7 @@ fn describe(histories: &[History]) -> String {
     text
 }
 
-fn check_bursts(core_count: u16, mix: Mix, rounds: usize) {
-    let seed = seed();
+fn check_bursts(seed: u64, core_count: u16, mix: Mix, rounds: usize) {
     let mut cluster = Cluster::new(core_count, seed);
     let mut random = fastrand::Rng::with_seed(seed);
     // Most clients share a core: then they share batches too.
@@ -200,27 +203,27 @@ fn check_bursts(core_count: u16, mix: Mix, rounds: usize) {
 
 #[test]
 fn bursts_on_two_cores_are_serializable() {
-    check_bursts(2, Mix::Everything, 600);
+    under_seeds(|seed| check_bursts(seed, 2, Mix::Everything, 150));
 }
 
 #[test]
 fn bursts_on_three_cores_are_serializable() {
-    check_bursts(3, Mix::Everything, 600);
+    under_seeds(|seed| check_bursts(seed, 3, Mix::Everything, 150));
 }
 
 #[test]
 fn bursts_on_five_cores_are_serializable() {
-    check_bursts(5, Mix::Everything, 600);
+    under_seeds(|seed| check_bursts(seed, 5, Mix::Everything, 150));
 }
 
 #[test]
 fn bursts_on_two_cores_are_serializable_while_slots_move() {
-    check_bursts(2, Mix::KeysOnTheMove, 1_000);
+    under_seeds(|seed| check_bursts(seed, 2, Mix::KeysOnTheMove, 250));
 }
 
 #[test]
 fn bursts_on_three_cores_are_serializable_while_slots_move() {
-    check_bursts(3, Mix::KeysOnTheMove, 1_000);
+    under_seeds(|seed| check_bursts(seed, 3, Mix::KeysOnTheMove, 250));
 }
 
 /// A number in a bulk reply; no value counts as zero.
@@ -245,8 +248,11 @@ fn two_numbers(reply: &[u8]) -> (u64, u64) {
 /// the writer counts `a` up before `b`, the readers look at `b` before `a`.
 #[test]
 fn pipelines_keep_their_order_for_every_observer() {
-    const WRITES: u64 = 400;
-    let seed = seed();
+    under_seeds(observe_a_writer);
+}
+
+fn observe_a_writer(seed: u64) {
+    const WRITES: u64 = 100;
     let mut random = fastrand::Rng::with_seed(seed);
     for core_count in 2..6_u16 {
         let mut cluster = Cluster::new(core_count, random.u64(..));
@@ -293,8 +299,11 @@ fn pipelines_keep_their_order_for_every_observer() {
 /// A command over several cores happens at one moment for everybody.
 #[test]
 fn commands_over_several_cores_are_atomic() {
-    const WRITES: u64 = 300;
-    let seed = seed();
+    under_seeds(look_for_half_a_command);
+}
+
+fn look_for_half_a_command(seed: u64) {
+    const WRITES: u64 = 100;
     let mut random = fastrand::Rng::with_seed(seed);
     for core_count in 2..6_u16 {
         let mut cluster = Cluster::new(core_count, random.u64(..));
@@ -324,12 +333,15 @@ fn commands_over_several_cores_are_atomic() {
 /// One token is renamed from key to key by several clients: it is always in exactly one place.
 #[test]
 fn a_token_that_is_renamed_is_always_in_one_place() {
-    let seed = seed();
+    under_seeds(pass_a_token_around);
+}
+
+fn pass_a_token_around(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut cluster = Cluster::new(4, seed);
     let clients: Vec<ClientId> = (0..5).map(|number| cluster.connect(number % 4)).collect();
     cluster.execute(clients[0], "SET a token");
-    for _ in 0..400 {
+    for _ in 0..100 {
         for client in &clients[..3] {
             let (from, to) = two_keys(&mut random);
             cluster.send(*client, split_line(&format!("RENAME {from} {to}")));
@@ -342,15 +354,18 @@ fn a_token_that_is_renamed_is_always_in_one_place() {
     }
     cluster.run_until_idle();
     let replies = split_replies(&cluster.take_replies(clients[3]));
-    assert_eq!(replies.len(), 800);
+    assert_eq!(replies.len(), 200);
     assert!(replies.iter().all(|reply| reply == b":1\r\n"), "seed {seed}: the token was not there");
 }
 
 /// More clients want something from other cores at once than a core may have under way.
 #[test]
 fn many_clients_wait_their_turn() {
+    under_seeds(crowd_a_core);
+}
+
+fn crowd_a_core(seed: u64) {
     const CLIENTS: usize = 700;
-    let seed = seed();
     let mut cluster = Cluster::new(2, seed);
     let clients: Vec<ClientId> = (0..CLIENTS).map(|_| cluster.connect(0)).collect();
     for client in &clients {

@@ -14,6 +14,8 @@
 use std::fmt;
 use std::path::Path;
 
+use basalt_shard::number::parse_memory;
+
 use super::events::KeyspaceEvents;
 use super::table::{Empty, Kind};
 
@@ -190,26 +192,6 @@ fn parse_integer(word: &[u8]) -> Option<i64> {
         return None;
     }
     std::str::from_utf8(word).ok()?.parse().ok()
-}
-
-/// Reads a number of bytes with an optional unit.
-///
-/// Numbers past 64 bits are refused; Redis cuts or wraps them.
-fn parse_memory(word: &[u8]) -> Option<u64> {
-    let digits_count = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, unit) = word.split_at(digits_count);
-    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
-    };
-    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    number.checked_mul(factor)
 }
 
 fn parse_memory_or_percent(word: &[u8]) -> Result<Value, ValueError> {

@@ -266,6 +266,9 @@ struct CoreStart {
 struct Bells {
     doorbells: std::sync::Mutex<Vec<Option<Doorbell>>>,
     all_here: std::sync::Barrier,
+    /// Passed once every core is made and has posted what it takes: the first client already sees
+    /// how much memory an empty server needs.
+    all_made: std::sync::Barrier,
 }
 
 type CoreThread = JoinHandle<io::Result<()>>;
@@ -284,6 +287,7 @@ fn start_cores(
     let bells = Arc::new(Bells {
         doorbells: std::sync::Mutex::new(vec![None; count]),
         all_here: std::sync::Barrier::new(count + 1),
+        all_made: std::sync::Barrier::new(count),
     });
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| inbox(inbox_capacity(count))).unzip();
@@ -344,6 +348,9 @@ fn run_core(start: CoreStart) -> io::Result<()> {
     let own_bell = doorbells[index].clone();
     let mesh = CoreMesh::new(start.options.id, start.senders, doorbells, start.receiver);
     let core = Core::new(start.options, Box::new(mesh), Box::new(start.host));
+    memory::post_used_bytes();
+    // Whoever has no reactor has left above, and so have all others then.
+    start.bells.all_made.wait();
     Driver::new(core, reactor, start.process, own_bell, unix_listeners, start.may_spin).run()
 }
 

@@ -44,7 +44,9 @@ pub struct Process {
 impl Process {
     /// The state at the start.
     pub fn new(config: Config, run_id: String, supervised: &'static str) -> Self {
-        let settings = Mutex::new(Arc::new(config.settings()));
+        let settings = config.settings();
+        memory::set_precision(settings.maxmemory_bytes);
+        let settings = Mutex::new(Arc::new(settings));
         Self {
             config: Mutex::new(config),
             settings,
@@ -78,6 +80,7 @@ impl Process {
     /// Puts the configuration as it is now in force.
     pub fn publish_settings(&self, config: &Config) -> Arc<Settings> {
         let settings = Arc::new(config.settings());
+        memory::set_precision(settings.maxmemory_bytes);
         *self.settings.lock().expect("the lock is held for a copy only") = Arc::clone(&settings);
         self.settings_version.fetch_add(1, Ordering::Release);
         settings

@@ -53,6 +53,10 @@ bit_set! {
         PROTECTED hidden;
         /// Refused while a replica loads a data set beside the one it serves.
         NO_ASYNC_LOADING "no_async_loading";
+        /// Runs at once even while its connection queues a transaction.
+        IN_MULTI hidden;
+        /// Concerns its connection alone: sees no key and no other connection.
+        AT_HOME hidden;
         /// Not allowed inside a transaction.
         NO_MULTI "no_multi";
         /// Has keys that first, last and step cannot describe.

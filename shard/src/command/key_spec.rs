@@ -103,6 +103,11 @@ pub struct KeySpec {
 }
 
 impl KeySpec {
+    /// Whether nothing in the arguments tells where the keys are.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.begin, BeginSearch::Unknown)
+    }
+
     /// Whether the arguments alone lead to the keys, without a rule of the command.
     pub(crate) const fn is_positional(&self) -> bool {
         matches!(self.begin, BeginSearch::Index(_)) && !matches!(self.find, FindKeys::Unknown)

@@ -311,6 +311,11 @@ impl Command {
         }
     }
 
+    /// Whether it may reach keys that its arguments do not name. O(key specifications).
+    pub fn reaches_unnamed_keys(&self) -> bool {
+        self.key_specs.iter().any(KeySpec::is_unknown)
+    }
+
     /// The code of a command on keys. Only such commands travel between cores.
     #[inline]
     pub fn keys_handler(&self) -> KeysHandler {

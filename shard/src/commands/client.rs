@@ -127,6 +127,7 @@ pub fn info(call: &mut SessionCall<'_>) -> Outcome {
 /// Writes the line of one client as CLIENT LIST shows it.
 pub fn describe(core: &Core, session: &Session, line: &mut String) {
     use std::fmt::Write;
+    let transaction = session.transaction.as_deref();
     let figures = &session.figures;
     let now_ms = core.store.now().monotonic_ms();
     let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
@@ -141,7 +142,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
     writeln!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
-         multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} \
+         multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} \
          omem={} tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} \
          tot-net-in={} tot-net-out={} tot-cmds={} core={}",
         session.client_id,
@@ -153,7 +154,10 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         seconds_since(figures.active_ms),
         flags(session),
         session.db,
+        transaction.map_or(-1, |transaction| transaction.len() as i64),
+        session.watched_keys(),
         figures.query_bytes,
+        transaction.map_or(0, |transaction| transaction.argument_bytes()),
         session.output.bytes.capacity(),
         session.output.bytes.len(),
         session.output.bytes.len(),
@@ -176,7 +180,9 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
 /// The letters of a client's state; `N` when there is nothing to tell.
 pub(super) fn flags(session: &Session) -> String {
     let letters = [
+        (session.transaction.is_some(), 'x'),
         (session.is_blocked(), 'b'),
+        (session.is_watch_broken(), 'd'),
         (session.closing, 'c'),
         (session.origin.is_unix, 'U'),
         (session.no_evict, 'e'),

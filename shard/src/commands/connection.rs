@@ -166,6 +166,7 @@ fn greet(call: &mut SessionCall<'_>) {
 /// RESET: the connection as it was when it began.
 pub fn reset(call: &mut SessionCall<'_>) -> Outcome {
     let needs_password = !call.core.store.settings().requirepass.is_empty();
+    call.core.discard_transaction(call.session);
     let session = call.session();
     session.db = 0;
     session.name = None;

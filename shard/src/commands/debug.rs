@@ -8,28 +8,65 @@ use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::glob;
 use crate::hash::HashSlot;
-use crate::number::{parse_double, parse_integer};
+use crate::number::{parse_double, parse_integer, parse_memory};
 use crate::reply::{Protocol, Reply};
 use crate::settings::Permission;
 use crate::table::Value;
 use crate::types::Type;
 
-/// Name, least number of arguments, and code of each subcommand.
-const SUBCOMMANDS: &[(&str, usize, SessionHandler)] = &[
-    ("set-active-expire", 3, set_active_expire),
-    ("sleep", 3, sleep),
-    ("log", 3, log),
-    ("error", 3, reply_error),
-    ("protocol", 3, protocol),
-    ("stringmatch-len", 4, stringmatch),
-    ("populate", 3, populate),
-    ("slot-owner", 3, slot_owner),
-    ("move-slot", 4, move_slot),
-    ("pause-cron", 3, pause_cron),
-    ("panic", 2, panic_now),
-    ("object", 3, debug_keys::object),
-    ("digest", 2, debug_keys::digest),
-    ("digest-value", 2, debug_keys::digest_value),
+/// One subcommand.
+struct Subcommand {
+    /// Its name and its arguments, as help shows them.
+    usage: &'static str,
+    /// Least number of arguments, DEBUG and its own name included.
+    arguments_min: usize,
+    handler: SessionHandler,
+    help: &'static str,
+}
+
+impl Subcommand {
+    fn name(&self) -> &'static str {
+        self.usage.split(' ').next().unwrap_or_default()
+    }
+}
+
+const fn row(
+    usage: &'static str,
+    arguments_min: usize,
+    handler: SessionHandler,
+    help: &'static str,
+) -> Subcommand {
+    Subcommand { usage, arguments_min, handler, help }
+}
+
+/// In the order help tells them.
+const SUBCOMMANDS: &[Subcommand] = &[
+    row("DIGEST", 2, debug_keys::digest, "Return a hash of all keys and values."),
+    row(
+        "DIGEST-VALUE <key> [<key> ...]",
+        2,
+        debug_keys::digest_value,
+        "Return a hash of each value.",
+    ),
+    row("ERROR <text>", 3, reply_error, "Answer with this error."),
+    row("HELP", 2, help, "Print this help."),
+    row("LOG <text>", 3, log, "Write this text to the log."),
+    row("MOVE-SLOT <slot> <core>", 4, move_slot, "Hand a hash slot to another core."),
+    row("OBJECT <key>", 3, debug_keys::object, "Describe a key and its value."),
+    row("PANIC", 2, panic_now, "End the process as a fault of the server would."),
+    row("PAUSE-CRON <0|1>", 3, pause_cron, "Pause what is done without being asked for."),
+    row("POPULATE <count> [<prefix> [<size>]]", 3, populate, "Make keys, named by numbers."),
+    row("PROTOCOL <type>", 3, protocol, "Answer with an example of this type."),
+    row(
+        "QUICKLIST-PACKED-THRESHOLD <size>",
+        3,
+        quicklist_packed_threshold,
+        "Give elements of lists from this size on nodes of their own; zero for the default.",
+    ),
+    row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),
+    row("SLEEP <seconds>", 3, sleep, "Stop the server for so long. Fractions are allowed."),
+    row("SLOT-OWNER <slot>", 3, slot_owner, "Return the core that has a hash slot."),
+    row("STRINGMATCH-LEN <length> <pattern>", 4, stringmatch, "Match letters against a pattern."),
 ];
 
 /// DEBUG.
@@ -49,9 +86,9 @@ pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
     let arguments = call.arguments;
     let found = SUBCOMMANDS
         .iter()
-        .find(|(name, length, _)| arguments.is(1, name) && arguments.len() >= *length);
+        .find(|row| arguments.is(1, row.name()) && arguments.len() >= row.arguments_min);
     match found {
-        Some((_, _, handler)) => handler(call),
+        Some(row) => (row.handler)(call),
         None => {
             let name = error::printable(arguments.at(1), 128);
             Err(CommandError::worded(format!(
@@ -63,6 +100,17 @@ pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
 
 fn integer(call: &SessionCall<'_>, index: usize) -> Result<i64, CommandError> {
     parse_integer(call.arguments.at(index)).ok_or(error::NOT_AN_INTEGER)
+}
+
+fn help(call: &mut SessionCall<'_>) -> Outcome {
+    let reply = &mut call.reply;
+    reply.array_len(1 + 2 * SUBCOMMANDS.len());
+    reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    for row in SUBCOMMANDS {
+        reply.simple(row.usage);
+        reply.simple(&format!("    {}", row.help));
+    }
+    Ok(())
 }
 
 /// A change made at every core, answered with OK.
@@ -93,6 +141,22 @@ fn switch_active_expiry(call: &mut SessionCall<'_>, is_on: bool) -> Outcome {
     call.tour(
         TourKind::Gathering,
         Everywhere(move |core: &mut Core| core.store.active_expiry = is_on),
+    );
+    Ok(())
+}
+
+/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`. Elements that may be numbers share nodes all the same.
+fn quicklist_packed_threshold(call: &mut SessionCall<'_>) -> Outcome {
+    /// What nobody may ask for, being more than a value can hold.
+    const TOO_MANY_BYTES: u64 = 1 << 32;
+    let bytes = parse_memory(call.arguments.at(2)).filter(|bytes| *bytes < TOO_MANY_BYTES);
+    let bytes = bytes.ok_or(CommandError::Fixed(
+        "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+    ))?;
+    let bytes = if bytes == 0 { u64::MAX } else { bytes };
+    call.tour(
+        TourKind::Parking,
+        Everywhere(move |core: &mut Core| core.store.large_element_bytes = bytes),
     );
     Ok(())
 }

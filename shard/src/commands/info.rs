@@ -44,7 +44,9 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
 pub fn info(call: &mut SessionCall<'_>) -> Outcome {
     let wanted = Selection::parse(call);
     let settings = call.core.store.settings().as_ref().clone();
-    let report = Report { wanted, settings, ..Report::default() };
+    // Before the report takes memory itself.
+    let used_bytes = call.core.host.used_bytes();
+    let report = Report { wanted, settings, used_bytes, ..Report::default() };
     call.tour(TourKind::Gathering, report);
     Ok(())
 }
@@ -92,6 +94,7 @@ struct CoreFigures {
 struct Report {
     wanted: Selection,
     settings: Settings,
+    used_bytes: u64,
     stats: Stats,
     keyspace_stats: KeyspaceStats,
     databases: BTreeMap<u32, DatabaseCount>,
@@ -100,6 +103,8 @@ struct Report {
     connected_clients: usize,
     blocked_clients: usize,
     clients_with_deadline: usize,
+    watching_clients: usize,
+    watched_keys: usize,
     /// Keys that clients wait for, and those among them they wait for to be gone, too.
     blocking_keys: (usize, usize),
     query_bytes_max: usize,
@@ -132,10 +137,12 @@ impl TourTask for Report {
             self.query_bytes_max = self.query_bytes_max.max(session.figures.query_bytes);
             self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
             self.client_bytes += session.memory_bytes();
+            self.watching_clients += usize::from(session.watched_keys() > 0);
         }
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
+        self.watched_keys += core.store.watched_keys();
         let (keys, missing) = core.store.blocking_keys();
         self.blocking_keys.0 += keys;
         self.blocking_keys.1 += missing;
@@ -272,9 +279,9 @@ impl Report {
             "blocked_clients": self.blocked_clients,
             "tracking_clients": 0,
             "pubsub_clients": 0,
-            "watching_clients": 0,
+            "watching_clients": self.watching_clients,
             "clients_in_timeout_table": self.clients_with_deadline,
-            "total_watched_keys": 0,
+            "total_watched_keys": self.watched_keys,
             "total_blocking_keys": self.blocking_keys.0,
             "total_blocking_keys_on_nokey": self.blocking_keys.1,
         );
@@ -294,7 +301,7 @@ impl Report {
 
     fn memory(&self, text: &mut String) {
         let facts = &self.facts;
-        let used = facts.used_bytes;
+        let used = self.used_bytes;
         let peak = facts.peak_used_bytes.max(used);
         let startup = facts.startup_used_bytes;
         let overhead = startup + self.table_bytes as u64 + self.client_bytes as u64;
@@ -341,7 +348,7 @@ impl Report {
     fn fragmentation(&self, text: &mut String) {
         let facts = &self.facts;
         let (allocated, active) = (facts.allocated_bytes, facts.active_bytes);
-        let used = facts.used_bytes;
+        let used = self.used_bytes;
         let (resident, rss) = (facts.allocator_resident_bytes, facts.resident_bytes);
         fields!(text;
             "allocator_frag_ratio": ratio(active, allocated),

@@ -29,6 +29,7 @@ use crate::store::Store;
 /// How large the nodes of lists may become.
 pub(super) fn node_limit(store: &Store) -> NodeLimit {
     NodeLimit::of_setting(i64::from(store.settings().list_max_listpack_size))
+        .with_large_from(store.large_element_bytes)
 }
 
 /// Answers with one element.

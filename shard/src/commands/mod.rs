@@ -78,4 +78,5 @@ pub mod string;
 mod string_bytes;
 mod string_edit;
 mod string_set;
+pub mod transaction;
 pub mod wait;

@@ -139,9 +139,8 @@ impl<'a> Options<'a> {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name, glob::Case::Sensitive))
     }
 
-    fn wants(&self, name: &[u8], kind: Type) -> bool {
-        self.wants_name(name)
-            && self.kind.is_none_or(|wanted| kind.name().as_bytes().eq_ignore_ascii_case(wanted))
+    fn wants_type(&self, kind: Type) -> bool {
+        self.kind.is_none_or(|wanted| kind.name().as_bytes().eq_ignore_ascii_case(wanted))
     }
 }
 
@@ -217,17 +216,27 @@ enum Visit {
     NoKeys,
 }
 
-/// Visits one bucket of the slot a walk is in.
+/// Visits one bucket of the slot a walk is in. Expired keys found there are removed, as any command
+/// that comes across one does.
 fn visit_bucket(call: &mut Call<'_>, options: &Options<'_>, walk: &mut Walk) -> Visit {
     let now_ms = call.store.now_ms();
+    let mut expired = Vec::new();
     let table = call.store.table(walk.slot, call.caller.db).filter(|table| !table.is_empty());
     let Some(table) = table else { return Visit::NoKeys };
     walk.buckets_left -= 1;
     let next = table.scan(walk.position, |entry| {
-        let kind = Type::of(entry.kind());
-        if is_listed(entry, now_ms) && options.wants(entry.key(), kind) {
+        if !options.wants_name(entry.key()) {
+            return;
+        }
+        if !is_listed(entry, now_ms) {
+            expired.push(entry.key().to_vec());
+        } else if options.wants_type(Type::of(entry.kind())) {
             walk.names.push(entry.key().to_vec());
         }
     });
+    for name in &expired {
+        // Looking at it is enough.
+        call.store.exists(call.store.key(call.caller.db, name));
+    }
     next.map_or(Visit::Last, Visit::More)
 }

@@ -1,6 +1,7 @@
 //! Commands about the server as a whole: its time, its end, its art.
 
 use crate::call::SessionCall;
+use crate::commands::connection::REDIS_VERSION;
 use crate::error::{self, CommandError, Outcome};
 use crate::host::ShutdownOptions;
 use crate::number::parse_integer;
@@ -75,7 +76,10 @@ pub fn lolwut(call: &mut SessionCall<'_>) -> Outcome {
         art.push('\n');
     }
     let version = call.core.host.facts().version;
-    art.push_str(&format!("\nColumns of cooled lava. Basalt ver. {version}\n"));
+    // Clients' test-suites look for "Redis ver.".
+    art.push_str(&format!(
+        "\nColumns of cooled lava. Basalt ver. {version}, speaks as Redis ver. {REDIS_VERSION}\n"
+    ));
     call.reply.verbatim("txt", art.as_bytes());
     Ok(())
 }

@@ -66,7 +66,7 @@ impl Core {
     pub(super) fn block_on_keys(&mut self, waiter: Arc<KeyWaiter>) {
         let Address { session, place, .. } = waiter.address;
         if self.session(session).is_none() && waiter.claim() || waiter.is_claimed() {
-            return self.forget(&waiter);
+            return self.forget_waiter(&waiter);
         }
         let block =
             Block { deadline_ms: waiter.wait.deadline_ms, on_timeout: waiter.wait.on_timeout };
@@ -91,7 +91,7 @@ impl Core {
             self.deadlines.remove(&(deadline_ms, id));
         }
         if let Some(waiter) = &blocked.waiter {
-            self.forget(waiter);
+            self.forget_waiter(waiter);
         }
         Some(blocked)
     }

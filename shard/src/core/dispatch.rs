@@ -8,7 +8,7 @@ use super::message::{Caller, Route};
 use super::session::{Hold, ReplyMode};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, SessionCall, Travel, Unfinished};
+use crate::call::{Call, Sequel, SessionCall, Travel};
 use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
 use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
@@ -110,10 +110,19 @@ impl Core {
             Ok(Some(row)) => row,
             Ok(None) => return Flow::Refused,
             Err(error) => {
+                self.break_transaction(id);
                 self.reject(id, prepared.row, &error);
                 return Flow::Done;
             }
         };
+        let session = self.sessions[id.index as usize].as_deref().expect("seen above");
+        if session.transaction.is_some()
+            && (!row.flags.contains(flag::IN_MULTI)
+                || matches!(row.handler, Some(Handler::Keys(_))))
+        {
+            self.queue(id, row, prepared.route, arguments);
+            return Flow::Done;
+        }
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(handler) => {
                 self.execute_on_keys(id, row, handler, prepared.route, arguments)
@@ -125,8 +134,8 @@ impl Core {
                 self.starving.push_back(id);
                 Flow::Refused
             }
-            // It may start a tour, which is a barrier.
-            Handler::Session(handler) if self.flush_before_barrier(id) => {
+            // It may start a tour or a transaction, which are barriers.
+            Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
             }
@@ -150,20 +159,35 @@ impl Core {
         if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
             return Err(error::NO_AUTH);
         }
-        if self.pause.until_ms != 0 && self.must_pause(row) {
+        if self.pause.until_ms != 0 && self.must_pause(id, row) {
             self.hold(id, Hold::Pause);
             self.pause.waiting.push(id);
             return Ok(None);
         }
-        self.check_memory(row)?;
+        self.check_memory(row.flags)?;
         Ok(Some(row))
     }
 
-    fn must_pause(&self, row: &Command) -> bool {
+    #[cold]
+    fn must_pause(&self, id: SessionId, row: &Command) -> bool {
         if self.pause.until_ms <= self.store.now().unix_ms() {
             return false;
         }
-        self.pause.all || row.flags.contains(flag::WRITE) || row.flags.contains(flag::MAY_REPLICATE)
+        // EXEC does what the commands do that it runs.
+        let queued = self.session(id).and_then(|session| session.transaction.as_deref());
+        let flags = match queued {
+            Some(transaction) if row.name == "exec" => transaction.flags,
+            _ => row.flags,
+        };
+        self.pause.all || flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)
+    }
+
+    /// A command was refused: if it was to be queued, EXEC will be refused as well.
+    fn break_transaction(&mut self, id: SessionId) {
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        if let Some(transaction) = session.transaction.as_deref_mut() {
+            transaction.is_broken = true;
+        }
     }
 
     /// Holds a session until it is owed nothing.
@@ -182,7 +206,12 @@ impl Core {
         self.reject(id, None, error);
     }
 
-    fn reject(&mut self, id: SessionId, row: Option<&'static Command>, error: &CommandError) {
+    pub(super) fn reject(
+        &mut self,
+        id: SessionId,
+        row: Option<&'static Command>,
+        error: &CommandError,
+    ) {
         self.stats.rejected(row, error);
         let Some(session) = self.session_mut(id) else { return };
         session.figures.commands += 1;
@@ -206,10 +235,10 @@ impl Core {
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let reply = Reply::new(&mut output, session.protocol);
-        let mut call =
-            SessionCall { core: self, session: id, arguments, reply, tour: None, block: None };
+        let mut call = SessionCall::new(self, id, arguments, reply);
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
+        let transaction = call.transaction.take();
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
@@ -218,7 +247,7 @@ impl Core {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
             }
-            if tour.is_none() && block.is_none() {
+            if tour.is_none() && block.is_none() && transaction.is_none() {
                 session.step_reply_mode();
             }
             self.note_change(id);
@@ -230,6 +259,9 @@ impl Core {
         }
         if let Some((kind, task)) = tour {
             self.begin_tour(id, kind, task);
+        }
+        if let Some(transaction) = transaction {
+            self.execute_transaction(id, *transaction);
         }
     }
 
@@ -250,8 +282,10 @@ impl Core {
         };
         match target {
             Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
-            // It may find nothing, and then it has no reply to bring home along with others.
-            Some(_) if row.flags.contains(flag::BLOCKING) => self.defer(id, row, route, arguments),
+            // What it brings home besides a reply, or instead of one, is not for several.
+            Some(_) if row.flags.contains(flag::BLOCKING) || row.flags.contains(flag::IN_MULTI) => {
+                self.defer(id, row, route, arguments)
+            }
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
         }
@@ -345,18 +379,23 @@ impl Core {
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
         let output = if answers { session.reply_output() } else { &mut *scratch };
-        let unfinished =
+        let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        if let Some(unfinished) = unfinished {
-            return match *unfinished {
-                Unfinished::Waits(wait) => self.wait_here(id, row, arguments, wait),
-                Unfinished::NeedsSlots(slots) => self.send_alone(id, row, route, arguments, slots),
-            };
-        }
+        let watcher = match sequel.map(|sequel| *sequel) {
+            None => None,
+            Some(Sequel::Waits(wait)) => return self.wait_here(id, row, arguments, wait),
+            Some(Sequel::NeedsSlots(slots)) => {
+                return self.send_alone(id, row, route, arguments, slots);
+            }
+            Some(Sequel::Watches(watcher)) => Some(watcher),
+        };
         session.figures.note_command(row);
         if !answers {
             scratch.clear();
             session.step_reply_mode();
+        }
+        if let Some(watcher) = watcher {
+            self.note_watcher(id, watcher);
         }
         self.note_new_candidates();
         self.note_change(id);
@@ -463,7 +502,7 @@ fn unknown(arguments: Arguments<'_>) -> CommandError {
     }
 }
 
-/// Runs one command on keys that are all here, and counts it unless it could not be finished.
+/// Runs one command on keys that are all here, and counts it if it was answered.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "the parts of a core it works on, borrowed apart")]
 pub(super) fn run_on_keys(
@@ -476,16 +515,16 @@ pub(super) fn run_on_keys(
     caller: Caller,
     arguments: Arguments<'_>,
     output: &mut Output,
-) -> Option<Box<Unfinished>> {
+) -> Option<Box<Sequel>> {
     let reply = Reply::new(output, caller.protocol);
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
-    let unfinished = call.unfinished.take();
-    if unfinished.is_none() {
+    let sequel = call.sequel.take();
+    if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
         stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
     }
-    unfinished
+    sequel
 }

@@ -7,11 +7,13 @@
 //! taking it would break the order: then it sends home what it holds and starts again, which is
 //! always possible because it has executed nothing.
 
+use std::sync::Arc;
+
 use super::dispatch::run_on_keys;
-use super::message::{Batch, Envelope, Message};
+use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
-use crate::call::Unfinished;
+use crate::call::Sequel;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -38,7 +40,9 @@ impl Core {
 
     /// An envelope is here: takes what it wants, then runs it or sends it on.
     pub(super) fn collect(&mut self, envelope: Box<Envelope>) {
-        if !self.gate.is_open() {
+        // One that has everything keeps tours from passing, so it does not wait for any.
+        let is_complete = envelope.held.len() == envelope.wanted.len();
+        if !self.gate.is_open() && !is_complete {
             self.gate.queue.push_back(Waiter::Envelope(envelope));
             return;
         }
@@ -75,29 +79,41 @@ impl Core {
 
     /// All slots are here: the command runs as if they always had been.
     fn run_envelope(&mut self, mut envelope: Envelope) {
+        if let Errand::Transaction(execution) = &envelope.batch.errand
+            && execution.is_exclusive
+        {
+            return if envelope.batch.origin == self.id {
+                self.begin_exclusive(envelope);
+            } else {
+                self.mesh.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
+            };
+        }
         // Before the slots of other cores are put here: only our own keys may be evicted.
         let row = envelope.batch.commands[envelope.batch.next].row;
-        let room = self.check_memory(row);
+        let room = self.check_memory(row.flags);
         let mut homes = Vec::with_capacity(envelope.held.len());
         for (slot, home, content) in envelope.held.drain(..) {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let is_over = match (room, batch.service.clone()) {
-            (_, Some(waiter)) => {
-                self.retry(&waiter);
+        let is_over = match (&batch.errand, room) {
+            (Errand::Transaction(_), _) => {
+                self.run_enclosed_transaction(&mut batch);
                 true
             }
-            (Ok(()), None) => self.run_enclosed(&mut batch),
-            (Err(error), None) => {
+            (Errand::Service(waiter), _) => {
+                self.retry(&Arc::clone(waiter));
+                batch.advance();
+                true
+            }
+            (Errand::Commands, Ok(())) => self.run_enclosed(&mut batch),
+            (Errand::Commands, Err(error)) => {
                 self.refuse(&mut batch, &error);
+                batch.advance();
                 true
             }
         };
-        if is_over {
-            batch.advance();
-        }
         self.serve_ready_keys();
         let held = homes
             .into_iter()
@@ -124,22 +140,22 @@ impl Core {
         let handler = row.keys_handler();
         let (arguments, output) = batch.arguments_and_output(batch.next);
         let Self { store, stats, host, .. } = self;
-        let unfinished =
+        let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        match unfinished.map(|unfinished| *unfinished) {
-            None => true,
-            Some(Unfinished::Waits(wait)) => {
-                self.wait_in_batch(batch, wait);
-                true
-            }
-            Some(Unfinished::NeedsSlots(slots)) => {
+        match sequel.map(|sequel| *sequel) {
+            None => {}
+            Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
+            Some(Sequel::Waits(wait)) => self.wait_in_batch(batch, wait),
+            Some(Sequel::NeedsSlots(slots)) => {
                 batch.extra_slots.extend(slots);
-                false
+                return false;
             }
         }
+        batch.advance();
+        true
     }
 
-    fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
+    pub(super) fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
         while let Some(&(_, home, _)) = held.first() {
             let (here, rest): (Vec<_>, Vec<_>) =
                 held.into_iter().partition(|&(_, core, _)| core == home);
@@ -189,7 +205,7 @@ impl Core {
             match waiter {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
-                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
+                Waiter::Forget(observer) => self.forget(observer),
                 Waiter::Tour(_) => unreachable!("tours wait at the gate"),
             }
             let Some(content) = self.store.take_slot(slot) else { return };

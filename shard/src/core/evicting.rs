@@ -5,7 +5,7 @@
 
 use super::message::Message;
 use super::{Core, CoreId};
-use crate::command::{Command, flag};
+use crate::command::{CommandFlags, flag};
 use crate::error::{self, CommandError};
 use crate::eviction::{Candidate, Room, Victim};
 
@@ -41,12 +41,12 @@ impl Core {
     /// # Errors
     /// `OOM` if there is none to be had and the command may need some.
     #[inline]
-    pub(super) fn check_memory(&mut self, row: &Command) -> Result<(), CommandError> {
+    pub(super) fn check_memory(&mut self, flags: CommandFlags) -> Result<(), CommandError> {
         if self.eviction.limit_bytes == 0 {
             return Ok(());
         }
         match self.make_room(Cause::Command) {
-            Room::Full if row.flags.contains(flag::DENYOOM) => Err(error::OUT_OF_MEMORY),
+            Room::Full if flags.contains(flag::DENYOOM) => Err(error::OUT_OF_MEMORY),
             _ => Ok(()),
         }
     }

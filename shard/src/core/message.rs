@@ -12,11 +12,13 @@ use crate::call::Travel;
 use crate::command::Command;
 use crate::core::parcels::Bag;
 use crate::core::tour::Tour;
+use crate::core::transaction::Execution;
 use crate::core::{CoreId, SessionId};
 use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
+use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
 pub const BATCH_COMMANDS_MAX: usize = 256;
@@ -65,6 +67,18 @@ pub struct BatchCommand {
     pub reply_end: usize,
 }
 
+/// What the commands of a batch are to be run as.
+#[derive(Default)]
+pub enum Errand {
+    /// One after the other, each on its own.
+    #[default]
+    Commands,
+    /// The only one is not run but served, to this waiter.
+    Service(Arc<KeyWaiter>),
+    /// All of them in one, in an envelope.
+    Transaction(Box<Execution>),
+}
+
 /// Commands on their way to the core that owns their slots, and their replies on the way back.
 ///
 /// Commands run in order; `next` is the first that has not run. A batch that meets a slot which is
@@ -85,8 +99,10 @@ pub struct Batch {
     pub extra_slots: Vec<HashSlot>,
     /// The only command found nothing and waits for keys; its reply comes another way.
     pub waiter: Option<Arc<KeyWaiter>>,
-    /// The only command is not run but served, to this waiter.
-    pub service: Option<Arc<KeyWaiter>>,
+    /// The only command has made its session watch keys.
+    pub watcher: Option<Arc<Watcher>>,
+    /// What the commands are to be run as.
+    pub errand: Errand,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -107,6 +123,11 @@ impl Batch {
         let ranges = (first, arguments.len() as u32);
         let command = BatchCommand { session, place, row, route, caller, ranges, reply_end: 0 };
         self.commands.push(command);
+    }
+
+    /// Bytes of all arguments.
+    pub fn argument_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Whether the batch should be sent before it takes another command.
@@ -149,7 +170,8 @@ impl Batch {
         self.travel = Travel::None;
         self.extra_slots.clear();
         self.waiter = None;
-        self.service = None;
+        self.watcher = None;
+        self.errand = Errand::Commands;
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);

@@ -31,6 +31,7 @@ pub mod blocking;
 mod dispatch;
 mod envelope;
 mod evicting;
+mod exclusive;
 pub mod message;
 pub mod parcels;
 mod remote;
@@ -39,6 +40,7 @@ pub mod session;
 pub mod shared;
 pub mod tour;
 mod touring;
+pub mod transaction;
 mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -47,6 +49,7 @@ use std::sync::Arc;
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
+use self::exclusive::Exclusive;
 use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
@@ -156,6 +159,8 @@ pub struct Core {
     blocked_clients: usize,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
+    /// The transaction of this core that has all slots, between two of its steps.
+    exclusive: Option<Box<Exclusive>>,
     services_under_way: usize,
     services_put_off: VecDeque<Arc<KeyWaiter>>,
     posts: Vec<Post>,
@@ -211,6 +216,7 @@ impl Core {
             pause: Pause::default(),
             blocked_clients: 0,
             deadlines: BTreeSet::new(),
+            exclusive: None,
             services_under_way: 0,
             services_put_off: VecDeque::new(),
             posts: (0..core_count).map(|_| Post::default()).collect(),
@@ -310,6 +316,7 @@ impl Core {
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
             self.abandon_wait(id);
+            self.discard_transaction(id);
             self.sessions[id.index as usize] = None;
         }
     }

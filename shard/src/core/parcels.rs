@@ -1,5 +1,5 @@
 //! Small things cores send each other beside the boxes: replies for clients that waited, and word
-//! that a waiter is done.
+//! that somebody waits or watches no more.
 //!
 //! Any number of clients may be served at once (one XADD, ten thousand readers), so these cannot
 //! count against credit. Instead each core has one bag for each other core: what is to be sent is
@@ -8,19 +8,18 @@
 //!
 //! Parcels carry no effect on keys; that they arrive later than other messages is seen by nobody.
 
-use std::sync::Arc;
-
 use super::message::Message;
 use super::{Core, CoreId};
-use crate::key_waits::{Address, KeyWaiter};
+use crate::key_waits::Address;
+use crate::observers::Observer;
 use crate::reply::Output;
 
 /// What is in a bag.
 pub(super) enum Parcel {
     /// The reply of a command that had waited for keys.
     Reply(Address, Output),
-    /// A waiter is done: it goes out of the queue of the key at this argument.
-    Forget(Arc<KeyWaiter>, usize),
+    /// Somebody waits or watches no more.
+    Forget(Observer),
 }
 
 /// Parcels from one core to another.
@@ -70,7 +69,7 @@ impl Core {
         for parcel in bag.parcels.drain(..) {
             match parcel {
                 Parcel::Reply(address, output) => self.end_wait(address, output),
-                Parcel::Forget(waiter, argument) => self.forget_at(&waiter, argument),
+                Parcel::Forget(observer) => self.forget(observer),
             }
         }
         bag.parcels.shrink_to(PARCELS_KEPT);

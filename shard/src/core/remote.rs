@@ -1,12 +1,12 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
 use super::dispatch::{Flow, run_on_keys};
-use super::message::{Batch, Message, Route};
+use super::message::{Batch, Errand, Message, Route};
 use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, Travel, Unfinished};
+use crate::call::{Call, Sequel, Travel};
 use crate::command::{Command, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -148,7 +148,7 @@ impl Core {
                 }
                 continue;
             }
-            if let Err(error) = self.check_memory(row) {
+            if let Err(error) = self.check_memory(row.flags) {
                 self.refuse(&mut batch, &error);
                 batch.advance();
                 continue;
@@ -156,12 +156,13 @@ impl Core {
             let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
             let Self { store, stats, host, .. } = self;
-            let unfinished =
+            let sequel =
                 run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-            match unfinished.map(|unfinished| *unfinished) {
+            match sequel.map(|sequel| *sequel) {
                 None => {}
-                Some(Unfinished::Waits(wait)) => self.wait_in_batch(&mut batch, wait),
-                Some(Unfinished::NeedsSlots(slots)) => {
+                Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
+                Some(Sequel::Waits(wait)) => self.wait_in_batch(&mut batch, wait),
+                Some(Sequel::NeedsSlots(slots)) => {
                     batch.extra_slots = slots;
                     return self.enclose(batch);
                 }
@@ -273,9 +274,20 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
-        if batch.service.is_some() {
-            self.keep_batch(batch);
-            return self.finish_service();
+        match std::mem::take(&mut batch.errand) {
+            Errand::Commands => {}
+            Errand::Service(_) => {
+                self.keep_batch(batch);
+                return self.finish_service();
+            }
+            Errand::Transaction(execution) => {
+                self.finish_transaction(&batch, &execution);
+                self.keep_batch(batch);
+                return self.return_credit();
+            }
+        }
+        if let Some(watcher) = batch.watcher.take() {
+            self.note_watcher(batch.commands[0].session, watcher);
         }
         match batch.waiter.take() {
             Some(waiter) => self.block_on_keys(waiter),
@@ -285,7 +297,7 @@ impl Core {
         self.return_credit();
     }
 
-    fn keep_batch(&mut self, mut batch: Box<Batch>) {
+    pub(super) fn keep_batch(&mut self, mut batch: Box<Batch>) {
         batch.reset();
         if self.spare_batches.len() < SPARE_BATCHES_MAX {
             self.spare_batches.push(batch);

@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use super::Core;
-use super::message::{Batch, Route};
+use super::message::{Batch, Errand, Route};
 use super::parcels::Parcel;
 use super::waiting::Waiter;
 use crate::arguments::Arguments;
@@ -26,7 +26,7 @@ use crate::command::Command;
 use crate::core::message::Caller;
 use crate::hash::HashSlot;
 use crate::key_waits::{Address, KeyWait, KeyWaiter};
-use crate::ready_keys::ReadyKey;
+use crate::observers::{Observer, ReadyKey};
 use crate::reply::{Output, Reply};
 
 /// Envelopes a core may have under way on behalf of waiters; further ones wait for these.
@@ -81,7 +81,9 @@ impl Core {
             }
             let (waiter, argument) = (Arc::clone(&entry.waiter), entry.argument);
             match self.attempt(&waiter, argument) {
-                Attempt::Done => self.store.remove_waiter(&waiter, argument),
+                Attempt::Done => {
+                    self.store.remove_observer(&Observer::Waiter(waiter, argument));
+                }
                 Attempt::NotReady => position += 1,
                 Attempt::UnderWay => return,
             }
@@ -131,8 +133,8 @@ impl Core {
     /// Has an envelope collect the slots of a waiter's command.
     fn request_service(&mut self, waiter: &Arc<KeyWaiter>, argument: usize) {
         let name = waiter.key(argument);
-        let slot = self.store.slot_mut(HashSlot::of_key(name));
-        let waits = slot.key_waits.as_deref_mut().expect("the waiter is in the line of this key");
+        let waits = self.store.waits_mut(HashSlot::of_key(name));
+        let waits = waits.expect("the waiter is in the line of this key");
         waits.set_under_way((waiter.caller.db, name), waiter, true);
         if self.services_under_way == SERVICES_MAX {
             self.services_put_off.push_back(Arc::clone(waiter));
@@ -147,7 +149,7 @@ impl Core {
         let Address { session, place, .. } = waiter.address;
         let arguments = waiter.arguments.borrow();
         batch.push(session, place, waiter.row, Route::Many, waiter.caller, arguments);
-        batch.service = Some(Arc::clone(waiter));
+        batch.errand = Errand::Service(Arc::clone(waiter));
         self.enclose(batch);
     }
 
@@ -156,11 +158,10 @@ impl Core {
     pub(super) fn retry(&mut self, waiter: &Arc<KeyWaiter>) {
         for argument in waiter.wait.keys.clone() {
             let name = waiter.key(argument);
-            let slot = HashSlot::of_key(name);
-            let Some(waits) = self.store.slot_mut(slot).key_waits.as_deref_mut() else { continue };
+            let Some(waits) = self.store.waits_mut(HashSlot::of_key(name)) else { continue };
             waits.set_under_way((waiter.caller.db, name), waiter, false);
             let key = self.store.key(waiter.caller.db, name);
-            self.store.note_ready(key);
+            self.store.tell_waiters(key);
         }
     }
 
@@ -173,24 +174,23 @@ impl Core {
     }
 
     /// A waiter is done: takes it out of the lines it stands in, here and elsewhere.
-    pub(super) fn forget(&mut self, waiter: &Arc<KeyWaiter>) {
+    pub(super) fn forget_waiter(&mut self, waiter: &Arc<KeyWaiter>) {
         for argument in waiter.wait.keys.clone() {
-            self.forget_at(waiter, argument);
+            self.forget(Observer::Waiter(Arc::clone(waiter), argument));
         }
     }
 
-    /// Takes a waiter out of the line of one key: here, or where the slot is, or when it is back.
-    pub(super) fn forget_at(&mut self, waiter: &Arc<KeyWaiter>, argument: usize) {
-        let slot = HashSlot::of_key(waiter.key(argument));
+    /// Takes an observer away from its key: here, or where the slot is, or when it is back.
+    pub(super) fn forget(&mut self, observer: Observer) {
+        let slot = HashSlot::of_key(observer.key());
         if self.store.has_slot(slot) {
-            self.store.remove_waiter(waiter, argument);
+            self.store.remove_observer(&observer);
         } else if self.owner(slot) != self.id {
-            self.post(self.owner(slot), Parcel::Forget(Arc::clone(waiter), argument));
+            self.post(self.owner(slot), Parcel::Forget(observer));
         } else if self.gate.is_parked() {
-            let forget = Waiter::Forget(Arc::clone(waiter), argument);
-            self.gate.queue.push_back(forget);
+            self.gate.queue.push_back(Waiter::Forget(observer));
         } else {
-            self.lent.wait(slot, Waiter::Forget(Arc::clone(waiter), argument));
+            self.lent.wait(slot, Waiter::Forget(observer));
         }
     }
 

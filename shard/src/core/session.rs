@@ -12,7 +12,9 @@ use crate::command::Command;
 use crate::core::CoreId;
 use crate::core::blocking::Blocked;
 use crate::core::message::Caller;
+use crate::core::transaction::Transaction;
 use crate::reply::{Output, Protocol};
+use crate::watches::Watcher;
 
 /// Names a connection of one core; the generation tells apart what used the same index before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,6 +131,10 @@ pub struct Session {
     pub holds: Holds,
     /// Nothing more is read; the connection ends when its replies have left.
     pub closing: bool,
+    /// What it has queued since MULTI.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// What it watches.
+    pub(super) watchers: Vec<Arc<Watcher>>,
     /// What it waits for in a blocking command.
     pub(super) blocked: Option<Box<Blocked>>,
     /// Replies that may leave now.
@@ -195,6 +201,8 @@ impl Session {
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
+            transaction: None,
+            watchers: Vec::new(),
             blocked: None,
             output: Output::default(),
             open_target: None,
@@ -210,6 +218,16 @@ impl Session {
     /// Whether it waits in a blocking command.
     pub fn is_blocked(&self) -> bool {
         self.blocked.is_some()
+    }
+
+    /// Number of keys it watches.
+    pub fn watched_keys(&self) -> usize {
+        self.watchers.iter().map(|watcher| watcher.names().len()).sum()
+    }
+
+    /// Whether EXEC would fail for a key it watches.
+    pub fn is_watch_broken(&self) -> bool {
+        self.watchers.iter().any(|watcher| watcher.is_touched())
     }
 
     /// What a command of this session needs where it runs.

@@ -45,13 +45,23 @@ pub enum TourKind {
     Parking,
 }
 
+/// Whose visit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// Nobody waits for it.
+    Nobody,
+    /// A command of a session, whose reply belongs to this place.
+    Session(SessionId, u64),
+    /// The exclusive transaction of the core it started from.
+    Transaction,
+}
+
 /// A visit to all cores on behalf of one command.
 pub struct Tour {
     pub(super) kind: TourKind,
     pub(super) task: Box<dyn TourTask>,
     pub(super) origin: CoreId,
-    /// The command that asked for it, if a client did.
-    pub(super) asker: Option<(SessionId, u64)>,
+    pub(super) asker: Asker,
     /// Slots on their way to a core the tour had already passed.
     pub(super) cargo: Vec<(CoreId, HashSlot, Box<Slot>)>,
 }

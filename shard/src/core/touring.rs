@@ -2,7 +2,7 @@
 
 use super::message::Message;
 use super::session::Hold;
-use super::tour::{Tour, TourKind, TourTask};
+use super::tour::{Asker, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId, SessionId};
 use crate::hash::HashSlot;
@@ -19,20 +19,15 @@ impl Core {
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
-        self.send_tour(kind, task, Some((id, place)));
+        self.send_tour(kind, task, Asker::Session(id, place));
     }
 
     /// Starts a tour that nobody waits for.
     pub fn begin_tour_unasked(&mut self, kind: TourKind, task: Box<dyn TourTask>) {
-        self.send_tour(kind, task, None);
+        self.send_tour(kind, task, Asker::Nobody);
     }
 
-    fn send_tour(
-        &mut self,
-        kind: TourKind,
-        task: Box<dyn TourTask>,
-        asker: Option<(SessionId, u64)>,
-    ) {
+    pub(super) fn send_tour(&mut self, kind: TourKind, task: Box<dyn TourTask>, asker: Asker) {
         if kind == TourKind::Parking {
             self.shared.tour_begins();
         }
@@ -43,7 +38,11 @@ impl Core {
     pub(super) fn receive_tour(&mut self, mut tour: Box<Tour>) {
         match tour.kind {
             TourKind::Gathering => {
-                tour.task.visit(self);
+                if tour.asker == Asker::Transaction && tour.origin == self.id {
+                    self.visit_for_exclusive(&mut *tour.task);
+                } else {
+                    tour.task.visit(self);
+                }
                 self.send_tour_on(tour);
             }
             TourKind::Parking if self.gate.is_open() => {
@@ -122,7 +121,7 @@ impl Core {
                 Waiter::Batch(batch) => self.continue_batch(batch),
                 Waiter::Envelope(envelope) => self.continue_collecting(envelope),
                 Waiter::Tour(tour) => self.receive_tour(tour),
-                Waiter::Forget(waiter, argument) => self.forget_at(&waiter, argument),
+                Waiter::Forget(observer) => self.forget(observer),
             }
             while let Some(slot) = self.lent.arrivals.pop_front() {
                 self.serve_waiters(slot);
@@ -131,11 +130,15 @@ impl Core {
     }
 
     pub(super) fn finish_tour(&mut self, tour: Tour) {
-        let Some((id, place)) = tour.asker else {
-            let mut output = Output::default();
-            let nobody = SessionId { index: u32::MAX, generation: u32::MAX };
-            let mut reply = Reply::new(&mut output, Default::default());
-            return tour.task.finish(self, nobody, &mut reply);
+        let (id, place) = match tour.asker {
+            Asker::Session(id, place) => (id, place),
+            Asker::Transaction => return self.finish_exclusive_tour(tour.task),
+            Asker::Nobody => {
+                let mut output = Output::default();
+                let nobody = SessionId { index: u32::MAX, generation: u32::MAX };
+                let mut reply = Reply::new(&mut output, Default::default());
+                return tour.task.finish(self, nobody, &mut reply);
+            }
         };
         self.return_credit();
         let Some(protocol) = self.session(id).map(|session| session.protocol) else { return };

@@ -6,15 +6,14 @@
 //! * Queues are first come, first served; a slot that came home serves its whole queue, or as much
 //!   as it can until it is lent again, before anything newer gets to it.
 //! * Queues hold boxes (batches, envelopes, tours), which are bounded by the senders' credit, and a
-//!   note for each client that stopped waiting for a key of a slot that is out.
+//!   note for each client that stopped waiting for a key of a slot that is out, or watching it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use crate::core::message::{Batch, Envelope};
 use crate::core::tour::Tour;
 use crate::hash::HashSlot;
-use crate::key_waits::KeyWaiter;
+use crate::observers::Observer;
 use crate::slot::Slot;
 
 /// Something that will go on once what it waits for is there.
@@ -22,8 +21,8 @@ pub(super) enum Waiter {
     Batch(Box<Batch>),
     Envelope(Box<Envelope>),
     Tour(Box<Tour>),
-    /// Word that a client waits no more for the key at this argument.
-    Forget(Arc<KeyWaiter>, usize),
+    /// Word that a client waits for a key, or watches it, no more.
+    Forget(Observer),
 }
 
 /// A slot that is out, what waits for it, and the slot itself while it is home but still serving.

@@ -39,8 +39,8 @@ impl Scope {
     }
 }
 
-/// Counts of candidates by slot, 128 KiB. Holds no memory before there is a limit.
-#[derive(Default)]
+/// Counts of candidates by slot, 128 KiB. They are allocated at the start, so that a limit does not
+/// find less room for being set; untouched, they take no physical memory.
 pub(super) struct Census {
     counts: Vec<u32>,
     /// `sums[i]` is the sum of the counts up to and including slot `i`.
@@ -49,16 +49,15 @@ pub(super) struct Census {
     counted_ms: Option<i64>,
 }
 
-impl Census {
-    /// Takes the memory it needs, which is best done before memory is short.
-    pub(super) fn prepare(&mut self) {
-        self.counts.resize(SLOTS, 0);
-        self.sums.resize(SLOTS, 0);
+impl Default for Census {
+    fn default() -> Self {
+        Self { counts: vec![0; SLOTS], sums: vec![0; SLOTS], next_part: 0, counted_ms: None }
     }
+}
 
+impl Census {
     /// Counts all slots. O(slots).
     pub(super) fn count_all(&mut self, store: &Store, scope: Scope) {
-        self.prepare();
         for part in 0..PARTS {
             self.count_part(store, scope, part);
         }

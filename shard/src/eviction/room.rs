@@ -93,9 +93,6 @@ impl Eviction {
             self.level = UNKNOWN;
             self.barren = None;
         }
-        if self.limit_bytes != 0 && self.plan.is_some() {
-            self.census.prepare();
-        }
     }
 
     /// Whether the policy evicts anything.

@@ -6,6 +6,10 @@
 /// Bytes of a run whose elements are counted.
 const COUNTED_BYTES_MAX: usize = 8192;
 
+/// Shortest element that may ever get a node of its own: anything shorter might be a number, which
+/// only a run holds as one.
+const LARGE_BYTES_MIN: u64 = 21;
+
 /// Most elements a counted run has, however many the setting asks for.
 const COUNT_MAX: i64 = 32_767;
 
@@ -14,15 +18,24 @@ const COUNT_MAX: i64 = 32_767;
 pub struct NodeLimit {
     bytes: Option<usize>,
     count: usize,
+    large_bytes: usize,
 }
 
 impl NodeLimit {
     /// The limit that the directive sets.
     pub fn of_setting(setting: i64) -> Self {
-        match setting {
-            0.. => Self { bytes: None, count: setting.clamp(1, COUNT_MAX) as usize },
-            _ => Self { bytes: Some(2048 << setting.max(-5).unsigned_abs()), count: usize::MAX },
-        }
+        let (bytes, count) = match setting {
+            0.. => (None, setting.clamp(1, COUNT_MAX) as usize),
+            _ => (Some(2048 << setting.max(-5).unsigned_abs()), usize::MAX),
+        };
+        Self { bytes, count, large_bytes: bytes.unwrap_or(COUNTED_BYTES_MAX) + 1 }
+    }
+
+    /// The same limit with elements of `large_bytes` on in nodes of their own, if that is less than
+    /// what a run may hold: lets suites try such nodes with short elements.
+    pub fn with_large_from(self, large_bytes: u64) -> Self {
+        let large_bytes = usize::try_from(large_bytes.max(LARGE_BYTES_MIN)).unwrap_or(usize::MAX);
+        Self { large_bytes: self.large_bytes.min(large_bytes), ..self }
     }
 
     /// Whether a run of `count` elements and `bytes` bytes is too large.
@@ -46,7 +59,7 @@ impl NodeLimit {
     /// Whether an element of this length gets a node of its own.
     #[inline]
     pub fn is_large(self, length: usize) -> bool {
-        length > self.bytes.unwrap_or(COUNTED_BYTES_MAX)
+        length >= self.large_bytes
     }
 
     /// Whether a run is so small that the list may go back to be just that. Half the limit, so that
@@ -74,5 +87,14 @@ mod tests {
         assert!(three.is_half_used_by(8192, 1) && !three.is_half_used_by(10, 2));
         assert!(three.is_large(8193) && !three.is_large(8192));
         assert_eq!(NodeLimit::of_setting(i64::MAX).count, 32_767);
+    }
+
+    #[test]
+    fn large_elements_are_never_short_enough_to_be_numbers() {
+        let longest_number = i64::MIN.to_string().len();
+        let limit = NodeLimit::of_setting(-2).with_large_from(1);
+        assert!(!limit.is_large(longest_number) && limit.is_large(longest_number + 1));
+        let limit = NodeLimit::of_setting(-2).with_large_from(u64::MAX);
+        assert_eq!(limit, NodeLimit::of_setting(-2));
     }
 }

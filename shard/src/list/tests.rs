@@ -141,8 +141,9 @@ proptest! {
     fn a_list_does_what_a_vector_does(
         changes in prop::collection::vec(change(), 1..60),
         setting in prop::sample::select(vec![-1i64, -2, 1, 2, 5, 128]),
+        large_from in prop::sample::select(vec![1, 50, u64::MAX]),
     ) {
-        let limit = NodeLimit::of_setting(setting);
+        let limit = NodeLimit::of_setting(setting).with_large_from(large_from);
         let (mut list, mut model) = (List::default(), Vec::new());
         for change in changes {
             apply(change, &mut list, &mut model, limit);

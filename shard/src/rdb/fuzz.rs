@@ -25,7 +25,7 @@ use crate::{hashes, sorted_set};
 const VERSIONS: [u16; 2] = [VERSION, 80];
 
 /// Small limits, so that few bytes reach all forms, and those of the default settings.
-fn limits(is_small: bool) -> Limits {
+pub(super) fn limits(is_small: bool) -> Limits {
     let seed = Seed(7);
     let (entries, bytes, node) = if is_small { (4, 8, 3) } else { (128, 64, -2) };
     Limits {
@@ -78,7 +78,7 @@ pub fn restore(data: &[u8]) {
 
 /// Tables may be walked in another order after they grew another way, which neither digests nor
 /// lengths show.
-fn assert_same(one: &Decoded<'_>, other: &Decoded<'_>) {
+pub(super) fn assert_same(one: &Decoded<'_>, other: &Decoded<'_>) {
     let facts = |decoded: &Decoded<'_>| {
         with_value(decoded, |value| {
             let mut digest = Digest::default();

@@ -10,7 +10,7 @@
 //! | `list`, `set`, `sorted_set`, `hash`, `stream` | the forms of each type, drawn |
 //! | [`value_type`] | types and versions, and who writes which |
 //! | [`reader`], [`writer`] | lengths, strings and numbers |
-//! | [`ziplist`], [`zipmap`], [`intset`], `compact` | compact encodings; listpacks are in `packed` |
+//! | [`ziplist`], [`zipmap`], [`intset`], `compact` | compact encodings; listpacks: `packed` |
 //! | [`lzf`], [`crc64`] | compression, checksum |
 //! | [`fuzz`] | what must hold for any bytes whatever |
 //!
@@ -45,5 +45,8 @@ pub mod value_type;
 pub mod writer;
 pub mod ziplist;
 pub mod zipmap;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::FormatError;

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! `ms` and `seq` are what the id has beyond the master's, modulo 2^64; `elements` counts those of
-//! the entry in front of it. The lowest bit of the flags marks a deleted entry: such are passed over
-//! and not written.
+//! the entry in front of it. The lowest bit of the flags marks a deleted entry: such are passed
+//! over and not written.
 //!
 //! A node is a block of [`crate::stream`], and the master is what the block began with.
 

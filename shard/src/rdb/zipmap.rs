@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A length of 254 or more stands behind a byte of 254, in four bytes, low byte first. A count of
-//! 254 or more says nothing.
+//! 254 says nothing.
 
 const END: u8 = 0xff;
 
@@ -30,7 +30,7 @@ impl<'a> Zipmap<'a> {
             (_, _, rest) = read(rest)?;
             len += 1;
         }
-        let is_counted = count >= LONG || usize::from(count) == len;
+        let is_counted = count == LONG || usize::from(count) == len;
         is_counted.then_some(Self { fields, len })
     }
 

@@ -25,7 +25,7 @@
 //! approximate trimming cuts, where they do in Redis: see `t_stream.c`, `streamAppendItem`.
 //!
 //! Invariants: entries ascend; `first` is the id the block began with; at least one entry is not
-//! deleted, and `front` is where the first such entry lies.
+//! deleted, and `front` is where the first such entry lies; `back` is where the last entry lies.
 
 use super::entry::{Entry, Fields};
 use super::id::StreamId;
@@ -61,15 +61,18 @@ pub(super) enum Names {
 pub(super) struct Block {
     bytes: Buffer,
     pub(super) first: StreamId,
-    /// Id of the last entry, deleted or not.
-    pub(super) last: StreamId,
     /// Bytes of the listpack's elements but for the two numbers of entries it begins with.
     listpack_bytes: u32,
     /// Entries that are not deleted.
     pub(super) live: u32,
     deleted: u32,
     front: u32,
+    /// Offset of the last entry, deleted or not.
+    back: u32,
 }
+
+// A run of blocks fills a size class.
+const _: () = assert!(size_of::<Block>() == 64);
 
 /// The part of an entry in front of its fields.
 struct Head {
@@ -102,11 +105,11 @@ impl Block {
         let mut block = Self {
             bytes: Buffer::default(),
             first: id,
-            last: id,
             listpack_bytes: 0,
             live: 0,
             deleted: 0,
             front: 0,
+            back: 0,
         };
         let names = || names.clone().map(Element::new);
         let count = names().count();
@@ -158,7 +161,8 @@ impl Block {
             size += varint::len(count as u64);
         }
         let total = varint::len(size as u64) + size;
-        let target = self.bytes.open(self.bytes.len(), total);
+        let at = self.bytes.len();
+        let target = self.bytes.open(at, total);
         let target = varint::write(size as u64, target);
         let target = varint::write(ms << 2 | flags, target);
         let mut target = varint::write(sequence, target);
@@ -172,7 +176,7 @@ impl Block {
             target = write_element(value, target);
         }
         self.count_listpack(listpack + self.listpack_head_bytes(id, count, shares_names));
-        self.last = id;
+        self.back = at as u32;
         self.live += 1;
     }
 
@@ -323,9 +327,6 @@ impl Block {
 
     /// Offset of the entry `id` that is not deleted. O(entries).
     pub(super) fn find(&self, id: StreamId) -> Option<usize> {
-        if id < self.first || id > self.last {
-            return None;
-        }
         let at = self.seek(id);
         (at < self.end()).then(|| self.head(at)).filter(|head| head.id == id)?;
         self.read(at).0.map(|_| at)
@@ -344,6 +345,11 @@ impl Block {
             }
             at = head.next;
         }
+    }
+
+    /// The id of the last entry, deleted or not. O(1).
+    pub(super) fn last(&self) -> StreamId {
+        self.head(self.back as usize).id
     }
 
     /// The id of the first entry that is not deleted. O(1).
@@ -390,6 +396,6 @@ fn write_element<'b>(element: Element<'_>, target: &'b mut [u8]) -> &'b mut [u8]
 
 impl std::fmt::Debug for Block {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} entries from {} to {}", self.live, self.first, self.last)
+        write!(formatter, "{} entries from {} to {}", self.live, self.first, self.last())
     }
 }

@@ -1,7 +1,9 @@
 //! The entries of a stream, and the counters that outlive them.
 //!
 //! Blocks stand in a sorted sequence by their first ids. Adding at the end is O(1); an id is found
-//! in O(log blocks) and a walk over one block, which passes an entry in a nanosecond or two.
+//! in O(log blocks) and a walk over one block, which passes entries without reading their fields.
+
+use std::cmp::Ordering;
 
 use super::block::{Block, BlockLimit, encoded_bytes_max};
 use super::entry::Entry;
@@ -105,13 +107,12 @@ impl Log {
 
     /// The entries from `start` to `end`, both included, oldest first.
     pub fn range(&self, start: StreamId, end: StreamId) -> Range<'_> {
-        Range::new(&self.blocks, self.block_from(start), start, end)
+        Range::new(&self.blocks, self.block_of(start), start, end)
     }
 
     /// The entries from `end` back to `start`, both included, newest first.
     pub fn range_reversed(&self, start: StreamId, end: StreamId) -> ReversedRange<'_> {
-        let behind = self.blocks.seek(|block| block.first.cmp(&end).then(std::cmp::Ordering::Less));
-        ReversedRange::new(&self.blocks, behind, start, end)
+        ReversedRange::new(&self.blocks, self.first_block_behind(end), start, end)
     }
 
     /// All entries, oldest first.
@@ -119,13 +120,20 @@ impl Log {
         self.range(StreamId::MIN, StreamId::MAX)
     }
 
-    /// The place of the block that may hold the first entry from `id` on.
-    fn block_from(&self, id: StreamId) -> Place {
-        self.blocks.seek(|block| block.last.cmp(&id))
+    /// The place of the block that holds `id` if any does: the last one that begins at or in front
+    /// of it. The first entry from `id` on lies there or at the start of the next.
+    fn block_of(&self, id: StreamId) -> Place {
+        let behind = self.first_block_behind(id);
+        self.blocks.previous(behind).unwrap_or(behind)
+    }
+
+    /// The place of the first block that begins behind `id`.
+    fn first_block_behind(&self, id: StreamId) -> Place {
+        self.blocks.seek(|block| block.first.cmp(&id).then(Ordering::Less))
     }
 
     fn find(&self, id: StreamId) -> Option<(Place, usize)> {
-        let place = self.block_from(id);
+        let place = self.block_of(id);
         Some((place, self.blocks.get(place)?.find(id)?))
     }
 }
@@ -180,7 +188,7 @@ impl Log {
     pub(super) fn append_block(&mut self, block: Block) {
         self.len += block.live as usize;
         self.entries_added = self.entries_added.wrapping_add(u64::from(block.live));
-        self.last_id = block.last;
+        self.last_id = block.last();
         self.block_bytes += block.heap_bytes();
         self.blocks.push(block);
     }
@@ -209,13 +217,13 @@ impl Log {
 
     /// Id of the last entry ever in the first block, and how many of its entries are left.
     pub(super) fn first_block(&self) -> Option<(StreamId, usize)> {
-        self.blocks.first().map(|block| (block.last, block.live as usize))
+        self.blocks.first().map(|block| (block.last(), block.live as usize))
     }
 
     /// Id of the last entry ever in the block of the first entry from `start` on.
     pub(super) fn block_end_from(&self, start: StreamId) -> Option<StreamId> {
         let first = self.range(start, StreamId::MAX).next()?.id;
-        self.blocks.get(self.block_from(first)).map(|block| block.last)
+        self.blocks.get(self.block_of(first)).map(|block| block.last())
     }
 
     /// Removes the first block.
@@ -271,9 +279,9 @@ impl Log {
         }
         let before_first = self.entries_added.wrapping_sub(self.len as u64);
         match id.cmp(&first) {
-            std::cmp::Ordering::Less => Some(before_first),
-            std::cmp::Ordering::Equal => Some(before_first.wrapping_add(1)),
-            std::cmp::Ordering::Greater => None,
+            Ordering::Less => Some(before_first),
+            Ordering::Equal => Some(before_first.wrapping_add(1)),
+            Ordering::Greater => None,
         }
     }
 }

@@ -83,7 +83,7 @@ impl<'a> ReversedRange<'a> {
         let place = self.blocks.previous(self.behind?);
         self.behind = place;
         let block = self.blocks.get(place?)?;
-        if block.last < self.start {
+        if block.last() < self.start {
             self.behind = None;
             return None;
         }

@@ -40,12 +40,16 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 fn change() -> impl Strategy<Value = Change> {
     let fields = prop::collection::vec((text(), text()), 1..4);
     let same = text().prop_map(|value| vec![(b"f".to_vec(), value)]);
+    let near = (0u64..3, 0u64..5, fields);
+    let far = (0u64..1 << 40, 0u64..5, same);
+    let length = (0usize..30, any::<bool>());
+    let index = (0usize..10, any::<bool>());
     prop_oneof![
-        6 => (0u64..3, 0u64..5, fields).prop_map(|(ms, seq, fields)| Change::Append(ms, seq, fields)),
-        6 => (0u64..1 << 40, 0u64..5, same).prop_map(|(ms, seq, fields)| Change::Append(ms, seq, fields)),
+        6 => near.prop_map(|(ms, seq, fields)| Change::Append(ms, seq, fields)),
+        6 => far.prop_map(|(ms, seq, fields)| Change::Append(ms, seq, fields)),
         5 => (0usize..40).prop_map(Change::Delete),
-        1 => (0usize..30, any::<bool>()).prop_map(|(length, rough)| Change::TrimLength(length, rough)),
-        1 => (0usize..10, any::<bool>()).prop_map(|(index, rough)| Change::TrimId(index, rough)),
+        1 => length.prop_map(|(length, rough)| Change::TrimLength(length, rough)),
+        1 => index.prop_map(|(index, rough)| Change::TrimId(index, rough)),
     ]
 }
 

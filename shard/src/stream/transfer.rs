@@ -95,7 +95,7 @@ impl BlockBuilder {
         fields: impl Iterator<Item = (&'t [u8], &'t [u8])> + Clone,
     ) -> Result<(), AppendError> {
         let is_first = self.0.live == 0;
-        if id < self.0.first || (!is_first && id <= self.0.last) {
+        if id < self.0.first || (!is_first && id <= self.0.last()) {
             return Err(AppendError::NotGreater);
         }
         if !self.0.has_room_for(id, encoded_bytes_max(fields.clone())) {
@@ -122,7 +122,8 @@ impl Log {
         if block.live == 0 {
             return Ok(());
         }
-        if block.first_live() <= self.last_id() {
+        // Blocks are found by the ids they began with, be their first entries there or not.
+        if block.first <= self.last_id() {
             return Err(AppendError::NotGreater);
         }
         block.close();

@@ -117,6 +117,13 @@ impl Scenario {
         self.check(request, &format!(":{expected}\r\n"));
     }
 
+    /// Checks a reply that is an array of integers.
+    #[track_caller]
+    pub(crate) fn check_array_of_integers(&mut self, request: &str, expected: &[i64]) {
+        let elements: String = expected.iter().map(|number| format!(":{number}\r\n")).collect();
+        self.check(request, &format!("*{}\r\n{elements}", expected.len()));
+    }
+
     /// Checks a reply that is OK.
     #[track_caller]
     pub(crate) fn check_ok(&mut self, request: &str) {

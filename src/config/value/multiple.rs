@@ -1,6 +1,8 @@
 //! Values made of several words.
 
-use super::{Value, ValueError, find_listed, parse_memory};
+use basalt_shard::number::parse_memory;
+
+use super::{Value, ValueError, find_listed};
 
 /// Most addresses to listen on.
 const ADDRESSES_MAX: usize = 16;

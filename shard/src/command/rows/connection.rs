@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Command] = &[
         .subcommands(CLIENT_ROWS),
     row("echo", 2)
         .since("1.0.0")
-        .flags(&[LOADING, STALE, FAST])
+        .flags(&[LOADING, STALE, FAST, AT_HOME])
         .syntax("message")
         .summary("Sends the given message back.")
         .handler(on_session!(connection::echo)),
@@ -43,25 +43,25 @@ pub(super) const ROWS: &[Command] = &[
         .handler(on_session!(connection::hello)),
     row("ping", -1)
         .since("1.0.0")
-        .flags(&[FAST, SENTINEL])
+        .flags(&[FAST, SENTINEL, AT_HOME])
         .syntax("[message]")
         .summary("Checks that the server answers, and sends back a message if one is given.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .handler(on_session!(connection::ping)),
     row("quit", -1)
         .since("1.0.0")
-        .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
+        .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, IN_MULTI])
         .summary("Closes this connection after an OK reply.")
         .deprecated("7.2.0", "closing the connection")
         .handler(on_session!(connection::quit)),
     row("reset", 1)
         .since("6.2.0")
-        .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
+        .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, IN_MULTI])
         .summary("Returns the connection to the state of a freshly opened one.")
         .handler(on_session!(connection::reset)),
     row("select", 2)
         .since("1.0.0")
-        .flags(&[LOADING, STALE, FAST])
+        .flags(&[LOADING, STALE, FAST, AT_HOME])
         .syntax("index")
         .summary("Switches the connection to another database.")
         .handler(on_session!(connection::select)),
@@ -83,7 +83,7 @@ const CLIENT_ROWS: &[Command] = &[
         .not_built(),
     client_row("getname", 2)
         .since("2.6.9")
-        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
+        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL, AT_HOME])
         .summary("Tells the name given to this connection.")
         .handler(on_session!(client::getname)),
     client_row("getredir", 2)
@@ -98,7 +98,7 @@ const CLIENT_ROWS: &[Command] = &[
         .handler(on_session!(introspection::help)),
     client_row("id", 2)
         .since("5.0.0")
-        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
+        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL, AT_HOME])
         .summary("Tells the unique number of this connection.")
         .handler(on_session!(client::id)),
     client_row("import-source", 3)
@@ -153,13 +153,13 @@ const CLIENT_ROWS: &[Command] = &[
         .handler(on_session!(client::list)),
     client_row("no-evict", 3)
         .since("7.0.0")
-        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL, AT_HOME])
         .syntax("<ON|OFF>")
         .summary("Protects this connection from being closed to save client memory.")
         .handler(on_session!(client::no_evict)),
     client_row("no-touch", 3)
         .since("7.2.0")
-        .flags(&[NOSCRIPT, LOADING, STALE])
+        .flags(&[NOSCRIPT, LOADING, STALE, AT_HOME])
         .syntax("<ON|OFF>")
         .summary("Lets this connection read keys without refreshing their access time.")
         .handler(on_session!(client::no_touch)),
@@ -172,20 +172,20 @@ const CLIENT_ROWS: &[Command] = &[
         .handler(on_session!(client::pause)),
     client_row("reply", 3)
         .since("3.2.0")
-        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
+        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL, AT_HOME])
         .syntax("<ON|OFF|SKIP>")
         .summary("Chooses whether this connection receives replies.")
         .handler(on_session!(client::reply)),
     client_row("setinfo", 4)
         .since("7.2.0")
-        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
+        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL, AT_HOME])
         .syntax("<LIB-NAME libname|LIB-VER libver>")
         .summary("Records the name or version of the client library.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .handler(on_session!(client::setinfo)),
     client_row("setname", 3)
         .since("2.6.9")
-        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
+        .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL, AT_HOME])
         .syntax("connection-name")
         .summary("Gives this connection a name.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])

@@ -269,7 +269,7 @@ pub(super) const ROWS: &[Command] = &[
         .handler(on_keys!(generic::unlink)),
     Command::new(GROUP, "wait", 3)
         .since("3.0.0")
-        .flags(&[BLOCKING])
+        .flags(&[BLOCKING, AT_HOME])
         .acl(&[category::CONNECTION])
         .syntax("numreplicas timeout")
         .summary("Blocks until enough replicas confirm the writes of this connection.")

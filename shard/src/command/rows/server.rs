@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Command] = &[
         .subcommands(LATENCY_ROWS),
     row("lolwut", -1)
         .since("5.0.0")
-        .flags(&[READONLY, FAST])
+        .flags(&[READONLY, FAST, AT_HOME])
         .syntax("[VERSION version]")
         .summary("Draws a piece of generative art next to the server version.")
         .complexity("O(N), N characters drawn")
@@ -221,7 +221,7 @@ pub(super) const ROWS: &[Command] = &[
         .not_built(),
     row("time", 1)
         .since("2.6.0")
-        .flags(&[LOADING, STALE, FAST])
+        .flags(&[LOADING, STALE, FAST, AT_HOME])
         .summary("Tells the time of the server in seconds and microseconds.")
         .tips(&["nondeterministic_output"])
         .handler(on_session!(server::time)),

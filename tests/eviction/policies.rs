@@ -18,7 +18,7 @@ fn fill(server: &mut Limited, name: &str, count: usize, expiry: &str) {
 /// Lets the limit fall so far that about `share` of `count` keys has to go.
 fn squeeze(server: &mut Limited, count: usize, share: f64) {
     let bytes = (count * (VALUE_BYTES + 60)) as f64 * share;
-    server.set_limit(crate::Counting::taken() - bytes as u64);
+    server.set_limit(crate::used_bytes_of_this_thread() - bytes as u64);
     for client in 0..50 {
         server.run(client, "PING");
         server.cluster.advance_ms(20);

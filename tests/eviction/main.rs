@@ -1,19 +1,22 @@
 //! Memory limits: who is refused, who has to go, and that it does not matter on how many cores.
+//!
+//! Cores run in process, under a seed. They stand here and not beside the other tests of that kind
+//! because they need the server's allocator: what its thread has in use is what a cluster has.
 
-#[path = "../support/mod.rs"]
+#[path = "../../shard/tests/support/mod.rs"]
 mod support;
 
 mod fairness;
 mod limits;
 mod policies;
 
+use basalt::memory::{Jemalloc, used_bytes_of_this_thread};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 
-use support::meter::Counting;
 use support::{ClientId, Cluster, settings};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Numbers of cores every law is looked at with.
 const CORE_COUNTS: [u16; 3] = [1, 2, 8];
@@ -33,13 +36,14 @@ impl Limited {
     }
 
     fn with_settings(core_count: u16, seed: u64, settings: Settings, room_bytes: u64) -> Self {
-        let mut cluster = Cluster::with_meter(core_count, seed, settings, Counting::taken);
+        let mut cluster =
+            Cluster::with_meter(core_count, seed, settings, used_bytes_of_this_thread);
         let clients: Vec<ClientId> =
             (0..usize::from(core_count)).map(|core| cluster.connect(core)).collect();
         let mut limited = Self { cluster, clients, limit_bytes: 0 };
         // What eviction itself needs is taken when there is a limit.
         limited.set_limit(u64::MAX >> 1);
-        limited.set_limit(Counting::taken() + room_bytes);
+        limited.set_limit(used_bytes_of_this_thread() + room_bytes);
         limited
     }
 
@@ -73,6 +77,6 @@ impl Limited {
 
     /// How much memory passes the limit, as a share of the limit.
     fn excess(&self) -> f64 {
-        Counting::taken() as f64 / self.limit_bytes as f64 - 1.0
+        used_bytes_of_this_thread() as f64 / self.limit_bytes as f64 - 1.0
     }
 }

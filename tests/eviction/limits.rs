@@ -61,7 +61,7 @@ fn what_cannot_be_evicted_refuses_writes_until_something_can() {
         for number in 0..10 {
             assert_eq!(server.run(number, &format!("SET k{number} {value}")), "+OK\r\n");
         }
-        server.set_limit(crate::Counting::taken() - 200_000);
+        server.set_limit(crate::used_bytes_of_this_thread() - 200_000);
         // Cores that do not know yet that they have nothing are asked before anybody is refused.
         for _ in 0..3 {
             server.run(0, "SET other v");

@@ -1,0 +1,139 @@
+//! Transactions that have to see everything: FLUSHALL, DBSIZE or CONFIG SET between MULTI and EXEC.
+//!
+//! Such a transaction collects all slots of the server in one envelope and brings them to the core
+//! of its client. While it has them no core runs any command on keys, so what is done one step
+//! after the other is atomic. A command that visits all cores does so here as well, by a gathering
+//! tour: there is nothing left to park. Between its steps the transaction keeps the slots to
+//! itself; only while a step runs, or a tour of its own visits this core, are they in the store.
+//!
+//! There is at most one at a time, since it has all slots. It takes the time of `cores` hops, and
+//! as many again for each command that visits all cores.
+
+use super::message::{Envelope, Errand};
+use super::tour::{Asker, TourKind, TourTask};
+use super::{Core, CoreId};
+use crate::call::SessionCall;
+use crate::command::Handler;
+use crate::error::CommandError;
+use crate::hash::HashSlot;
+use crate::reply::{Output, Reply};
+
+const CANNOT_MOVE: CommandError = CommandError::Fixed("ERR slots cannot move inside a transaction");
+
+/// A transaction that has all slots.
+pub(super) struct Exclusive {
+    envelope: Envelope,
+    homes: Vec<(HashSlot, CoreId)>,
+    /// The next command.
+    next: usize,
+    output: Output,
+}
+
+impl Core {
+    /// All slots are here, at the core of the client.
+    pub(super) fn begin_exclusive(&mut self, mut envelope: Envelope) {
+        assert!(self.exclusive.is_none(), "nobody else can have all slots");
+        let homes = envelope.held.iter().map(|&(slot, home, _)| (slot, home)).collect();
+        let Errand::Transaction(mut execution) = std::mem::take(&mut envelope.batch.errand) else {
+            unreachable!("only transactions need everything");
+        };
+        let command_count = envelope.batch.commands.len();
+        let id = envelope.batch.commands[0].session;
+        let mut exclusive =
+            Box::new(Exclusive { envelope, homes, next: 0, output: Output::default() });
+        self.unpack(&mut exclusive);
+        self.check_watches(&mut execution);
+        if execution.is_aborted {
+            exclusive.next = command_count;
+            self.reply_writer(id, &mut exclusive.output).null_array();
+        } else {
+            self.reply_writer(id, &mut exclusive.output).array_len(command_count);
+        }
+        self.continue_exclusive(exclusive);
+    }
+
+    /// Puts the slots into the store.
+    fn unpack(&mut self, exclusive: &mut Exclusive) {
+        for (slot, _, content) in exclusive.envelope.held.drain(..) {
+            self.store.put_slot(slot, content);
+        }
+    }
+
+    /// Takes them out again.
+    fn pack(&mut self, exclusive: &mut Exclusive) {
+        for &(slot, home) in &exclusive.homes {
+            let content = self.store.take_slot(slot).expect("an exclusive transaction has it");
+            exclusive.envelope.held.push((slot, home, content));
+        }
+    }
+
+    /// Runs commands, with the slots in the store, until one has to visit the other cores.
+    fn continue_exclusive(&mut self, mut exclusive: Box<Exclusive>) {
+        while exclusive.next < exclusive.envelope.batch.commands.len() {
+            let index = exclusive.next;
+            exclusive.next += 1;
+            let batch = &exclusive.envelope.batch;
+            let row = batch.commands[index].row;
+            let Some(Handler::Session(handler)) = row.handler else {
+                self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                continue;
+            };
+            let id = batch.commands[index].session;
+            if self.session(id).is_none() {
+                continue;
+            }
+            let reply = self.reply_writer(id, &mut exclusive.output);
+            let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
+            let outcome = handler(&mut call);
+            if let Err(error) = &outcome {
+                call.reply.error(error);
+            }
+            let (tour, block) = (call.tour.take(), call.block.take());
+            if let Some(block) = block {
+                (block.on_timeout)(&mut call.reply);
+            }
+            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+            let Some((_, task)) = tour else { continue };
+            if !task.moves().is_empty() {
+                self.reply_writer(id, &mut exclusive.output).error(&CANNOT_MOVE);
+                continue;
+            }
+            self.serve_ready_keys();
+            self.pack(&mut exclusive);
+            self.exclusive = Some(exclusive);
+            return self.send_tour(TourKind::Gathering, task, Asker::Transaction);
+        }
+        self.end_exclusive(*exclusive);
+    }
+
+    /// A tour of this core's transaction visits it.
+    pub(super) fn visit_for_exclusive(&mut self, task: &mut dyn TourTask) {
+        let mut exclusive = self.exclusive.take().expect("its tour is under way");
+        self.unpack(&mut exclusive);
+        task.visit(self);
+        self.pack(&mut exclusive);
+        self.exclusive = Some(exclusive);
+    }
+
+    /// The tour of a command is over: the transaction goes on.
+    pub(super) fn finish_exclusive_tour(&mut self, task: Box<dyn TourTask>) {
+        let mut exclusive = self.exclusive.take().expect("its tour was under way");
+        self.unpack(&mut exclusive);
+        let id = exclusive.envelope.batch.commands[0].session;
+        let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
+        task.finish(self, id, &mut Reply::new(&mut exclusive.output, protocol));
+        self.continue_exclusive(exclusive);
+    }
+
+    fn end_exclusive(&mut self, mut exclusive: Exclusive) {
+        self.serve_ready_keys();
+        self.pack(&mut exclusive);
+        let Exclusive { envelope: Envelope { batch, wanted, held }, output, .. } = exclusive;
+        self.send_slots_home(held);
+        self.shared.unclaim(&wanted);
+        let (id, place) = (batch.commands[0].session, batch.commands[0].place);
+        self.fill_place(id, place, output);
+        self.keep_batch(batch);
+        self.return_credit();
+    }
+}

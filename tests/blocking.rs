@@ -1,0 +1,94 @@
+//! Clients that wait for keys, over sockets: who is served, when time runs out, what ends a wait.
+//! Interleavings are searched in `shard/tests/blocking.rs`; here it is about sockets and clocks.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{Client, NIL_ARRAY, OK, Test, array, bulk, each, eventually};
+
+/// Sends a command that finds nothing, and returns once the server lets its client wait.
+fn wait(t: &mut Test, client: &mut Client, command: &str) {
+    let before = t.info("clients").number("blocked_clients");
+    client.send_command(command);
+    eventually("the client waits", || t.info("clients").number("blocked_clients") > before);
+}
+
+#[test]
+fn a_waiting_client_gets_what_is_pushed() {
+    each(|t| {
+        let mut waiting = t.connect();
+        wait(t, &mut waiting, "BLPOP a b c 0");
+        t.check("RPUSH b 1 2", 2);
+        waiting.check_next("BLPOP", array([bulk("b"), bulk("1")]));
+        wait(t, &mut waiting, "BLMOVE x y LEFT RIGHT 0");
+        t.check("LPUSH x v", 1);
+        waiting.check_next("BLMOVE", bulk("v"));
+        t.check("LRANGE y 0 -1", array([bulk("v")]));
+        t.check("EXISTS x", 0);
+    });
+}
+
+#[test]
+fn commands_behind_a_waiting_one_run_after_it() {
+    each(|t| {
+        let mut waiting = t.connect();
+        wait(t, &mut waiting, "BRPOP queue 0");
+        waiting.send_command("SET after done");
+        waiting.send_command("GET after");
+        t.check("EXISTS after", 0);
+        t.check("RPUSH queue job", 1);
+        waiting.check_next("BRPOP", array([bulk("queue"), bulk("job")]));
+        waiting.check_next("SET", OK);
+        waiting.check_next("GET", bulk("done"));
+    });
+}
+
+#[test]
+fn many_clients_are_served_by_one_command() {
+    const CLIENTS: usize = 200;
+    each(|t| {
+        let mut clients: Vec<Client> = (0..CLIENTS).map(|_| t.connect()).collect();
+        for client in &mut clients {
+            client.send_command("XREAD BLOCK 0 STREAMS news $");
+        }
+        let all = CLIENTS as i64;
+        eventually("all wait", || t.info("clients").number("blocked_clients") == all);
+        t.check("XADD news 1-1 f v", bulk("1-1"));
+        for client in &mut clients {
+            let reply = client.read_bytes();
+            assert!(reply.windows(3).any(|bytes| bytes == b"1-1"), "{}", reply.escape_ascii());
+        }
+        assert_eq!(t.info("clients").number("blocked_clients"), 0);
+    });
+}
+
+#[test]
+fn time_runs_out_when_it_should() {
+    each(|t| {
+        for (command, least_ms) in [
+            ("BLPOP a b 0.05", 50),
+            ("BZMPOP 0.12 2 y z MIN", 120),
+            ("XREAD BLOCK 30 STREAMS s $", 30),
+        ] {
+            let begun = Instant::now();
+            t.check(command, NIL_ARRAY);
+            let passed = begun.elapsed();
+            assert!(passed >= Duration::from_millis(least_ms), "{command}: {passed:?}");
+        }
+    });
+}
+
+#[test]
+fn a_client_that_hangs_up_waits_no_more() {
+    each(|t| {
+        let mut gone = t.connect();
+        let mut waiting = t.connect();
+        wait(t, &mut gone, "BLPOP a 0");
+        wait(t, &mut waiting, "BLPOP a 0");
+        drop(gone);
+        eventually("one is left", || t.info("clients").number("blocked_clients") == 1);
+        t.check("RPUSH a v", 1);
+        waiting.check_next("BLPOP", array([bulk("a"), bulk("v")]));
+    });
+}
