@@ -4,6 +4,15 @@
 //! jemalloc aligns a block to 16 bytes only if its size class is a multiple of 16. So every request
 //! that is aligned above 8 bytes says so, where the usual wrapper trusts jemalloc's default.
 //!
+//! # Huge pages
+//!
+//! Keys are drawn from all over memory, and with small pages nearly every access to one misses the
+//! translation cache as well; in a virtual machine that costs more than the miss of the data. So
+//! jemalloc asks for huge pages wherever the system leaves that to the program (`madvise`, the
+//! usual setting) or grants them anyway. What speaks against them in Redis, copying whole huge
+//! pages while a child writes a snapshot, does not exist here. `_RJEM_MALLOC_CONF=thp:never` in the
+//! environment turns them off.
+//!
 //! # What is in use
 //!
 //! `maxmemory` needs a figure before every command. jemalloc's `stats.allocated` takes microseconds
@@ -14,12 +23,21 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
 use tikv_jemalloc_ctl::{epoch, stats};
 use tikv_jemalloc_sys as jemalloc;
+
+/// What jemalloc reads at its start: huge pages for data, and for its own notes once it needs many.
+// SAFETY: under this name jemalloc declares a pointer to a text, or none.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+pub static JEMALLOC_OPTIONS: Option<&c_char> = {
+    let text = c"thp:always,metadata_thp:auto";
+    // SAFETY: the pointer leads to a text that lives as long as the process.
+    Some(unsafe { &*text.as_ptr() })
+};
 
 /// jemalloc as the allocator of the process.
 pub struct Jemalloc;
@@ -189,7 +207,7 @@ pub fn purge() {
 
 /// What the allocator reports about itself, as MEMORY MALLOC-STATS shows it.
 pub fn report() -> String {
-    extern "C" fn append(report: *mut c_void, text: *const std::ffi::c_char) {
+    extern "C" fn append(report: *mut c_void, text: *const c_char) {
         // SAFETY: jemalloc passes on the pointer it was given below and a text that ends with a
         // zero byte; the string outlives the call.
         unsafe {
@@ -212,6 +230,14 @@ pub fn report() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn huge_pages_are_asked_for() {
+        // The environment may say otherwise.
+        if std::env::var_os("_RJEM_MALLOC_CONF").is_none() {
+            assert!(report().contains("opt.thp: \"always\""), "{}", report());
+        }
+    }
 
     #[test]
     fn blocks_are_aligned_as_asked_for() {

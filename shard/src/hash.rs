@@ -26,8 +26,10 @@ impl HashSlot {
     }
 
     /// The slot a key belongs to. O(length of the key).
+    #[inline]
     pub fn of_key(key: &[u8]) -> HashSlot {
-        HashSlot(crc16(hash_tag(key).unwrap_or(key)) & (Self::COUNT - 1))
+        let tagged = if may_have_tag(key) { hash_tag(key).unwrap_or(key) } else { key };
+        HashSlot(crc16(tagged) & (Self::COUNT - 1))
     }
 
     /// All slots, ascending.
@@ -45,6 +47,25 @@ impl HashSlot {
     pub const fn number(self) -> u16 {
         self.0
     }
+}
+
+/// Whether a key has an opening brace, or is too long to tell here. Most keys are short and have
+/// none, and for those a call of `memchr` would take longer than eight bytes at a time do.
+#[inline]
+fn may_have_tag(key: &[u8]) -> bool {
+    const KEY_BYTES_MAX: usize = 40;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    if key.len() > KEY_BYTES_MAX {
+        return true;
+    }
+    let (chunks, rest) = key.as_chunks::<8>();
+    let mut found = 0;
+    for chunk in chunks {
+        // A byte that equals the brace is zero now, and the lowest zero borrows into its top bit.
+        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'{'));
+        found |= word.wrapping_sub(ONES) & !word & (ONES << 7);
+    }
+    found != 0 || rest.contains(&b'{')
 }
 
 /// The part of `key` between the first `{` and the first `}` after it, unless that is empty.
@@ -184,6 +205,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_quick_look_for_a_tag_misses_none(key in "[{}a-c|~\\x{80}]{0,50}") {
+            let (key, tag) = (key.as_bytes(), hash_tag(key.as_bytes()));
+            prop_assert!(tag.is_none() || may_have_tag(key));
+            let slot = crc16(tag.unwrap_or(key)) % HashSlot::COUNT;
+            prop_assert_eq!(HashSlot::of_key(key).number(), slot);
+        }
+
         #[test]
         fn slices_agree_with_single_bits(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             prop_assert_eq!(crc16(&bytes), crc16_bit_by_bit(&bytes));

@@ -185,13 +185,18 @@ impl<'a> Reply<'a> {
     pub fn bulk(&mut self, bytes: &[u8]) {
         let out = &mut self.output.bytes;
         out.reserve(bytes.len() + 24);
-        out.push(b'$');
-        if bytes.len() < 10 {
-            out.push(b'0' + bytes.len() as u8);
+        let len = bytes.len();
+        // Short headers in one piece: nearly every reply has one.
+        if len < 10 {
+            out.extend_from_slice(&[b'$', b'0' + len as u8, b'\r', b'\n']);
+        } else if len < 100 {
+            let (tens, ones) = (b'0' + (len / 10) as u8, b'0' + (len % 10) as u8);
+            out.extend_from_slice(&[b'$', tens, ones, b'\r', b'\n']);
         } else {
-            out.extend_from_slice(itoa::Buffer::new().format(bytes.len()).as_bytes());
+            out.push(b'$');
+            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(b"\r\n");
         out.extend_from_slice(bytes);
         out.extend_from_slice(b"\r\n");
     }

@@ -205,7 +205,15 @@ impl Store {
         row.route(arguments, |name| (HashSlot::of_key(name), key_hash(self.seed, name)))
     }
 
-    /// Brings the bucket of a key into the cache.
+    /// Brings what a lookup reads of a slot into the cache; what a change writes too, if `changes`.
+    #[inline]
+    pub fn prefetch_slot(&self, slot: HashSlot, changes: bool) {
+        if let Some(slot) = &self.slots[slot.index()] {
+            slot.prefetch(changes);
+        }
+    }
+
+    /// Brings the bucket of a key into the cache; its slot should be there.
     #[inline]
     pub fn prefetch_bucket(&self, slot: HashSlot, hash: u64, db: u32) {
         if let Some(table) = self.table(slot, db) {

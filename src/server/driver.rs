@@ -2,7 +2,7 @@
 //!
 //! A turn:
 //!
-//! 1. wait for the reactor, spinning a little first while there is load;
+//! 1. wait for the reactor: while there is load, for several clients at once, or spinning a little;
 //! 2. drain the inbox (after the reads completed: rule 2 of the order, see `basalt_shard::core`);
 //! 3. take in what happened: new connections, closed ones, bytes; commands are parsed into the
 //!    stage, which runs whenever it is full (see `input`);
@@ -19,7 +19,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use basalt_net::doorbell::Doorbell;
-use basalt_net::reactor::{BufferRef, CloseReason, ConnectionId, Event, ListenerId, Reactor};
+use basalt_net::reactor::{
+    BufferRef, CloseReason, Company, ConnectionId, Event, ListenerId, Reactor,
+};
 use basalt_shard::core::{Core, SessionId};
 
 use super::clock;
@@ -32,6 +34,14 @@ use crate::warning;
 
 /// A suspended connection goes on once no more than this many of its bytes are unsent.
 const RESUME_BYTES: usize = 128 * 1024;
+
+/// Events of the last turn from which on it sleeps for several, instead of spinning for the next.
+/// A client or two alone are better off with the shorter wait.
+const COMPANY_MIN: usize = 4;
+/// Events it sleeps for at most.
+const COMPANY_MAX: usize = 64;
+/// How long it sleeps for several before it settles for one.
+const COMPANY_PATIENCE: Duration = Duration::from_micros(20);
 
 /// One core with its sockets.
 pub struct Driver {
@@ -53,6 +63,9 @@ pub struct Driver {
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
+    /// What the last turn found: events of the reactor, and whether other cores had sent something.
+    pub(super) last_events: usize,
+    pub(super) had_mail: bool,
     /// Connections with an incomplete command whose rest may be large.
     pub(super) fills: Vec<SessionId>,
     /// Connections whose peers do not read.
@@ -94,6 +107,8 @@ impl Driver {
             has_noted_start: false,
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
+            last_events: 0,
+            had_mail: false,
             fills: Vec::new(),
             suspended: Vec::new(),
             closing_later: Vec::new(),
@@ -125,16 +140,41 @@ impl Driver {
         if !self.reactor.events().is_empty() || self.resume_drained() {
             return Ok(());
         }
+        let company = self.company();
         // Worth it only where work comes soon: after a long sleep the next one will be long, too.
-        if self.last_sleep < self.spin * 2 && self.spin_for_work()? {
+        if company == Company::NONE && self.is_work_near() && self.spin_for_work()? {
             return Ok(());
         }
+        self.sleep(company)
+    }
+
+    /// Whether work is likely to come within the time it may spin.
+    fn is_work_near(&self) -> bool {
+        self.last_sleep < self.spin * 2
+    }
+
+    /// For how many events to sleep. Where the last turn served several clients the next will, too:
+    /// then sleeping for them all takes less processor time than spinning for the first of them.
+    /// Not where other cores send mail, though: that is looked for while spinning only.
+    fn company(&self) -> Company {
+        let is_worth_it = self.last_events >= COMPANY_MIN && self.is_work_near();
+        if !is_worth_it || self.had_mail || !self.reactor.can_gather() {
+            return Company::NONE;
+        }
+        let patience = self.spin.min(COMPANY_PATIENCE);
+        Company {
+            wanted: self.last_events.min(COMPANY_MAX) as u32,
+            patience_us: patience.as_micros() as u32,
+        }
+    }
+
+    fn sleep(&mut self, company: Company) -> std::io::Result<()> {
         self.doorbell.prepare_sleep();
         let begun_ns = clock::elapsed_ns();
         let result = if self.core.has_mail() || self.process.is_stopping() {
             Ok(())
         } else {
-            self.reactor.poll(Some(self.patience()))
+            self.reactor.poll_in_company(self.patience(), company)
         };
         self.last_sleep = Duration::from_nanos(clock::elapsed_ns().saturating_sub(begun_ns));
         self.doorbell.cancel_sleep();
@@ -172,7 +212,9 @@ impl Driver {
             self.take_settings();
         }
         self.core.stats.mark(clock::elapsed_ns());
+        self.had_mail = self.core.has_mail();
         self.core.drain();
+        self.last_events = self.reactor.events().len();
         self.take_in_events();
         self.resume_drained();
         self.run_stage();

@@ -214,6 +214,11 @@ impl Driver {
 
     /// Runs everything in the stage. What is refused goes back to the front of the pending bytes of
     /// its connection, if it came from a buffer; if it came from there, it just stays.
+    ///
+    /// A session that turns from one core to another makes its core send what it has for the first,
+    /// however little that is. So it is put aside until the others have had their turn, and one
+    /// message takes along what all of them had: with pipelines over keys of several cores that
+    /// makes the messages a few times as long. Commands of one session stay in order.
     pub(super) fn run_stage(&mut self) -> Ran {
         if self.stage.commands.is_empty() {
             return Ran::All;
@@ -221,29 +226,53 @@ impl Driver {
         let stage = std::mem::take(&mut self.stage);
         self.prefetch(&stage);
         self.core.stats.mark(clock::elapsed_ns());
-        let mut ran = Ran::All;
-        let mut refused: Vec<(SessionId, Vec<u8>)> = Vec::new();
+        let mut pass = Pass::default();
         for command in &stage.commands {
-            let is_behind_refused = refused.iter().any(|(session, _)| *session == command.session);
-            if !is_behind_refused && self.run_staged(&stage, command) == Flow::Done {
-                continue;
-            }
-            if let Source::Pending = command.source {
-                ran = Ran::UpTo(command.span.0);
-                break;
-            }
-            give_back(&self.reactor, &mut refused, command);
+            self.run_in_pass(&stage, command, &mut pass);
         }
-        for (session, bytes) in refused {
+        while !pass.put_aside.is_empty() {
+            self.core.flush_all_open();
+            pass.aside_sessions.clear();
+            for command in std::mem::take(&mut pass.put_aside) {
+                self.run_in_pass(&stage, command, &mut pass);
+            }
+        }
+        for (session, bytes) in pass.refused {
             if let Some(connection) = self.connection(connection_of(session)) {
                 connection.rewind();
                 connection.pending.splice(0..0, bytes);
             }
             self.come_back(session);
         }
+        let ran = pass.ran;
         self.stage = stage;
         self.stage.clear();
         ran
+    }
+
+    /// Runs a command unless one before it of its session could not run.
+    fn run_in_pass<'a>(&mut self, stage: &Stage, command: &'a Staged, pass: &mut Pass<'a>) {
+        if pass.ran != Ran::All {
+            return;
+        }
+        if pass.aside_sessions.contains(&command.session) {
+            return pass.put_aside.push(command);
+        }
+        let is_behind_refused = pass.refused.iter().any(|(id, _)| *id == command.session);
+        if !is_behind_refused {
+            match self.run_staged(stage, command) {
+                Step::Done => return,
+                Step::TurnsElsewhere => {
+                    pass.aside_sessions.push(command.session);
+                    return pass.put_aside.push(command);
+                }
+                Step::Refused => {}
+            }
+        }
+        match command.source {
+            Source::Pending => pass.ran = Ran::UpTo(command.span.0),
+            Source::Buffer(_) => give_back(&self.reactor, &mut pass.refused, command),
+        }
     }
 
     /// Something of a session was refused. Who is held is resumed, and who does not read is drained
@@ -272,19 +301,22 @@ impl Driver {
     }
 
     #[inline]
-    fn run_staged(&mut self, stage: &Stage, command: &Staged) -> Flow {
+    fn run_staged(&mut self, stage: &Stage, command: &Staged) -> Step {
         let id = connection_of(command.session);
         let Self { core, reactor, connections, .. } = self;
-        let Some(session) = core.session(command.session) else { return Flow::Done };
+        let Some(session) = core.session(command.session) else { return Step::Done };
         let connection = connections[id.index as usize].as_deref();
         let is_suspended = connection.is_some_and(|connection| connection.is_suspended);
         if is_suspended || session.output.len_hint() > UNSENT_BYTES_MAX {
-            return Flow::Refused;
+            return Step::Refused;
         }
         let prepared = match &command.found {
             Found::Command(prepared) => prepared,
             Found::Error(error) => return self.refuse_input(command.session, error),
         };
+        if session.open_target.is_some() && core.turns_elsewhere(command.session, prepared) {
+            return Step::TurnsElsewhere;
+        }
         let bytes = match (command.unquoted, command.source) {
             (Some(index), _) => &stage.unquoted[index][..],
             (None, Source::Buffer(buffer)) => &reactor.bytes(buffer)[command.span.0..],
@@ -294,25 +326,50 @@ impl Driver {
         };
         let (first, count) = command.arguments;
         let arguments = Arguments::new(bytes, &stage.ranges[first..first + count]);
-        core.execute(command.session, prepared, arguments)
+        match core.execute(command.session, prepared, arguments) {
+            Flow::Done => Step::Done,
+            Flow::Refused => Step::Refused,
+        }
     }
 
     /// Input broke the protocol: says so and closes.
-    fn refuse_input(&mut self, session: SessionId, error: &ProtocolError) -> Flow {
+    fn refuse_input(&mut self, session: SessionId, error: &ProtocolError) -> Step {
         if self.core.is_held(session) {
-            return Flow::Refused;
+            return Step::Refused;
         }
         let error = CommandError::worded(format!("ERR {error}"));
         self.core.reply_error(session, &error);
         self.core.close_connection(session, true);
-        Flow::Done
+        Step::Done
     }
 }
 
+/// What became of a staged command.
+enum Step {
+    Done,
+    /// To be offered again when its session is resumed.
+    Refused,
+    /// Its session has a command in a message that is still open, for another core.
+    TurnsElsewhere,
+}
+
+/// A stage on its way through the core.
+#[derive(Default)]
+struct Pass<'a> {
+    ran: Ran,
+    /// What has to wait until open messages are sent, in order.
+    put_aside: Vec<&'a Staged>,
+    /// Whose that is.
+    aside_sessions: Vec<SessionId>,
+    /// Bytes of refused commands, by session.
+    refused: Vec<(SessionId, Vec<u8>)>,
+}
+
 /// How far a stage ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Ran {
     /// All of it (what came from buffers and was refused is pending now).
+    #[default]
     All,
     /// Of the pending bytes, up to here.
     UpTo(usize),

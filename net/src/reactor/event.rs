@@ -78,6 +78,20 @@ impl fmt::Display for CloseReason {
     }
 }
 
+/// How long a poll that would sleep goes on sleeping for more than one completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Company {
+    /// Completions it waits for, at least one.
+    pub wanted: u32,
+    /// How long it waits for that many before it settles for one, in microseconds.
+    pub patience_us: u32,
+}
+
+impl Company {
+    /// Returns with the first completion.
+    pub const NONE: Company = Company { wanted: 1, patience_us: 0 };
+}
+
 /// One thing that happened. For one connection, events are in the order in which they happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -40,7 +40,7 @@ mod uring;
 mod waker;
 
 pub use event::{
-    AcceptedSocket, BufferRef, CloseReason, ConnectionId, Event, ListenerId, WakeSource,
+    AcceptedSocket, BufferRef, CloseReason, Company, ConnectionId, Event, ListenerId, WakeSource,
 };
 pub use options::{Backend, BackendChoice, ReactorOptions};
 pub use output::SharedBytes;
@@ -182,7 +182,31 @@ impl Reactor {
     /// # Errors
     /// Only if the driver itself is broken; errors of connections are events.
     pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        dispatch!(&mut self.driver, driver => driver.poll(timeout))
+        match &mut self.driver {
+            Driver::Uring(uring) => uring.poll(timeout, Company::NONE),
+            Driver::Epoll(epoll) => epoll.poll(timeout),
+        }
+    }
+
+    /// Whether [`poll_in_company`](Self::poll_in_company) does more than [`poll`](Self::poll):
+    /// with io_uring since Linux 6.12.
+    pub fn can_gather(&self) -> bool {
+        matches!(&self.driver, Driver::Uring(uring) if uring.can_gather())
+    }
+
+    /// As [`poll`](Self::poll) with a timeout, but where it has to sleep it does so until there is
+    /// some `company`: many clients that are each owed a little are cheaper served together than
+    /// with a way through the scheduler for each. Costs no processor time, as spinning does, and
+    /// delays the first of them by the patience at most.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_in_company(&mut self, timeout: Duration, company: Company) -> io::Result<()> {
+        match &mut self.driver {
+            Driver::Uring(uring) if uring.can_gather() => uring.poll(Some(timeout), company),
+            Driver::Uring(uring) => uring.poll(Some(timeout), Company::NONE),
+            Driver::Epoll(epoll) => epoll.poll(Some(timeout)),
+        }
     }
 
     /// Whether it looks as if the next poll had something to do, found without a system call: for

@@ -195,19 +195,16 @@ impl Name {
         if length == 0 || length > Self::LENGTH_MAX {
             return None;
         }
-        let words = if length <= 8 {
-            [word(name), 0, 0]
-        } else {
-            let (head, tail) = name.split_at(8);
-            if length <= 16 {
-                [word(head), word(tail), 0]
-            } else {
-                let (middle, tail) = tail.split_at(8);
-                [word(head), word(middle), word(tail)]
-            }
-        };
-        let length = (length as u64) << 56;
-        Some(Self([lower(words[0]), lower(words[1]), lower(words[2]) | length]))
+        let length_byte = (length as u64) << 56;
+        if length <= 8 {
+            return Some(Self([lower(word(name)), 0, length_byte]));
+        }
+        let (head, tail) = name.split_at(8);
+        if length <= 16 {
+            return Some(Self([lower(word(head)), lower(word(tail)), length_byte]));
+        }
+        let (middle, tail) = tail.split_at(8);
+        Some(Self([lower(word(head)), lower(word(middle)), lower(word(tail)) | length_byte]))
     }
 
     /// The slot at which the search for this name starts.

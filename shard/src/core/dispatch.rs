@@ -36,13 +36,18 @@ pub enum Flow {
 }
 
 impl Core {
-    /// Looks a command up and finds out where its keys live.
+    /// Looks a command up and finds out where its keys live. The slot of an only key is on its way
+    /// into the cache then.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
         let Some(row) = command::lookup_line(arguments.at(0), arguments.get(1)) else {
             return Prepared { row: None, route: Route::Home };
         };
-        Prepared { row: Some(row), route: self.store.route(row, arguments) }
+        let route = self.store.route(row, arguments);
+        if let Route::One(slot, _) = route {
+            self.store.prefetch_slot(slot, row.flags.contains(flag::WRITE));
+        }
+        Prepared { row: Some(row), route }
     }
 
     /// Brings the buckets a prepared command will look at into the cache.
@@ -62,6 +67,17 @@ impl Core {
             && let Some(session) = self.session(session)
         {
             self.store.prefetch_entry(slot, hash, session.db);
+        }
+    }
+
+    /// Whether a command makes its session turn to another core than the one that an open batch has
+    /// commands of the session for: that batch must be sent first.
+    #[inline]
+    pub fn turns_elsewhere(&self, id: SessionId, prepared: &Prepared) -> bool {
+        match (self.session(id).and_then(|session| session.open_target), prepared.route) {
+            (Some(target), Route::One(slot, _)) => self.owner(slot) != target,
+            (Some(_), Route::Home | Route::Many) => true,
+            (None, _) => false,
         }
     }
 

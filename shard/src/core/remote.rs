@@ -7,7 +7,7 @@ use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, Travel};
-use crate::command::Command;
+use crate::command::{Command, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::reply::Reply;
@@ -112,7 +112,7 @@ impl Core {
     }
 
     /// Sends all open batches.
-    pub(super) fn flush_all_open(&mut self) {
+    pub fn flush_all_open(&mut self) {
         if self.open_count == 0 {
             return;
         }
@@ -221,6 +221,11 @@ impl Core {
         let upcoming = &batch.commands[batch.next..];
         if upcoming.len() < 2 {
             return;
+        }
+        for command in upcoming {
+            if let Route::One(slot, _) = command.route {
+                self.store.prefetch_slot(slot, command.row.flags.contains(flag::WRITE));
+            }
         }
         for command in upcoming {
             if let Route::One(slot, hash) = command.route {

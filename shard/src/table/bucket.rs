@@ -22,6 +22,10 @@ const ADDRESS_BITS: u32 = 48;
 const ADDRESS: usize = (1 << ADDRESS_BITS) - 8;
 const EXPIRES: usize = 1;
 
+/// From the start of an entry to where its second cache line is asked for, if there is one: entries
+/// lie at multiples of eight, so this hits it for every entry of 33 to 40 bytes that has one.
+const SECOND_LINE_BYTES: usize = 32;
+
 /// The place of one entry in a bucket, or nothing.
 ///
 /// Kept as a pointer, with tag and flag in bits that no address uses, so that the compiler knows
@@ -71,10 +75,13 @@ impl Word {
         Word(self.0.map_addr(|address| address & low | usize::from(tag) << ADDRESS_BITS))
     }
 
-    /// Asks the processor to load the start of the entry.
+    /// Asks the processor to load the entry, as far as short keys and values reach.
     #[inline]
     pub(super) fn prefetch_entry(self) {
-        prefetch(self.0.map_addr(|address| address & ADDRESS));
+        let start = self.0.map_addr(|address| address & ADDRESS);
+        prefetch(start);
+        // Half of all entries of 40 bytes, the commonest size, go on in the next cache line.
+        prefetch(start.wrapping_add(SECOND_LINE_BYTES));
     }
 }
 
@@ -208,7 +215,7 @@ fn match_mask_portable(words: &[Word; BUCKET_WORDS], tag: u16) -> u32 {
 
 /// Asks the processor to load a cache line that is needed soon. Never faults.
 #[inline]
-pub(super) fn prefetch<T>(address: *const T) {
+pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch is a hint; any address is allowed.
     unsafe {

@@ -265,6 +265,30 @@ impl RawEntry {
         unsafe { self.0.add((key_at + length).next_multiple_of(CELL_SIZE)).cast() }
     }
 
+    /// Overwrites an inline string by another of the same length, where neither expires: no size
+    /// and no offset changes, so neither table nor accounts need to know. Otherwise does nothing
+    /// and returns `false`.
+    #[inline]
+    pub(super) fn overwrite_alike(self, kind: Kind, lru_bits: u32, bytes: &[u8]) -> bool {
+        let header = self.header();
+        if header.form() != Form::Inline || header.expiry_size() != 0 {
+            return false;
+        }
+        let (key_at, key_length) = self.key_span();
+        let key_end = key_at + key_length;
+        // SAFETY: the length of an inline value lies behind the key.
+        let (length, size) = unsafe { self.get_length(key_end) };
+        if length != bytes.len() {
+            return false;
+        }
+        self.set_header(Header::new(kind, Form::Inline, None, lru_bits));
+        let from = NonNull::from(bytes).cast::<u8>();
+        // SAFETY: so many bytes lie there. Nobody borrows them while the table is being changed,
+        // so `bytes` lie elsewhere.
+        unsafe { self.0.add(key_end + size).copy_from_nonoverlapping(from, length) };
+        true
+    }
+
     /// Whether the value can take another form or length without moving the entry.
     pub(super) fn fits(self, form: Form, inline_length: usize) -> bool {
         let header = self.header().with_form(form);

@@ -55,6 +55,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bucket::prefetch;
 pub use entry::{Entry, OwnedEntry};
 pub use entry_mut::EntryMut;
 pub use garbage::Garbage;
@@ -213,13 +214,18 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
     /// Adds an entry or overwrites all of it but the key; returns what the old value leaves.
     /// Expected O(length of key and value); at worst one segment is rewritten or split.
     pub fn insert(&mut self, hash: u64, key: &[u8], record: Record<'_, O>) -> Option<OldValue<O>> {
-        match self.find(hash, key) {
-            Some(place) => Some(self.change(hash, place, |entry| entry.overwrite(record))),
-            None => {
-                self.add(hash, OwnedEntry::new(key, record));
-                None
-            }
+        let segment = self.directory.find(hash);
+        let Some((place, word)) = segment.and_then(|segment| segment.find(hash, key)) else {
+            self.add(hash, OwnedEntry::new(key, record));
+            return None;
+        };
+        if let Value::Bytes(bytes) = record.value
+            && record.expiry_ms.is_none()
+            && word.entry().overwrite_alike(record.kind, record.lru_bits, bytes)
+        {
+            return Some(OldValue::Inline);
         }
+        Some(self.change(hash, place, |entry| entry.overwrite(record)))
     }
 
     /// Adds an entry that comes from elsewhere, such as another database, or replaces the one of

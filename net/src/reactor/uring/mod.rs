@@ -32,7 +32,7 @@ mod operation;
 mod ring;
 
 use super::batch::{AcceptFailure, Batch, DirectBuffer, Patience};
-use super::event::{BufferRef, CloseReason, ConnectionId, Event, ListenerId, WakeSource};
+use super::event::{BufferRef, CloseReason, Company, ConnectionId, Event, ListenerId, WakeSource};
 use super::options::ReactorOptions;
 use super::output::{SharedBytes, Spares};
 use super::slab::Slab;
@@ -290,7 +290,11 @@ impl Uring {
         !self.scheduled.is_empty() || self.rearm || self.ring.has_work()
     }
 
-    pub(super) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn can_gather(&self) -> bool {
+        self.ring.can_gather()
+    }
+
+    pub(super) fn poll(&mut self, timeout: Option<Duration>, company: Company) -> io::Result<()> {
         self.release();
         self.batch.clear();
         self.connections.wake_resting();
@@ -298,7 +302,7 @@ impl Uring {
         loop {
             self.attend();
             let left = patience.remaining();
-            self.ring.enter(left)?;
+            self.ring.enter(left, company)?;
             self.handle_completions();
             if left == Some(Duration::ZERO) || !self.batch.events.is_empty() {
                 return Ok(());

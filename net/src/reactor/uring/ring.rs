@@ -6,6 +6,7 @@
 //! * Completions are collected before anything else is asked of the kernel, so a full completion
 //!   queue never stops us; what does not fit into it the kernel keeps and hands over later.
 
+use super::super::event::Company;
 use super::super::options::ReactorOptions;
 use super::operation::{Kind, Operation};
 use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
@@ -113,17 +114,24 @@ impl Ring {
         submission.taskrun() || submission.cq_overflow() || !completion.is_empty()
     }
 
+    /// Whether the kernel (6.12 and later) can wait for several completions and settle for one.
+    pub(super) fn can_gather(&self) -> bool {
+        self.ring.params().is_feature_min_timeout()
+    }
+
     /// Submits what was pushed, waits for a completion for at most `timeout` (`None`: for ever),
-    /// and collects. Without a system call if the timeout is zero and nothing is to be done.
-    pub(super) fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    /// and collects. Without a system call if the timeout is zero and nothing is to be done. With
+    /// a timeout that is not zero it may wait for more company than one, as `company` says.
+    pub(super) fn enter(&mut self, timeout: Option<Duration>, company: Company) -> io::Result<()> {
         self.collect();
         let result = match timeout {
             _ if !self.completions.is_empty() => self.enter_without_waiting(),
             Some(Duration::ZERO) => self.enter_without_waiting(),
             Some(timeout) => {
                 let timespec = Timespec::from(timeout);
-                let arguments = SubmitArgs::new().timespec(&timespec);
-                self.ring.submitter().submit_with_args(1, &arguments)
+                let arguments =
+                    SubmitArgs::new().timespec(&timespec).min_wait_usec(company.patience_us);
+                self.ring.submitter().submit_with_args(company.wanted as usize, &arguments)
             }
             None => self.ring.submit_and_wait(1),
         };
@@ -169,7 +177,7 @@ impl Ring {
                     drop(unsafe { OwnedFd::from_raw_fd(completion.result) });
                 }
             }
-            if self.in_kernel == 0 || self.enter(Some(DRAIN_WAIT)).is_err() {
+            if self.in_kernel == 0 || self.enter(Some(DRAIN_WAIT), Company::NONE).is_err() {
                 break;
             }
         }
