@@ -66,6 +66,40 @@ fn array(elements: &[&str]) -> String {
     format!("*{}\r\n{}", elements.len(), elements.iter().map(bulk).collect::<String>())
 }
 
+/// A client was served a key that had expired by the end of the transaction that made it, since
+/// DEBUG SLEEP within it did not move the time of the turn.
+#[test]
+fn a_key_that_expires_within_its_transaction_serves_nobody() {
+    each(|hall| {
+        hall.run("DEBUG SET-ACTIVE-EXPIRE 0");
+        hall.wait(0, "BLPOP k 0");
+        for request in ["MULTI", "RPUSH k a", "PEXPIRE k 100", "DEBUG SLEEP 0.2"] {
+            hall.run(request);
+        }
+        hall.check("EXEC", "*3\r\n:1\r\n:1\r\n+OK\r\n");
+        hall.check_guest(0, "");
+        hall.run("RPUSH k b");
+        hall.check_guest(0, &array(&["k", "b"]));
+    });
+}
+
+/// With several cores a client was served between the steps of a transaction that visits all cores:
+/// it got an element that is not there any more when the transaction is over.
+#[test]
+fn nobody_is_served_between_the_steps_of_a_transaction() {
+    each(|hall| {
+        hall.wait(0, "BLPOP k 0");
+        hall.wait(1, "BLPOP l 0");
+        let requests = ["MULTI", "RPUSH k a", "RPUSH l 1", "DBSIZE", "DEL k", "LSET l 0 2"];
+        for request in requests {
+            hall.run(request);
+        }
+        hall.check("EXEC", "*5\r\n:1\r\n:1\r\n:2\r\n:1\r\n+OK\r\n");
+        hall.check_guest(0, "");
+        hall.check_guest(1, &array(&["l", "2"]));
+    });
+}
+
 #[test]
 fn what_is_there_is_taken_at_once() {
     each(|hall| {

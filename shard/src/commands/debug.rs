@@ -172,6 +172,11 @@ fn sleep(call: &mut SessionCall<'_>) -> Outcome {
             // The other cores are parked, or will be once they come to look.
             if std::mem::take(&mut left) {
                 core.host.sleep_us(us);
+                // Within a transaction this turn goes on, and what is to see is that time passed.
+                let mut now = core.store.now();
+                now.unix_us += us as i64;
+                now.monotonic_us += us;
+                core.store.set_now(now);
             }
         }),
     );

@@ -85,7 +85,7 @@ impl Core {
                 self.reply_writer(id, &mut exclusive.output).error(&CANNOT_MOVE);
                 continue;
             }
-            self.serve_ready_keys();
+            // Keys that others wait for stay listed in their slots: nobody is served between steps.
             self.pack(&mut exclusive);
             self.exclusive = Some(exclusive);
             return self.send_tour(TourKind::Gathering, task, Asker::Transaction);
