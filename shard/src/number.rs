@@ -89,7 +89,7 @@ pub fn format_double(value: f64) -> String {
     if value.is_nan() {
         return "nan".into();
     }
-    if value == value.trunc() && value.abs() < 1e17 {
+    if value == value.trunc() && value.abs() <= WHOLE_MAX {
         return if value == 0.0 && value.is_sign_negative() {
             "-0".into()
         } else {
@@ -99,7 +99,11 @@ pub fn format_double(value: f64) -> String {
     shortest(value)
 }
 
-/// Lays the shortest digits of `value` out as `%.17g` would.
+/// Up to here whole numbers are written out.
+const WHOLE_MAX: f64 = (i64::MAX / 2) as f64;
+
+/// The shortest digits of `value`, laid out as the `fpconv_dtoa` of Redis 7.2 does: without an
+/// exponent if there are up to six digits behind the point or up to four in front of it.
 fn shortest(value: f64) -> String {
     let text = format!("{value:e}");
     let (mantissa, exponent) = text.split_once('e').expect("Rust prints an exponent");
@@ -109,18 +113,22 @@ fn shortest(value: f64) -> String {
         None => ("", mantissa),
     };
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    if !(-4..17).contains(&exponent) {
-        let mark = if exponent < 0 { '-' } else { '+' };
-        return format!("{sign}{mantissa}e{mark}{:02}", exponent.abs());
+    let count = digits.len() as i32;
+    // What the digits, read as a whole number, are to be multiplied with, as a power of ten.
+    let power = exponent + 1 - count;
+    if power >= 0 && exponent < count + 7 {
+        return format!("{sign}{digits}{}", "0".repeat(power as usize));
     }
-    if exponent < 0 {
-        return format!("{sign}0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1));
+    if power < 0 && (power > -7 || exponent.abs() < 4) {
+        if exponent < 0 {
+            let zeros = exponent.unsigned_abs() as usize - 1;
+            return format!("{sign}0.{}{digits}", "0".repeat(zeros));
+        }
+        let (whole, fraction) = digits.split_at(exponent as usize + 1);
+        return format!("{sign}{whole}.{fraction}");
     }
-    let whole = exponent as usize + 1;
-    if digits.len() <= whole {
-        return format!("{sign}{digits}{}", "0".repeat(whole - digits.len()));
-    }
-    format!("{sign}{}.{}", &digits[..whole], &digits[whole..])
+    let mark = if exponent < 0 { '-' } else { '+' };
+    format!("{sign}{mantissa}e{mark}{}", exponent.abs())
 }
 
 #[cfg(test)]
@@ -139,7 +147,10 @@ mod tests {
         check_double(-0.0, "-0");
         check_double(0.1, "0.1");
         check_double(1e20, "1e+20");
-        check_double(1.5e-7, "1.5e-07");
+        check_double(1.5e-7, "1.5e-7");
+        check_double(77_512.861_533_144_98, "7.751286153314498e+4");
+        check_double(3e15 + 0.5, "3000000000000000.5");
+        check_double((1_i64 << 60) as f64, "1152921504606846976");
         check_double(0.00012, "0.00012");
         check_double(123456.789, "123456.789");
         check_double(f64::NEG_INFINITY, "-inf");

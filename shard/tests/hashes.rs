@@ -301,6 +301,10 @@ fn scans_take_the_options_of_scans() {
         talk.check("HSCAN h 0", "[0 [a 1]]");
         talk.check("HSCAN h 0 MATCH b*", "[0 []]");
         talk.check("HSCAN h 0 match a* count 1000 novalues", "[0 [a]]");
+        // No pattern fits an empty name, and yet `*` means all.
+        talk.run("HSET e \"\" v");
+        assert_eq!(talk.run("HSCAN e 0 MATCH *"), talk.run("HSCAN e 0"));
+        talk.check("HSCAN e 0 MATCH **", "[0 []]");
         talk.check("HSCAN missing 0", "[0 []]");
         talk.check("HSCAN missing 0 nonsense", "[0 []]");
         talk.check_error("HSCAN h x", "ERR invalid cursor");

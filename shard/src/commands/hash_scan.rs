@@ -41,7 +41,7 @@ impl<'a> Options<'a> {
                     return Err(error::SYNTAX);
                 }
             } else if arguments.is(index, "match") {
-                options.pattern = Some(value);
+                options.pattern = (value != b"*").then_some(value);
             } else {
                 return Err(error::SYNTAX);
             }

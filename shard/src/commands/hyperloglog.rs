@@ -90,21 +90,21 @@ fn add(
     size_max: usize,
 ) -> Result<bool, CommandError> {
     let sketch = sketch_in(entry.as_entry())?;
-    let first = loop {
+    let (first, mark) = loop {
         let Some(observation) = observations.next() else { return Ok(false) };
-        if sketch.is_raised_by(observation)? {
-            break observation;
+        if let Some(mark) = sketch.rise(observation)? {
+            break (observation, mark);
         }
     };
-    let rest = std::iter::once(first).chain(observations);
     match sketch.encoding() {
         Encoding::Dense => {
             entry.set_kind(Type::RawString.kind());
-            raise_dense(entry.bytes_mut(0), rest);
+            raise_dense(entry.bytes_mut(0), std::iter::once(first).chain(observations));
         }
         Encoding::Sparse => {
             let mut changed = SketchBuf::copy_of(sketch);
-            for observation in rest {
+            changed.raise_at(mark, first, size_max)?;
+            for observation in observations {
                 changed.raise(observation, size_max)?;
             }
             store(entry, changed);

@@ -68,8 +68,17 @@ impl Position {
     }
 
     /// The middle of the square that a score stands for.
+    ///
+    /// Scores that stand for none, negative ones and those beyond 64 bits, are taken modulo 2^64,
+    /// as x86-64 converts them, since Redis looks at them no closer.
     pub fn of_score(score: f64) -> Self {
-        Cell::of_bits(score as u64, Cell::STEPS_MAX).middle()
+        const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
+        let bits = match score {
+            ..0.0 => score as i64 as u64,
+            TWO_TO_64.. => 0,
+            _ => score as u64,
+        };
+        Cell::of_bits(bits, Cell::STEPS_MAX).middle()
     }
 
     /// The distance along the surface, in metres.

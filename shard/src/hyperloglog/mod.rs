@@ -52,6 +52,7 @@ pub use observation::Observation;
 pub use registers::Registers;
 pub use self_test::self_test;
 pub use sketch::{Sketch, SketchBuf, raise_dense, set_cached_count};
+pub use sparse::Mark;
 
 /// Number of registers.
 pub const REGISTER_COUNT: usize = 1 << 14;

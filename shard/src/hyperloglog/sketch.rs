@@ -50,13 +50,14 @@ impl<'a> Sketch<'a> {
         Ok(histogram.estimate())
     }
 
-    /// Whether an observation would change it. O(1) for a dense one, else O(length).
-    pub fn is_raised_by(self, observation: Observation) -> Result<bool, Corrupted> {
-        let present = match self.encoding {
-            Encoding::Dense => dense::rank(self.registers(), observation.register),
+    /// Where an observation would change it, if it would: [`SketchBuf::raise_at`] takes it in there
+    /// without another search. O(1) for a dense one, else O(length).
+    pub fn rise(self, observation: Observation) -> Result<Option<Mark>, Corrupted> {
+        let (present, mark) = match self.encoding {
+            Encoding::Dense => (dense::rank(self.registers(), observation.register), Mark::START),
             Encoding::Sparse => sparse::rank(self.bytes, observation.register)?,
         };
-        Ok(observation.rank > present)
+        Ok((observation.rank > present).then_some(mark))
     }
 
     /// Raises `registers` to what this holds. O(registers).
@@ -161,7 +162,16 @@ impl SketchBuf {
         observation: Observation,
         sparse_size_max: usize,
     ) -> Result<bool, Corrupted> {
-        let mut mark = Mark::START;
+        self.raise_at(Mark::START, observation, sparse_size_max)
+    }
+
+    /// The same where [`Sketch::rise`] has found the place.
+    pub fn raise_at(
+        &mut self,
+        mut mark: Mark,
+        observation: Observation,
+        sparse_size_max: usize,
+    ) -> Result<bool, Corrupted> {
         self.raise_from(&mut mark, observation, sparse_size_max)
     }
 

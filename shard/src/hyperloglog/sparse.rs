@@ -11,12 +11,15 @@ use super::observation::Observation;
 use super::run::{self, RANKED_LENGTH_MAX, Run, span_of_eight};
 use super::{Corrupted, HEADER_SIZE, REGISTER_COUNT};
 
+/// Runs passed one by one before eight at once are tried again: where one is long, others are near.
+const SINGLE_STEPS: usize = 8;
+
 /// Runs looked at when neighbours are joined.
 const JOIN_REACH: usize = 5;
 
 /// The place a run starts at, and the first register it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub struct Mark {
     at: usize,
     register: usize,
 }
@@ -44,9 +47,10 @@ struct Found {
     before: Option<Mark>,
 }
 
-/// The rank in a register. O(length).
-pub(super) fn rank(bytes: &[u8], register: usize) -> Result<u8, Corrupted> {
-    Ok(find(bytes, Mark::START, register)?.run.rank)
+/// The rank in a register, and where to begin to raise it. O(length).
+pub(super) fn rank(bytes: &[u8], register: usize) -> Result<(u8, Mark), Corrupted> {
+    let found = find(bytes, Mark::START, register)?;
+    Ok((found.run.rank, found.before.unwrap_or(Mark::START)))
 }
 
 /// Finds the run that covers `register`, which is not before `start`.
@@ -62,12 +66,14 @@ fn find(bytes: &[u8], start: Mark, register: usize) -> Result<Found, Corrupted> 
             before = Some(Mark { at: mark.at - 1, register: mark.register - last.length });
             continue;
         }
-        let run = Run::at(bytes, mark.at).ok_or(Corrupted)?;
-        if register < mark.register + run.length {
-            return Ok(Found { mark, run, before });
+        for _ in 0..SINGLE_STEPS {
+            let run = Run::at(bytes, mark.at).ok_or(Corrupted)?;
+            if register < mark.register + run.length {
+                return Ok(Found { mark, run, before });
+            }
+            before = Some(mark);
+            mark = Mark { at: mark.at + run.size, register: mark.register + run.length };
         }
-        before = Some(mark);
-        mark = Mark { at: mark.at + run.size, register: mark.register + run.length };
     }
 }
 
@@ -211,7 +217,9 @@ mod tests {
                     .expect("made by this module");
                 prop_assert_eq!(raised == Raised::No, expected[register] >= rank);
                 expected[register] = expected[register].max(rank);
-                prop_assert_eq!(super::rank(&bytes, register), Ok(expected[register]));
+                let (present, mark) = super::rank(&bytes, register).expect("well made");
+                prop_assert_eq!(present, expected[register]);
+                prop_assert!(mark.register <= register);
             }
             prop_assert_eq!(ranks(&bytes), expected);
         }

@@ -132,6 +132,24 @@ pub(super) fn read(bytes: &[u8]) -> (Element<'_>, usize) {
     (element, body + total_bytes(body))
 }
 
+/// Bytes of the entry at the start of `bytes`, `None` if there is none. Looks at the head only. O(1).
+#[inline]
+pub(super) fn entry_length(bytes: &[u8]) -> Option<usize> {
+    let head = *bytes.first()?;
+    let body = match head {
+        0..=0x7f => 1,
+        0x80..=0xbf => 1 + usize::from(head & 0x3f),
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 2 + (usize::from(head & 0x0f) << 8 | usize::from(bytes[1])),
+        HEAD_TEXT_32 => 5 + unsigned(&bytes[1..5]) as usize,
+        HEAD_INT_16 => 3,
+        HEAD_INT_24 => 4,
+        HEAD_INT_32 => 5,
+        _ => 9,
+    };
+    Some(body + total_bytes(body))
+}
+
 /// Reads the head and text at the start of `bytes`: the element, and the bytes of both. O(1).
 #[inline]
 pub(crate) fn read_body(bytes: &[u8]) -> (Element<'_>, usize) {

@@ -26,6 +26,7 @@ mod buffer;
 mod code;
 mod element;
 mod listpack;
+mod needle;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub(crate) use buffer::Buffer;
 pub(crate) use code::{body_bytes, read_body, write_body};
 pub use element::Element;
 pub use listpack::{Listpack, ListpackWriter};
+use needle::Needle;
 
 use std::fmt;
 use std::ops::Range;
@@ -186,18 +188,15 @@ impl Packed {
     /// O(entries passed).
     pub fn find(&self, place: Place, element: Element<'_>, stride: usize) -> Option<Place> {
         let bytes = self.as_bytes();
+        let needle = Needle::new(element);
         let mut at = place.0;
-        let mut to_skip = 0;
         while at < bytes.len() {
-            let (present, length) = code::read(&bytes[at..]);
-            if to_skip > 0 {
-                to_skip -= 1;
-            } else if present == element {
+            if needle.is_at(&bytes[at..]) {
                 return Some(Place(at));
-            } else {
-                to_skip = stride - 1;
             }
-            at += length;
+            for _ in 0..stride {
+                at += code::entry_length(bytes.get(at..)?)?;
+            }
         }
         None
     }

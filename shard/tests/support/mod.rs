@@ -214,8 +214,17 @@ impl Cluster {
     /// Runs one request without interleaving: every core takes whole turns, one after the other.
     /// Much faster with many cores, for tests that are not about order.
     pub(crate) fn execute_in_turns(&mut self, client: ClientId, line: &str) -> Vec<u8> {
+        self.execute_request_in_turns(client, resp::split_line(line))
+    }
+
+    /// The same for a request that is split already.
+    pub(crate) fn execute_request_in_turns(
+        &mut self,
+        client: ClientId,
+        request: Request,
+    ) -> Vec<u8> {
         let home = self.clients[client.0].core;
-        self.send(client, resp::split_line(line));
+        self.send(client, request);
         loop {
             for number in 0..self.nodes.len() {
                 let core = &self.nodes[number].core;
@@ -239,11 +248,19 @@ impl Cluster {
 
     /// Ends the connection of a client.
     pub(crate) fn disconnect(&mut self, client: ClientId) {
+        self.abandon(client);
+        self.run_until_idle();
+    }
+
+    /// Ends the connection of a client in the midst of whatever is under way. Returns how many of
+    /// its requests no core has begun with.
+    pub(crate) fn abandon(&mut self, client: ClientId) -> usize {
         let client = &mut self.clients[client.0];
+        let unread = client.socket.len() + client.read.len();
         client.socket.clear();
         client.read.clear();
         self.nodes[client.core].core.close_session(client.session);
-        self.run_until_idle();
+        unread
     }
 
     /// How many replies a client got that were not asked for yet.

@@ -65,6 +65,12 @@ impl RealServer {
         (next(), next())
     }
 
+    /// Whether it is a Valkey.
+    pub(crate) fn is_valkey(&mut self) -> bool {
+        let info = self.execute(&[b"INFO".to_vec(), b"server".to_vec()]);
+        String::from_utf8(info).expect("INFO is text").contains("valkey_version:")
+    }
+
     /// Runs one request.
     pub(crate) fn execute(&mut self, request: &[Vec<u8>]) -> Vec<u8> {
         self.execute_all(std::slice::from_ref(&request.to_vec())).remove(0)

@@ -93,7 +93,7 @@ pub(crate) fn split_replies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// The elements of an array or a set.
-fn elements(reply: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn elements(reply: &[u8]) -> Vec<Vec<u8>> {
     let line_end = reply.windows(2).position(|pair| pair == b"\r\n").expect("a reply has a line");
     split_replies(&reply[line_end + 2..])
 }

@@ -1,0 +1,219 @@
+//! One run: a cluster and a real server, the same requests for both.
+//!
+//! Requests go to the real server in pipelines, and one by one to the cluster, whose clients sit at
+//! different cores and take turns. After each pipeline the whole keyspaces are compared by DEBUG
+//! DIGEST, by SCAN, and by payloads of DUMP that each restores from the other.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use basalt_shard::rdb::payload::seal;
+
+use crate::draw::Draw;
+use crate::masks::Peer;
+use crate::shape::Shape;
+use crate::support::redis::RealServer;
+use crate::support::resp::{elements, show, show_request};
+use crate::support::{ClientId, Cluster, Request};
+
+/// The greatest type of payload that releases before 7.2 know, and the version of their payloads.
+const OLD_TYPE_MAX: u8 = 19;
+const OLD_VERSION: u16 = 10;
+
+/// Requests told beside one that was answered differently.
+const HISTORY: usize = 12;
+
+/// Milliseconds that pass for a client that waits. Whoever waits here asked for less.
+const WAIT_MS: i64 = 2;
+
+/// What went apart, and how to see it again.
+pub(crate) struct Difference(pub(crate) String);
+
+type Checked = Result<(), Difference>;
+
+/// Wall clock in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970");
+    elapsed.as_millis() as i64
+}
+
+/// A request from a line without quotes.
+pub(crate) fn line(text: &str) -> Request {
+    text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// Both servers and what they were asked.
+pub(crate) struct Contest<'real> {
+    real: &'real mut RealServer,
+    peer: Peer,
+    cluster: Cluster,
+    clients: Vec<ClientId>,
+    /// Which client asks.
+    turn: usize,
+    history: Vec<Request>,
+}
+
+impl<'real> Contest<'real> {
+    /// An empty cluster of that shape beside a real server that is emptied.
+    pub(crate) fn begin(real: &'real mut RealServer, peer: Peer, shape: &Shape, seed: u64) -> Self {
+        for request in shape.directives().into_iter().chain([line("flushall"), line("select 0")]) {
+            real.execute(&request);
+        }
+        let mut cluster = Cluster::with_settings(shape.core_count, seed, shape.settings());
+        let clients: Vec<ClientId> =
+            (0..usize::from(shape.core_count)).map(|core| cluster.connect(core)).collect();
+        let hello = line(&format!("hello {}", shape.protocol));
+        real.execute(&hello);
+        for client in &clients {
+            cluster.execute_request(*client, hello.clone());
+        }
+        cluster.advance_ms(now_ms() - cluster.now_ms());
+        Self { real, peer, cluster, clients, turn: 0, history: Vec::new() }
+    }
+
+    fn ours(&mut self, request: &Request) -> Vec<u8> {
+        self.cluster.advance_ms((now_ms() - self.cluster.now_ms()).max(0));
+        let client = self.clients[self.turn];
+        // Interleaving in small steps is for other tests where there are many cores.
+        let reply = match self.clients.len() {
+            1 | 2 => self.cluster.execute_request(client, request.clone()),
+            _ => self.cluster.execute_request_in_turns(client, request.clone()),
+        };
+        if !reply.is_empty() || !self.cluster.is_blocked(client) {
+            return reply;
+        }
+        self.cluster.pass_ms(WAIT_MS);
+        self.cluster.take_replies(client)
+    }
+
+    /// Runs requests on both and compares the replies.
+    pub(crate) fn compare(&mut self, requests: &[Request]) -> Checked {
+        self.turn = (self.turn + 1) % self.clients.len();
+        let mut sent = vec![line("select 0")];
+        sent.extend(requests.iter().filter(|request| !self.peer.skips(request)).cloned());
+        let expected = self.real.execute_all(&sent);
+        for (request, theirs) in sent.iter().zip(expected) {
+            let ours = self.ours(request);
+            if ours.is_empty() || !self.peer.agree(request, &ours, &theirs) {
+                return Err(self.difference(request, &ours, &theirs));
+            }
+            self.history.push(request.clone());
+        }
+        Ok(())
+    }
+
+    /// Compares all values at once.
+    pub(crate) fn compare_keyspaces(&mut self) -> Checked {
+        self.compare(&[line("select 0")])?;
+        let digest = line("debug digest");
+        let (ours, theirs) = (self.ours(&digest), self.real.execute(&digest));
+        if ours == theirs {
+            return self.compare_scans();
+        }
+        let keys = line("keys *");
+        self.compare(std::slice::from_ref(&keys))?;
+        for key in elements(&self.ours(&keys)) {
+            let head = key.iter().position(|byte| *byte == b'\n').expect("it is a bulk string");
+            let mut request = line("debug digest-value");
+            request.push(key[head + 1..key.len() - 2].to_vec());
+            self.compare(&[request])?;
+        }
+        Err(self.difference(&digest, &ours, &theirs))
+    }
+
+    fn compare_scans(&mut self) -> Checked {
+        let ours = self.scan(Self::ours);
+        let theirs = self.scan(|contest, request| contest.real.execute(request));
+        if ours == theirs {
+            return Ok(());
+        }
+        let joined = |keys: Vec<Vec<u8>>| keys.concat();
+        Err(self.difference(&line("scan"), &joined(ours), &joined(theirs)))
+    }
+
+    /// All keys that SCAN finds. Nothing changes meanwhile.
+    fn scan(&mut self, mut ask: impl FnMut(&mut Self, &Request) -> Vec<u8>) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let page = elements(&ask(self, &line(&format!("scan {cursor} count 7"))));
+            keys.extend(elements(&page[1]));
+            let text = String::from_utf8_lossy(&page[0]).into_owned();
+            cursor = text.lines().nth(1).expect("a cursor is a bulk string").to_owned();
+            if cursor == "0" {
+                keys.sort();
+                keys.dedup();
+                return keys;
+            }
+        }
+    }
+
+    /// Restores what the other dumps of one key, on both sides, at another key.
+    pub(crate) fn exchange(&mut self, draw: &mut Draw) -> Checked {
+        let (key, target) = (draw.any_key(), draw.any_key());
+        let dump: Request = vec![b"dump".to_vec(), key.clone().into_bytes()];
+        let (ours, theirs) = (self.ours(&dump), self.real.execute(&dump));
+        if ours.starts_with(b"$-1") || ours.starts_with(b"_") {
+            return if ours == theirs {
+                Ok(())
+            } else {
+                Err(self.difference(&dump, &ours, &theirs))
+            };
+        }
+        let (ours, theirs) = (payload(&ours), payload(&theirs));
+        let is_old = self.peer.is_before_7_2();
+        let for_them = match is_old {
+            true if ours[0] > OLD_TYPE_MAX => theirs.clone(),
+            true => resealed(&ours),
+            false => ours,
+        };
+        let restore = |payload| {
+            let mut request = line("restore key 0 payload replace");
+            (request[1], request[3]) = (target.clone().into_bytes(), payload);
+            request
+        };
+        let request = restore(theirs);
+        let our_reply = self.ours(&request);
+        let their_reply = self.real.execute(&restore(for_them));
+        self.history.push(request.clone());
+        if our_reply == b"+OK\r\n" && their_reply == our_reply {
+            return Ok(());
+        }
+        Err(self.difference(&request, &our_reply, &their_reply))
+    }
+
+    /// Tells what went apart and what was done before to the keys in question.
+    fn difference(&self, request: &Request, ours: &[u8], theirs: &[u8]) -> Difference {
+        let concerns = |earlier: &&Request| {
+            earlier[1..].iter().any(|word| request[1..].contains(word) && !word.is_empty())
+        };
+        let mut before: Vec<String> = self
+            .history
+            .iter()
+            .rev()
+            .filter(concerns)
+            .take(HISTORY)
+            .map(|request| format!("  before {}", show_request(request)))
+            .collect();
+        before.reverse();
+        Difference(format!(
+            "{}\n  ours   {}\n  theirs {}\n{}",
+            show_request(request),
+            show(ours),
+            show(theirs),
+            before.join("\n")
+        ))
+    }
+}
+
+/// The text of a bulk string.
+fn payload(reply: &[u8]) -> Vec<u8> {
+    let head = reply.iter().position(|byte| *byte == b'\n').expect("it is a bulk string");
+    reply[head + 1..reply.len() - 2].to_vec()
+}
+
+/// The same payload as of an older release.
+fn resealed(payload: &[u8]) -> Vec<u8> {
+    let mut value = payload[..payload.len() - 10].to_vec();
+    seal(&mut value, OLD_VERSION);
+    value
+}
