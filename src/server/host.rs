@@ -163,6 +163,11 @@ fn act_on(
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
     let settings = config.settings();
+    for name in ["port", "bind"] {
+        if changed.contains(name) {
+            return Err((name, "changing it at run time is not built into Basalt yet".to_owned()));
+        }
+    }
     if changed.contains("dir") {
         std::env::set_current_dir(&settings.directory)
             .map_err(|error| ("dir", format!("Changing directory: {error}")))?;

@@ -13,8 +13,8 @@ const SOCKET_GROUP: &str = "a group for the unix socket is not built into Basalt
 const MULTIPATH: &str = "multipath TCP is not built into Basalt yet";
 
 pub(super) const ROWS: &[Directive] = &[
-    row(Kind::Addresses, "bind", "* -::*").immutable().built(),
-    integer("port", 0, 65535, "6379").immutable().built(),
+    row(Kind::Addresses, "bind", "* -::*").built(),
+    integer("port", 0, 65535, "6379").built(),
     boolean("protected-mode", "yes").built(),
     integer("tcp-backlog", 0, INT_MAX, "511").immutable().built(),
     integer("tcp-keepalive", 0, INT_MAX, "300").built(),
