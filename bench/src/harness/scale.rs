@@ -188,6 +188,8 @@ impl Study {
             if group.is_empty() {
                 continue;
             }
+            // Who owns a slot is asked with DEBUG.
+            let directives = [vec!["--enable-debug-command", "yes"], directives].concat();
             let directives = directives.into_iter().map(str::to_owned).collect();
             let cpus = self.server_cpus[..cores].to_vec();
             let layout = Layout { cpus, cores, directives };
