@@ -66,11 +66,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Answers all requests that are complete with `bytes`.
-    pub(crate) fn receive(
-        &mut self,
-        bytes: &[u8],
-        store: &mut Store,
-    ) -> Result<(), ProtocolError> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], store: &mut Store) -> Result<(), ProtocolError> {
         if self.partial.is_empty() {
             let consumed = self.serve(bytes, store)?;
             self.partial.extend_from_slice(&bytes[consumed..]);

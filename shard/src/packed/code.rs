@@ -132,7 +132,8 @@ pub(super) fn read(bytes: &[u8]) -> (Element<'_>, usize) {
     (element, body + total_bytes(body))
 }
 
-/// Bytes of the entry at the start of `bytes`, `None` if there is none. Looks at the head only. O(1).
+/// Bytes of the entry at the start of `bytes`, `None` if there is none. Looks at the head only.
+/// O(1).
 #[inline]
 pub(super) fn entry_length(bytes: &[u8]) -> Option<usize> {
     let head = *bytes.first()?;
