@@ -15,6 +15,8 @@ fn fill(t: &mut Test, name: &str, count: usize, bytes: usize) {
 #[test]
 fn used_memory_follows_the_data() {
     each(|t| {
+        // The buffers of the client before this one go with it.
+        eventually("one connection", || t.info("clients").number("connected_clients") == 1);
         let before = t.info("memory").number("used_memory");
         fill(t, "k", 300, 10_000);
         let full = t.info("memory").number("used_memory");

@@ -178,6 +178,8 @@ fn info_counts_connections() {
 #[test]
 fn info_counts_memory() {
     each(|t| {
+        // The buffers of the client before this one go with it.
+        eventually("one connection", || t.info("clients").number("connected_clients") == 1);
         let before = t.info("memory").number("used_memory");
         let value = "x".repeat(4 << 20);
         t.check(["SET", "big", &value], OK);
