@@ -4,6 +4,7 @@
 //! basalt-bench load      load on a running server: throughput, latency, CPU time per request
 //! basalt-bench compare   several servers side by side: ratios with their spread; memory per key
 //! basalt-bench scale     1..N server cores; what crossing cores costs
+//! basalt-bench memory-types   what an element of each type costs
 //! basalt-bench idle      CPU and memory of a server that nobody asks anything
 //! ```
 //!
@@ -40,6 +41,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     (&load::command::SPEC, load::command::run),
     (&harness::compare::SPEC, harness::compare::run),
     (&harness::scale::SPEC, harness::scale::run),
+    (&harness::memory_types::SPEC, harness::memory_types::run),
     (&harness::idle::SPEC, harness::idle::run),
 ];
 
@@ -74,7 +76,7 @@ fn overview() -> String {
                     Usage: basalt-bench SUBCOMMAND [OPTIONS]\n\nSubcommands:\n"
         .to_owned();
     for (spec, _) in SUBCOMMANDS {
-        text.push_str(&format!("  {:<10}{}\n", spec.name, spec.about));
+        text.push_str(&format!("  {:<14}{}\n", spec.name, spec.about));
     }
     text.push_str("\n'basalt-bench SUBCOMMAND --help' lists the options.\n");
     text

@@ -257,6 +257,7 @@ fn walks_filter_and_refuse() {
         talk.check_error("SSCAN s 0 COUNT 0", SYNTAX);
         talk.check_error("SSCAN s 0 COUNT x", NOT_AN_INTEGER);
         talk.check_error("SSCAN s 0 TYPE set", SYNTAX);
+        talk.check_error("SSCAN s 0 TYPE set COUNT x", SYNTAX);
         talk.check_error("SSCAN s 0 MATCH", SYNTAX);
     });
 }

@@ -152,6 +152,13 @@ pub(crate) fn each_core_count(core_counts: &[u32], body: impl Fn(&mut Test)) {
     }
 }
 
+/// Runs `body` in RESP2 on a fresh Basalt server of that many cores, once on each backend allowed.
+pub(crate) fn each_backend(core_count: u32, body: impl Fn(&mut Test)) {
+    for config in configs(&[core_count]) {
+        run(&mut Server::start(&config, &[]), Resp::Two, &body);
+    }
+}
+
 /// Whether CI's whole matrix was asked for.
 pub(crate) fn is_full_matrix() -> bool {
     match std::env::var("BASALT_TEST_MATRIX").as_deref() {

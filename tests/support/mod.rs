@@ -45,7 +45,8 @@ pub(crate) use expect::{
 };
 pub(crate) use info::Fields;
 pub(crate) use matrix::{
-    Test, announce, each, each_core_count, each_with, is_full_matrix, skip, two_core_configs,
+    Test, announce, each, each_backend, each_core_count, each_with, is_full_matrix, skip,
+    two_core_configs,
 };
 pub(crate) use poll::{eventually, eventually_within, wait_until};
 pub(crate) use random::{Seeded, environment_number};

@@ -132,7 +132,7 @@ fn resident(pid: u32) -> Outcome<u64> {
 }
 
 /// Waits until resident memory has stopped moving: allocators return pages with delay.
-fn at_rest(pid: u32) -> Outcome<u64> {
+pub(crate) fn at_rest(pid: u32) -> Outcome<u64> {
     let begin = Instant::now();
     let mut anchor = resident(pid)?;
     let mut still_since = begin;

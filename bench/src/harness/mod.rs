@@ -4,6 +4,7 @@ pub(crate) mod compare;
 pub(crate) mod comparison;
 pub(crate) mod idle;
 pub(crate) mod memory;
+pub(crate) mod memory_types;
 pub(crate) mod options;
 pub(crate) mod placement;
 pub(crate) mod scale;

@@ -99,9 +99,26 @@ pub struct Options<'a> {
     pub kind: Option<&'a [u8]>,
 }
 
+/// What is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walked {
+    /// Keys of a database.
+    Keys,
+    /// Elements within one key, which have no types.
+    Elements,
+}
+
 impl<'a> Options<'a> {
     /// Reads the options from argument `first` on.
     pub fn parse(arguments: Arguments<'a>, first: usize) -> Result<Self, CommandError> {
+        Self::parse_for(Walked::Keys, arguments, first)
+    }
+
+    fn parse_for(
+        walked: Walked,
+        arguments: Arguments<'a>,
+        first: usize,
+    ) -> Result<Self, CommandError> {
         let mut options = Self { pattern: None, count: 10, kind: None };
         let mut index = first;
         while index < arguments.len() {
@@ -117,7 +134,9 @@ impl<'a> Options<'a> {
                 () if arguments.is(index, "match") => {
                     options.pattern = (value != b"*").then_some(value);
                 }
-                () if arguments.is(index, "type") => options.kind = Some(value),
+                () if walked == Walked::Keys && arguments.is(index, "type") => {
+                    options.kind = Some(value);
+                }
                 () => return Err(error::SYNTAX),
             }
             index += 2;
@@ -130,8 +149,7 @@ impl<'a> Options<'a> {
         arguments: Arguments<'a>,
         first: usize,
     ) -> Result<Self, CommandError> {
-        let options = Self::parse(arguments, first)?;
-        if options.kind.is_some() { Err(error::SYNTAX) } else { Ok(options) }
+        Self::parse_for(Walked::Elements, arguments, first)
     }
 
     /// Whether a name fits the pattern.

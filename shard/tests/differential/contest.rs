@@ -1,8 +1,8 @@
 //! One run: a cluster and a real server, the same requests for both.
 //!
 //! Requests go to the real server in pipelines, and one by one to the cluster, whose clients sit at
-//! different cores and take turns. After each pipeline the whole keyspaces are compared by DEBUG
-//! DIGEST, by SCAN, and by payloads of DUMP that each restores from the other.
+//! different cores and take turns. After each pipeline some payloads of DUMP are restored by either
+//! from the other, then the whole keyspaces are compared by DEBUG DIGEST, in the end by SCAN, too.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +18,9 @@ use crate::support::{ClientId, Cluster, Request};
 /// The greatest type of payload that releases before 7.2 know, and the version of their payloads.
 const OLD_TYPE_MAX: u8 = 19;
 const OLD_VERSION: u16 = 10;
+
+/// Payloads exchanged at once.
+const EXCHANGES: usize = 5;
 
 /// Requests told beside one that was answered differently.
 const HISTORY: usize = 12;
@@ -107,7 +110,7 @@ impl<'real> Contest<'real> {
         let digest = line("debug digest");
         let (ours, theirs) = (self.ours(&digest), self.real.execute(&digest));
         if ours == theirs {
-            return self.compare_scans();
+            return Ok(());
         }
         let keys = line("keys *");
         self.compare(std::slice::from_ref(&keys))?;
@@ -120,7 +123,9 @@ impl<'real> Contest<'real> {
         Err(self.difference(&digest, &ours, &theirs))
     }
 
-    fn compare_scans(&mut self) -> Checked {
+    /// Compares the keys that SCAN finds.
+    pub(crate) fn compare_scans(&mut self) -> Checked {
+        self.compare(&[line("select 0")])?;
         let ours = self.scan(Self::ours);
         let theirs = self.scan(|contest, request| contest.real.execute(request));
         if ours == theirs {
@@ -135,7 +140,7 @@ impl<'real> Contest<'real> {
         let mut keys = Vec::new();
         let mut cursor = "0".to_owned();
         loop {
-            let page = elements(&ask(self, &line(&format!("scan {cursor} count 7"))));
+            let page = elements(&ask(self, &line(&format!("scan {cursor} count 20"))));
             keys.extend(elements(&page[1]));
             let text = String::from_utf8_lossy(&page[0]).into_owned();
             cursor = text.lines().nth(1).expect("a cursor is a bulk string").to_owned();
@@ -147,38 +152,35 @@ impl<'real> Contest<'real> {
         }
     }
 
-    /// Restores what the other dumps of one key, on both sides, at another key.
+    /// Restores what the other dumps of some keys, on both sides, at other keys.
     pub(crate) fn exchange(&mut self, draw: &mut Draw) -> Checked {
-        let (key, target) = (draw.any_key(), draw.any_key());
-        let dump: Request = vec![b"dump".to_vec(), key.clone().into_bytes()];
-        let (ours, theirs) = (self.ours(&dump), self.real.execute(&dump));
-        if ours.starts_with(b"$-1") || ours.starts_with(b"_") {
-            return if ours == theirs {
-                Ok(())
-            } else {
-                Err(self.difference(&dump, &ours, &theirs))
-            };
+        self.compare(&[line("select 0")])?;
+        let keys: Vec<String> = (0..EXCHANGES).map(|_| draw.any_key()).collect();
+        let dump = |key: &String| vec![b"dump".to_vec(), key.clone().into_bytes()];
+        let dumps: Vec<Request> = keys.iter().map(dump).collect();
+        let theirs = self.real.execute_all(&dumps);
+        let (mut for_us, mut for_them) = (Vec::new(), Vec::new());
+        for (request, theirs) in dumps.iter().zip(theirs) {
+            let ours = self.ours(request);
+            match (payload(&ours), payload(&theirs)) {
+                (None, None) => {}
+                (Some(ours), Some(theirs)) => {
+                    let target = draw.any_key();
+                    for_them.push(restore(&target, self.peer.readable(ours, &theirs)));
+                    for_us.push(restore(&target, theirs));
+                }
+                _ => return Err(self.difference(request, &ours, &theirs)),
+            }
         }
-        let (ours, theirs) = (payload(&ours), payload(&theirs));
-        let is_old = self.peer.is_before_7_2();
-        let for_them = match is_old {
-            true if ours[0] > OLD_TYPE_MAX => theirs.clone(),
-            true => resealed(&ours),
-            false => ours,
-        };
-        let restore = |payload| {
-            let mut request = line("restore key 0 payload replace");
-            (request[1], request[3]) = (target.clone().into_bytes(), payload);
-            request
-        };
-        let request = restore(theirs);
-        let our_reply = self.ours(&request);
-        let their_reply = self.real.execute(&restore(for_them));
-        self.history.push(request.clone());
-        if our_reply == b"+OK\r\n" && their_reply == our_reply {
-            return Ok(());
+        let their_replies = self.real.execute_all(&for_them);
+        for (request, theirs) in for_us.into_iter().zip(their_replies) {
+            let ours = self.ours(&request);
+            if ours != b"+OK\r\n" || theirs != ours {
+                return Err(self.difference(&request, &ours, &theirs));
+            }
+            self.history.push(request);
         }
-        Err(self.difference(&request, &our_reply, &their_reply))
+        Ok(())
     }
 
     /// Tells what went apart and what was done before to the keys in question.
@@ -206,14 +208,29 @@ impl<'real> Contest<'real> {
 }
 
 /// The text of a bulk string.
-fn payload(reply: &[u8]) -> Vec<u8> {
-    let head = reply.iter().position(|byte| *byte == b'\n').expect("it is a bulk string");
-    reply[head + 1..reply.len() - 2].to_vec()
+fn payload(reply: &[u8]) -> Option<Vec<u8>> {
+    let head = reply.iter().position(|byte| *byte == b'\n').expect("a reply has a line");
+    reply.get(head + 1..reply.len() - 2).map(<[u8]>::to_vec)
 }
 
-/// The same payload as of an older release.
-fn resealed(payload: &[u8]) -> Vec<u8> {
-    let mut value = payload[..payload.len() - 10].to_vec();
-    seal(&mut value, OLD_VERSION);
-    value
+fn restore(key: &str, payload: Vec<u8>) -> Request {
+    let mut request = line("restore key 0 payload replace");
+    (request[1], request[3]) = (key.as_bytes().to_vec(), payload);
+    request
+}
+
+impl Peer {
+    /// What this server reads of two payloads of one value: ours if it knows the type, as if of its
+    /// version, else its own.
+    fn readable(self, ours: Vec<u8>, theirs: &[u8]) -> Vec<u8> {
+        match self.is_before_7_2() {
+            true if ours[0] > OLD_TYPE_MAX => theirs.to_vec(),
+            true => {
+                let mut value = ours[..ours.len() - 10].to_vec();
+                seal(&mut value, OLD_VERSION);
+                value
+            }
+            false => ours,
+        }
+    }
 }

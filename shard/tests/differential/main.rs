@@ -51,10 +51,7 @@ const COMMANDS: u64 = 24_000;
 const COMMANDS_OF_ROUND: u64 = 4_000;
 
 /// Requests that are sent to the real server at once.
-const PIPELINE: usize = 200;
-
-/// Payloads exchanged after each pipeline.
-const EXCHANGES: usize = 3;
+const PIPELINE: usize = 400;
 
 /// Differences that are collected before a test gives up.
 const DIFFERENCES_MAX: usize = 12;
@@ -115,12 +112,10 @@ fn round(
     let mut draw = Draw::new(seed, now_ms());
     for _ in 0..COMMANDS_OF_ROUND / PIPELINE as u64 {
         contest.compare(&pipeline(&mut draw, families))?;
-        for _ in 0..EXCHANGES {
-            contest.exchange(&mut draw)?;
-        }
+        contest.exchange(&mut draw)?;
         contest.compare_keyspaces()?;
     }
-    Ok(())
+    contest.compare_scans()
 }
 
 /// Rounds of these families until `commands` have been run, each of the next shape.

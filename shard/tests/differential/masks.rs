@@ -3,6 +3,7 @@
 //! * Times: the two clocks are not one.
 //! * Choices left to chance: as many elements, of the same form.
 //! * Collections without an order: the same elements.
+//! * Texts with a zero byte: sorted by `strcoll`, they end there, and equal ones have no order.
 //! * What depends on the release compared with: Redis 7.2 is what Basalt follows.
 
 use crate::support::Request;
@@ -18,6 +19,7 @@ const STREAM_FIELDS: [&str; 5] =
     ["idle", "inactive", "radix-tree-nodes", "consumers", "radix-tree-keys"];
 
 const TIMEOUT_TOO_LONG: &[u8] = b"-ERR timeout is out of range\r\n";
+const NOT_AN_INTEGER: &[u8] = b"-ERR value is not an integer or out of range\r\n";
 const SYNTAX_ERROR: &[u8] = b"-ERR syntax error\r\n";
 
 /// What is known about the other server.
@@ -75,9 +77,14 @@ impl Peer {
             "srandmember" | "hrandfield" | "zrandmember" | "spop" | "randomkey" => {
                 same_form(ours, theirs)
             }
-            "sort" | "sort_ro" => is_unsorted(request) && same_form(ours, theirs),
-            // Newer releases look at the unit before they look for the key, and take a start alone.
-            "bitcount" | "bitpos" => ours == SYNTAX_ERROR || theirs == SYNTAX_ERROR,
+            "sort" | "sort_ro" => {
+                (is_unsorted(request) || ours.contains(&0)) && same_form(ours, theirs)
+            }
+            // Newer releases look at all arguments before they look for the key, and take a start
+            // alone.
+            "bitcount" | "bitpos" => {
+                [SYNTAX_ERROR, NOT_AN_INTEGER].contains(&ours) || theirs == SYNTAX_ERROR
+            }
             // WITHSCORE came with 7.2.
             "zrank" | "zrevrank" if self.is_before_7_2() => ours == SYNTAX_ERROR,
             // Releases differ in when they know beforehand that a sorted set will be large.
