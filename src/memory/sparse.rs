@@ -2,10 +2,10 @@
 //!
 //! jemalloc keeps small blocks of one size in *slabs* of some pages, and can tell of any block how
 //! many others its slab holds (`experimental.utilization.batch_query`, the interface Valkey's
-//! defragmentation has moved to as well). A block is better off elsewhere when its slab is no fuller
-//! than the average of those that are not full: jemalloc fills the slab with the lowest address
-//! first, so blocks that are moved gather there, and slabs that are left empty go back to the
-//! system. Larger blocks have pages of their own and gain nothing.
+//! defragmentation has moved to as well). A block is better off elsewhere when its slab is no
+//! fuller than the average of those that are not full: jemalloc fills the slab with the lowest
+//! address first, so blocks that are moved gather there, and slabs that are left empty go back to
+//! the system. Larger blocks have pages of their own and gain nothing.
 //!
 //! The thread's cache would hand the very block just freed out again, so it is off while blocks are
 //! moved ([`without_cache`]).

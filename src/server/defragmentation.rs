@@ -1,11 +1,11 @@
 //! When a core defragments, and how much of its time that may take.
 //!
-//! Once a second each core looks at the allocator's figures, which are those of the process. If more
-//! than `active-defrag-ignore-bytes`, and more than the lower threshold's share, lies unused in pages
-//! that are in use, it walks over its slots (see [`basalt_shard::defragment`]) in slices of
-//! `active-defrag-cycle-us`, so that no client waits longer than that. Between slices it rests for as
-//! long as keeps its share of the core's time within the two cycle limits, nearer to the upper one
-//! the worse things are.
+//! Once a second each core looks at the allocator's figures, which are those of the process. If
+//! more than `active-defrag-ignore-bytes`, and more than the lower threshold's share, lies unused
+//! in pages that are in use, it walks over its slots (see [`basalt_shard::defragment`]) in slices
+//! of `active-defrag-cycle-us`, so that no client waits longer than that. Between slices it rests
+//! for as long as keeps its share of the core's time within the two cycle limits, nearer to the
+//! upper one the worse things are.
 //!
 //! A walk that moved next to nothing is not followed by another for a minute: what is left is not
 //! ours to move.
@@ -16,7 +16,7 @@ use basalt_shard::defragment::Walk;
 
 use super::clock;
 use super::driver::Driver;
-use crate::config::Settings;
+use crate::config::DefragmentationLimits as Limits;
 use crate::memory::{self, sparse};
 
 /// Between two looks at the allocator's figures, in milliseconds.
@@ -46,16 +46,16 @@ pub struct Defragmentation {
 }
 
 /// Memory that is held in pages without being used, as far as it is worth doing something about.
-fn wanted_percent(settings: &Settings, figures: memory::AllocatorFigures) -> Option<u32> {
+fn wanted_percent(limits: &Limits, figures: memory::AllocatorFigures) -> Option<u32> {
     let unused_bytes = figures.active.saturating_sub(figures.allocated);
     let percent = (unused_bytes * 100 / figures.allocated.max(1)).min(u64::from(u32::MAX)) as u32;
-    let lower = settings.active_defrag_threshold_lower_percent;
-    if unused_bytes < settings.active_defrag_ignore_bytes || percent < lower {
+    let (lower, upper) = limits.threshold_percent;
+    if unused_bytes < limits.ignore_bytes || percent < lower {
         return None;
     }
-    let upper = settings.active_defrag_threshold_upper_percent.max(lower + 1);
-    let least = settings.active_defrag_cycle_min_percent;
-    let most = settings.active_defrag_cycle_max_percent.max(least);
+    let upper = upper.max(lower + 1);
+    let (least, most) = limits.cycle_percent;
+    let most = most.max(least);
     let progress = u64::from((percent - lower).min(upper - lower));
     Some(least + (u64::from(most - least) * progress / u64::from(upper - lower)) as u32)
 }
@@ -70,7 +70,7 @@ impl Driver {
         if now_ns < self.defragmentation.slice_due_ns {
             return;
         }
-        let slice_us = u64::from(self.settings.active_defrag_cycle_us.max(1));
+        let slice_us = u64::from(self.settings.defragmentation.slice_us.max(1));
         sparse::without_cache(|| self.defragment_slice(now_ns, slice_us * 1000));
         let spent_ns = clock::elapsed_ns() - now_ns;
         let percent = u64::from(self.core.store.defragmentation_percent.max(1));
@@ -108,7 +108,7 @@ impl Driver {
     /// Looks whether a walk should begin, go on faster or slower, or end.
     pub(super) fn consider_defragmentation(&mut self, now_ms: u64) {
         let state = &self.defragmentation;
-        if !self.settings.activedefrag {
+        if !self.settings.defragmentation.is_on {
             if state.walk.is_some() {
                 self.end_walk();
             }
@@ -118,7 +118,7 @@ impl Driver {
             return;
         }
         self.defragmentation.look_due_ms = now_ms + LOOK_INTERVAL_MS;
-        match wanted_percent(&self.settings, memory::figures()) {
+        match wanted_percent(&self.settings.defragmentation, memory::figures()) {
             Some(percent) => {
                 self.core.store.defragmentation_percent = percent;
                 let state = &mut self.defragmentation;
@@ -156,7 +156,10 @@ mod tests {
 
     fn percent_of(allocated: u64, active: u64) -> Option<u32> {
         let settings = Config::default().settings();
-        wanted_percent(&settings, memory::AllocatorFigures { allocated, active, resident: active })
+        wanted_percent(
+            &settings.defragmentation,
+            memory::AllocatorFigures { allocated, active, resident: active },
+        )
     }
 
     #[test]

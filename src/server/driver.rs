@@ -184,8 +184,8 @@ impl Driver {
         result
     }
 
-    /// How long it may sleep: until the next housekeeping, until a blocked client's time is over, or
-    /// until defragmentation goes on.
+    /// How long it may sleep: until the next housekeeping, until a blocked client's time is over,
+    /// or until defragmentation goes on.
     fn patience(&self) -> Duration {
         let now_ms = clock::now().monotonic_ms();
         let left_ms = self.core.next_deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
