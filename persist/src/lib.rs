@@ -5,6 +5,3 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`opcode`] | what stands between the keys of an RDB file |
-
-pub mod opcode;
