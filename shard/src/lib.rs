@@ -20,7 +20,7 @@
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
-//! | [`snapshot`] | the data of one moment as bytes, while commands go on |
+//! | [`snapshot`], [`loading`] | the data of one moment as bytes, while commands go on; and back |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -48,6 +48,7 @@ pub mod host;
 pub mod hyperloglog;
 pub mod key_waits;
 pub mod list;
+pub mod loading;
 mod long_double;
 pub mod number;
 pub mod object;
