@@ -20,6 +20,7 @@
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
+//! | [`snapshot`], [`loading`] | the data of one moment as bytes, while commands go on; and back |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -48,6 +49,7 @@ pub mod host;
 pub mod hyperloglog;
 pub mod key_waits;
 pub mod list;
+pub mod loading;
 mod long_double;
 pub mod number;
 pub mod object;
@@ -59,6 +61,7 @@ pub mod reply;
 pub mod set;
 pub mod settings;
 pub mod slot;
+pub mod snapshot;
 pub mod sorted_set;
 pub mod stats;
 pub mod store;

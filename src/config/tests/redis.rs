@@ -12,6 +12,7 @@ use super::super::{Config, SetContext};
 
 /// Directives of Redis 7.0 that Basalt shows with another default, and why.
 const OTHER_DEFAULTS: &[(&str, &str)] = &[
+    ("save", "the reference is started without save points"),
     ("dir", "the working directory of each"),
     ("port", "the Redis server of this test listens elsewhere"),
     ("bind", "the Redis server of this test listens on the loopback interface only"),
