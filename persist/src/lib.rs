@@ -5,6 +5,8 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`aof`] | the append-only file |
 //! | [`opcode`] | what stands between the keys of an RDB file |
 
+pub mod aof;
 pub mod opcode;

@@ -1,0 +1,11 @@
+//! The append-only file: every change, as the commands that make it again.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`item`] | a segment, read item by item |
+//! | [`cut`] | how much of the segments of a generation is a prefix of history |
+//! | [`merge`] | the records of several segments in an order in which they may run |
+
+pub mod cut;
+pub mod item;
+pub mod merge;
