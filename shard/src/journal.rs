@@ -15,14 +15,15 @@
 //! #S:12539:4,866:1      slot 12539 for the 4th time, slot 866 for the 1st
 //! *3 $3 SET ...         the effects
 //!
-//! #G:2                  all cores have written this line once everything before it is done;
-//! *1 $8 FLUSHALL        what follows concerns all slots
+//! #G:2                  a barrier: all cores write this line, or the next,
+//! #T:2                  once everything before it is done; what follows the latter
+//! *1 $8 FLUSHALL        concerns all slots, and comes before what follows the former
 //!
 //! #D:1:17               what stands above may depend on 17 items of core 1,
 //! #B:9                  and is item 9 of this core: the end of a batch
 //! ```
 //!
-//! *Items* are records and `#G` lines, counted per core. Numbers start anew with each generation of
+//! *Items* are records and barriers, counted per core. Numbers start anew with each generation of
 //! files.
 //!
 //! # Why a reader can trust it
@@ -190,10 +191,10 @@ impl Journal {
         self.write_effect(effect.db, effect.parts.len(), parts);
     }
 
-    fn write_barrier(&mut self) {
+    fn write_barrier(&mut self, kind: char) {
         self.barriers += 1;
         self.items += 1;
-        self.text.extend_from_slice(format!("#G:{}\r\n", self.barriers).as_bytes());
+        self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
     }
 
     /// Whether there is something to take.
@@ -339,7 +340,7 @@ impl Store {
 
     fn close_record(&mut self) {
         for _ in 0..std::mem::take(&mut self.journal.record_barriers) {
-            self.journal.write_barrier();
+            self.journal.write_barrier('T');
         }
         if self.journal.effect_count == 0 {
             self.journal.slots.clear();
@@ -395,7 +396,7 @@ impl Store {
             self.journal.stand_behind_barrier(effect);
             self.close_if_outside();
         } else {
-            self.journal.write_barrier();
+            self.journal.write_barrier('G');
             let Journal { core, items, board, .. } = &self.journal;
             board.as_ref().expect("a journal that is on has a board").publish(*core, *items);
         }
@@ -426,12 +427,12 @@ mod tests {
         journal.begin(1, Arc::clone(&board));
         board.publish(2, 7);
         let mut text = Vec::new();
-        journal.write_barrier();
+        journal.write_barrier('G');
         let end = journal.take_batch(&mut text, Some(5));
         assert_eq!(text, b"#TS:5\r\n#G:1\r\n#D:2:7\r\n#B:1\r\n");
         assert_eq!(end, BatchEnd { items: 1, needs: vec![0, 1, 7] });
         text.clear();
-        journal.write_barrier();
+        journal.write_barrier('G');
         journal.take_batch(&mut text, Some(5));
         assert_eq!(text, b"#G:2\r\n#B:2\r\n");
     }

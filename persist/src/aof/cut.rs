@@ -54,10 +54,11 @@ impl Survey {
             match reader.next_item() {
                 Ok(None) => break,
                 Ok(Some(item)) => {
-                    survey.is_annotated |= matches!(item, Item::Barrier(_) | Item::BatchEnd { .. })
-                        || !reader.record().slots.is_empty();
+                    survey.is_annotated |=
+                        matches!(item, Item::Barrier { .. } | Item::BatchEnd { .. })
+                            || !reader.record().slots.is_empty();
                     match item {
-                        Item::Record | Item::Barrier(_) => survey.items += 1,
+                        Item::Record | Item::Barrier { .. } => survey.items += 1,
                         Item::Time(seconds) => {
                             unix_seconds = seconds;
                             survey.times.push((seconds, before));

@@ -59,8 +59,13 @@ impl Record {
 pub enum Item {
     /// [`Reader::record`] holds it.
     Record,
-    /// All cores did something at once, for the n-th time.
-    Barrier(u64),
+    /// All cores did something at once.
+    Barrier {
+        /// For the n-th time.
+        number: u64,
+        /// Whether what it was follows in this segment.
+        tells: bool,
+    },
     /// The end of a batch: items so far, and items of other cores it may depend on, as far as these
     /// have grown.
     BatchEnd {
@@ -204,7 +209,9 @@ impl<R: BufRead> Reader<R> {
             return Ok(None);
         }
         let item = if let Some(number) = text.strip_prefix("#G:") {
-            Item::Barrier(number.parse().map_err(|_| BAD)?)
+            Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: false }
+        } else if let Some(number) = text.strip_prefix("#T:") {
+            Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: true }
         } else if let Some(items) = text.strip_prefix("#B:") {
             let needs = std::mem::take(&mut self.needs);
             Item::BatchEnd { items: items.parse().map_err(|_| BAD)?, needs }
@@ -319,10 +326,10 @@ mod tests {
 
     #[test]
     fn annotations_are_items() {
-        let (items, outcome, _) = read_all(b"#TS:5\r\n#G:1\r\n#D:1:7\r\n#B:2\r\n# a note\r\n");
+        let (items, outcome, _) = read_all(b"#TS:5\r\n#T:1\r\n#D:1:7\r\n#B:2\r\n# a note\r\n");
         assert!(outcome.is_ok());
         let end = Item::BatchEnd { items: 2, needs: vec![(1, 7)] };
-        assert_eq!(items, [Item::Time(5), Item::Barrier(1), end]);
+        assert_eq!(items, [Item::Time(5), Item::Barrier { number: 1, tells: true }, end]);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub struct Merge<R> {
     turn: usize,
     /// Segments in a row that could not go on.
     stuck: usize,
+    /// The segment that tells what the last barrier was about, until it has.
+    teller: Option<usize>,
 }
 
 impl<R: BufRead> Merge<R> {
@@ -64,6 +66,7 @@ impl<R: BufRead> Merge<R> {
             barriers: 0,
             turn: 0,
             stuck: 0,
+            teller: None,
         }
     }
 
@@ -81,7 +84,7 @@ impl<R: BufRead> Merge<R> {
                     return Err(MergeError::Disordered);
                 }
             }
-            let turn = self.turn;
+            let turn = self.teller.unwrap_or(self.turn);
             let source = &mut self.sources[turn];
             source.look().map_err(|damage| MergeError::Damaged(turn, damage))?;
             if source.ahead == Some(Item::Record)
@@ -89,12 +92,15 @@ impl<R: BufRead> Merge<R> {
             {
                 source.ahead = None;
                 source.left -= 1;
-                self.stuck = 0;
+                (self.stuck, self.teller) = (0, None);
                 let record = self.sources[turn].reader.record();
                 for &(slot, sequence) in &record.slots {
                     self.sequences[usize::from(slot)] = sequence;
                 }
                 return Ok(Some((turn, record)));
+            }
+            if self.teller.take().is_some() && !matches!(source.ahead, Some(Item::Barrier { .. })) {
+                return Err(MergeError::Disordered);
             }
             self.stuck += 1;
             self.turn = (turn + 1) % self.sources.len();
@@ -103,11 +109,15 @@ impl<R: BufRead> Merge<R> {
 
     /// All segments wait: goes on if all of them do so for the same barrier.
     fn pass_barrier(&mut self) -> bool {
-        let next = Some(Item::Barrier(self.barriers + 1));
-        if self.sources.iter().any(|source| source.ahead != next) {
+        let next = self.barriers + 1;
+        let is_there = |source: &Source<R>| matches!(source.ahead, Some(Item::Barrier { number, .. }) if number == next);
+        if !self.sources.iter().all(is_there) {
             return false;
         }
-        self.barriers += 1;
+        self.barriers = next;
+        let tells =
+            |source: &Source<R>| matches!(source.ahead, Some(Item::Barrier { tells: true, .. }));
+        self.teller = self.sources.iter().position(tells);
         for source in &mut self.sources {
             source.ahead = None;
             source.left -= 1;
@@ -172,10 +182,10 @@ mod tests {
 
     #[test]
     fn a_barrier_waits_for_all() {
-        let one = "#G:1\r\n*1\r\n$5\r\nflush\r\n".to_owned() + &command("7:2", "after");
-        let other = command("7:1", "before") + "#G:1\r\n";
-        let order = names(&[&one, &other], &[3, 2]).expect("there is an order");
-        assert_eq!(order, ["before", "flush", "after"]);
+        let one = "#T:1\r\n*1\r\n$5\r\nflush\r\n".to_owned() + &command("7:2", "after");
+        let other = command("7:1", "before") + "#G:1\r\n" + &command("8:1", "late");
+        let order = names(&[&other, &one], &[3, 3]).expect("there is an order");
+        assert_eq!(order, ["before", "flush", "late", "after"]);
     }
 
     #[test]
