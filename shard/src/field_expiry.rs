@@ -67,7 +67,8 @@ impl FieldDeadlines {
     }
 }
 
-fn position_of(key_hash: u64) -> Position {
+/// Where the walk over a table meets a hash.
+pub(crate) fn position_of(key_hash: u64) -> Position {
     Position::from_bits(key_hash >> (u64::BITS - Position::BITS))
 }
 
@@ -211,6 +212,7 @@ impl Store {
     /// moment, and puts the one it has then there. Removes the key with the last field.
     fn reclaim_fields(&mut self, key: Key<'_>, count_max: usize) -> usize {
         let (now_ms, is_journaled) = (self.now_ms(), self.journal.is_on());
+        self.preserve(key);
         let table = self.slot_mut(key.slot).table_mut(key.db).expect("the key is in it");
         let mut entry = table.get_mut(key.hash, key.name).expect("the key was found");
         let hash = Hash::of_mut(entry.object_mut()).expect("fields of a hash are due");

@@ -21,6 +21,7 @@
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
+//! | [`snapshot`], [`loading`] | the data of one moment as bytes, while commands go on; and back |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
@@ -49,6 +50,7 @@ pub mod hyperloglog;
 pub mod journal;
 pub mod key_waits;
 pub mod list;
+pub mod loading;
 mod long_double;
 pub mod number;
 pub mod object;
@@ -61,6 +63,7 @@ pub mod reply;
 pub mod set;
 pub mod settings;
 pub mod slot;
+pub mod snapshot;
 pub mod sorted_set;
 pub mod stats;
 pub mod store;

@@ -19,6 +19,7 @@ use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
 use crate::object::Object;
 use crate::observers::Observers;
+use crate::snapshot::SlotSnapshot;
 use crate::table::{Table, prefetch};
 
 /// A hash slot with its keys.
@@ -37,6 +38,7 @@ pub struct Slot {
     others: Vec<(u32, Table<Object>)>,
     pub(crate) sweep: Sweep,
     pub(crate) field_deadlines: FieldDeadlines,
+    pub(crate) snapshot: SlotSnapshot,
 }
 
 const CACHE_LINE_BYTES: usize = 64;
@@ -58,6 +60,7 @@ impl Slot {
             others: Vec::new(),
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
+            snapshot: SlotSnapshot::default(),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
+use crate::snapshot::Snapshot;
 use crate::table::{Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Table, Value};
 use crate::types::Type;
 
@@ -115,6 +116,8 @@ pub struct Store {
     slots_received: u64,
     access: AccessClock,
     pub(crate) journal: Journal,
+    /// The snapshot this core takes part in.
+    pub(crate) snapshot: Option<Box<Snapshot>>,
     /// Slots with keys that somebody waits for and that changed, in order.
     pub(crate) ready_slots: VecDeque<HashSlot>,
 }
@@ -155,6 +158,7 @@ impl Store {
             slots_received: 0,
             access,
             journal: Journal::default(),
+            snapshot: None,
             ready_slots: VecDeque::new(),
         }
     }
@@ -259,6 +263,7 @@ impl Store {
         if content.observers.as_deref().is_some_and(|observers| observers.waits.has_ready()) {
             self.ready_slots.push_back(slot);
         }
+        self.note_slot_for_snapshot(&content);
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
         self.slots_received += 1;
@@ -273,6 +278,20 @@ impl Store {
     #[inline]
     pub fn slot(&self, slot: HashSlot) -> Option<&Slot> {
         self.slots[slot.index()].as_deref()
+    }
+
+    /// The slots that are here, for change.
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut())
+    }
+
+    /// What writing a slot's keys into the snapshot takes.
+    pub(crate) fn snapshot_parts(
+        &mut self,
+        slot: HashSlot,
+    ) -> (Option<&mut Snapshot>, Option<&mut Slot>, &AccessClock) {
+        let slot = self.slots[slot.index()].as_deref_mut();
+        (self.snapshot.as_deref_mut(), slot, &self.access)
     }
 
     /// The slot, which must be here.
@@ -333,6 +352,7 @@ impl Store {
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_, Object, Seed>> {
         let place = self.locate(key)?;
+        self.preserve(key);
         let table = self.slots[key.slot.index()].as_deref_mut()?.table_mut(key.db)?;
         let entry = table.at_mut(key.hash, place);
         let view = entry.as_entry();
@@ -370,6 +390,7 @@ impl Store {
     }
 
     fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
+        self.preserve(key);
         let expiry_ms = record.expiry_ms;
         let new_field_ms = match &record.value {
             Value::Object(object) => first_deadline_ms(object),
@@ -399,6 +420,7 @@ impl Store {
 
     /// Puts an entry that was taken from elsewhere under a key of the same name.
     pub fn put_entry(&mut self, key: Key<'_>, entry: OwnedEntry<Object>) {
+        self.preserve(key);
         let expiry_ms = entry.as_entry().expiry_ms();
         let new_field_ms = first_deadline_of(entry.as_entry().value());
         let table = self.slot_mut(key.slot).table_or_new(key.db);
@@ -420,6 +442,7 @@ impl Store {
 
     /// Sets or clears the expiry of a key that is there.
     pub fn set_expiry(&mut self, key: Key<'_>, expiry_ms: Option<i64>) {
+        self.preserve(key);
         let Some(table) = self.table_mut(key.slot, key.db) else { return };
         let before = table.expiring_len();
         if let Some(mut entry) = table.get_mut(key.hash, key.name) {
@@ -447,6 +470,7 @@ impl Store {
     }
 
     pub(crate) fn take_entry(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
+        self.preserve(key);
         let entry = self.table_mut(key.slot, key.db)?.remove(key.hash, key.name)?;
         let expiring = i64::from(entry.as_entry().expiry_ms().is_some());
         self.count(key.db, -1, -expiring);
@@ -663,7 +687,7 @@ impl Store {
         }
     }
 
-    fn discard(&mut self, garbage: Box<dyn Send>, bytes: usize) {
+    pub(crate) fn discard(&mut self, garbage: Box<dyn Send>, bytes: usize) {
         self.stats.lazy_freed += 1;
         self.garbage_bytes += bytes;
         self.garbage.push(Garbage::new(garbage, bytes));
@@ -687,25 +711,28 @@ impl Store {
         self.tell_observers_of_databases(|number| {
             db.is_none_or(|db| db == number).then_some(number)
         });
+        self.begin_walks();
         let mut removed = Vec::new();
-        for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
-            let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
+        for slot in HashSlot::all() {
+            let Some(content) = self.slots[slot.index()].as_deref_mut() else { continue };
+            let numbers: Vec<u32> = content.tables().map(|(number, _)| number).collect();
             for number in numbers.into_iter().filter(|number| db.is_none_or(|db| db == *number)) {
-                let table = slot.take_table(number);
-                if !table.is_empty() {
-                    removed.push((number, table));
+                let content = self.slot_mut(slot);
+                let table = content.take_table(number);
+                if table.is_empty() {
+                    continue;
                 }
+                self.count(number, -(table.len() as i64), -(table.expiring_len() as i64));
+                self.stats.changes += table.len() as i64;
+                removed.extend(self.preserve_flushed(slot, number, table));
             }
         }
-        for (number, table) in &removed {
-            self.count(*number, -(table.len() as i64), -(table.expiring_len() as i64));
-            self.stats.changes += table.len() as i64;
-        }
-        removed.into_iter().map(|(_, table)| table).collect()
+        removed
     }
 
     /// Exchanges two databases in the slots that are here.
     pub fn swap_databases(&mut self, one: u32, other: u32) {
+        self.swap_walks(one, other);
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
         }

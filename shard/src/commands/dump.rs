@@ -156,7 +156,7 @@ fn decode<'a>(store: &mut Store, reader: &mut Reader<'a>) -> Result<Decoded<'a>,
 }
 
 /// How values that are read are kept.
-fn limits_of(store: &mut Store) -> Limits {
+pub(crate) fn limits_of(store: &mut Store) -> Limits {
     Limits {
         hash: hash::limits_of(store),
         list: list::node_limit(store),
@@ -174,7 +174,8 @@ fn remove_old(store: &mut Store, key: Key<'_>) {
     }
 }
 
-fn put(store: &mut Store, key: Key<'_>, decoded: Decoded<'_>, deadline_ms: Option<i64>) {
+/// Stores what was read under a key.
+pub(crate) fn put(store: &mut Store, key: Key<'_>, decoded: Decoded<'_>, deadline_ms: Option<i64>) {
     let mut set = |kind, value: Value<'_, Object>| store.set(key, kind, value, deadline_ms);
     match decoded {
         Decoded::String(Text::Int(number)) => set(Type::String, Value::Int(i64::from(number))),
