@@ -43,6 +43,9 @@ pub struct SaveOptions {
     pub on_end: Box<dyn FnOnce(Outcome) + Send>,
 }
 
+/// Makes the place where the bytes go.
+pub type OpenOutput = Box<dyn FnOnce() -> io::Result<Box<dyn Output>> + Send>;
+
 /// A snapshot on its way.
 pub struct Save {
     queues: Arc<Queues>,
@@ -66,16 +69,17 @@ impl SaveProgress {
 }
 
 impl Save {
-    /// Starts the thread that writes.
+    /// Starts the thread that writes. It opens the output itself, once the cut is made, so that no
+    /// core waits for the disk.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn begin(output: Box<dyn Output>, options: SaveOptions) -> io::Result<Self> {
+    pub fn begin(open: OpenOutput, options: SaveOptions) -> io::Result<Self> {
         let queues = Arc::new(Queues::new(options.core_count, options.on_room));
         let (on_end, has_checksum) = (options.on_end, options.has_checksum);
         let thread = Builder::new().name("snapshot".into()).spawn({
             let queues = Arc::clone(&queues);
-            move || on_end(write(&queues, output, has_checksum))
+            move || on_end(write(&queues, open, has_checksum))
         })?;
         Ok(Self { queues, thread: Some(thread) })
     }
@@ -104,11 +108,23 @@ impl Save {
 }
 
 /// Writes everything; whatever goes wrong, cores are told to stop and nothing is left behind.
-fn write(queues: &Queues, mut output: Box<dyn Output>, has_checksum: bool) -> Outcome {
-    let written = write_parts(queues, &mut *output, has_checksum);
-    let outcome = match written {
+fn write(queues: &Queues, open: OpenOutput, has_checksum: bool) -> Outcome {
+    let outcome = write_all(queues, open, has_checksum);
+    if !matches!(outcome, Outcome::Done(_)) {
+        queues.abandon();
+    }
+    outcome
+}
+
+fn write_all(queues: &Queues, open: OpenOutput, has_checksum: bool) -> Outcome {
+    let Next::Bytes(header) = queues.header() else { return Outcome::Abandoned };
+    let mut output = match open() {
+        Ok(output) => output,
+        Err(error) => return Outcome::Failed(error),
+    };
+    match write_parts(queues, &header, &mut *output, has_checksum) {
         Ok(Some(bytes)) => match output.finish() {
-            Ok(()) => return Outcome::Done(bytes),
+            Ok(()) => Outcome::Done(bytes),
             Err(error) => Outcome::Failed(error),
         },
         Ok(None) => {
@@ -119,14 +135,13 @@ fn write(queues: &Queues, mut output: Box<dyn Output>, has_checksum: bool) -> Ou
             output.discard();
             Outcome::Failed(error)
         }
-    };
-    queues.abandon();
-    outcome
+    }
 }
 
 /// Writes what comes until the end; returns how many bytes that were, `None` if it was given up.
 fn write_parts(
     queues: &Queues,
+    header: &[u8],
     output: &mut dyn Output,
     has_checksum: bool,
 ) -> io::Result<Option<u64>> {
@@ -138,8 +153,7 @@ fn write_parts(
         total += bytes.len() as u64;
         output.write(bytes)
     };
-    let Next::Bytes(header) = queues.header() else { return Ok(None) };
-    write(&header, output)?;
+    write(header, output)?;
     let mut current = None;
     loop {
         match queues.next(&mut current) {

@@ -214,11 +214,20 @@ pub struct Settings {
     /// Thresholds at which data types change their encoding.
     pub encodings: EncodingThresholds,
 
-    /// Whether strings in DUMP payloads are compressed.
+    // Snapshots.
+    pub save: Vec<SavePoint>,
+    pub dbfilename: PathBuf,
+    /// Whether strings in files and DUMP payloads are compressed.
     pub rdbcompression: bool,
+    pub rdbchecksum: bool,
+    pub rdb_save_incremental_fsync: bool,
+    /// A part of a microsecond where negative.
+    pub rdb_key_save_delay_microseconds: i32,
+    /// A part of a microsecond where negative.
+    pub key_load_delay_microseconds: i32,
+    pub stop_writes_on_bgsave_error: bool,
 
     // Not built yet; here so that whoever builds them finds them.
-    pub save: Vec<SavePoint>,
     pub replicaof: Option<PrimaryAddress>,
 }
 
@@ -283,8 +292,14 @@ impl Config {
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
             encodings: self.encoding_thresholds(),
-            rdbcompression: self.flag("rdbcompression"),
             save: self.save_points(),
+            dbfilename: self.path("dbfilename").expect("its check refuses an empty one"),
+            rdbcompression: self.flag("rdbcompression"),
+            rdbchecksum: self.flag("rdbchecksum"),
+            rdb_save_incremental_fsync: self.flag("rdb-save-incremental-fsync"),
+            rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
+            key_load_delay_microseconds: self.number("key-load-delay"),
+            stop_writes_on_bgsave_error: self.flag("stop-writes-on-bgsave-error"),
             replicaof: self.primary(),
         }
     }

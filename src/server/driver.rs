@@ -23,10 +23,12 @@ use basalt_net::reactor::{
     BufferRef, CloseReason, Company, ConnectionId, Event, ListenerId, Reactor,
 };
 use basalt_shard::core::{Core, SessionId};
+use basalt_shard::snapshot::WalkState;
 
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::housekeeping;
+use super::loading::CoreLoading;
 use super::process::Process;
 use super::stage::Stage;
 use crate::config::Settings;
@@ -74,6 +76,10 @@ pub struct Driver {
     pub(super) closing_later: Vec<SessionId>,
     /// Unsent bytes of a client from which on its limits are looked at.
     pub(super) output_watch_bytes: usize,
+    /// What comes from a file at the start.
+    pub(super) loading: Option<CoreLoading>,
+    /// Changes the others know of.
+    pub(super) posted_changes: i64,
 }
 
 impl Driver {
@@ -86,6 +92,7 @@ impl Driver {
         doorbell: Doorbell,
         unix_listeners: Vec<ListenerId>,
         may_spin: bool,
+        loading: Option<CoreLoading>,
     ) -> Self {
         let settings = process.settings();
         let output_watch_bytes = watch_bytes(&settings);
@@ -113,6 +120,8 @@ impl Driver {
             suspended: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
+            loading,
+            posted_changes: 0,
         }
     }
 
@@ -132,7 +141,10 @@ impl Driver {
 
     /// Waits until there is something to do.
     fn wait(&mut self) -> std::io::Result<()> {
-        let has_chores = self.expiry_pending || self.core.has_eviction_work();
+        let has_chores = self.expiry_pending
+            || self.core.has_eviction_work()
+            || self.loading.is_some()
+            || self.core.store.snapshot_state() == WalkState::Busy;
         if !self.ready.is_empty() || self.core.has_mail() || has_chores {
             return self.reactor.poll(Some(Duration::ZERO));
         }
@@ -223,6 +235,7 @@ impl Driver {
         self.core.end_turn();
         self.flush_replies();
         self.keep_house();
+        self.keep_files();
         self.core.stats.turns += 1;
         self.core.stats.turns_ns += clock::elapsed_ns() - begun_ns;
     }

@@ -6,11 +6,14 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{
+    Garbage, Host, PersistenceFacts, ProcessFacts, SaveKind, ShutdownOptions, SnapshotTarget,
+};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
+use basalt_shard::store::Store;
 
-use super::clock;
 use super::process::Process;
+use super::{clock, persistence};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, logging, memory, warning};
 
@@ -73,6 +76,7 @@ impl Host for CoreHost {
             cpu_user_us: cpu.1,
             cpu_children_system_us: children.0,
             cpu_children_user_us: children.1,
+            persistence: self.persistence(),
         }
     }
 
@@ -92,7 +96,8 @@ impl Host for CoreHost {
         is_local: bool,
     ) -> Result<Arc<CommandSettings>, CommandError> {
         let mut config = self.process.config();
-        let context = SetContext { is_loading: false, is_local };
+        let is_loading = self.process.persistence.is_loading();
+        let context = SetContext { is_loading, is_local };
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
         if let Err((name, reason)) = act_on(&config, &changed) {
@@ -101,6 +106,7 @@ impl Host for CoreHost {
             return Err(CommandError::worded(error.to_string()));
         }
         let settings = self.process.publish_settings(&config);
+        self.process.persistence.judge_writes(&settings);
         Ok(Arc::new(command_settings(&settings)))
     }
 
@@ -114,11 +120,23 @@ impl Host for CoreHost {
         Ok(())
     }
 
+    fn persistence(&self) -> PersistenceFacts {
+        self.process.persistence.facts(&self.process.settings())
+    }
+
+    fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
+        persistence::begin(&self.process, kind)
+    }
+
+    fn cancel_save(&mut self) -> bool {
+        self.process.persistence.cancel()
+    }
+
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool {
+        persistence::load_at_once(&self.process, store, replaces)
+    }
+
     fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
-        if options.save == Some(true) && !options.force {
-            warning!("SHUTDOWN SAVE was asked for, but this version cannot save yet.");
-            return Err(CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs."));
-        }
         crate::notice!("User requested shutdown...");
         self.process.stop(options);
         Ok(())
@@ -131,6 +149,10 @@ impl Host for CoreHost {
 
     fn sleep_us(&mut self, us: u64) {
         std::thread::sleep(Duration::from_micros(us));
+    }
+
+    fn log_notice(&self, text: &str) {
+        crate::notice!("{text}");
     }
 
     fn log_warning(&self, text: &str) {

@@ -9,6 +9,7 @@
 //! | `connection`, `stage` | what it keeps per client and per turn |
 //! | `mesh` | the inboxes between cores |
 //! | [`process`], `host` | what cores share, and how commands reach it |
+//! | [`persistence`], [`loading`] | snapshots, and the data set at the start |
 //! | [`clock`] | time |
 
 pub mod accept;
@@ -20,8 +21,10 @@ pub mod fill;
 pub mod host;
 pub mod housekeeping;
 pub mod input;
+pub mod loading;
 pub mod mesh;
 pub mod output;
+pub mod persistence;
 pub mod process;
 pub mod processors;
 pub mod stage;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use basalt_net::reactor::Waker;
 use basalt_shard::host::{Garbage, ShutdownOptions};
 
+use super::persistence::Persistence;
 use crate::config::{Config, Settings};
 use crate::memory;
 
@@ -19,6 +20,10 @@ pub struct Process {
     stopping: AtomicBool,
     shutdown: Mutex<Option<ShutdownOptions>>,
     wakers: Mutex<Vec<Waker>>,
+    /// Set while somebody wants the process to end in good order.
+    is_shutdown_wanted: AtomicBool,
+    /// Saving and loading.
+    pub persistence: Persistence,
     /// Random id of this run: 40 hexadecimal digits.
     pub run_id: String,
     /// When the process started, seconds since 1970.
@@ -54,6 +59,8 @@ impl Process {
             stopping: AtomicBool::new(false),
             shutdown: Mutex::new(None),
             wakers: Mutex::new(Vec::new()),
+            is_shutdown_wanted: AtomicBool::new(false),
+            persistence: Persistence::new(super::clock::now().unix_seconds()),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
             startup_used_bytes: AtomicU64::new(0),
@@ -101,6 +108,26 @@ impl Process {
     pub fn stop(&self, options: ShutdownOptions) {
         *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
         self.stopping.store(true, Ordering::Release);
+        self.persistence.cancel();
+        self.wake_cores();
+    }
+
+    /// Has core 0 end the process: with a snapshot, if one is to be made.
+    pub fn ask_for_shutdown(&self, options: ShutdownOptions) {
+        *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
+        self.is_shutdown_wanted.store(true, Ordering::Release);
+        self.wake_cores();
+    }
+
+    /// How the process is to end, if somebody has asked for it since this was called last.
+    pub fn take_shutdown_wish(&self) -> Option<ShutdownOptions> {
+        let is_wanted = self.is_shutdown_wanted.load(Ordering::Acquire)
+            && self.is_shutdown_wanted.swap(false, Ordering::AcqRel);
+        if is_wanted { self.shutdown_options() } else { None }
+    }
+
+    /// Wakes all cores that sleep.
+    pub fn wake_cores(&self) {
         for waker in self.wakers.lock().expect("the lock is held for a walk only").iter() {
             waker.wake();
         }

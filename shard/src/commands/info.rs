@@ -375,25 +375,53 @@ impl Report {
     }
 
     fn persistence(&self, text: &mut String) {
+        let facts = &self.facts.persistence;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
+        let total = facts.saving_keys_total.max(facts.saving_keys_done);
         fields!(text;
-            "loading": 0,
+            "loading": u8::from(facts.is_loading),
             "async_loading": 0,
             "current_cow_peak": 0,
             "current_cow_size": 0,
             "current_cow_size_age": 0,
-            "current_fork_perc": "0.00",
-            "current_save_keys_processed": 0,
-            "current_save_keys_total": 0,
-            "rdb_changes_since_last_save": self.keyspace_stats.changes,
-            "rdb_bgsave_in_progress": 0,
-            "rdb_last_save_time": self.facts.started_unix_seconds,
-            "rdb_last_bgsave_status": "ok",
-            "rdb_last_bgsave_time_sec": -1,
-            "rdb_current_bgsave_time_sec": -1,
-            "rdb_saves": 0,
+            "current_fork_perc": percent(facts.saving_keys_done, total).trim_end_matches('%'),
+            "current_save_keys_processed": facts.saving_keys_done,
+            "current_save_keys_total": total,
+            "rdb_changes_since_last_save": self.keyspace_stats.changes - facts.changes_saved,
+            "rdb_bgsave_in_progress": u8::from(facts.is_saving),
+            "rdb_last_save_time": facts.last_save_unix_seconds,
+            "rdb_last_bgsave_status": ok(facts.was_last_save_ok),
+            "rdb_last_bgsave_time_sec": facts.last_save_took_seconds,
+            "rdb_current_bgsave_time_sec": facts.saving_for_seconds,
+            "rdb_saves": facts.saves,
             "rdb_last_cow_size": 0,
-            "rdb_last_load_keys_expired": 0,
-            "rdb_last_load_keys_loaded": 0,
+            "rdb_last_load_keys_expired": facts.loaded_keys_expired,
+            "rdb_last_load_keys_loaded": facts.loaded_keys,
+        );
+        self.append_only_file(text);
+        if facts.is_loading {
+            self.loading(text);
+        }
+    }
+
+    fn loading(&self, text: &mut String) {
+        let facts = &self.facts.persistence;
+        let (done, total) = (facts.loading_done_bytes, facts.loading_total_bytes);
+        let spent = (self.now_us / 1_000_000 - facts.loading_since_unix_seconds).max(1);
+        let left = total.saturating_sub(done) as i64;
+        let eta = if done == 0 { 1 } else { spent.saturating_mul(left) / done as i64 };
+        fields!(text;
+            "loading_start_time": facts.loading_since_unix_seconds,
+            "loading_total_bytes": total,
+            "loading_rdb_used_mem": 0,
+            "loading_loaded_bytes": done,
+            "loading_loaded_perc": percent(done, total).trim_end_matches('%'),
+            "loading_eta_seconds": eta,
+        );
+    }
+
+    fn append_only_file(&self, text: &mut String) {
+        fields!(text;
             "aof_enabled": 0,
             "aof_rewrite_in_progress": 0,
             "aof_rewrite_scheduled": 0,

@@ -153,7 +153,14 @@ impl TourTask for Flush {
         })
     }
 
-    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        if self.db.is_none() {
+            // What a snapshot under way would leave in the file is what was just thrown away.
+            core.host.cancel_save();
+            if core.host.persistence().has_save_points {
+                core.begin_background_save();
+            }
+        }
         reply.ok();
     }
 }

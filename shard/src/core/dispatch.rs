@@ -6,6 +6,7 @@
 
 use super::message::{Caller, Route};
 use super::session::{Hold, ReplyMode};
+use super::shared::Restrictions;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall, Travel};
@@ -165,7 +166,22 @@ impl Core {
             return Ok(None);
         }
         self.check_memory(row.flags)?;
+        if self.restrictions != Restrictions::default() {
+            self.check_restrictions(row)?;
+        }
         Ok(Some(row))
+    }
+
+    #[cold]
+    fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+        let is_write = row.flags.contains(flag::WRITE) || row.name == "ping";
+        if self.restrictions.refuses_writes && is_write {
+            return Err(error::SNAPSHOTS_FAIL);
+        }
+        if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
+            return Err(error::LOADING);
+        }
+        Ok(())
     }
 
     #[cold]

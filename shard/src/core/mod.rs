@@ -54,7 +54,7 @@ use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
-use self::shared::Shared;
+use self::shared::{Restrictions, Shared};
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
 use crate::eviction::Eviction;
@@ -156,6 +156,7 @@ pub struct Core {
     gate: Gate,
     eviction: Eviction,
     pause: Pause,
+    restrictions: Restrictions,
     blocked_clients: usize,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
@@ -214,6 +215,7 @@ impl Core {
             gate: Gate::default(),
             eviction,
             pause: Pause::default(),
+            restrictions: Restrictions::default(),
             blocked_clients: 0,
             deadlines: BTreeSet::new(),
             exclusive: None,
@@ -252,6 +254,7 @@ impl Core {
     /// Starts a turn at `now`.
     pub fn begin_turn(&mut self, now: Now) {
         self.store.set_now(now);
+        self.restrictions = self.shared.restrictions();
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }

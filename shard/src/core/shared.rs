@@ -13,13 +13,23 @@
 //! is visible by now, and the connection holds its later commands until `c1` has answered. The
 //! same holds for a tour that parks cores.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
 
+/// What no core may do at present; each looks it up once a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Restrictions {
+    /// Only commands that are allowed while the data set is loaded.
+    pub(super) is_loading: bool,
+    /// No writes, since snapshots fail.
+    pub(super) refuses_writes: bool,
+}
+
 /// Counters that all cores of a server share.
 pub struct Shared {
+    core_count: u16,
     claims: Box<[AtomicU16]>,
     claims_active: AtomicU32,
     tours_active: AtomicU32,
@@ -27,18 +37,41 @@ pub struct Shared {
     pub(crate) board: Board,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
+    /// The data set is being loaded.
+    pub is_loading: AtomicBool,
+    /// Writes are refused since snapshots fail.
+    pub refuses_writes: AtomicBool,
+    /// Changes that cores have counted, as far as they have posted them.
+    pub changes: AtomicI64,
 }
 
 impl Shared {
     /// Counters at the start of a server of `core_count` cores.
     pub fn new(core_count: u16) -> Self {
         Self {
+            core_count,
             claims: (0..usize::from(HashSlot::COUNT)).map(|_| AtomicU16::new(0)).collect(),
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             board: Board::new(core_count),
             connected_clients: AtomicU64::new(0),
+            is_loading: AtomicBool::new(false),
+            refuses_writes: AtomicBool::new(false),
+            changes: AtomicI64::new(0),
+        }
+    }
+
+    /// How many cores there are.
+    pub fn core_count(&self) -> u16 {
+        self.core_count
+    }
+
+    /// What no core may do at present.
+    pub(super) fn restrictions(&self) -> Restrictions {
+        Restrictions {
+            is_loading: self.is_loading.load(SeqCst),
+            refuses_writes: self.refuses_writes.load(SeqCst),
         }
     }
 

@@ -39,6 +39,11 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
+    /// Slots that visits have taken out, with their owners: they go home when a parking tour ends.
+    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+        Vec::new()
+    }
+
     /// Called at the core the tour started from, after the last visit: writes the reply.
     fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>);
 }

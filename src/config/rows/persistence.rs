@@ -6,21 +6,20 @@ use crate::config::table::{
     row,
 };
 
-const PERSISTENCE: &str = "persistence is not built into Basalt yet";
+const PERSISTENCE: &str = "the append only file is not built into Basalt yet";
 
 pub(super) const ROWS: &[Directive] = &[
-    // Redis saves by default. Until snapshots are built the honest default is not to.
-    row(Kind::SavePoints, "save", "").refused(PERSISTENCE),
-    checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().accepted(),
+    row(Kind::SavePoints, "save", "3600 1 300 100 60 10000").built(),
+    checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().built(),
     boolean("rdbcompression", "yes").built(),
-    boolean("rdbchecksum", "yes").immutable().accepted(),
+    boolean("rdbchecksum", "yes").immutable().built(),
     choice("rdb-version-check", &["strict", "relaxed"], "strict").accepted(),
     boolean("rdb-del-sync-files", "no").accepted(),
-    boolean("rdb-save-incremental-fsync", "yes").accepted(),
-    integer("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden().accepted(),
-    integer("key-load-delay", INT_MIN, INT_MAX, "0").hidden().accepted(),
+    boolean("rdb-save-incremental-fsync", "yes").built(),
+    integer("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden().built(),
+    integer("key-load-delay", INT_MIN, INT_MAX, "0").hidden().built(),
     integer("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152").hidden().accepted(),
-    boolean("stop-writes-on-bgsave-error", "yes").accepted(),
+    boolean("stop-writes-on-bgsave-error", "yes").built(),
     choice("sanitize-dump-payload", &["no", "yes", "clients"], "no").accepted(),
     boolean("appendonly", "no").deny_loading().refused(PERSISTENCE),
     checked_text("appendfilename", checks::append_file_name, "appendonly.aof")
