@@ -269,6 +269,22 @@ impl Store {
         self.slots_received += 1;
     }
 
+    /// Takes slots in that were filled elsewhere, in place of those that are here, and the keys they
+    /// bring into account.
+    ///
+    /// # Panics
+    /// If a slot that is here is not empty.
+    pub fn adopt(&mut self, slots: Vec<(HashSlot, Box<Slot>)>, counts: &[(u32, DatabaseCount)]) {
+        for (number, content) in slots {
+            let before = self.take_slot(number).expect("only slots that are here are replaced");
+            assert!(before.tables().all(|(_, table)| table.is_empty()), "nothing gets lost");
+            self.put_slot(number, content);
+        }
+        for (db, count) in counts {
+            self.count(*db, count.keys, count.expiring);
+        }
+    }
+
     /// The slots that are here, ascending.
     pub fn slots(&self) -> impl Iterator<Item = (HashSlot, &Slot)> {
         HashSlot::all().filter_map(|slot| Some((slot, self.slots[slot.index()].as_deref()?)))

@@ -20,11 +20,11 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Batches that may wait for the thread. A core that finds no room keeps its records for the next
+/// Batches that may wait for the thread. A core that finds no room keeps its records for a later
 /// turn, up to [`BACKLOG_BYTES_MAX`].
 const QUEUE_MAX: usize = 64;
 
@@ -90,7 +90,6 @@ impl SegmentFile for File {
 pub struct Durable {
     items: AtomicU64,
     bytes: AtomicU64,
-    waiting_bytes: AtomicU64,
     error: AtomicI32,
 }
 
@@ -103,11 +102,6 @@ impl Durable {
     /// Bytes written to the file.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(SeqCst)
-    }
-
-    /// Bytes handed over and not written yet.
-    pub fn waiting_bytes(&self) -> u64 {
-        self.waiting_bytes.load(SeqCst)
     }
 
     /// Number of the error of the system that keeps the segment from being written; 0 for none.
@@ -231,6 +225,8 @@ enum Order {
 /// The thread of the segments of one core, seen from the core.
 pub struct SegmentThread {
     orders: SyncSender<Order>,
+    /// Batches on their way to the thread.
+    queued: Arc<AtomicU64>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -245,9 +241,11 @@ impl SegmentThread {
         on_durable: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, received) = sync_channel(QUEUE_MAX);
-        let work = move || Worker { policy, segment: None, on_durable }.run(&received);
+        let queued = Arc::new(AtomicU64::new(0));
+        let worker = Worker { policy, segment: None, on_durable, queued: Arc::clone(&queued) };
+        let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
-        Ok(Self { orders, thread: std::sync::Mutex::new(Some(thread)) })
+        Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
     /// From now on batches go to `file`, which is empty. What went to the one before is brought to
@@ -266,19 +264,15 @@ impl SegmentThread {
         self.order(Order::Policy(policy));
     }
 
-    /// Hands a batch over, after which the core has told so many items. Gives the bytes back if
-    /// there is no room; then, and only if `must`, waits for it.
-    pub fn append(&self, bytes: Vec<u8>, items: u64, must: bool) -> Result<(), Vec<u8>> {
-        match self.orders.try_send(Order::Append { bytes, items }) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(order)) if must => {
-                self.order(order);
-                Ok(())
-            }
-            Err(TrySendError::Full(Order::Append { bytes, .. })) => Err(bytes),
-            Err(TrySendError::Full(_)) => unreachable!("it was an append"),
-            Err(TrySendError::Disconnected(_)) => panic!("the thread of a segment has ended"),
-        }
+    /// Whether a batch can be handed over without waiting, but for rare orders.
+    pub fn has_room(&self) -> bool {
+        self.queued.load(SeqCst) < QUEUE_MAX as u64 / 2
+    }
+
+    /// Hands a batch over, after which the core has told so many items. Waits if there is no room.
+    pub fn append(&self, bytes: Vec<u8>, items: u64) {
+        self.queued.fetch_add(1, SeqCst);
+        self.order(Order::Append { bytes, items });
     }
 
     /// Brings everything to the disk and ends the thread.
@@ -299,6 +293,7 @@ struct Worker<N> {
     policy: SyncPolicy,
     segment: Option<Segment<File>>,
     on_durable: N,
+    queued: Arc<AtomicU64>,
 }
 
 impl<N: Fn()> Worker<N> {
@@ -337,6 +332,7 @@ impl<N: Fn()> Worker<N> {
     fn take(&mut self, order: Order) -> bool {
         match order {
             Order::Append { bytes, items } => {
+                self.queued.fetch_sub(1, SeqCst);
                 let segment = self.segment.as_mut().expect("a segment begins before it grows");
                 segment.push(&bytes, items);
             }

@@ -178,6 +178,9 @@ impl Core {
         if self.restrictions.refuses_writes && is_write {
             return Err(error::SNAPSHOTS_FAIL);
         }
+        if self.restrictions.append_error != 0 && is_write {
+            return Err(error::append_fails(self.restrictions.append_error));
+        }
         if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
             return Err(error::LOADING);
         }
