@@ -107,6 +107,15 @@ impl<'a> Call<'a> {
         self.sequel = Some(Box::new(Sequel::NeedsSlots(slots)));
     }
 
+    /// Says what the command did, in other words than its own: what the journal tells instead of
+    /// it. May be called several times. Costs nothing while nobody listens, but for the words.
+    #[inline]
+    pub(crate) fn did(&mut self, key: Key<'_>, parts: &[&[u8]]) {
+        if self.store.journal.is_on() {
+            self.store.journal.replace(key.db, parts);
+        }
+    }
+
     /// Has the session of the client watch keys.
     pub fn watch(&mut self, watcher: Arc<Watcher>) {
         self.sequel = Some(Box::new(Sequel::Watches(watcher)));

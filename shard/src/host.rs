@@ -28,6 +28,8 @@ pub enum SaveKind {
     Foreground,
     /// By all cores, beside what else they do.
     Background,
+    /// Like that, as the base of the append-only file.
+    Rewrite,
 }
 
 /// What a snapshot holds, added up over the cores at its cut.
@@ -106,6 +108,43 @@ pub struct PersistenceFacts {
     pub loaded_keys: u64,
     /// Whether `save` names any point.
     pub has_save_points: bool,
+    /// The append-only file.
+    pub append_only: AppendOnlyFacts,
+}
+
+/// What INFO tells about the append-only file.
+#[derive(Clone, Debug, Default)]
+pub struct AppendOnlyFacts {
+    /// Changes are written.
+    pub is_on: bool,
+    /// A rewrite is under way.
+    pub is_rewriting: bool,
+    /// For how long, in seconds; -1 if none is.
+    pub rewriting_for_seconds: i64,
+    /// How long the last one took, in seconds; -1 before the first.
+    pub last_rewrite_took_seconds: i64,
+    /// Whether it succeeded.
+    pub was_last_rewrite_ok: bool,
+    /// Rewrites that succeeded.
+    pub rewrites: u64,
+    /// Rewrites in a row that failed.
+    pub rewrite_failures: u64,
+    /// Whether the disk takes what is written.
+    pub was_last_write_ok: bool,
+    /// Size of all files, in bytes.
+    pub current_bytes: u64,
+    /// Size after the last rewrite, or at the start, in bytes.
+    pub base_bytes: u64,
+}
+
+/// A rewrite of the append-only file that is about to be made. Dropped before
+/// [`RewriteTarget::cut`], it is given up.
+pub trait RewriteTarget: Send {
+    /// Core `core` turns to its new file and takes part in the base. All cores do at one moment.
+    fn visit(&mut self, core: CoreId, store: &mut Store);
+
+    /// All cores were visited.
+    fn cut(&mut self, cut: &Cut);
 }
 
 /// Facts about the process for INFO and the like.
@@ -213,6 +252,20 @@ pub trait Host: Send {
 
     /// Begins a snapshot.
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError>;
+
+    /// Begins a rewrite of the append-only file, turning it on if it is not.
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        Err(CommandError::Fixed("ERR there is no append only file here"))
+    }
+
+    /// What CONFIG SET asks of the append-only file, if it asks for another state than it has:
+    /// whether it is to be on.
+    fn wanted_append_only(&self) -> Option<bool> {
+        None
+    }
+
+    /// Core `core` stops telling what it changes.
+    fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
 
     /// Gives the snapshot up that is under way in the background; whether there was one.
     fn cancel_save(&mut self) -> bool;

@@ -16,6 +16,7 @@
 //! | [`key_waits`], [`watches`], `observers` | clients that wait for keys, and that watch them |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | `eviction` | which keys go when memory is short |
+//! | [`journal`], [`replay`] | what changed, as commands for files and replicas, and back |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
@@ -47,6 +48,7 @@ pub mod hash;
 mod hashes;
 pub mod host;
 pub mod hyperloglog;
+pub mod journal;
 pub mod key_waits;
 pub mod list;
 pub mod loading;
@@ -57,6 +59,7 @@ mod observers;
 pub mod packed;
 pub mod random;
 pub mod rdb;
+pub mod replay;
 pub mod reply;
 pub mod set;
 pub mod settings;

@@ -30,7 +30,7 @@ pub struct Slot {
     pub(crate) first_field_deadline_ms: i64,
     /// Who is to be told of changes of its keys; `None` while nobody is.
     pub(crate) observers: Option<Box<Observers>>,
-    /// Counts the changes to the slot since the server started.
+    /// Counts the records of the journal about the slot, from the start of a generation of files.
     pub sequence: u64,
     /// What [`Slot::next_expiry_ms`] answers while no sweep is running.
     pub(crate) expiry_bound_ms: i64,

@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
+use crate::journal::Journal;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -110,6 +111,7 @@ pub struct Store {
     random: Random,
     now: Now,
     now_ms: i64,
+    is_loading: bool,
     settings: Arc<Settings>,
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
@@ -126,6 +128,7 @@ pub struct Store {
     garbage_bytes: usize,
     slots_received: u64,
     access: AccessClock,
+    pub(crate) journal: Journal,
     /// The snapshot this core takes part in.
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// Slots with keys that somebody waits for and that changed, in order.
@@ -156,6 +159,7 @@ impl Store {
             random: Random::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             now: Now::default(),
             now_ms: 0,
+            is_loading: false,
             settings,
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
@@ -167,6 +171,7 @@ impl Store {
             garbage_bytes: 0,
             slots_received: 0,
             access,
+            journal: Journal::default(),
             snapshot: None,
             ready_slots: VecDeque::new(),
         }
@@ -186,8 +191,15 @@ impl Store {
     /// Starts a turn.
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
-        self.now_ms = now.unix_ms();
+        self.now_ms = if self.is_loading { 0 } else { now.unix_ms() };
         self.access.set_seconds(now.unix_seconds());
+    }
+
+    /// Says whether commands come from a file rather than from clients. For them time stands still
+    /// at 0, so that nothing expires but by what the file says.
+    pub fn set_loading(&mut self, is_loading: bool) {
+        self.is_loading = is_loading;
+        self.set_now(self.now);
     }
 
     /// Settings of the commands.
@@ -269,6 +281,22 @@ impl Store {
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
         self.slots_received += 1;
+    }
+
+    /// Takes slots in that were filled elsewhere, in place of those that are here, and the keys they
+    /// bring into account.
+    ///
+    /// # Panics
+    /// If a slot that is here is not empty.
+    pub fn adopt(&mut self, slots: Vec<(HashSlot, Box<Slot>)>, counts: &[(u32, DatabaseCount)]) {
+        for (number, content) in slots {
+            let before = self.take_slot(number).expect("only slots that are here are replaced");
+            assert!(before.tables().all(|(_, table)| table.is_empty()), "nothing gets lost");
+            self.put_slot(number, content);
+        }
+        for (db, count) in counts {
+            self.count(*db, count.keys, count.expiring);
+        }
     }
 
     /// The slots that are here, ascending.
@@ -527,14 +555,17 @@ impl Store {
     pub(crate) fn expire(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.expired += 1;
-        self.changed(key, Event::Expired);
-        if self.settings.lazyfree_lazy_expire {
+        let lazily = self.settings.lazyfree_lazy_expire;
+        self.changed_by_itself(key, Event::Expired);
+        self.journal_removal(key, lazily);
+        self.stats.changes += 1;
+        if lazily {
             self.dispose_entry(entry);
         }
     }
 
-    /// The one place every change is reported to, once, after it was made: from here it will reach
-    /// AOF, replicas, watchers, waiters and subscribers. Today it counts.
+    /// The one place every change is reported to, once, after it was made: from here it reaches the
+    /// journal, watchers and waiters.
     #[inline]
     pub fn changed(&mut self, key: Key<'_>, event: Event) {
         self.stats.changes += 1;
@@ -545,9 +576,18 @@ impl Store {
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
     pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
-        let slot = self.slot_mut(key.slot);
-        slot.sequence += 1;
-        if slot.observers.is_some() {
+        if self.journal.is_on() {
+            self.journal.touch(key.slot);
+        }
+        if self.slot_mut(key.slot).observers.is_some() {
+            self.tell_observers(key);
+        }
+    }
+
+    /// Reports what no command has done: the end of a key whose time had come. The caller tells the
+    /// journal.
+    pub(crate) fn changed_by_itself(&mut self, key: Key<'_>, _event: Event) {
+        if self.slot_mut(key.slot).observers.is_some() {
             self.tell_observers(key);
         }
     }
@@ -556,7 +596,9 @@ impl Store {
     /// encoding): it must reach files and replicas, but no subscriber hears of it.
     pub fn changed_quietly(&mut self, key: Key<'_>) {
         self.stats.changes += 1;
-        self.slot_mut(key.slot).sequence += 1;
+        if self.journal.is_on() {
+            self.journal.touch(key.slot);
+        }
     }
 
     fn count(&mut self, db: u32, keys: i64, expiring: i64) {
@@ -608,8 +650,10 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
-        self.changed_too(key, Event::Evicted);
-        if self.settings.lazyfree_lazy_eviction {
+        let lazily = self.settings.lazyfree_lazy_eviction;
+        self.changed_by_itself(key, Event::Evicted);
+        self.journal_removal(key, lazily);
+        if lazily {
             self.dispose_entry(entry);
         }
     }
@@ -713,7 +757,6 @@ impl Store {
                 if table.is_empty() {
                     continue;
                 }
-                content.sequence += 1;
                 self.count(number, -(table.len() as i64), -(table.expiring_len() as i64));
                 self.stats.changes += table.len() as i64;
                 removed.extend(self.preserve_flushed(slot, number, table));

@@ -10,6 +10,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use basalt_persist::aof::segment::SyncPolicy;
+
 use super::cores::Cores;
 use super::events::KeyspaceEvents;
 use super::store::Config;
@@ -245,6 +247,18 @@ pub struct Settings {
     pub key_load_delay_microseconds: i32,
     pub stop_writes_on_bgsave_error: bool,
 
+    // The append-only file.
+    pub appendonly: bool,
+    pub appendfilename: String,
+    pub appenddirname: String,
+    pub appendfsync: SyncPolicy,
+    pub aof_load_truncated: bool,
+    pub aof_timestamp_enabled: bool,
+    pub aof_rewrite_incremental_fsync: bool,
+    /// Zero for no rewrites but those asked for.
+    pub auto_aof_rewrite_percentage: u32,
+    pub auto_aof_rewrite_min_size_bytes: u64,
+
     // Not built yet; here so that whoever builds them finds them.
     pub replicaof: Option<PrimaryAddress>,
 }
@@ -320,6 +334,15 @@ impl Config {
             rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
             key_load_delay_microseconds: self.number("key-load-delay"),
             stop_writes_on_bgsave_error: self.flag("stop-writes-on-bgsave-error"),
+            appendonly: self.flag("appendonly"),
+            appendfilename: String::from_utf8_lossy(&self.text("appendfilename")).into_owned(),
+            appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
+            appendfsync: self.sync_policy(),
+            aof_load_truncated: self.flag("aof-load-truncated"),
+            aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
+            aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
+            auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
+            auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),
             replicaof: self.primary(),
         }
     }
@@ -409,6 +432,14 @@ impl Config {
             "upstart" => Supervisor::Upstart,
             "auto" => Supervisor::Auto,
             _ => Supervisor::No,
+        }
+    }
+
+    fn sync_policy(&self) -> SyncPolicy {
+        match self.word("appendfsync") {
+            "always" => SyncPolicy::Always,
+            "no" => SyncPolicy::Never,
+            _ => SyncPolicy::EverySecond,
         }
     }
 

@@ -143,15 +143,15 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         let process = Arc::clone(process);
         move || free(&process, trash)
     })?;
-    let file = loading::open(process)?;
-    let (cores, batches) = loading::channels(file.is_some(), assigned.len());
-    let threads = start_cores(process, &assigned, sockets, garbage, cores)?;
-    let loaded = file.map(|file| loading::start(process, file, batches)).transpose()?;
+    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let (cores, source) = loading::Source::open(process, assigned.len())?;
+    let threads = start_cores(process, &assigned, sockets, garbage, (seed, cores))?;
+    let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();
     banner::initialized();
-    let loaded = loaded.map_or(Ok(()), |loaded| loaded.wait(process));
+    let loaded = loaded.wait(process);
     if loaded.is_err() {
         process.stop(ShutdownOptions { save: Some(false), ..ShutdownOptions::default() });
     } else {
@@ -293,10 +293,9 @@ fn start_cores(
     assigned: &[usize],
     sockets: Vec<CoreSockets>,
     garbage: std::sync::mpsc::SyncSender<Garbage>,
-    loadings: Vec<Option<CoreLoading>>,
+    (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
-    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
     let settings = Arc::new(command_settings(&process.settings()));
     let shared = Arc::new(Shared::new(count as u16));
     process.persistence.share(&shared);

@@ -28,6 +28,7 @@ use basalt_shard::snapshot::WalkState;
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
+use super::held::HeldReplies;
 use super::housekeeping;
 use super::loading::CoreLoading;
 use super::process::Process;
@@ -45,6 +46,9 @@ const COMPANY_MIN: usize = 4;
 const COMPANY_MAX: usize = 64;
 /// How long it sleeps for several before it settles for one.
 const COMPANY_PATIENCE: Duration = Duration::from_micros(20);
+
+/// Between two looks at the disk while too many replies wait for it.
+const HELD_PAUSE: Duration = Duration::from_micros(200);
 
 /// One core with its sockets.
 pub struct Driver {
@@ -82,6 +86,8 @@ pub struct Driver {
     pub(super) loading: Option<CoreLoading>,
     /// Changes the others know of.
     pub(super) posted_changes: i64,
+    /// Replies that wait for the disk.
+    pub(super) held: HeldReplies,
 }
 
 impl Driver {
@@ -125,6 +131,7 @@ impl Driver {
             output_watch_bytes,
             loading,
             posted_changes: 0,
+            held: HeldReplies::default(),
         }
     }
 
@@ -136,9 +143,17 @@ impl Driver {
         while !self.process.is_stopping() {
             self.wait()?;
             self.turn();
+            // The one case in which a core stands still for the disk: nothing else bounds how much
+            // clients that send and do not wait can have it answer meanwhile.
+            while self.is_holding_too_much() && !self.process.is_stopping() {
+                std::thread::sleep(HELD_PAUSE);
+                self.release_replies();
+            }
         }
-        // Whoever is owed a reply that is made already still gets it.
+        // Whoever is owed a reply that is made already still gets it, if it may be told.
         self.flush_replies();
+        self.process.append_only.stop(self.core.id(), &mut self.core.store);
+        self.release_replies();
         self.reactor.poll(Some(Duration::ZERO))
     }
 
@@ -350,6 +365,9 @@ impl Driver {
 
     /// Forgets a connection; its socket is closed once its replies have left.
     pub(super) fn close_after_output(&mut self, id: ConnectionId) {
+        if !self.held.is_empty() && self.held.has(session_of(id)) {
+            return self.closing_later.push(session_of(id));
+        }
         if self.connection(id).is_some() {
             self.send_replies(session_of(id));
             self.connections[id.index as usize] = None;

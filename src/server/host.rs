@@ -5,15 +5,17 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, SaveKind, ShutdownOptions, SnapshotTarget,
+    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
+    SnapshotTarget,
 };
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
 use super::process::Process;
-use super::{clock, persistence};
+use super::{clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, logging, memory, warning};
 
@@ -100,7 +102,7 @@ impl Host for CoreHost {
         let context = SetContext { is_loading, is_local };
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
-        if let Err((name, reason)) = act_on(&config, &changed) {
+        if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
             config.revert(changed);
             let error = crate::config::ConfigError::Apply(name, reason);
             return Err(CommandError::worded(error.to_string()));
@@ -121,11 +123,26 @@ impl Host for CoreHost {
     }
 
     fn persistence(&self) -> PersistenceFacts {
-        self.process.persistence.facts(&self.process.settings())
+        let facts = self.process.persistence.facts(&self.process.settings());
+        PersistenceFacts { append_only: self.process.append_only.facts(), ..facts }
     }
 
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
         persistence::begin(&self.process, kind)
+    }
+
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        rewrite::begin(&self.process)
+    }
+
+    fn wanted_append_only(&self) -> Option<bool> {
+        let (wanted, is_on) =
+            (self.process.settings().appendonly, self.process.append_only.is_on());
+        (wanted != is_on).then_some(wanted)
+    }
+
+    fn end_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.append_only.turn_off(core, store);
     }
 
     fn cancel_save(&mut self) -> bool {
@@ -181,6 +198,7 @@ impl Host for CoreHost {
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
 /// in the settings.
 fn act_on(
+    process: &Process,
     config: &crate::config::Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
@@ -196,6 +214,9 @@ fn act_on(
     }
     if changed.contains("loglevel") {
         logging::set_level(settings.loglevel);
+    }
+    if changed.contains("appendfsync") {
+        process.append_only.set_policy(settings.appendfsync);
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);

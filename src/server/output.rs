@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use basalt_net::reactor::ConnectionId;
+use basalt_net::reactor::{ConnectionId, Reactor};
 use basalt_shard::core::SessionId;
+use basalt_shard::reply::Output;
 
 use super::connection::connection_of;
 use super::driver::Driver;
@@ -16,9 +17,15 @@ const SUSPEND_BYTES: usize = 1 << 20;
 impl Driver {
     /// Hands all new replies to the reactor and ends the connections that are to end.
     pub(super) fn flush_replies(&mut self) {
+        self.keep_journal();
+        if !self.held.is_empty() {
+            self.release_replies();
+        }
         let changed = self.core.take_changed();
-        for &session in &changed {
-            self.send_replies(session);
+        if !self.hold_replies(&changed) {
+            for &session in &changed {
+                self.send_replies(session);
+            }
         }
         self.core.recycle_changed(changed);
         for closing in self.core.take_closings() {
@@ -57,19 +64,23 @@ impl Driver {
             return;
         }
         let len = state.output.len();
-        if state.output.shared.is_empty() {
-            self.reactor.send(id, &mut state.output.bytes);
-        } else {
-            let mut sent = 0;
-            let bytes = std::mem::take(&mut state.output.bytes);
-            for (offset, shared) in state.output.shared.drain(..) {
-                self.reactor.send(id, &mut bytes[sent..offset].to_vec());
-                let range = 0..shared.len();
-                self.reactor.send_shared(id, Arc::new(shared), range);
-                sent = offset;
-            }
-            self.reactor.send(id, &mut bytes[sent..].to_vec());
+        send(&mut self.reactor, id, &mut state.output);
+        self.note_sent(session, len);
+    }
+
+    /// Hands replies that were put aside to the reactor.
+    pub(super) fn send_output(&mut self, session: SessionId, mut output: Output) {
+        if output.is_empty() || self.core.session(session).is_none() {
+            return;
         }
+        let len = output.len();
+        send(&mut self.reactor, connection_of(session), &mut output);
+        self.note_sent(session, len);
+    }
+
+    fn note_sent(&mut self, session: SessionId, len: usize) {
+        let id = connection_of(session);
+        let Some(state) = self.core.session_mut(session) else { return };
         state.figures.output_bytes += len as u64;
         let unsent_bytes = self.reactor.queued_bytes(id);
         state.figures.unsent_bytes = unsent_bytes;
@@ -120,4 +131,20 @@ impl Driver {
         self.core.stats.output_buffer_disconnections += 1;
         self.close(id);
     }
+}
+
+/// Hands an output to the reactor; long values leave from where they lie.
+fn send(reactor: &mut Reactor, id: ConnectionId, output: &mut Output) {
+    if output.shared.is_empty() {
+        return reactor.send(id, &mut output.bytes);
+    }
+    let mut sent = 0;
+    let bytes = std::mem::take(&mut output.bytes);
+    for (offset, shared) in output.shared.drain(..) {
+        reactor.send(id, &mut bytes[sent..offset].to_vec());
+        let range = 0..shared.len();
+        reactor.send_shared(id, Arc::new(shared), range);
+        sent = offset;
+    }
+    reactor.send(id, &mut bytes[sent..].to_vec());
 }

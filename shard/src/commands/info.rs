@@ -425,20 +425,32 @@ impl Report {
     }
 
     fn append_only_file(&self, text: &mut String) {
+        let facts = &self.facts.persistence.append_only;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
         fields!(text;
-            "aof_enabled": 0,
-            "aof_rewrite_in_progress": 0,
+            "aof_enabled": u8::from(facts.is_on),
+            "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
             "aof_rewrite_scheduled": 0,
-            "aof_last_rewrite_time_sec": -1,
-            "aof_current_rewrite_time_sec": -1,
-            "aof_last_bgrewrite_status": "ok",
-            "aof_rewrites": 0,
-            "aof_rewrites_consecutive_failures": 0,
-            "aof_last_write_status": "ok",
+            "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
+            "aof_current_rewrite_time_sec": facts.rewriting_for_seconds,
+            "aof_last_bgrewrite_status": ok(facts.was_last_rewrite_ok),
+            "aof_rewrites": facts.rewrites,
+            "aof_rewrites_consecutive_failures": facts.rewrite_failures,
+            "aof_last_write_status": ok(facts.was_last_write_ok),
             "aof_last_cow_size": 0,
             "module_fork_in_progress": 0,
             "module_fork_last_cow_size": 0,
         );
+        if facts.is_on {
+            fields!(text;
+                "aof_current_size": facts.current_bytes,
+                "aof_base_size": facts.base_bytes,
+                "aof_pending_rewrite": 0,
+                "aof_buffer_length": 0,
+                "aof_pending_bio_fsync": 0,
+                "aof_delayed_fsync": 0,
+            );
+        }
     }
 
     fn stats(&self, text: &mut String) {

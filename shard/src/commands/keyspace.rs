@@ -10,6 +10,7 @@ use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
 use crate::host::Garbage;
+use crate::journal::GlobalEffect;
 use crate::number::parse_integer;
 use crate::reply::Reply;
 use crate::table::Table;
@@ -145,6 +146,13 @@ impl TourTask for Flush {
         }
     }
 
+    fn effect(&self) -> Option<GlobalEffect> {
+        Some(match self.db {
+            Some(db) => GlobalEffect { db, parts: vec![b"FLUSHDB".to_vec()] },
+            None => GlobalEffect { db: 0, parts: vec![b"FLUSHALL".to_vec()] },
+        })
+    }
+
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         if self.db.is_none() {
             // What a snapshot under way would leave in the file is what was just thrown away.
@@ -180,6 +188,12 @@ impl TourTask for Swap {
         if self.one != self.other {
             core.store.swap_databases(self.one, self.other);
         }
+    }
+
+    fn effect(&self) -> Option<GlobalEffect> {
+        let numbers = [self.one, self.other].map(|number| number.to_string().into_bytes());
+        let parts = std::iter::once(b"SWAPDB".to_vec()).chain(numbers).collect();
+        (self.one != self.other).then_some(GlobalEffect { db: 0, parts })
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

@@ -46,6 +46,7 @@ pub mod memory_report;
 mod multi_set;
 pub mod object;
 mod operand;
+pub mod rewrite;
 pub mod save;
 pub mod scan;
 pub mod server;

@@ -233,6 +233,11 @@ fn store(
         let value = Value::Object(Box::new(Object::List(list)));
         call.store.set(key, Type::List, value, None);
         call.store.changed(key, Event::SortStore);
+        // What BY and GET looked at has no part in the order of records.
+        call.did(key, &[b"DEL", key.name]);
+        let head: [&[u8]; 2] = [b"RPUSH", key.name];
+        let parts: Vec<&[u8]> = head.into_iter().chain(texts.iter().map(Vec::as_slice)).collect();
+        call.did(key, &parts);
     }
     call.reply.integer(texts.len() as i64);
 }

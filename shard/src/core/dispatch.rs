@@ -178,6 +178,9 @@ impl Core {
         if self.restrictions.refuses_writes && is_write {
             return Err(error::SNAPSHOTS_FAIL);
         }
+        if self.restrictions.append_error != 0 && is_write {
+            return Err(error::append_fails(self.restrictions.append_error));
+        }
         if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
             return Err(error::LOADING);
         }
@@ -535,12 +538,19 @@ pub(super) fn run_on_keys(
     output: &mut Output,
 ) -> Option<Box<Sequel>> {
     let reply = Reply::new(output, caller.protocol);
+    let is_journaled = store.journal.is_on();
+    if is_journaled {
+        store.begin_journaled();
+    }
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
     let sequel = call.sequel.take();
+    if is_journaled {
+        call.store.end_journaled(row, route, caller.db, arguments);
+    }
     if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
         stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
     }

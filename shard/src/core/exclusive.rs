@@ -42,6 +42,7 @@ impl Core {
             Box::new(Exclusive { envelope, homes, next: 0, output: Output::default() });
         self.unpack(&mut exclusive);
         self.check_watches(&mut execution);
+        self.store.begin_group();
         if execution.is_aborted {
             exclusive.next = command_count;
             self.reply_writer(id, &mut exclusive.output).null_array();
@@ -113,6 +114,7 @@ impl Core {
     }
 
     fn end_exclusive(&mut self, mut exclusive: Exclusive) {
+        self.store.end_group();
         self.serve_ready_keys();
         self.pack(&mut exclusive);
         let Exclusive { envelope: Envelope { batch, wanted, held }, output, .. } = exclusive;

@@ -113,10 +113,18 @@ impl Core {
     /// Runs the second half of a command that was claimed, and delivers its reply.
     fn serve(&mut self, waiter: &Arc<KeyWaiter>, argument: usize, mut output: Output) {
         let Self { store, stats, host, .. } = self;
+        let is_journaled = store.journal.is_on();
+        if is_journaled {
+            store.begin_journaled();
+        }
         let mut call = call_of(store, waiter, &mut output);
         let outcome = (waiter.wait.serve)(&mut call, argument);
         if let Err(error) = &outcome {
             call.reply.error(error);
+        }
+        if is_journaled {
+            let arguments = waiter.arguments.borrow();
+            call.store.end_journaled(waiter.row, Route::Many, waiter.caller.db, arguments);
         }
         stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
         self.deliver_reply(waiter.address, output);

@@ -13,7 +13,9 @@
 //! is visible by now, and the connection holds its later commands until `c1` has answered. The
 //! same holds for a tour that parks cores.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst,
+};
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
@@ -25,6 +27,8 @@ pub(super) struct Restrictions {
     pub(super) is_loading: bool,
     /// No writes, since snapshots fail.
     pub(super) refuses_writes: bool,
+    /// No writes, since the append-only file cannot be written: the number of the error.
+    pub(super) append_error: i32,
 }
 
 /// Counters that all cores of a server share.
@@ -41,6 +45,8 @@ pub struct Shared {
     pub is_loading: AtomicBool,
     /// Writes are refused since snapshots fail.
     pub refuses_writes: AtomicBool,
+    /// Number of the system's error that keeps the append-only file from being written; 0 for none.
+    pub append_error: AtomicI32,
     /// Changes that cores have counted, as far as they have posted them.
     pub changes: AtomicI64,
 }
@@ -58,6 +64,7 @@ impl Shared {
             connected_clients: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
             refuses_writes: AtomicBool::new(false),
+            append_error: AtomicI32::new(0),
             changes: AtomicI64::new(0),
         }
     }
@@ -72,6 +79,7 @@ impl Shared {
         Restrictions {
             is_loading: self.is_loading.load(SeqCst),
             refuses_writes: self.refuses_writes.load(SeqCst),
+            append_error: self.append_error.load(SeqCst),
         }
     }
 

@@ -69,6 +69,16 @@ impl Core {
                 asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
             }
         }
+        self.journal_visit(&*tour.task, tour.origin == self.id);
+    }
+
+    /// Tells the journal what a visit has done to all slots, if it has.
+    pub(super) fn journal_visit(&mut self, task: &dyn TourTask, tells: bool) {
+        if self.store.journal.is_on()
+            && let Some(effect) = task.effect()
+        {
+            self.store.journal_globally(&effect, tells);
+        }
     }
 
     /// Everything is home: the tour does its work here and goes on.

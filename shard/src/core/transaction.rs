@@ -245,9 +245,11 @@ impl Core {
             self.reply_writer(id, &mut output).null_array();
         } else {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
+            self.store.begin_group();
             for index in 0..batch.commands.len() {
                 self.run_queued(id, &batch, index, &mut output);
             }
+            self.store.end_group();
         }
         self.keep_batch(batch);
         self.reply_at_once(id, output);
@@ -323,6 +325,7 @@ impl Core {
     fn visit_alone(&mut self, id: SessionId, mut task: Box<dyn TourTask>, output: &mut Output) {
         assert!(self.core_count == 1, "with several cores a tour travels");
         task.visit(self);
+        self.journal_visit(&*task, true);
         let mut reply = self.reply_writer(id, output);
         task.finish(self, id, &mut reply);
     }
@@ -349,6 +352,7 @@ impl Core {
         };
         self.check_watches(&mut execution);
         let mut output = std::mem::take(&mut batch.output);
+        self.store.begin_group();
         for index in 0..batch.commands.len() {
             let is_on_keys = batch.commands[index].row.handler.and_then(Handler::on_keys).is_some();
             if is_on_keys && !execution.is_aborted {
@@ -356,6 +360,7 @@ impl Core {
             }
             batch.commands[index].reply_end = output.bytes.len();
         }
+        self.store.end_group();
         batch.output = output;
         batch.next = batch.commands.len();
         batch.errand = Errand::Transaction(execution);

@@ -25,6 +25,7 @@ mod contest;
 mod draw;
 mod geo;
 mod hashes;
+mod journal;
 mod keys;
 mod lists;
 mod masks;
