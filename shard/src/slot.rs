@@ -17,6 +17,7 @@
 use crate::expiry::Sweep;
 use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
+use crate::interests::Directory;
 use crate::object::Object;
 use crate::observers::Observers;
 use crate::table::{Table, prefetch};
@@ -37,6 +38,8 @@ pub struct Slot {
     others: Vec<(u32, Table<Object>)>,
     pub(crate) sweep: Sweep,
     pub(crate) field_deadlines: FieldDeadlines,
+    /// Who listens to the channels of this slot; `None` while nobody does.
+    pub(crate) channels: Option<Box<Directory>>,
 }
 
 const CACHE_LINE_BYTES: usize = 64;
@@ -58,6 +61,7 @@ impl Slot {
             others: Vec::new(),
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
+            channels: None,
         }
     }
 

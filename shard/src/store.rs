@@ -15,10 +15,11 @@ use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
-use crate::event::Event;
+use crate::event::{Event, EventClasses};
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
+use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -114,6 +115,8 @@ pub struct Store {
     access: AccessClock,
     /// Slots with keys that somebody waits for and that changed, in order.
     pub(crate) ready_slots: VecDeque<HashSlot>,
+    /// Who wants to hear of changes, and what there is to tell.
+    pub(crate) news: News,
 }
 
 /// Values of at least this size are freed in the background where that is asked for.
@@ -134,6 +137,8 @@ impl Store {
         }
         let mut access = AccessClock::default();
         access.apply(&settings);
+        let mut news = News::default();
+        news.apply(&settings);
         Self {
             slots,
             seed,
@@ -151,6 +156,7 @@ impl Store {
             slots_received: 0,
             access,
             ready_slots: VecDeque::new(),
+            news,
         }
     }
 
@@ -180,6 +186,7 @@ impl Store {
     /// Puts new settings in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>) {
         self.access.apply(&settings);
+        self.news.apply(&settings);
         self.settings = settings;
     }
 
@@ -303,7 +310,12 @@ impl Store {
             None => table.get(key.hash, key.name),
         });
         let Some(entry) = found else {
-            self.stats.misses += u64::from(access != Access::Peek);
+            if access != Access::Peek {
+                self.stats.misses += 1;
+                if self.news.wants(EventClasses::KEY_MISS) {
+                    self.news.publish_event(key, "keymiss");
+                }
+            }
             return None;
         };
         match access {
@@ -377,6 +389,9 @@ impl Store {
         }
         self.count(key.db, i64::from(old.is_none()), expiring);
         let existed = old.is_some();
+        if !existed && self.news.wants(EventClasses::NEW) {
+            self.news.publish_event(key, "new");
+        }
         if let Some(old) = old
             && self.settings.lazyfree_lazy_server_del
         {
@@ -395,6 +410,9 @@ impl Store {
         let expiring = table.expiring_len() as i64 - expiring_before as i64;
         self.note_expiry(key.slot, expiry_ms);
         self.count(key.db, i64::from(old.is_none()), expiring);
+        if old.is_none() && self.news.wants(EventClasses::NEW) {
+            self.news.publish_event(key, "new");
+        }
         let old_field_ms = old.as_ref().and_then(|old| first_deadline_of(old.as_entry().value()));
         if old_field_ms != new_field_ms {
             self.move_field_deadline(key, old_field_ms, new_field_ms);
@@ -490,8 +508,9 @@ impl Store {
         }
     }
 
-    /// The one place every change is reported to, once, after it was made: from here it will reach
-    /// AOF, replicas, watchers, waiters and subscribers. Today it counts.
+    /// The one place every change is reported to, once, after it was made: from here it reaches
+    /// watchers, waiters, subscribers and clients that remember the key, and will reach AOF and
+    /// replicas.
     #[inline]
     pub fn changed(&mut self, key: Key<'_>, event: Event) {
         self.stats.changes += 1;
@@ -501,11 +520,14 @@ impl Store {
     /// Reports what belongs to a change that was reported already and does not count as another:
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
-    pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
+    pub fn changed_too(&mut self, key: Key<'_>, event: Event) {
         let slot = self.slot_mut(key.slot);
         slot.sequence += 1;
         if slot.observers.is_some() {
-            self.tell_observers(key);
+            self.tell_observers(key, event);
+        }
+        if self.news.is_asked_for() {
+            self.note_news(key, event);
         }
     }
 

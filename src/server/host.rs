@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use basalt_shard::error::CommandError;
+use basalt_shard::event::EventClasses;
 use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 
@@ -262,6 +263,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
+        notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
+        tracking_table_max_keys: settings.tracking_table_max_keys,
     }
 }
 

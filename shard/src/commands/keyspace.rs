@@ -138,6 +138,7 @@ struct Flush {
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
+        core.invalidate_everything();
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();

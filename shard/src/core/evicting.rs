@@ -204,7 +204,7 @@ impl Core {
 
     fn ask_to_evict(&mut self, core: CoreId) {
         if self.shared.board.ask(core) {
-            self.mesh.send(core, Message::Evict);
+            self.send(core, Message::Evict);
         }
     }
 

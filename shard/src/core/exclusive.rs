@@ -113,6 +113,8 @@ impl Core {
     }
 
     fn end_exclusive(&mut self, mut exclusive: Exclusive) {
+        let first = exclusive.envelope.batch.author_of(0);
+        self.spread_pending(Some(first));
         self.serve_ready_keys();
         self.pack(&mut exclusive);
         let Exclusive { envelope: Envelope { batch, wanted, held }, output, .. } = exclusive;

@@ -13,7 +13,7 @@
 //! is visible by now, and the connection holds its later commands until `c1` has answered. The
 //! same holds for a tour that parks cores.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
@@ -27,6 +27,8 @@ pub struct Shared {
     pub(crate) board: Board,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
+    /// Keys that are remembered for clients which track what they read.
+    tracked_keys: AtomicI64,
 }
 
 impl Shared {
@@ -39,12 +41,18 @@ impl Shared {
             next_client_id: AtomicU64::new(1),
             board: Board::new(core_count),
             connected_clients: AtomicU64::new(0),
+            tracked_keys: AtomicI64::new(0),
         }
     }
 
     /// An id no client had before; ids rise in the order of the calls.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, SeqCst)
+    }
+
+    /// Counts keys that are remembered for clients, and returns how many there are.
+    pub fn count_tracked_keys(&self, difference: i64) -> i64 {
+        self.tracked_keys.fetch_add(difference, SeqCst) + difference
     }
 
     /// Claims slots for an envelope about to leave.
