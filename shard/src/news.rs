@@ -37,6 +37,8 @@ pub(crate) enum Notice {
     Publication(Arc<Publication>),
     /// To these clients, who have read this key.
     Changed { key: Arc<[u8]>, readers: Vec<SessionId>, is_by_author: bool },
+    /// To a client that tracks keys: all are gone.
+    AllChanged { reader: SessionId },
     /// To all whose prefixes this key has.
     ChangedInPrefix { key: Arc<[u8]>, is_by_author: bool },
     /// To the client that receives invalidations in place of another; `None` stands for all keys.
@@ -55,7 +57,7 @@ impl Notice {
             Self::Redirected { keys, .. } => {
                 keys.iter().flatten().map(|key| key.len()).sum::<usize>()
             }
-            Self::RedirectionBroken { .. } => 0,
+            Self::AllChanged { .. } | Self::RedirectionBroken { .. } => 0,
         };
         content + size_of::<Self>()
     }

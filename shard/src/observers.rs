@@ -69,6 +69,7 @@ impl Store {
         let Some(observers) = self.slot_mut(key.slot).observers.as_deref_mut() else { return };
         observers.watches.touch(key.db, key.name);
         if let Some(readers) = observers.readers.take(key.name) {
+            self.news.note_forgotten(1);
             self.note_readers(key.name, readers, event.is_by_author());
             self.drop_idle_observers(key.slot);
         }

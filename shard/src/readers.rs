@@ -62,7 +62,6 @@ impl Store {
     /// Notes word for the readers of a key, who were forgotten.
     #[cold]
     pub(crate) fn note_readers(&mut self, name: &[u8], clients: Clients, is_by_author: bool) {
-        self.news.note_forgotten(1);
         let key: Arc<[u8]> = name.into();
         let mut clients = clients.into_iter().peekable();
         while let Some((core, first)) = clients.next() {
@@ -75,7 +74,7 @@ impl Store {
     }
 
     /// Forgets the readers of some key of the first slot from `from` on that has any here, as if
-    /// the key had changed, and returns the slot. O(slots) where few have any.
+    /// the key had changed, and returns the slot; the caller counts. O(slots) where few have any.
     pub(crate) fn forget_some_readers(&mut self, from: HashSlot) -> Option<HashSlot> {
         let has_readers = |slot: &HashSlot| {
             let observers = self.slot(*slot).and_then(|slot| slot.observers.as_deref());

@@ -5,7 +5,7 @@
 
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
@@ -125,7 +125,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         2 if arguments.is(1, "sync") => false,
         _ => return Err(error::SYNTAX),
     };
-    call.tour(TourKind::Parking, Flush { db, in_background });
+    let asker = (call.core.id(), call.session);
+    call.tour(TourKind::Parking, Flush { db, in_background, asker });
     Ok(())
 }
 
@@ -134,11 +135,12 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
 struct Flush {
     db: Option<u32>,
     in_background: bool,
+    asker: (CoreId, SessionId),
 }
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
-        core.invalidate_everything();
+        core.invalidate_everything(self.asker);
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();
@@ -146,7 +148,8 @@ impl TourTask for Flush {
         }
     }
 
-    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+    fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>) {
+        core.invalidate_everything_for(session);
         reply.ok();
     }
 }

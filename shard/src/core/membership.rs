@@ -44,6 +44,8 @@ pub struct MembershipRequest {
     named: Vec<Box<[u8]>>,
     /// Those among them, each once, for which it changes something.
     changes: Vec<Box<[u8]>>,
+    /// Replies to the client are silenced, which confirmations are not.
+    is_silenced: bool,
 }
 
 /// Where a request has to go.
@@ -132,7 +134,9 @@ impl Core {
         changes.retain(|name| is_in(name) == (direction == Direction::Leave));
         changes.sort_unstable();
         changes.dedup();
-        MembershipRequest { kind, direction, core: self.id, named, changes }
+        let is_silenced =
+            self.session(id).is_some_and(|session| session.reply_mode != ReplyMode::On);
+        MembershipRequest { kind, direction, core: self.id, named, changes, is_silenced }
     }
 
     fn reach(&self, request: &MembershipRequest) -> Reach {
@@ -188,6 +192,9 @@ impl Core {
         let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
         self.confirm_membership(id, request, &mut Reply::new(&mut output, protocol));
         self.fill_place(id, place, output);
+        if let Some(session) = self.session_mut(id) {
+            session.figures.last_command = Some(batch.commands[0].row);
+        }
     }
 
     /// Makes the session what it has been counted as, and writes the confirmations.
@@ -203,8 +210,7 @@ impl Core {
             }
             return;
         }
-        if self.session(id).is_some_and(|session| session.reply_mode == ReplyMode::Off) {
-            // Silence is about replies, not about what a client listens to.
+        if request.is_silenced {
             let mut output = Output::default();
             let mut aside = Reply::new(&mut output, reply.protocol());
             self.write_confirmations(id, request, &mut aside);

@@ -50,9 +50,23 @@ impl Shared {
         self.next_client_id.fetch_add(1, SeqCst)
     }
 
-    /// Counts keys that are remembered for clients, and returns how many there are.
-    pub fn count_tracked_keys(&self, difference: i64) -> i64 {
-        self.tracked_keys.fetch_add(difference, SeqCst) + difference
+    /// Counts keys that are remembered for clients.
+    pub fn count_tracked_keys(&self, difference: i64) {
+        if difference != 0 {
+            self.tracked_keys.fetch_add(difference, SeqCst);
+        }
+    }
+
+    /// Counts one key less if there are more than `limit`; whether it did.
+    pub fn count_tracked_key_above(&self, limit: u64) -> bool {
+        let is_above = |keys: i64| u64::try_from(keys).is_ok_and(|keys| keys > limit);
+        let less_one = |keys| is_above(keys).then_some(keys - 1);
+        self.tracked_keys.fetch_update(SeqCst, SeqCst, less_one).is_ok()
+    }
+
+    /// How many keys are remembered for clients.
+    pub fn tracked_keys(&self) -> u64 {
+        u64::try_from(self.tracked_keys.load(SeqCst)).unwrap_or(0)
     }
 
     /// Claims slots for an envelope about to leave.

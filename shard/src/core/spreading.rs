@@ -153,6 +153,7 @@ impl Core {
 
     /// The turn is over: sends what is left, and receipts.
     pub(super) fn end_turn_of_news(&mut self) {
+        self.limit_remembered_reads();
         self.spread_pending(None);
         self.send_broadcasts();
         if self.ways_loaded > 0 {
@@ -203,11 +204,11 @@ impl Core {
         match notice {
             Notice::Publication(publication) => self.deliver_publication(author, &publication),
             Notice::Changed { key, readers, is_by_author } => {
-                let author = author.filter(|_| is_by_author);
                 for reader in readers {
-                    self.invalidate_for(reader, author, &key);
+                    self.invalidate_for(reader, author, is_by_author, Some(&key));
                 }
             }
+            Notice::AllChanged { reader } => self.invalidate_for(reader, author, false, None),
             Notice::ChangedInPrefix { key, is_by_author } => {
                 let author = author.filter(|_| is_by_author);
                 self.note_broadcast(&key, author.map(|author| (author.core, author.session)));

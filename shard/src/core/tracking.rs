@@ -72,8 +72,8 @@ impl Tracking {
     }
 }
 
-/// Keys that are forgotten at most after a command, to get below the limit.
-const FORGET_MAX: usize = 100;
+/// Keys that are forgotten at most in a turn, to get below the limit.
+const FORGET_MAX: u64 = 1000;
 
 /// The channel on which a RESP2 client is told.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
@@ -110,38 +110,54 @@ impl Core {
         row.for_each_key(arguments, |name| {
             added += i64::from(store.add_reader(name, (author.core, author.session)));
         });
-        let remembered = self.shared.count_tracked_keys(added);
-        let limit = i64::try_from(self.store.settings().tracking_table_max_keys);
-        let limit = limit.unwrap_or(i64::MAX);
-        if limit != 0 && remembered > limit {
-            self.forget_some_reads(remembered - limit);
+        self.shared.count_tracked_keys(added);
+    }
+
+    /// Forgets readers of keys of this core, which are told as if these had changed, while more
+    /// keys are remembered than may be.
+    #[inline]
+    pub(super) fn limit_remembered_reads(&mut self) {
+        let limit = self.store.settings().tracking_table_max_keys;
+        if limit != 0 && self.shared.tracked_keys() > limit && self.gate.is_open() {
+            self.forget_some_reads(limit);
         }
     }
 
-    /// Forgets readers of keys of this core, which are told as if these had changed.
-    fn forget_some_reads(&mut self, excess: i64) {
-        for _ in 0..excess.min(FORGET_MAX as i64) {
-            let Some(slot) = self.store.forget_some_readers(self.tracked_cursor) else { return };
+    #[cold]
+    fn forget_some_reads(&mut self, limit: u64) {
+        for _ in 0..FORGET_MAX {
+            // Counted first, so that cores which do this at once do not do too much.
+            if !self.shared.count_tracked_key_above(limit) {
+                return;
+            }
+            let Some(slot) = self.store.forget_some_readers(self.tracked_cursor) else {
+                return self.shared.count_tracked_keys(1);
+            };
             let next = (slot.number() + 1) % HashSlot::COUNT;
             self.tracked_cursor = HashSlot::new(next).expect("the number is in range");
         }
     }
 
-    /// A key that a client of this core has read has changed.
+    /// A key that a client of this core has read has changed, or all have.
     pub(super) fn invalidate_for(
         &mut self,
         id: SessionId,
         author: Option<Author>,
-        key: &Arc<[u8]>,
+        is_by_author: bool,
+        key: Option<&Arc<[u8]>>,
     ) {
         let own = author.filter(|author| author.core == self.id && author.session == id);
         let Some(session) = self.session(id) else { return };
         let Some(tracking) = session.tracking.as_deref() else { return };
-        if tracking.mode == TrackingMode::Broadcast || tracking.no_loop && own.is_some() {
+        let is_told_otherwise = tracking.mode == TrackingMode::Broadcast && key.is_some();
+        if is_told_otherwise || tracking.no_loop && is_by_author && own.is_some() {
             return;
         }
         let place = own.and_then(|author| author.place);
-        self.invalidate(id, place, Some(&[Arc::clone(key)]));
+        match key {
+            Some(key) => self.invalidate(id, place, Some(&[Arc::clone(key)])),
+            None => self.invalidate(id, place, None),
+        }
     }
 
     /// Keys that changed in this turn have a prefix of a client of this core.
@@ -163,16 +179,22 @@ impl Core {
         }
     }
 
-    /// All keys are gone: every client of this core that tracks any is told.
-    pub(crate) fn invalidate_everything(&mut self) {
+    /// All keys are gone: every client of this core that tracks any is told, but for the one who
+    /// did it, which is told when it has its reply.
+    pub(crate) fn invalidate_everything(&mut self, but: (CoreId, SessionId)) {
         self.store.forget_all_readers();
         let difference = self.store.news.take_tracked_difference();
         self.shared.count_tracked_keys(difference);
         let tracking = self.sessions().filter(|(_, session)| session.tracking.is_some());
-        let ids: Vec<SessionId> = tracking.map(|(id, _)| id).collect();
-        for id in ids {
+        let ids = tracking.map(|(id, _)| id).filter(|id| (self.id, *id) != but);
+        for id in ids.collect::<Vec<_>>() {
             self.invalidate(id, None, None);
         }
+    }
+
+    /// All keys are gone, and the client who did it is about to have its reply.
+    pub(crate) fn invalidate_everything_for(&mut self, id: SessionId) {
+        self.store.news.push(self.id, Notice::AllChanged { reader: id });
     }
 
     /// Tells a client, or who receives in its place, that keys are not what it remembers; `None`
