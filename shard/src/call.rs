@@ -134,9 +134,6 @@ pub struct SessionCall<'a> {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// Channels the client begins or ends to listen to, whose slots have to be collected.
     pub(crate) membership: Option<(Box<MembershipRequest>, Vec<HashSlot>)>,
-    /// CLIENT LIST shows the command once it is over rather than now: who sees it there may rely
-    /// on what it did.
-    pub(crate) shows_when_over: bool,
 }
 
 impl<'a> SessionCall<'a> {
@@ -156,7 +153,6 @@ impl<'a> SessionCall<'a> {
             block: None,
             transaction: None,
             membership: None,
-            shows_when_over: false,
         }
     }
 

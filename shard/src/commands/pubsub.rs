@@ -66,9 +66,7 @@ fn change(call: &mut SessionCall<'_>, kind: Kind, direction: Direction) -> Outco
         names = call.core.interests_of(call.session, kind);
     }
     let SessionCall { core, session, reply, .. } = call;
-    let pending = core.change_membership(*session, kind, direction, names, reply);
-    call.shows_when_over = !matches!(pending, Pending::Nothing);
-    match pending {
+    match core.change_membership(*session, kind, direction, names, reply) {
         Pending::Nothing => {}
         Pending::Envelope(request, slots) => call.membership = Some((request, slots)),
         Pending::Tour(request) => call.tour(MembershipTour::KIND, MembershipTour(request)),

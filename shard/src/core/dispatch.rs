@@ -273,7 +273,6 @@ impl Core {
     ) {
         let mut output = std::mem::take(&mut self.scratch);
         let session = self.session_mut(id).expect("the caller has seen the session");
-        let last_command = session.figures.last_command;
         session.figures.note_command(row);
         let reply = Reply::new(&mut output, session.protocol);
         let mut call = SessionCall::new(self, id, arguments, reply);
@@ -281,7 +280,6 @@ impl Core {
         let (tour, block) = (call.tour.take(), call.block.take());
         let transaction = call.transaction.take();
         let membership = call.membership.take();
-        let shows_when_over = call.shows_when_over;
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
@@ -289,9 +287,6 @@ impl Core {
             self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
         }
         if let Some(session) = self.session_mut(id) {
-            if shows_when_over {
-                session.figures.last_command = last_command;
-            }
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
             }

@@ -192,9 +192,6 @@ impl Core {
         let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
         self.confirm_membership(id, request, &mut Reply::new(&mut output, protocol));
         self.fill_place(id, place, output);
-        if let Some(session) = self.session_mut(id) {
-            session.figures.last_command = Some(batch.commands[0].row);
-        }
     }
 
     /// Makes the session what it has been counted as, and writes the confirmations.

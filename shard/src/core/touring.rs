@@ -172,7 +172,6 @@ impl Core {
         let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
         self.stats.took(asker.row, spent_ns, None);
         let Some(session) = self.session_mut(id) else { return };
-        session.figures.last_command = Some(asker.row);
         if session.fill(asker.place, 1, |to| to.append(&mut output)) {
             self.resume(id, Hold::Replies);
         }

@@ -32,6 +32,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Whether it is known to publish other events of this command.
+    pub(crate) fn notifies_otherwise(self, _: &Request) -> bool {
+        false
+    }
+
     /// Asks a server what it is.
     pub(crate) fn of(real: &mut RealServer) -> Self {
         Self { version: real.version(), is_valkey: real.is_valkey() }
