@@ -224,6 +224,14 @@ impl Store {
         self.news.note_in_prefixes(key.name, event.is_by_author());
     }
 
+    /// A key is there that was not before.
+    #[inline]
+    pub(crate) fn note_new(&mut self, key: Key<'_>) {
+        if self.news.wants(EventClasses::NEW) {
+            self.news.publish_event(key, "new");
+        }
+    }
+
     /// Publishes a message; its slot is here. Returns how many clients will receive it.
     pub(crate) fn publish(&mut self, channel: &[u8], payload: &[u8], is_shard: bool) -> i64 {
         let slot = HashSlot::of_key(channel);

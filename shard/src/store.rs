@@ -290,6 +290,8 @@ pub enum Access {
     Read,
     /// Counts as a hit or a miss; the key's access bits stay (`CLIENT NO-TOUCH`).
     ReadQuietly,
+    /// The same, and nobody is told of a miss (`OBJECT`).
+    ReadUnheard,
     /// Leaves no trace (`OBJECT`, `TTL`, `TYPE`...).
     Peek,
 }
@@ -312,7 +314,7 @@ impl Store {
         let Some(entry) = found else {
             if access != Access::Peek {
                 self.stats.misses += 1;
-                if self.news.wants(EventClasses::KEY_MISS) {
+                if access != Access::ReadUnheard && self.news.wants(EventClasses::KEY_MISS) {
                     self.news.publish_event(key, "keymiss");
                 }
             }
@@ -320,7 +322,7 @@ impl Store {
         };
         match access {
             Access::Peek => {}
-            Access::ReadQuietly => self.stats.hits += 1,
+            Access::ReadQuietly | Access::ReadUnheard => self.stats.hits += 1,
             Access::Read => {
                 self.stats.hits += 1;
                 entry.set_lru_bits(self.access.read(entry.lru_bits()));
@@ -366,7 +368,10 @@ impl Store {
         let view = entry.as_entry();
         let (kind, lru_bits, expiry_ms) = (view.kind(), view.lru_bits(), view.expiry_ms());
         let record = Record { kind, lru_bits, expiry_ms, value: entry.take_value() };
-        self.insert(key, record);
+        // What was there counts as removed before.
+        if self.insert(key, record) {
+            self.note_new(key);
+        }
     }
 
     fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
@@ -389,8 +394,8 @@ impl Store {
         }
         self.count(key.db, i64::from(old.is_none()), expiring);
         let existed = old.is_some();
-        if !existed && self.news.wants(EventClasses::NEW) {
-            self.news.publish_event(key, "new");
+        if !existed {
+            self.note_new(key);
         }
         if let Some(old) = old
             && self.settings.lazyfree_lazy_server_del
@@ -410,9 +415,7 @@ impl Store {
         let expiring = table.expiring_len() as i64 - expiring_before as i64;
         self.note_expiry(key.slot, expiry_ms);
         self.count(key.db, i64::from(old.is_none()), expiring);
-        if old.is_none() && self.news.wants(EventClasses::NEW) {
-            self.news.publish_event(key, "new");
-        }
+        self.note_new(key);
         let old_field_ms = old.as_ref().and_then(|old| first_deadline_of(old.as_entry().value()));
         if old_field_ms != new_field_ms {
             self.move_field_deadline(key, old_field_ms, new_field_ms);
