@@ -6,6 +6,7 @@ use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::commands::scan::Walk;
 use crate::core::blocking::Block;
+use crate::core::membership::MembershipRequest;
 use crate::core::message::{Caller, Route};
 use crate::core::session::Session;
 use crate::core::tour::{TourKind, TourTask};
@@ -140,6 +141,8 @@ pub struct SessionCall<'a> {
     pub(crate) tour: Option<(TourKind, Box<dyn TourTask>)>,
     pub(crate) block: Option<Block>,
     pub(crate) transaction: Option<Box<Transaction>>,
+    /// Channels the client begins or ends to listen to, whose slots have to be collected.
+    pub(crate) membership: Option<(Box<MembershipRequest>, Vec<HashSlot>)>,
 }
 
 impl<'a> SessionCall<'a> {
@@ -150,7 +153,16 @@ impl<'a> SessionCall<'a> {
         arguments: Arguments<'a>,
         reply: Reply<'a>,
     ) -> Self {
-        Self { core, session, arguments, reply, tour: None, block: None, transaction: None }
+        Self {
+            core,
+            session,
+            arguments,
+            reply,
+            tour: None,
+            block: None,
+            transaction: None,
+            membership: None,
+        }
     }
 
     /// The session of the client.

@@ -390,9 +390,11 @@ impl Driver {
 /// Below this many unsent bytes no limit on a client's output can be passed.
 fn watch_bytes(settings: &Settings) -> usize {
     const UNLIMITED_WATCH_BYTES: u64 = 256 * 1024;
-    let limit = &settings.client_output_buffer_limits[0];
-    [limit.hard_bytes, limit.soft_bytes, UNLIMITED_WATCH_BYTES]
-        .into_iter()
+    let [normal, _, subscribers] = &settings.client_output_buffer_limits;
+    let limits = [normal, subscribers].into_iter();
+    limits
+        .flat_map(|limit| [limit.hard_bytes, limit.soft_bytes])
+        .chain([UNLIMITED_WATCH_BYTES])
         .filter(|bytes| *bytes > 0)
         .min()
         .map_or(usize::MAX, |bytes| bytes as usize - 1)

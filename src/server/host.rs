@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
+use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
     Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
     SnapshotTarget,
@@ -305,6 +306,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
+        notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
+        tracking_table_max_keys: settings.tracking_table_max_keys,
     }
 }
 

@@ -6,13 +6,17 @@ use basalt_net::reactor::{ConnectionId, Reactor};
 use basalt_shard::core::SessionId;
 use basalt_shard::reply::Output;
 
-use super::connection::connection_of;
+use super::connection::{connection_of, session_of};
 use super::driver::Driver;
 use crate::warning;
 
 /// Unsent bytes of one client above which the server stops reading from it, where no limit on its
 /// output would cut it.
 const SUSPEND_BYTES: usize = 1 << 20;
+
+/// Where the limits of each class of clients stand among `client-output-buffer-limit`.
+const CLASS_OF_OTHERS: usize = 0;
+const CLASS_OF_SUBSCRIBERS: usize = 2;
 
 impl Driver {
     /// Hands all new replies to the reactor and ends the connections that are to end.
@@ -93,7 +97,10 @@ impl Driver {
 
     /// A client leaves a lot unread: cuts it at its limits, or stops reading from it.
     pub(super) fn check_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
-        let limit = &self.settings.client_output_buffer_limits[0];
+        let session = self.core.session(session_of(id));
+        let is_subscriber = session.is_some_and(|session| session.is_subscriber());
+        let class = if is_subscriber { CLASS_OF_SUBSCRIBERS } else { CLASS_OF_OTHERS };
+        let limit = &self.settings.client_output_buffer_limits[class];
         let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
         let soft_ms = limit.soft_seconds * 1000;
         let now_ms = self.core.store.now().monotonic_ms();
@@ -121,7 +128,7 @@ impl Driver {
     fn cut_for_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
         let peer = self
             .core
-            .session(super::connection::session_of(id))
+            .session(session_of(id))
             .map(|session| session.origin.peer.clone())
             .unwrap_or_default();
         warning!(

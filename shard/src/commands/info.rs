@@ -11,9 +11,10 @@ use crate::call::SessionCall;
 use crate::command::{self, CommandId};
 use crate::commands::connection::REDIS_VERSION;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::Outcome;
 use crate::host::ProcessFacts;
+use crate::interests::Kind;
 use crate::reply::Reply;
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -107,6 +108,14 @@ struct Report {
     watched_keys: usize,
     /// Keys that clients wait for, and those among them they wait for to be gone, too.
     blocking_keys: (usize, usize),
+    tracking_clients: usize,
+    pubsub_clients: usize,
+    channels: usize,
+    patterns: usize,
+    shard_channels: usize,
+    /// Keys that are remembered for clients, and clients that remember them.
+    tracked: (usize, usize),
+    prefixes: usize,
     query_bytes_max: usize,
     output_bytes_max: usize,
     client_bytes: usize,
@@ -142,7 +151,10 @@ impl TourTask for Report {
             self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
             self.client_bytes += session.memory_bytes();
             self.watching_clients += usize::from(session.watched_keys() > 0);
+            self.pubsub_clients += usize::from(session.is_subscriber());
+            self.tracking_clients += usize::from(session.tracking.is_some());
         }
+        self.count_listeners(core);
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
@@ -219,6 +231,21 @@ fn seconds(us: u64) -> String {
 }
 
 impl Report {
+    fn count_listeners(&mut self, core: &Core) {
+        let everywhere = &core.store.news.everywhere;
+        if core.id() == CoreId(0) {
+            self.channels += everywhere.len(Kind::Channel);
+            self.patterns = everywhere.len(Kind::Pattern);
+            self.prefixes = everywhere.len(Kind::Prefix);
+        }
+        for directory in core.store.directories() {
+            self.channels += directory.len(Kind::Channel);
+            self.shard_channels += directory.len(Kind::ShardChannel);
+        }
+        let (keys, clients) = core.store.reader_counts();
+        self.tracked = (self.tracked.0 + keys, self.tracked.1 + clients);
+    }
+
     fn sample_ttl(&mut self, core: &mut Core) {
         let counts = core.store.database_counts();
         let expiring = counts.iter().filter(|(_, count)| count.expiring != 0);
@@ -281,8 +308,8 @@ impl Report {
             "client_recent_max_input_buffer": self.query_bytes_max,
             "client_recent_max_output_buffer": self.output_bytes_max,
             "blocked_clients": self.blocked_clients,
-            "tracking_clients": 0,
-            "pubsub_clients": 0,
+            "tracking_clients": self.tracking_clients,
+            "pubsub_clients": self.pubsub_clients,
             "watching_clients": self.watching_clients,
             "clients_in_timeout_table": self.clients_with_deadline,
             "total_watched_keys": self.watched_keys,
@@ -484,9 +511,9 @@ impl Report {
             "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,
             "keyspace_misses": keys.misses,
-            "pubsub_channels": 0,
-            "pubsub_patterns": 0,
-            "pubsubshard_channels": 0,
+            "pubsub_channels": self.channels,
+            "pubsub_patterns": self.patterns,
+            "pubsubshard_channels": self.shard_channels,
             "latest_fork_usec": 0,
             "total_forks": 0,
             "migrate_cached_sockets": 0,
@@ -497,9 +524,9 @@ impl Report {
             "active_defrag_key_misses": keys.relocated.keys_left,
             "total_active_defrag_time": keys.defragmentation_us / 1000,
             "current_active_defrag_time": keys.defragmentation_now_us / 1000,
-            "tracking_total_keys": 0,
-            "tracking_total_items": 0,
-            "tracking_total_prefixes": 0,
+            "tracking_total_keys": self.tracked.0,
+            "tracking_total_items": self.tracked.1,
+            "tracking_total_prefixes": self.prefixes,
         );
         self.more_stats(text);
     }

@@ -5,7 +5,7 @@
 
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
@@ -126,7 +126,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         2 if arguments.is(1, "sync") => false,
         _ => return Err(error::SYNTAX),
     };
-    call.tour(TourKind::Parking, Flush { db, in_background });
+    let asker = (call.core.id(), call.session);
+    call.tour(TourKind::Parking, Flush { db, in_background, asker });
     Ok(())
 }
 
@@ -135,10 +136,12 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
 struct Flush {
     db: Option<u32>,
     in_background: bool,
+    asker: (CoreId, SessionId),
 }
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
+        core.invalidate_everything(self.asker);
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();
@@ -153,7 +156,7 @@ impl TourTask for Flush {
         })
     }
 
-    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+    fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>) {
         if self.db.is_none() {
             // What a snapshot under way would leave in the file is what was just thrown away.
             core.host.cancel_save();
@@ -161,6 +164,7 @@ impl TourTask for Flush {
                 core.begin_background_save();
             }
         }
+        core.invalidate_everything_for(session);
         reply.ok();
     }
 }

@@ -5,8 +5,9 @@
 //! when [`Core::execute`] comes to run them.
 
 use super::message::{Caller, Route};
-use super::session::{Hold, ReplyMode};
+use super::session::{Hold, ReplyMode, Session};
 use super::shared::Restrictions;
+use super::spreading::Author;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall, Travel};
@@ -15,7 +16,7 @@ use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
-use crate::reply::{Output, Reply};
+use crate::reply::{Output, Protocol, Reply};
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -124,11 +125,46 @@ impl Core {
             self.queue(id, row, prepared.route, arguments);
             return Flow::Done;
         }
+        if session.tracking.is_some() {
+            return self.execute_tracked(id, row, prepared.route, arguments);
+        }
+        self.execute_by_row(id, row, prepared.route, arguments)
+    }
+
+    /// `CLIENT CACHING` is for the next command only.
+    #[cold]
+    fn execute_tracked(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let flow = self.execute_by_row(id, row, route, arguments);
+        if flow == Flow::Done
+            && row.container != "client"
+            && let Some(session) = self.session_mut(id)
+            && session.transaction.is_none()
+            && let Some(tracking) = session.tracking.as_deref_mut()
+        {
+            tracking.caching = false;
+        }
+        flow
+    }
+
+    #[inline]
+    fn execute_by_row(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
         match row.handler.expect("rows without code are not found") {
-            Handler::Keys(handler) => {
-                self.execute_on_keys(id, row, handler, prepared.route, arguments)
+            Handler::Keys(handler) | Handler::Channel(handler) => {
+                self.execute_on_keys(id, row, handler, route, arguments)
             }
-            Handler::Slot(..) => self.execute_walk(id, row, prepared.route, arguments),
+            Handler::Slot(..) => self.execute_walk(id, row, route, arguments),
             // It may start a tour, which needs credit.
             Handler::Session(_) if self.credit == 0 => {
                 self.hold(id, Hold::Credit);
@@ -168,6 +204,10 @@ impl Core {
         self.check_memory(row.flags)?;
         if self.restrictions != Restrictions::default() {
             self.check_restrictions(row)?;
+        }
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.interests.is_some() {
+            check_subscriber(session, row)?;
         }
         Ok(Some(row))
     }
@@ -258,6 +298,7 @@ impl Core {
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
         let transaction = call.transaction.take();
+        let membership = call.membership.take();
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
@@ -268,7 +309,8 @@ impl Core {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
             }
-            if tour.is_none() && block.is_none() && transaction.is_none() {
+            let is_over = tour.is_none() && block.is_none();
+            if is_over && transaction.is_none() && membership.is_none() {
                 session.step_reply_mode();
             }
             self.note_change(id);
@@ -283,6 +325,9 @@ impl Core {
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);
+        }
+        if let Some((request, slots)) = membership {
+            self.send_membership(id, row, arguments, request, slots);
         }
     }
 
@@ -420,6 +465,8 @@ impl Core {
         }
         self.note_new_candidates();
         self.note_change(id);
+        let author = Author { core: self.id, session: id, place: None };
+        self.conclude(author, row, caller, arguments);
         self.serve_ready_keys();
         Flow::Done
     }
@@ -506,6 +553,32 @@ impl Core {
         self.reroute(batch);
         Flow::Done
     }
+}
+
+/// A subscriber that speaks RESP2 could not tell replies from messages, so most commands are
+/// refused.
+#[cold]
+fn check_subscriber(session: &Session, row: &Command) -> Result<(), CommandError> {
+    const ALLOWED: [&str; 9] = [
+        "ping",
+        "subscribe",
+        "ssubscribe",
+        "psubscribe",
+        "unsubscribe",
+        "sunsubscribe",
+        "punsubscribe",
+        "quit",
+        "reset",
+    ];
+    let is_allowed = row.container.is_empty() && ALLOWED.contains(&row.name);
+    if session.protocol == Protocol::Resp3 || !session.is_subscriber() || is_allowed {
+        return Ok(());
+    }
+    Err(CommandError::worded(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        row.full_name()
+    )))
 }
 
 /// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.

@@ -76,6 +76,8 @@ impl Core {
             let row = batch.commands[index].row;
             let Some(Handler::Session(handler)) = row.handler else {
                 self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                let author = batch.author_of(index);
+                self.spread_pending(Some(author));
                 continue;
             };
             let id = batch.commands[index].session;
@@ -110,6 +112,8 @@ impl Core {
         let id = exclusive.envelope.batch.commands[0].session;
         let mut reply = self.reply_writer(id, &mut exclusive.output);
         task.finish(self, id, &mut reply);
+        let author = exclusive.envelope.batch.author_of(0);
+        self.spread_pending(Some(author));
         self.continue_exclusive(exclusive);
     }
 

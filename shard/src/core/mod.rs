@@ -32,14 +32,18 @@ mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+pub mod listeners;
+pub mod membership;
 pub mod message;
 pub mod parcels;
 mod remote;
 mod serving;
 pub mod session;
 pub mod shared;
+pub mod spreading;
 pub mod tour;
 mod touring;
+pub mod tracking;
 pub mod transaction;
 mod waiting;
 
@@ -50,17 +54,21 @@ pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::exclusive::Exclusive;
+use self::listeners::Listeners;
+use self::membership::Farewells;
 use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::{Restrictions, Shared};
+use self::spreading::{BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::clock::Now;
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::reply::Output;
 use crate::settings::Settings;
@@ -83,10 +91,13 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
-/// pair of cores, tours release, and one core at a time may ask this one to evict.
+/// of every core may be here, each may have a homecoming of slots and a bag of news beside it, there
+/// are two bags of parcels a pair of cores, news and receipts within their bounds, tours release,
+/// and one core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 65).next_power_of_two()
+    let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
+    let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
+    (boxes + news + 7 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -167,6 +178,18 @@ pub struct Core {
     posts: Vec<Post>,
     /// How many of them have something to send.
     posted: usize,
+    listeners: Listeners,
+    farewells: Farewells,
+    ways: Vec<Way>,
+    /// How many of them have something to send.
+    ways_loaded: usize,
+    /// Whether other cores are to be told that their news was delivered.
+    owes_receipts: bool,
+    broadcasts: Broadcasts,
+    /// The slot whose readers are forgotten next when too many keys are remembered.
+    tracked_cursor: HashSlot,
+    /// A command of a transaction runs, with all slots it may reach at hand.
+    is_transacting: bool,
     scratch: Output,
     changed: Vec<SessionId>,
     resumed: Vec<SessionId>,
@@ -223,6 +246,14 @@ impl Core {
             services_put_off: VecDeque::new(),
             posts: (0..core_count).map(|_| Post::default()).collect(),
             posted: 0,
+            listeners: Listeners::new(seed),
+            farewells: Farewells::default(),
+            ways: (0..core_count).map(|_| Way::default()).collect(),
+            ways_loaded: 0,
+            owes_receipts: false,
+            broadcasts: Broadcasts::new(),
+            tracked_cursor: HashSlot::default(),
+            is_transacting: false,
             scratch: Output::default(),
             changed: Vec::new(),
             resumed: Vec::new(),
@@ -279,6 +310,7 @@ impl Core {
         self.evict_between_turns();
         self.flush_all_open();
         self.send_bags();
+        self.end_turn_of_news();
         self.mesh.end_turn();
     }
 
@@ -295,6 +327,8 @@ impl Core {
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
+            Message::News(bag) => self.open_news(*bag),
+            Message::NewsTaken(receipt) => self.take_receipt(receipt),
         }
         self.settle();
     }
@@ -320,7 +354,16 @@ impl Core {
         if self.session(id).is_some() {
             self.abandon_wait(id);
             self.discard_transaction(id);
+            self.stop_tracking(id);
+            self.unsubscribe_all(id);
             self.sessions[id.index as usize] = None;
+        }
+    }
+
+    /// Ends all subscriptions of a session.
+    pub(crate) fn unsubscribe_all(&mut self, id: SessionId) {
+        if self.session(id).is_some_and(|session| session.interests.is_some()) {
+            self.abandon_interests(id, &[Kind::Channel, Kind::ShardChannel, Kind::Pattern]);
         }
     }
 
@@ -429,8 +472,11 @@ impl Core {
 
     /// A bounded amount of active expiry; see [`Store::expire_cycle`].
     pub fn expire_cycle(&mut self, work: usize) -> Cycle {
+        if self.gate.is_congested() {
+            return Cycle::default();
+        }
         let cycle = self.store.expire_cycle(work);
-        if self.store.has_ready_keys() {
+        if self.store.has_ready_keys() || self.store.news.has_pending() {
             self.serve_ready_keys();
             self.end_turn();
         }

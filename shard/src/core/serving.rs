@@ -19,6 +19,7 @@ use std::sync::Arc;
 use super::Core;
 use super::message::{Batch, Errand, Route};
 use super::parcels::Parcel;
+use super::spreading::Author;
 use super::waiting::Waiter;
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -127,7 +128,9 @@ impl Core {
             call.store.end_journaled(waiter.row, Route::Many, waiter.caller.db, arguments);
         }
         stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
+        let Address { core, session, place } = waiter.address;
         self.deliver_reply(waiter.address, output);
+        self.spread_pending(Some(Author { core, session, place: Some(place) }));
     }
 
     fn deliver_reply(&mut self, address: Address, output: Output) {

@@ -49,6 +49,8 @@ pub struct Shared {
     pub append_error: AtomicI32,
     /// Changes that cores have counted, as far as they have posted them.
     pub changes: AtomicI64,
+    /// Keys that are remembered for clients which track what they read.
+    tracked_keys: AtomicI64,
 }
 
 impl Shared {
@@ -66,6 +68,7 @@ impl Shared {
             refuses_writes: AtomicBool::new(false),
             append_error: AtomicI32::new(0),
             changes: AtomicI64::new(0),
+            tracked_keys: AtomicI64::new(0),
         }
     }
 
@@ -86,6 +89,25 @@ impl Shared {
     /// An id no client had before; ids rise in the order of the calls.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, SeqCst)
+    }
+
+    /// Counts keys that are remembered for clients.
+    pub fn count_tracked_keys(&self, difference: i64) {
+        if difference != 0 {
+            self.tracked_keys.fetch_add(difference, SeqCst);
+        }
+    }
+
+    /// Counts one key less if there are more than `limit`; whether it did.
+    pub fn count_tracked_key_above(&self, limit: u64) -> bool {
+        let is_above = |keys: i64| u64::try_from(keys).is_ok_and(|keys| keys > limit);
+        let less_one = |keys| is_above(keys).then_some(keys - 1);
+        self.tracked_keys.fetch_update(SeqCst, SeqCst, less_one).is_ok()
+    }
+
+    /// How many keys are remembered for clients.
+    pub fn tracked_keys(&self) -> u64 {
+        u64::try_from(self.tracked_keys.load(SeqCst)).unwrap_or(0)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::dispatch::run_on_keys;
 use super::message::{Batch, BatchCommand, Errand, Route};
 use super::session::{Hold, ReplyMode};
+use super::spreading::Author;
 use super::tour::TourTask;
 use super::{Core, SessionId};
 use crate::arguments::Arguments;
@@ -208,7 +209,7 @@ impl Core {
             batch.commands[index].caller.db = db;
             let arguments = batch.arguments(index);
             match row.handler.expect("rows without code are not found") {
-                Handler::Keys(_) => {
+                Handler::Keys(_) | Handler::Channel(_) => {
                     row.for_each_key(arguments, |key| slots.push(HashSlot::of_key(key)));
                     sees_everything |= row.reaches_unnamed_keys();
                 }
@@ -253,6 +254,7 @@ impl Core {
         }
         self.keep_batch(batch);
         self.reply_at_once(id, output);
+        self.spread_pending(Some(Author { core: self.id, session: id, place: None }));
         self.serve_ready_keys();
     }
 
@@ -265,7 +267,9 @@ impl Core {
     fn run_queued(&mut self, id: SessionId, batch: &Batch, index: usize, output: &mut Output) {
         let row = batch.commands[index].row;
         match row.handler.expect("rows without code are not found") {
-            Handler::Keys(_) | Handler::Slot(..) => self.run_queued_on_keys(batch, index, output),
+            Handler::Keys(_) | Handler::Slot(..) | Handler::Channel(_) => {
+                self.run_queued_on_keys(batch, index, output);
+            }
             Handler::Session(handler) => {
                 if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
                     self.visit_alone(id, task, output);
@@ -294,6 +298,9 @@ impl Core {
             }
             Some(Sequel::Watches(_)) => unreachable!("WATCH is not queued"),
         }
+        if caller.tracks {
+            self.remember_reads(batch.author_of(index), row, batch.arguments(index));
+        }
     }
 
     /// Runs a queued command on the connection or the server. The tour it starts, if it does, is
@@ -309,11 +316,14 @@ impl Core {
         self.session(id)?;
         let reply = self.reply_writer(id, output);
         let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
+        call.core.is_transacting = true;
         let outcome = handler(&mut call);
+        call.core.is_transacting = false;
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
         let (tour, block) = (call.tour.take(), call.block.take());
+        assert!(call.membership.is_none(), "a transaction has all slots its commands may reach");
         if let Some(block) = block {
             (block.on_timeout)(&mut call.reply);
         }
@@ -364,6 +374,7 @@ impl Core {
         batch.output = output;
         batch.next = batch.commands.len();
         batch.errand = Errand::Transaction(execution);
+        self.spread_pending(Some(batch.author_of(0)));
     }
 
     /// A transaction is back at the core of its session: its reply is put together.
