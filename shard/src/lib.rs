@@ -22,9 +22,11 @@
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
+//! | [`acl`] | users and their rights |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
+pub mod acl;
 pub mod arguments;
 pub mod bits;
 pub mod call;

@@ -90,6 +90,10 @@ pub struct Settings {
     pub databases: u32,
     /// Password of the default user; empty for none.
     pub requirepass: Vec<u8>,
+    /// Whether a new user may use all channels.
+    pub acl_pubsub_default_all: bool,
+    /// Entries of ACL LOG that are kept.
+    pub acllog_max_len: usize,
     /// Longest string value, in bytes.
     pub proto_max_bulk_len: usize,
     /// Connections allowed.
@@ -159,6 +163,8 @@ impl Default for Settings {
         Self {
             databases: 16,
             requirepass: Vec::new(),
+            acl_pubsub_default_all: false,
+            acllog_max_len: 128,
             proto_max_bulk_len: 512 << 20,
             maxclients: 10_000,
             hll_sparse_max_bytes: 3000,

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::acl::log::Counts;
 use crate::command::{Command, command_count};
 use crate::error::CommandError;
 
@@ -135,6 +136,8 @@ pub struct Stats {
     /// Rates over the last seconds.
     pub rates: Rates,
     last_ns: u64,
+    /// What clients were refused for want of rights.
+    pub denials: Counts,
     /// Whether latencies are recorded per command.
     pub latency_tracking: bool,
 }
@@ -174,6 +177,7 @@ impl Default for Stats {
             commands_ns: 0,
             rates: Rates::default(),
             last_ns: 0,
+            denials: Counts::default(),
             latency_tracking: true,
         }
     }
@@ -247,6 +251,7 @@ impl Stats {
         for (code, count) in &other.errors {
             *self.errors.entry(code.clone()).or_default() += count;
         }
+        self.denials.add(other.denials);
         self.connections_received += other.connections_received;
         self.connections_rejected += other.connections_rejected;
         self.commands_processed += other.commands_processed;

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
+use crate::acl::Acl;
 use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
@@ -99,6 +100,7 @@ pub struct Store {
     now: Now,
     now_ms: i64,
     settings: Arc<Settings>,
+    acl: Arc<Acl>,
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
     pub stats: KeyspaceStats,
@@ -141,6 +143,7 @@ impl Store {
             now: Now::default(),
             now_ms: 0,
             settings,
+            acl: Arc::default(),
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             active_expiry: true,
@@ -175,6 +178,16 @@ impl Store {
     /// Settings of the commands.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// All users.
+    pub fn acl(&self) -> &Arc<Acl> {
+        &self.acl
+    }
+
+    /// Puts other users in force.
+    pub fn set_acl(&mut self, acl: Arc<Acl>) {
+        self.acl = acl;
     }
 
     /// Puts new settings in force.

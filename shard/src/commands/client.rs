@@ -143,7 +143,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
          multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} \
-         omem={} tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} \
+         omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} \
          tot-net-in={} tot-net-out={} tot-cmds={} core={}",
         session.client_id,
         session.origin.peer,
@@ -166,6 +166,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         session.memory_bytes(),
         events,
         command,
+        error::printable(&session.user().name, session.user().name.len()),
         session.protocol.version(),
         text(&session.library_name),
         text(&session.library_version),
@@ -195,6 +196,7 @@ pub(super) fn flags(session: &Session) -> String {
 /// CLIENT LIST.
 pub fn list(call: &mut SessionCall<'_>) -> Outcome {
     let filter = ClientFilter::parse(call.arguments, 2, Purpose::List)?;
+    filter.check_users(call.core.acl())?;
     call.tour(TourKind::Gathering, List { filter, lines: Vec::new() });
     Ok(())
 }
@@ -230,6 +232,7 @@ pub fn kill(call: &mut SessionCall<'_>) -> Outcome {
         (ClientFilter::of_address(arguments.at(2)), false, true)
     } else {
         let filter = ClientFilter::parse(arguments, 2, Purpose::Kill)?;
+        filter.check_users(call.core.acl())?;
         let skip_self = filter.skip_me.unwrap_or(true);
         (filter, skip_self, false)
     };

@@ -1,6 +1,7 @@
 //! The code of the commands, a file per family. Which command runs what stands in the command
 //! table.
 
+pub mod acl;
 pub mod bitfield;
 pub mod bitmap;
 pub mod bitop;

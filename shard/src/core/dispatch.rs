@@ -5,7 +5,7 @@
 //! when [`Core::execute`] comes to run them.
 
 use super::message::{Caller, Route};
-use super::session::{Hold, ReplyMode};
+use super::session::{Hold, ReplyMode, Rights};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall, Travel};
@@ -155,9 +155,9 @@ impl Core {
         if !row.accepts_argument_count(arguments.len()) {
             return Err(error::wrong_arity(&row.full_name().to_string()));
         }
-        let session = self.session_mut(id).expect("the caller has seen the session");
-        if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
-            return Err(error::NO_AUTH);
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.rights != Rights::All {
+            self.check_rights(id, row, arguments)?;
         }
         if self.pause.until_ms != 0 && self.must_pause(id, row) {
             self.hold(id, Hold::Pause);

@@ -73,11 +73,14 @@ impl Core {
             exclusive.next += 1;
             let batch = &exclusive.envelope.batch;
             let row = batch.commands[index].row;
+            let id = batch.commands[index].session;
+            if self.refuse_queued(id, batch, index, &mut exclusive.output) {
+                continue;
+            }
             let Some(Handler::Session(handler)) = row.handler else {
                 self.run_queued_on_keys(batch, index, &mut exclusive.output);
                 continue;
             };
-            let id = batch.commands[index].session;
             let output = &mut exclusive.output;
             let tour = self.run_queued_on_session(batch, index, handler, output);
             let Some(task) = tour else { continue };

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::UserId;
 use crate::arguments::{ArgRange, Arguments};
 use crate::call::Travel;
 use crate::command::Command;
@@ -35,6 +36,8 @@ pub struct Caller {
     pub protocol: Protocol,
     /// `CLIENT NO-TOUCH`: reading leaves no trace in the LRU bits.
     pub no_touch: bool,
+    /// Who it is logged in as.
+    pub user: UserId,
 }
 
 /// How the keys of a command map to slots.

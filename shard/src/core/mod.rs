@@ -35,6 +35,7 @@ mod exclusive;
 pub mod message;
 pub mod parcels;
 mod remote;
+mod rights;
 mod serving;
 pub mod session;
 pub mod shared;
@@ -56,6 +57,8 @@ use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::Shared;
 use self::waiting::{Gate, Lent};
+use crate::acl::Acl;
+use crate::acl::log::Log;
 use crate::clock::Now;
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
@@ -119,6 +122,8 @@ pub struct CoreOptions {
     pub settings: Arc<Settings>,
     /// Counters all cores share.
     pub shared: Arc<Shared>,
+    /// Users at the start.
+    pub acl: Arc<Acl>,
 }
 
 /// A connection the driver has to end.
@@ -154,6 +159,8 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    /// What clients of this core were refused.
+    acl_log: Log,
     eviction: Eviction,
     pause: Pause,
     blocked_clients: usize,
@@ -185,7 +192,7 @@ pub struct Pause {
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
-        let CoreOptions { id, core_count, seed, settings, shared } = options;
+        let CoreOptions { id, core_count, seed, settings, shared, acl } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
             .map(|slot| {
@@ -194,7 +201,8 @@ impl Core {
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let eviction = Eviction::new(&settings);
-        let store = Store::new(owned, seed, u64::from(id.0), settings);
+        let mut store = Store::new(owned, seed, u64::from(id.0), settings);
+        store.set_acl(acl);
         Self {
             id,
             core_count,
@@ -212,6 +220,7 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            acl_log: Log::default(),
             eviction,
             pause: Pause::default(),
             blocked_clients: 0,
@@ -303,12 +312,13 @@ impl Core {
             self.sessions.resize_with(index + 1, || None);
         }
         assert!(self.sessions[index].is_none(), "a session is closed before its index is reused");
-        let authenticated = self.store.settings().requirepass.is_empty();
+        let user = Arc::clone(self.store.acl().default_user());
         let client_id = self.shared.next_client_id();
         let now_ms = self.store.now().monotonic_ms();
-        let mut session = Session::new(client_id, origin, authenticated, now_ms);
+        let mut session = Session::new(client_id, origin, user, now_ms);
         session.generation = id.generation;
         self.sessions[index] = Some(Box::new(session));
+        self.log_out(id);
         self.stats.connections_received += 1;
     }
 

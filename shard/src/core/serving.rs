@@ -24,6 +24,7 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::Command;
 use crate::core::message::Caller;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::key_waits::{Address, KeyWait, KeyWaiter};
 use crate::observers::{Observer, ReadyKey};
@@ -99,6 +100,10 @@ impl Core {
         if !(waiter.wait.is_ready)(&mut call_of(store, waiter, &mut output), argument) {
             return Attempt::NotReady;
         }
+        if let Err(error) = self.check_waiter(waiter) {
+            return self.dismiss(waiter, &error);
+        }
+        let Self { store, .. } = self;
         let companion = waiter.wait.companion.map(|index| HashSlot::of_key(waiter.key(index)));
         if companion.is_some_and(|slot| !store.has_slot(slot)) {
             self.request_service(waiter, argument);
@@ -120,6 +125,17 @@ impl Core {
         }
         stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
         self.deliver_reply(waiter.address, output);
+    }
+
+    /// Answers somebody who must not be served.
+    fn dismiss(&mut self, waiter: &Arc<KeyWaiter>, error: &CommandError) -> Attempt {
+        if waiter.claim() {
+            let mut output = Output::default();
+            Reply::new(&mut output, waiter.caller.protocol).error(error);
+            self.stats.rejected(Some(waiter.row), error);
+            self.deliver_reply(waiter.address, output);
+        }
+        Attempt::Done
     }
 
     fn deliver_reply(&mut self, address: Address, output: Output) {

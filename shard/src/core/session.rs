@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::acl::User;
 use crate::command::Command;
 use crate::core::CoreId;
 use crate::core::blocking::Blocked;
@@ -43,6 +44,17 @@ impl Origin {
     pub fn is_local(&self) -> bool {
         self.is_unix || self.peer.starts_with("127.") || self.peer.starts_with("[::1]")
     }
+}
+
+/// What has to be checked before a command of a session runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing: its user may do everything.
+    All,
+    /// Whether its user may run this command line.
+    Some,
+    /// It has to log in first.
+    None,
 }
 
 /// `CLIENT REPLY` state.
@@ -113,8 +125,12 @@ pub struct Session {
     pub db: u32,
     /// Protocol version.
     pub protocol: Protocol,
-    /// Whether it passed AUTH or needs not.
-    pub authenticated: bool,
+    /// Who it is logged in as; the default user if it is not.
+    pub(super) user: Arc<User>,
+    /// Whether it has logged in, be it by connecting to a server that is open to all.
+    pub(super) is_logged_in: bool,
+    /// What follows from these two and from the default user.
+    pub(super) rights: Rights,
     /// `CLIENT SETNAME`.
     pub name: Option<Arc<[u8]>>,
     /// `CLIENT SETINFO LIB-NAME`.
@@ -186,13 +202,15 @@ impl Figures {
 
 impl Session {
     /// A fresh connection.
-    pub fn new(client_id: u64, origin: Origin, authenticated: bool, now_ms: u64) -> Self {
+    pub fn new(client_id: u64, origin: Origin, user: Arc<User>, now_ms: u64) -> Self {
         Self {
             client_id,
             origin,
             db: 0,
             protocol: Protocol::Resp2,
-            authenticated,
+            user,
+            is_logged_in: false,
+            rights: Rights::None,
             name: None,
             library_name: None,
             library_version: None,
@@ -215,6 +233,16 @@ impl Session {
         }
     }
 
+    /// Who it is logged in as; the default user if it is not.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// Whether it may run more than what is allowed before a login.
+    pub fn is_authenticated(&self) -> bool {
+        self.rights != Rights::None
+    }
+
     /// Whether it waits in a blocking command.
     pub fn is_blocked(&self) -> bool {
         self.blocked.is_some()
@@ -233,7 +261,8 @@ impl Session {
     /// What a command of this session needs where it runs.
     #[inline]
     pub fn caller(&self) -> Caller {
-        Caller { db: self.db, protocol: self.protocol, no_touch: self.no_touch }
+        let Self { db, protocol, no_touch, .. } = *self;
+        Caller { db, protocol, no_touch, user: self.user.id }
     }
 
     /// Memory the session takes, its buffers included, in bytes.

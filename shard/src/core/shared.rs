@@ -24,6 +24,7 @@ pub struct Shared {
     claims_active: AtomicU32,
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
+    next_acl_log_id: AtomicU64,
     pub(crate) board: Board,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
@@ -37,6 +38,7 @@ impl Shared {
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            next_acl_log_id: AtomicU64::new(0),
             board: Board::new(core_count),
             connected_clients: AtomicU64::new(0),
         }
@@ -45,6 +47,11 @@ impl Shared {
     /// An id no client had before; ids rise in the order of the calls.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, SeqCst)
+    }
+
+    /// A number no entry of ACL LOG had before.
+    pub(crate) fn next_acl_log_id(&self) -> u64 {
+        self.next_acl_log_id.fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

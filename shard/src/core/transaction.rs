@@ -76,6 +76,8 @@ pub struct Execution {
     pub(super) is_exclusive: bool,
     /// A watched key had changed: nothing was run.
     pub(super) is_aborted: bool,
+    /// Commands that are not allowed any more, by their places in the batch.
+    pub(super) refused: Vec<(usize, CommandError)>,
 }
 
 /// Where a transaction has to run.
@@ -155,12 +157,16 @@ impl Core {
         }
         let scope = self.scope_of(&mut batch, &watchers);
         let is_exclusive = matches!(scope, Scope::Everything);
-        let mut execution = Execution { watchers, is_exclusive, is_aborted: false };
+        let mut execution =
+            Execution { watchers, is_exclusive, is_aborted: false, refused: Vec::new() };
         let slots = match scope {
             Scope::Here => return self.execute_here(id, batch, &mut execution),
             Scope::Slots(slots) => slots,
             Scope::Everything => HashSlot::all().collect(),
         };
+        if !is_exclusive {
+            self.check_all_queued(id, &batch, &mut execution);
+        }
         self.credit -= 1;
         let session = self.session_mut(id).expect("seen by the caller");
         let place = session.reserve(false);
@@ -260,6 +266,9 @@ impl Core {
     /// Runs a queued command at the core of its session.
     fn run_queued(&mut self, id: SessionId, batch: &Batch, index: usize, output: &mut Output) {
         let row = batch.commands[index].row;
+        if self.refuse_queued(id, batch, index, output) {
+            return;
+        }
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(_) | Handler::Slot(..) => self.run_queued_on_keys(batch, index, output),
             Handler::Session(handler) => {
@@ -268,6 +277,21 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Answers a queued command that is not allowed any more; whether it is so.
+    pub(super) fn refuse_queued(
+        &mut self,
+        id: SessionId,
+        batch: &Batch,
+        index: usize,
+        output: &mut Output,
+    ) -> bool {
+        let row = batch.commands[index].row;
+        let Err(error) = self.check_queued(id, row, batch.arguments(index)) else { return false };
+        self.stats.count_error(&error);
+        self.reply_writer(id, output).error(&error);
+        true
     }
 
     /// Runs a queued command on keys whose slots are here.
@@ -349,7 +373,8 @@ impl Core {
         let mut output = std::mem::take(&mut batch.output);
         for index in 0..batch.commands.len() {
             let is_on_keys = batch.commands[index].row.handler.and_then(Handler::on_keys).is_some();
-            if is_on_keys && !execution.is_aborted {
+            let refusal = execution.refusal(index);
+            if is_on_keys && !execution.is_aborted && refusal.is_none() {
                 self.run_queued_on_keys(batch, index, &mut output);
             }
             batch.commands[index].reply_end = output.bytes.len();
@@ -370,6 +395,11 @@ impl Core {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
             let mut from = 0;
             for (index, command) in batch.commands.iter().enumerate() {
+                if let Some(error) = execution.refusal(index) {
+                    self.stats.count_error(error);
+                    self.reply_writer(id, &mut output).error(error);
+                    continue;
+                }
                 match command.row.handler.expect("rows without code are not found") {
                     Handler::Session(handler) => {
                         let tour = self.run_queued_on_session(batch, index, handler, &mut output);

@@ -44,7 +44,7 @@ user = ["default on nopass ~* &* +@all"]
     ] {
         assert_eq!(get(&config, name), value, "{name}");
     }
-    let said = config.rewrite().expect_err("TOML").to_string();
+    let said = config.rewrite(&[]).expect_err("TOML").to_string();
     assert_eq!(said, "ERR Rewriting config file: CONFIG REWRITE can't write TOML files");
 }
 

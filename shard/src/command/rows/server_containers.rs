@@ -44,7 +44,7 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .syntax("[category]")
         .summary("Lists the command categories, or the commands within one.")
         .complexity("O(N), N commands")
-        .not_built(),
+        .handler(on_session!(acl::cat)),
     acl_row("deluser", -3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -52,20 +52,20 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .summary("Removes users and closes their connections.")
         .complexity("O(N), N users, plus the connections to close")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(acl::deluser)),
     acl_row("dryrun", -4)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("username command [arg [arg ...]]")
         .summary("Tells whether a user could run a command, without running it.")
         .complexity("O(N), N keys and channels of the command")
-        .not_built(),
+        .handler(on_session!(acl::dryrun)),
     acl_row("genpass", -2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("[bits]")
         .summary("Makes a random password of hexadecimal digits.")
-        .not_built(),
+        .handler(on_session!(acl::genpass)),
     acl_row("getuser", 3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -76,24 +76,24 @@ pub(super) const ACL_ROWS: &[Command] = &[
             ("6.2.0", "Also shows the channel patterns."),
             ("7.0.0", "Also shows selectors; keys and channels are written as rules."),
         ])
-        .not_built(),
+        .handler(on_session!(acl::getuser)),
     acl_row("help", 2)
         .since("6.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Lists the ACL subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     acl_row("list", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Prints every user as the rules that would recreate it.")
         .complexity("O(N), N users")
-        .not_built(),
+        .handler(on_session!(acl::list)),
     acl_row("load", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Reads all users anew from the configured ACL file.")
         .complexity("O(N), N users")
-        .not_built(),
+        .handler(on_session!(acl::load)),
     acl_row("log", -2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -101,14 +101,14 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .summary("Shows recent refusals of commands, keys, channels and logins.")
         .complexity("O(N), N entries shown")
         .history(&[("7.2.0", "Entries carry an id and the times of creation and last update.")])
-        .not_built(),
+        .handler(on_session!(acl::log)),
     acl_row("save", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Writes all users to the configured ACL file.")
         .complexity("O(N), N users")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(acl::save)),
     acl_row("setuser", -3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -120,18 +120,18 @@ pub(super) const ACL_ROWS: &[Command] = &[
             ("6.2.0", "Understands channel patterns."),
             ("7.0.0", "Understands selectors and key patterns limited to reading or writing."),
         ])
-        .not_built(),
+        .handler(on_session!(acl::setuser)),
     acl_row("users", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Lists the names of all users.")
         .complexity("O(N), N users")
-        .not_built(),
+        .handler(on_session!(acl::users)),
     acl_row("whoami", 2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells which user this connection is logged in as.")
-        .not_built(),
+        .handler(on_session!(acl::whoami)),
 ];
 
 /// What COMMAND contains.
