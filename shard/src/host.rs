@@ -116,6 +116,9 @@ pub trait Host: Send {
     /// they belong there unless users have a file of their own.
     fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError>;
 
+    /// Whether what a directive is set to must not be shown; true for names that are none.
+    fn is_sensitive(&self, directive: &[u8]) -> bool;
+
     /// The configured ACL file: its name, and what is in it or why that cannot be read. `None` if
     /// none is configured.
     fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)>;

@@ -23,6 +23,7 @@
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`acl`] | users and their rights |
+//! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
@@ -48,6 +49,7 @@ mod hashes;
 pub mod host;
 pub mod hyperloglog;
 pub mod key_waits;
+pub mod latency;
 pub mod list;
 mod long_double;
 pub mod number;
@@ -56,10 +58,12 @@ mod observers;
 pub mod packed;
 pub mod random;
 pub mod rdb;
+mod redaction;
 pub mod reply;
 pub mod set;
 pub mod settings;
 pub mod slot;
+pub mod slow_log;
 pub mod sorted_set;
 pub mod stats;
 pub mod store;

@@ -115,6 +115,10 @@ impl Host for CoreHost {
         Ok(())
     }
 
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        crate::config::Config::is_sensitive(directive)
+    }
+
     fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
         let path = self.process.settings().aclfile.clone()?;
         let text = std::fs::read(&path).map_err(|error| plain_reason(&error));
@@ -282,6 +286,9 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
+        slowlog_log_slower_than_us: settings.slowlog_log_slower_than_microseconds,
+        slowlog_max_len: size(settings.slowlog_max_len),
+        latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,

@@ -15,6 +15,7 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Reply};
+use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -243,7 +244,12 @@ impl Core {
             call.reply.error(error);
         }
         if tour.is_none() {
-            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+            let error = outcome.err();
+            if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+                let summary = self.summary(row, arguments);
+                self.stats.note_slow(row, ns, summary);
+                self.log_slow(Some(id));
+            }
         }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
@@ -260,7 +266,7 @@ impl Core {
             self.block(id, block);
         }
         if let Some(tour) = tour {
-            self.begin_tour(id, row, tour);
+            self.begin_tour(id, row, arguments, tour);
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);
@@ -399,6 +405,9 @@ impl Core {
         if let Some(watcher) = watcher {
             self.note_watcher(id, watcher);
         }
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
+        }
         self.note_new_candidates();
         self.note_change(id);
         self.serve_ready_keys();
@@ -526,7 +535,10 @@ pub(super) fn run_on_keys(
     }
     let sequel = call.sequel.take();
     if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
-        stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(ns) = slow {
+            stats.note_slow(row, ns, summarize(arguments, |_| false));
+        }
     }
     sequel
 }

@@ -25,6 +25,8 @@ pub(super) struct Exclusive {
     homes: Vec<(HashSlot, CoreId)>,
     /// The next command.
     next: usize,
+    /// When the tour under way set out.
+    tour_begun_ns: u64,
     output: Output,
 }
 
@@ -38,8 +40,13 @@ impl Core {
         };
         let command_count = envelope.batch.commands.len();
         let id = envelope.batch.commands[0].session;
-        let mut exclusive =
-            Box::new(Exclusive { envelope, homes, next: 0, output: Output::default() });
+        let mut exclusive = Box::new(Exclusive {
+            envelope,
+            homes,
+            next: 0,
+            tour_begun_ns: 0,
+            output: Output::default(),
+        });
         self.unpack(&mut exclusive);
         self.check_watches(&mut execution);
         if execution.is_aborted {
@@ -71,6 +78,9 @@ impl Core {
         while exclusive.next < exclusive.envelope.batch.commands.len() {
             let index = exclusive.next;
             exclusive.next += 1;
+            if !self.stats.slow.is_empty() {
+                self.log_slow(Some(exclusive.envelope.batch.commands[index].session));
+            }
             let batch = &exclusive.envelope.batch;
             let row = batch.commands[index].row;
             let id = batch.commands[index].session;
@@ -90,6 +100,7 @@ impl Core {
             }
             // Keys that others wait for stay listed in their slots: nobody is served between steps.
             self.pack(&mut exclusive);
+            exclusive.tour_begun_ns = self.host.elapsed_ns();
             self.exclusive = Some(exclusive);
             return self.send_tour(TourKind::Gathering, task, Asker::Transaction);
         }
@@ -112,6 +123,9 @@ impl Core {
         let id = exclusive.envelope.batch.commands[0].session;
         let mut reply = self.reply_writer(id, &mut exclusive.output);
         task.finish(self, id, &mut reply);
+        let ns = self.host.elapsed_ns().saturating_sub(exclusive.tour_begun_ns);
+        self.count_queued(&exclusive.envelope.batch, exclusive.next - 1, ns, None);
+        self.stats.mark(self.host.elapsed_ns());
         self.continue_exclusive(exclusive);
     }
 

@@ -19,6 +19,7 @@ use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
+use crate::slow_log::SlowCommand;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -106,6 +107,8 @@ pub struct Batch {
     pub watcher: Option<Arc<Watcher>>,
     /// What the commands are to be run as.
     pub errand: Errand,
+    /// Commands that were slow on another core, for the log at home.
+    pub(super) slow: Vec<(SessionId, SlowCommand)>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -175,6 +178,7 @@ impl Batch {
         self.waiter = None;
         self.watcher = None;
         self.errand = Errand::Commands;
+        self.slow.clear();
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);

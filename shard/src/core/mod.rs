@@ -39,6 +39,7 @@ mod rights;
 mod serving;
 pub mod session;
 pub mod shared;
+mod slow;
 pub mod tour;
 mod touring;
 pub mod transaction;
@@ -65,8 +66,10 @@ use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::KeyWaiter;
+use crate::latency::{Monitor, event};
 use crate::reply::Output;
 use crate::settings::Settings;
+use crate::slow_log::SlowLog;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -161,6 +164,8 @@ pub struct Core {
     gate: Gate,
     /// What clients of this core were refused.
     acl_log: Log,
+    slow_log: SlowLog,
+    latency: Monitor,
     eviction: Eviction,
     pause: Pause,
     blocked_clients: usize,
@@ -201,6 +206,9 @@ impl Core {
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let eviction = Eviction::new(&settings);
+        let mut stats = Stats::default();
+        stats.slow_ns = slow::slow_ns(&settings);
+        stats.latency_tracking = settings.latency_tracking;
         let mut store = Store::new(owned, seed, u64::from(id.0), settings);
         store.set_acl(acl);
         Self {
@@ -210,7 +218,7 @@ impl Core {
             mesh,
             host,
             store,
-            stats: Stats::default(),
+            stats,
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -221,6 +229,8 @@ impl Core {
             lent: Lent::default(),
             gate: Gate::default(),
             acl_log: Log::default(),
+            slow_log: SlowLog::default(),
+            latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
             blocked_clients: 0,
@@ -283,6 +293,9 @@ impl Core {
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
         self.evict_between_turns();
+        if !self.stats.slow.is_empty() {
+            self.log_slow(None);
+        }
         self.flush_all_open();
         self.send_bags();
         self.mesh.end_turn();
@@ -436,7 +449,10 @@ impl Core {
 
     /// A bounded amount of active expiry; see [`Store::expire_cycle`].
     pub fn expire_cycle(&mut self, work: usize) -> Cycle {
+        let begun_ns = self.host.elapsed_ns();
         let cycle = self.store.expire_cycle(work);
+        let ns = self.host.elapsed_ns().saturating_sub(begun_ns);
+        self.note_latency(event::EXPIRE_CYCLE, ns);
         if self.store.has_ready_keys() {
             self.serve_ready_keys();
             self.end_turn();
@@ -447,6 +463,7 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.stats.slow_ns = slow::slow_ns(&settings);
         self.eviction.apply(&settings);
         self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);

@@ -9,10 +9,11 @@
 //! Parcels carry no effect on keys; that they arrive later than other messages is seen by nobody.
 
 use super::message::Message;
-use super::{Core, CoreId};
+use super::{Core, CoreId, SessionId};
 use crate::key_waits::Address;
 use crate::observers::Observer;
 use crate::reply::Output;
+use crate::slow_log::SlowCommand;
 
 /// What is in a bag.
 pub(super) enum Parcel {
@@ -20,6 +21,8 @@ pub(super) enum Parcel {
     Reply(Address, Output),
     /// Somebody waits or watches no more.
     Forget(Observer),
+    /// A command of a session was slow, for the log at home.
+    Slow(SessionId, SlowCommand),
 }
 
 /// Parcels from one core to another.
@@ -70,6 +73,7 @@ impl Core {
             match parcel {
                 Parcel::Reply(address, output) => self.end_wait(address, output),
                 Parcel::Forget(observer) => self.forget(observer),
+                Parcel::Slow(id, command) => self.log_slow_command(Some(id), command),
             }
         }
         bag.parcels.shrink_to(PARCELS_KEPT);

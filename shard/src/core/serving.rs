@@ -29,6 +29,7 @@ use crate::hash::HashSlot;
 use crate::key_waits::{Address, KeyWait, KeyWaiter};
 use crate::observers::{Observer, ReadyKey};
 use crate::reply::{Output, Reply};
+use crate::slow_log::summarize;
 
 /// Envelopes a core may have under way on behalf of waiters; further ones wait for these.
 pub(super) const SERVICES_MAX: usize = 64;
@@ -123,7 +124,11 @@ impl Core {
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
+        let slow = stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(ns) = slow {
+            stats.note_slow(waiter.row, ns, summarize(waiter.arguments.borrow(), |_| false));
+            self.log_slow_service(waiter.address);
+        }
         self.deliver_reply(waiter.address, output);
     }
 
@@ -136,6 +141,19 @@ impl Core {
             self.deliver_reply(waiter.address, output);
         }
         Attempt::Done
+    }
+
+    /// What was just served was slow: the core of the client is told.
+    #[cold]
+    fn log_slow_service(&mut self, address: Address) {
+        if address.core == self.id {
+            return self.log_slow(Some(address.session));
+        }
+        let mut slow = Vec::new();
+        self.pack_slow(address.session, &mut slow);
+        for (session, command) in slow {
+            self.post(address.core, Parcel::Slow(session, command));
+        }
     }
 
     fn deliver_reply(&mut self, address: Address, output: Output) {

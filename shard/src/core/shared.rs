@@ -25,6 +25,7 @@ pub struct Shared {
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
     next_acl_log_id: AtomicU64,
+    next_slow_id: AtomicU64,
     pub(crate) board: Board,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
@@ -39,6 +40,7 @@ impl Shared {
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             next_acl_log_id: AtomicU64::new(0),
+            next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
             connected_clients: AtomicU64::new(0),
         }
@@ -52,6 +54,11 @@ impl Shared {
     /// A number no entry of ACL LOG had before.
     pub(crate) fn next_acl_log_id(&self) -> u64 {
         self.next_acl_log_id.fetch_add(1, SeqCst)
+    }
+
+    /// A number no entry of the slow log had before.
+    pub(crate) fn next_slow_id(&self) -> u64 {
+        self.next_slow_id.fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

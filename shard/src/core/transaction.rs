@@ -251,6 +251,9 @@ impl Core {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
             for index in 0..batch.commands.len() {
                 self.run_queued(id, &batch, index, &mut output);
+                if !self.stats.slow.is_empty() {
+                    self.log_slow(Some(id));
+                }
             }
         }
         self.keep_batch(batch);
@@ -274,6 +277,8 @@ impl Core {
             Handler::Session(handler) => {
                 if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
                     self.visit_alone(id, task, output);
+                    let ns = self.stats.lap(self.host.elapsed_ns());
+                    self.count_queued(batch, index, ns, None);
                 }
             }
         }
@@ -325,7 +330,7 @@ impl Core {
         handler: SessionHandler,
         output: &mut Output,
     ) -> Option<Box<dyn TourTask>> {
-        let BatchCommand { session: id, row, .. } = batch.commands[index];
+        let BatchCommand { session: id, .. } = batch.commands[index];
         self.session(id)?;
         let reply = self.reply_writer(id, output);
         let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
@@ -337,8 +342,26 @@ impl Core {
         if let Some(block) = block {
             (block.on_timeout)(&mut call.reply);
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        if tour.is_none() {
+            let ns = self.stats.lap(self.host.elapsed_ns());
+            self.count_queued(batch, index, ns, outcome.err().as_ref());
+        }
         tour.map(|(_, task)| task)
+    }
+
+    /// Counts a queued command on the connection or the server that took so long.
+    pub(super) fn count_queued(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        ns: u64,
+        error: Option<&CommandError>,
+    ) {
+        let row = batch.commands[index].row;
+        if let Some(ns) = self.stats.took(row, ns, error) {
+            let summary = self.summary(row, batch.arguments(index));
+            self.stats.note_slow(row, ns, summary);
+        }
     }
 
     /// A queued command visits all cores, of which this one is the only one.
@@ -378,6 +401,10 @@ impl Core {
                 self.run_queued_on_keys(batch, index, &mut output);
             }
             batch.commands[index].reply_end = output.bytes.len();
+            if !self.stats.slow.is_empty() {
+                let session = batch.commands[index].session;
+                self.pack_slow(session, &mut batch.slow);
+            }
         }
         batch.output = output;
         batch.next = batch.commands.len();

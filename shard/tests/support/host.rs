@@ -52,6 +52,13 @@ impl TestHost {
         let number = value.parse::<u64>().map_err(|_| refusal());
         match name {
             "requirepass" => self.settings.requirepass = value.as_bytes().to_vec(),
+            "slowlog-max-len" => self.settings.slowlog_max_len = number? as usize,
+            "slowlog-log-slower-than" => {
+                self.settings.slowlog_log_slower_than_us = value.parse().map_err(|_| refusal())?;
+            }
+            "latency-monitor-threshold" => {
+                self.settings.latency_monitor_threshold_ms = number?;
+            }
             "acllog-max-len" => self.settings.acllog_max_len = number? as usize,
             "maxmemory" => self.settings.maxmemory = number?,
             "proto-max-bulk-len" => self.settings.proto_max_bulk_len = number? as usize,
@@ -92,6 +99,10 @@ impl Host for TestHost {
             self.set(&name, &value)?;
         }
         Ok(Arc::new(self.settings.clone()))
+    }
+
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        directive == b"requirepass"
     }
 
     fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {

@@ -196,19 +196,19 @@ pub(super) const COMMANDLOG_ROWS: &[Command] = &[
         .summary("Shows the newest entries of one of the command logs.")
         .complexity("O(N), N entries shown")
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(slow_log::command_get)),
     commandlog_row("help", 2)
         .since("8.1.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the COMMANDLOG subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     commandlog_row("len", 3)
         .since("8.1.0")
         .flags(&[ADMIN, LOADING, STALE])
         .syntax("<slow|large-request|large-reply>")
         .summary("Counts the entries of one of the command logs.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(slow_log::command_len)),
     commandlog_row("reset", 3)
         .since("8.1.0")
         .flags(&[ADMIN, LOADING, STALE])
@@ -216,7 +216,7 @@ pub(super) const COMMANDLOG_ROWS: &[Command] = &[
         .summary("Empties one of the command logs.")
         .complexity("O(N), N entries dropped")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(slow_log::command_reset)),
 ];
 
 /// What CONFIG contains.
@@ -266,19 +266,19 @@ pub(super) const LATENCY_ROWS: &[Command] = &[
         .summary("Explains the latency spikes seen and what may help.")
         .complexity("O(N), N samples recorded")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::doctor)),
     latency_row("graph", 3)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("event")
         .summary("Draws the latency of an event over time in characters.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::graph)),
     latency_row("help", 2)
         .since("2.8.13")
         .flags(&[LOADING, STALE])
         .summary("Lists the LATENCY subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     latency_row("histogram", -2)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -286,27 +286,27 @@ pub(super) const LATENCY_ROWS: &[Command] = &[
         .summary("Shows how the run times of commands are distributed.")
         .complexity("O(N), N commands asked for")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::histogram)),
     latency_row("history", 3)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("event")
         .summary("Shows the recorded latency samples of an event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::history)),
     latency_row("latest", 2)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Shows the newest latency sample of every event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::latest)),
     latency_row("reset", -2)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("[event [event ...]]")
         .summary("Forgets the samples of the given events, or of all.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
-        .not_built(),
+        .handler(on_session!(latency::reset)),
 ];
 
 /// What MEMORY contains.
@@ -395,23 +395,23 @@ pub(super) const SLOWLOG_ROWS: &[Command] = &[
             ("4.0.0", "Entries name the address and the name of the client."),
             ("8.10.0", "Entries count all arguments, also those cut off."),
         ])
-        .not_built(),
+        .handler(on_session!(slow_log::get)),
     slowlog_row("help", 2)
         .since("6.2.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the SLOWLOG subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     slowlog_row("len", 2)
         .since("2.2.12")
         .flags(&[ADMIN, LOADING, STALE])
         .summary("Counts the entries of the slow log.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(slow_log::len)),
     slowlog_row("reset", 2)
         .since("2.2.12")
         .flags(&[ADMIN, LOADING, STALE])
         .summary("Empties the slow log.")
         .complexity("O(N), N entries dropped")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(slow_log::reset)),
 ];
