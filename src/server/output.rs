@@ -82,7 +82,10 @@ impl Driver {
 
     /// A client leaves a lot unread: cuts it at its limits, or stops reading from it.
     pub(super) fn check_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
-        let limit = &self.settings.client_output_buffer_limits[0];
+        // One who monitors is sent what it did not ask for, as a replica is.
+        let session = self.core.session(super::connection::session_of(id));
+        let class = usize::from(session.is_some_and(|session| session.is_monitor));
+        let limit = &self.settings.client_output_buffer_limits[class];
         let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
         let soft_ms = limit.soft_seconds * 1000;
         let now_ms = self.core.store.now().monotonic_ms();

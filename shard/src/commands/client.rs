@@ -184,6 +184,7 @@ pub(super) fn flags(session: &Session) -> String {
         (session.transaction.is_some(), 'x'),
         (session.is_blocked(), 'b'),
         (session.is_watch_broken(), 'd'),
+        (session.is_monitor, 'O'),
         (session.closing, 'c'),
         (session.origin.is_unix, 'U'),
         (session.no_evict, 'e'),

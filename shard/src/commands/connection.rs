@@ -161,6 +161,7 @@ pub fn reset(call: &mut SessionCall<'_>) -> Outcome {
     session.name = None;
     session.no_touch = false;
     session.no_evict = false;
+    session.is_monitor = false;
     session.protocol = Protocol::Resp2;
     session.reply_mode = ReplyMode::On;
     call.reply.set_protocol(Protocol::Resp2);

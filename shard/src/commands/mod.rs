@@ -46,6 +46,7 @@ mod list_push;
 mod list_search;
 pub mod memory;
 pub mod memory_report;
+pub mod monitor;
 mod multi_set;
 pub mod object;
 mod operand;

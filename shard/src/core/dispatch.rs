@@ -36,6 +36,16 @@ pub enum Flow {
     Refused,
 }
 
+/// The same in more detail.
+enum Offer {
+    /// It was taken, and runs or has run.
+    Taken,
+    /// It was taken and does not run now: it was answered with an error, or queued.
+    Aside,
+    /// It was not taken.
+    Refused,
+}
+
 impl Core {
     /// Looks a command up and finds out where its keys live. The slot of an only key is on its way
     /// into the cache then.
@@ -88,15 +98,32 @@ impl Core {
     }
 
     /// Runs a command of a session, here or wherever its keys are.
+    #[inline]
     pub fn execute(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
-        let Some(session) = self.session_mut(id) else { return Flow::Done };
+        match self.offer(id, prepared, arguments) {
+            Offer::Refused => Flow::Refused,
+            Offer::Aside => Flow::Done,
+            Offer::Taken => {
+                if self.is_monitored()
+                    && let Some(row) = prepared.row
+                    && row.name != "exec"
+                {
+                    self.show_command(id, row, arguments);
+                }
+                Flow::Done
+            }
+        }
+    }
+
+    fn offer(&mut self, id: SessionId, prepared: &Prepared, arguments: Arguments<'_>) -> Offer {
+        let Some(session) = self.session_mut(id) else { return Offer::Aside };
         if !session.holds.is_empty() || session.closing {
-            return Flow::Refused;
+            return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
             self.host.log_warning(
@@ -105,15 +132,15 @@ impl Core {
                  Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
             );
             self.close_connection(id, false);
-            return Flow::Done;
+            return Offer::Aside;
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Flow::Refused,
+            Ok(None) => return Offer::Refused,
             Err(error) => {
                 self.break_transaction(id);
                 self.reject(id, prepared.row, &error);
-                return Flow::Done;
+                return Offer::Aside;
             }
         };
         let session = self.sessions[id.index as usize].as_deref().expect("seen above");
@@ -122,9 +149,9 @@ impl Core {
                 || matches!(row.handler, Some(Handler::Keys(_))))
         {
             self.queue(id, row, prepared.route, arguments);
-            return Flow::Done;
+            return Offer::Aside;
         }
-        match row.handler.expect("rows without code are not found") {
+        let flow = match row.handler.expect("rows without code are not found") {
             Handler::Keys(handler) => {
                 self.execute_on_keys(id, row, handler, prepared.route, arguments)
             }
@@ -141,6 +168,10 @@ impl Core {
                 Flow::Done
             }
             Handler::Session(_) => Flow::Refused,
+        };
+        match flow {
+            Flow::Done => Offer::Taken,
+            Flow::Refused => Offer::Refused,
         }
     }
 

@@ -87,6 +87,8 @@ impl Core {
             if self.refuse_queued(id, batch, index, &mut exclusive.output) {
                 continue;
             }
+            self.show_queued(id, &exclusive.envelope.batch, index);
+            let batch = &exclusive.envelope.batch;
             let Some(Handler::Session(handler)) = row.handler else {
                 self.run_queued_on_keys(batch, index, &mut exclusive.output);
                 continue;
@@ -136,6 +138,7 @@ impl Core {
         self.send_slots_home(held);
         self.shared.unclaim(&wanted);
         let (id, place) = (batch.commands[0].session, batch.commands[0].place);
+        self.show_exec(id);
         self.fill_place(id, place, output);
         self.keep_batch(batch);
         self.return_credit();

@@ -33,6 +33,7 @@ mod envelope;
 mod evicting;
 mod exclusive;
 pub mod message;
+pub mod monitoring;
 pub mod parcels;
 mod remote;
 mod rights;
@@ -165,6 +166,8 @@ pub struct Core {
     /// What clients of this core were refused.
     acl_log: Log,
     slow_log: SlowLog,
+    /// Sessions of any core that are shown every command.
+    monitors: Vec<(CoreId, SessionId)>,
     latency: Monitor,
     eviction: Eviction,
     pause: Pause,
@@ -230,6 +233,7 @@ impl Core {
             gate: Gate::default(),
             acl_log: Log::default(),
             slow_log: SlowLog::default(),
+            monitors: Vec::new(),
             latency: Monitor::default(),
             eviction,
             pause: Pause::default(),

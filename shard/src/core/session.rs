@@ -141,6 +141,8 @@ pub struct Session {
     pub no_touch: bool,
     /// `CLIENT NO-EVICT`.
     pub no_evict: bool,
+    /// `MONITOR`.
+    pub is_monitor: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
     /// Why further commands wait; empty when they do not.
@@ -216,6 +218,7 @@ impl Session {
             library_version: None,
             no_touch: false,
             no_evict: false,
+            is_monitor: false,
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,

@@ -23,9 +23,9 @@ use super::message::{Batch, BatchCommand, Errand, Route};
 use super::session::{Hold, ReplyMode};
 use super::tour::TourTask;
 use super::{Core, SessionId};
-use crate::arguments::Arguments;
+use crate::arguments::{ArgRange, Arguments};
 use crate::call::{Sequel, SessionCall};
-use crate::command::{Command, CommandFlags, Handler, SessionHandler, flag};
+use crate::command::{self, Command, CommandFlags, Handler, SessionHandler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::number::parse_integer;
@@ -192,6 +192,7 @@ impl Core {
         } else {
             reply.array_len(0)
         }
+        self.show_exec(id);
         self.reply_at_once(id, output);
     }
 
@@ -257,6 +258,7 @@ impl Core {
             }
         }
         self.keep_batch(batch);
+        self.show_exec(id);
         self.reply_at_once(id, output);
         self.serve_ready_keys();
     }
@@ -272,6 +274,7 @@ impl Core {
         if self.refuse_queued(id, batch, index, output) {
             return;
         }
+        self.show_queued(id, batch, index);
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(_) | Handler::Slot(..) => self.run_queued_on_keys(batch, index, output),
             Handler::Session(handler) => {
@@ -281,6 +284,23 @@ impl Core {
                     self.count_queued(batch, index, ns, None);
                 }
             }
+        }
+    }
+
+    /// Shows a queued command that is about to run to those who monitor.
+    pub(super) fn show_queued(&mut self, id: SessionId, batch: &Batch, index: usize) {
+        if self.is_monitored() {
+            self.show_command(id, batch.commands[index].row, batch.arguments(index));
+        }
+    }
+
+    /// Shows EXEC, behind what it has run.
+    pub(crate) fn show_exec(&mut self, id: SessionId) {
+        if self.is_monitored() {
+            let name = b"exec";
+            let ranges = [ArgRange { start: 0, len: name.len() as u32 }];
+            let row = command::lookup(name).expect("EXEC is built");
+            self.show_command(id, row, Arguments::new(name, &ranges));
         }
     }
 
@@ -427,6 +447,7 @@ impl Core {
                     self.reply_writer(id, &mut output).error(error);
                     continue;
                 }
+                self.show_queued(id, batch, index);
                 match command.row.handler.expect("rows without code are not found") {
                     Handler::Session(handler) => {
                         let tour = self.run_queued_on_session(batch, index, handler, &mut output);
@@ -437,6 +458,7 @@ impl Core {
                 from = command.reply_end;
             }
         }
+        self.show_exec(id);
         self.fill_place(id, place, output);
     }
 
