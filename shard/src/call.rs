@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::User;
 use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::commands::scan::Walk;
@@ -89,6 +90,11 @@ impl<'a> Call<'a> {
             Route::One(slot, hash) => Key { name, db: self.caller.db, slot, hash },
             _ => self.store.key(self.caller.db, name),
         }
+    }
+
+    /// Who asks, as far as rights go; none if that user is deleted by now. O(log users).
+    pub fn user(&self) -> Option<&User> {
+        self.store.acl().by_id(self.caller.user).map(AsRef::as_ref)
     }
 
     /// How reading a key on behalf of this client is noted.

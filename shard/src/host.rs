@@ -244,8 +244,23 @@ pub trait Host: Send {
         is_local: bool,
     ) -> Result<Arc<Settings>, CommandError>;
 
-    /// Writes the configuration file anew.
-    fn config_rewrite(&mut self) -> Result<(), CommandError>;
+    /// Writes the configuration file anew. `users` are the lines about users, `user alice on ...`;
+    /// they belong there unless users have a file of their own.
+    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError>;
+
+    /// Whether what a directive is set to must not be shown; true for names that are none.
+    fn is_sensitive(&self, directive: &[u8]) -> bool;
+
+    /// The configured ACL file: its name, and what is in it or why that cannot be read. `None` if
+    /// none is configured.
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)>;
+
+    /// Puts `text` in place of the configured ACL file; on an error the old one is still there.
+    /// `None` if none is configured.
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>>;
+
+    /// Fills `bytes` with random ones that nobody can foretell, or says why that cannot be done.
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError>;
 
     /// Saving and loading. A few locks, no system calls.
     fn persistence(&self) -> PersistenceFacts;

@@ -24,9 +24,12 @@
 //! | [`snapshot`], [`loading`] | the data of one moment as bytes, while commands go on; and back |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
+//! | [`acl`] | users and their rights |
+//! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
+pub mod acl;
 pub mod arguments;
 pub mod bits;
 pub mod call;
@@ -51,6 +54,7 @@ pub mod hyperloglog;
 pub mod interests;
 pub mod journal;
 pub mod key_waits;
+pub mod latency;
 pub mod list;
 pub mod loading;
 mod long_double;
@@ -62,11 +66,13 @@ pub mod packed;
 pub mod random;
 pub mod rdb;
 mod readers;
+mod redaction;
 pub mod replay;
 pub mod reply;
 pub mod set;
 pub mod settings;
 pub mod slot;
+pub mod slow_log;
 pub mod snapshot;
 pub mod sorted_set;
 pub mod stats;

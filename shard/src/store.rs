@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
+use crate::acl::Acl;
 use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
@@ -114,6 +115,7 @@ pub struct Store {
     now_ms: i64,
     is_loading: bool,
     settings: Arc<Settings>,
+    acl: Arc<Acl>,
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
     pub stats: KeyspaceStats,
@@ -166,6 +168,7 @@ impl Store {
             now_ms: 0,
             is_loading: false,
             settings,
+            acl: Arc::default(),
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
@@ -211,6 +214,16 @@ impl Store {
     /// Settings of the commands.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// All users.
+    pub fn acl(&self) -> &Arc<Acl> {
+        &self.acl
+    }
+
+    /// Puts other users in force.
+    pub fn set_acl(&mut self, acl: Arc<Acl>) {
+        self.acl = acl;
     }
 
     /// Puts new settings in force.

@@ -113,9 +113,10 @@ impl Host for CoreHost {
         Ok(Arc::new(command_settings(&settings)))
     }
 
-    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError> {
+        let has_own_file = self.process.settings().aclfile.is_some();
         let config = self.process.config();
-        config.rewrite().map_err(|error| {
+        config.rewrite(if has_own_file { &[] } else { users }).map_err(|error| {
             warning!("CONFIG REWRITE failed: {error}");
             CommandError::worded(error.to_string())
         })?;
@@ -152,6 +153,29 @@ impl Host for CoreHost {
 
     fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool {
         persistence::load_at_once(&self.process, store, replaces)
+    }
+
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        crate::config::Config::is_sensitive(directive)
+    }
+
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
+        let path = self.process.settings().aclfile.clone()?;
+        let text = std::fs::read(&path).map_err(|error| plain_reason(&error));
+        Some((path.display().to_string(), text))
+    }
+
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
+        let path = self.process.settings().aclfile.clone()?;
+        Some(crate::config::replace_file(&path, text).map_err(|error| plain_reason(&error)))
+    }
+
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        let read = std::fs::File::open("/dev/urandom")
+            .and_then(|mut source| std::io::Read::read_exact(&mut source, bytes));
+        read.map_err(|error| {
+            CommandError::worded(format!("ERR no random bytes: {}", plain_reason(&error)))
+        })
     }
 
     fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
@@ -194,6 +218,12 @@ impl Host for CoreHost {
     fn allocator_report(&self) -> String {
         memory::report()
     }
+}
+
+/// What the system says about an error, as C programs print it.
+pub fn plain_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
@@ -259,6 +289,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             .as_ref()
             .map(|secret| secret.0.clone())
             .unwrap_or_default(),
+        acl_pubsub_default_all: settings.acl_pubsub_default_all,
+        acllog_max_len: size(settings.acllog_max_len),
         proto_max_bulk_len: usize::try_from(settings.proto_max_bulk_len_bytes)
             .unwrap_or(usize::MAX),
         maxclients: u64::from(settings.maxclients),
@@ -298,6 +330,9 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
+        slowlog_log_slower_than_us: settings.slowlog_log_slower_than_microseconds,
+        slowlog_max_len: size(settings.slowlog_max_len),
+        latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,

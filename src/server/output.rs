@@ -16,6 +16,7 @@ const SUSPEND_BYTES: usize = 1 << 20;
 
 /// Where the limits of each class of clients stand among `client-output-buffer-limit`.
 const CLASS_OF_OTHERS: usize = 0;
+const CLASS_OF_REPLICAS: usize = 1;
 const CLASS_OF_SUBSCRIBERS: usize = 2;
 
 impl Driver {
@@ -98,8 +99,12 @@ impl Driver {
     /// A client leaves a lot unread: cuts it at its limits, or stops reading from it.
     pub(super) fn check_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
         let session = self.core.session(session_of(id));
-        let is_subscriber = session.is_some_and(|session| session.is_subscriber());
-        let class = if is_subscriber { CLASS_OF_SUBSCRIBERS } else { CLASS_OF_OTHERS };
+        let class = match session {
+            Some(session) if session.is_subscriber() => CLASS_OF_SUBSCRIBERS,
+            // One who monitors is sent what it did not ask for, as a replica is.
+            Some(session) if session.is_monitor => CLASS_OF_REPLICAS,
+            _ => CLASS_OF_OTHERS,
+        };
         let limit = &self.settings.client_output_buffer_limits[class];
         let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
         let soft_ms = limit.soft_seconds * 1000;

@@ -552,10 +552,10 @@ impl Report {
             "eventloop_duration_cmd_sum": stats.commands_ns / 1000,
             "instantaneous_eventloop_cycles_per_sec": stats.rates.turns,
             "instantaneous_eventloop_duration_usec": per_turn_us,
-            "acl_access_denied_auth": stats.errors.get("WRONGPASS").copied().unwrap_or(0),
-            "acl_access_denied_cmd": 0,
-            "acl_access_denied_key": 0,
-            "acl_access_denied_channel": 0,
+            "acl_access_denied_auth": stats.denials.auth,
+            "acl_access_denied_cmd": stats.denials.command,
+            "acl_access_denied_key": stats.denials.key,
+            "acl_access_denied_channel": stats.denials.channel,
         );
     }
 

@@ -1,6 +1,7 @@
 //! The code of the commands, a file per family. Which command runs what stands in the command
 //! table.
 
+pub mod acl;
 pub mod bitfield;
 pub mod bitmap;
 pub mod bitop;
@@ -32,6 +33,8 @@ mod increment;
 pub mod info;
 pub mod introspection;
 pub mod keyspace;
+pub mod latency;
+mod latency_report;
 mod lcs;
 mod lifetime;
 pub mod list;
@@ -43,6 +46,7 @@ mod list_push;
 mod list_search;
 pub mod memory;
 pub mod memory_report;
+pub mod monitor;
 mod multi_set;
 pub mod object;
 mod operand;
@@ -55,6 +59,7 @@ pub mod set;
 mod set_algebra;
 mod set_random;
 mod set_scan;
+pub mod slow_log;
 pub mod sort;
 mod sort_options;
 pub mod sorted_set;

@@ -5,7 +5,7 @@
 //! when [`Core::execute`] comes to run them.
 
 use super::message::{Caller, Route};
-use super::session::{Hold, ReplyMode, Session};
+use super::session::{Hold, ReplyMode, Rights, Session};
 use super::shared::Restrictions;
 use super::spreading::Author;
 use super::{Core, CoreId, SessionId};
@@ -17,6 +17,7 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Protocol, Reply};
+use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -34,6 +35,16 @@ pub enum Flow {
     /// It was taken; its reply is written or will come.
     Done,
     /// It was not taken: to be offered again when the session is resumed.
+    Refused,
+}
+
+/// The same in more detail.
+enum Offer {
+    /// It was taken, and runs or has run.
+    Taken,
+    /// It was taken and does not run now: it was answered with an error, or queued.
+    Aside,
+    /// It was not taken.
     Refused,
 }
 
@@ -89,15 +100,32 @@ impl Core {
     }
 
     /// Runs a command of a session, here or wherever its keys are.
+    #[inline]
     pub fn execute(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
-        let Some(session) = self.session_mut(id) else { return Flow::Done };
+        match self.offer(id, prepared, arguments) {
+            Offer::Refused => Flow::Refused,
+            Offer::Aside => Flow::Done,
+            Offer::Taken => {
+                if self.is_monitored()
+                    && let Some(row) = prepared.row
+                    && row.name != "exec"
+                {
+                    self.show_command(id, row, arguments);
+                }
+                Flow::Done
+            }
+        }
+    }
+
+    fn offer(&mut self, id: SessionId, prepared: &Prepared, arguments: Arguments<'_>) -> Offer {
+        let Some(session) = self.session_mut(id) else { return Offer::Aside };
         if !session.holds.is_empty() || session.closing {
-            return Flow::Refused;
+            return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
             self.host.log_warning(
@@ -106,15 +134,15 @@ impl Core {
                  Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
             );
             self.close_connection(id, false);
-            return Flow::Done;
+            return Offer::Aside;
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Flow::Refused,
+            Ok(None) => return Offer::Refused,
             Err(error) => {
                 self.break_transaction(id);
                 self.reject(id, prepared.row, &error);
-                return Flow::Done;
+                return Offer::Aside;
             }
         };
         let session = self.sessions[id.index as usize].as_deref().expect("seen above");
@@ -123,33 +151,31 @@ impl Core {
                 || matches!(row.handler, Some(Handler::Keys(_))))
         {
             self.queue(id, row, prepared.route, arguments);
-            return Flow::Done;
+            return Offer::Aside;
         }
-        if session.tracking.is_some() {
-            return self.execute_tracked(id, row, prepared.route, arguments);
+        let is_tracking = session.tracking.is_some();
+        let flow = self.execute_by_row(id, row, prepared.route, arguments);
+        match flow {
+            Flow::Refused => Offer::Refused,
+            Flow::Done => {
+                if is_tracking {
+                    self.end_caching(id, row);
+                }
+                Offer::Taken
+            }
         }
-        self.execute_by_row(id, row, prepared.route, arguments)
     }
 
     /// `CLIENT CACHING` is for the next command only.
     #[cold]
-    fn execute_tracked(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        let flow = self.execute_by_row(id, row, route, arguments);
-        if flow == Flow::Done
-            && row.container != "client"
+    fn end_caching(&mut self, id: SessionId, row: &'static Command) {
+        if row.container != "client"
             && let Some(session) = self.session_mut(id)
             && session.transaction.is_none()
             && let Some(tracking) = session.tracking.as_deref_mut()
         {
             tracking.caching = false;
         }
-        flow
     }
 
     #[inline]
@@ -192,9 +218,9 @@ impl Core {
         if !row.accepts_argument_count(arguments.len()) {
             return Err(error::wrong_arity(&row.full_name().to_string()));
         }
-        let session = self.session_mut(id).expect("the caller has seen the session");
-        if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
-            return Err(error::NO_AUTH);
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.rights != Rights::All {
+            self.check_rights(id, row, arguments)?;
         }
         if self.pause.until_ms != 0 && self.must_pause(id, row) {
             self.hold(id, Hold::Pause);
@@ -303,7 +329,12 @@ impl Core {
             call.reply.error(error);
         }
         if tour.is_none() {
-            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+            let error = outcome.err();
+            if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+                let summary = self.summary(row, arguments);
+                self.stats.note_slow(row, ns, summary);
+                self.log_slow(Some(id));
+            }
         }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
@@ -321,7 +352,7 @@ impl Core {
             self.block(id, block);
         }
         if let Some(tour) = tour {
-            self.begin_tour(id, row, tour);
+            self.begin_tour(id, row, arguments, tour);
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);
@@ -462,6 +493,9 @@ impl Core {
         }
         if let Some(watcher) = watcher {
             self.note_watcher(id, watcher);
+        }
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
         }
         self.note_new_candidates();
         self.note_change(id);
@@ -625,7 +659,10 @@ pub(super) fn run_on_keys(
         call.store.end_journaled(row, route, caller.db, arguments);
     }
     if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
-        stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(ns) = slow {
+            stats.note_slow(row, ns, summarize(arguments, |_| false));
+        }
     }
     sequel
 }

@@ -174,6 +174,10 @@ impl Core {
                 return false;
             }
         }
+        if !self.stats.slow.is_empty() {
+            let session = batch.commands[batch.next].session;
+            self.pack_slow(session, &mut batch.slow);
+        }
         batch.advance();
         true
     }

@@ -35,11 +35,14 @@ mod exclusive;
 pub mod listeners;
 pub mod membership;
 pub mod message;
+pub mod monitoring;
 pub mod parcels;
 mod remote;
+mod rights;
 mod serving;
 pub mod session;
 pub mod shared;
+mod slow;
 pub mod spreading;
 pub mod tour;
 mod touring;
@@ -63,6 +66,8 @@ use self::session::{Hold, Origin, Session};
 use self::shared::{Restrictions, Shared};
 use self::spreading::{BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
+use crate::acl::Acl;
+use crate::acl::log::Log;
 use crate::clock::Now;
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
@@ -70,8 +75,10 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
+use crate::latency::{Monitor, event};
 use crate::reply::Output;
 use crate::settings::Settings;
+use crate::slow_log::SlowLog;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -130,6 +137,8 @@ pub struct CoreOptions {
     pub settings: Arc<Settings>,
     /// Counters all cores share.
     pub shared: Arc<Shared>,
+    /// Users at the start.
+    pub acl: Arc<Acl>,
 }
 
 /// A connection the driver has to end.
@@ -165,6 +174,12 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    /// What clients of this core were refused.
+    acl_log: Log,
+    slow_log: SlowLog,
+    /// Sessions of any core that are shown every command.
+    monitors: Vec<(CoreId, SessionId)>,
+    latency: Monitor,
     eviction: Eviction,
     pause: Pause,
     restrictions: Restrictions,
@@ -209,7 +224,7 @@ pub struct Pause {
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
-        let CoreOptions { id, core_count, seed, settings, shared } = options;
+        let CoreOptions { id, core_count, seed, settings, shared, acl } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
             .map(|slot| {
@@ -218,7 +233,11 @@ impl Core {
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let eviction = Eviction::new(&settings);
-        let store = Store::new(owned, seed, u64::from(id.0), settings);
+        let mut stats = Stats::default();
+        stats.slow_ns = slow::slow_ns(&settings);
+        stats.latency_tracking = settings.latency_tracking;
+        let mut store = Store::new(owned, seed, u64::from(id.0), settings);
+        store.set_acl(acl);
         Self {
             id,
             core_count,
@@ -226,7 +245,7 @@ impl Core {
             mesh,
             host,
             store,
-            stats: Stats::default(),
+            stats,
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -236,6 +255,10 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            acl_log: Log::default(),
+            slow_log: SlowLog::default(),
+            monitors: Vec::new(),
+            latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
@@ -308,6 +331,9 @@ impl Core {
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
         self.evict_between_turns();
+        if !self.stats.slow.is_empty() {
+            self.log_slow(None);
+        }
         self.flush_all_open();
         self.send_bags();
         self.end_turn_of_news();
@@ -340,12 +366,13 @@ impl Core {
             self.sessions.resize_with(index + 1, || None);
         }
         assert!(self.sessions[index].is_none(), "a session is closed before its index is reused");
-        let authenticated = self.store.settings().requirepass.is_empty();
+        let user = Arc::clone(self.store.acl().default_user());
         let client_id = self.shared.next_client_id();
         let now_ms = self.store.now().monotonic_ms();
-        let mut session = Session::new(client_id, origin, authenticated, now_ms);
+        let mut session = Session::new(client_id, origin, user, now_ms);
         session.generation = id.generation;
         self.sessions[index] = Some(Box::new(session));
+        self.log_out(id);
         self.stats.connections_received += 1;
     }
 
@@ -475,7 +502,10 @@ impl Core {
         if self.gate.is_congested() {
             return Cycle::default();
         }
+        let begun_ns = self.host.elapsed_ns();
         let cycle = self.store.expire_cycle(work);
+        let ns = self.host.elapsed_ns().saturating_sub(begun_ns);
+        self.note_latency(event::EXPIRE_CYCLE, ns);
         if self.store.has_ready_keys() || self.store.news.has_pending() {
             self.serve_ready_keys();
             self.end_turn();
@@ -486,6 +516,7 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.stats.slow_ns = slow::slow_ns(&settings);
         self.eviction.apply(&settings);
         self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);

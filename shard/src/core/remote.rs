@@ -173,6 +173,10 @@ impl Core {
                     return self.enclose(batch);
                 }
             }
+            if !self.stats.slow.is_empty() {
+                let session = batch.commands[batch.next].session;
+                self.pack_slow(session, &mut batch.slow);
+            }
             batch.advance();
             self.serve_ready_keys();
         }
@@ -207,7 +211,13 @@ impl Core {
             batch.travel = Travel::Onward(walk);
             return false;
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        let error = outcome.err();
+        if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+            let summary = self.summary(row, batch.arguments(batch.next));
+            self.stats.note_slow(row, ns, summary);
+            let session = batch.commands[batch.next].session;
+            self.pack_slow(session, &mut batch.slow);
+        }
         true
     }
 
@@ -289,6 +299,9 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        for (id, command) in batch.slow.drain(..) {
+            self.log_slow_command(Some(id), command);
+        }
         match std::mem::take(&mut batch.errand) {
             Errand::Commands => {}
             Errand::Service(_) => {

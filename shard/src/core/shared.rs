@@ -38,6 +38,8 @@ pub struct Shared {
     claims_active: AtomicU32,
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
+    next_acl_log_id: AtomicU64,
+    next_slow_id: AtomicU64,
     pub(crate) board: Board,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
@@ -62,6 +64,8 @@ impl Shared {
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            next_acl_log_id: AtomicU64::new(0),
+            next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
             connected_clients: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
@@ -108,6 +112,16 @@ impl Shared {
     /// How many keys are remembered for clients.
     pub fn tracked_keys(&self) -> u64 {
         u64::try_from(self.tracked_keys.load(SeqCst)).unwrap_or(0)
+    }
+
+    /// A number no entry of ACL LOG had before.
+    pub(crate) fn next_acl_log_id(&self) -> u64 {
+        self.next_acl_log_id.fetch_add(1, SeqCst)
+    }
+
+    /// A number no entry of the slow log had before.
+    pub(crate) fn next_slow_id(&self) -> u64 {
+        self.next_slow_id.fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -22,6 +22,7 @@ use crate::hash::HashSlot;
 use crate::journal::GlobalEffect;
 use crate::reply::Reply;
 use crate::slot::Slot;
+use crate::slow_log::Summary;
 
 /// What a tour does.
 pub trait TourTask: Send {
@@ -73,6 +74,8 @@ pub(super) struct AskingCommand {
     /// Where its reply goes.
     pub(super) place: u64,
     pub(super) row: &'static Command,
+    /// What it was, for the slow log.
+    pub(super) summary: Summary,
     /// Time spent on it so far, on whatever core.
     pub(super) spent_ns: u64,
 }

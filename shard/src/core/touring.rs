@@ -5,6 +5,7 @@ use super::session::Hold;
 use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId, SessionId};
+use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
@@ -17,16 +18,18 @@ impl Core {
         &mut self,
         id: SessionId,
         row: &'static Command,
+        arguments: Arguments<'_>,
         (kind, task): (TourKind, Box<dyn TourTask>),
     ) {
         let spent_ns = self.stats.lap(self.host.elapsed_ns());
+        let summary = self.summary(row, arguments);
         let Some(session) = self.session_mut(id) else { return };
         assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
         let place = session.reserve(false);
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
-        let asker = AskingCommand { session: id, place, row, spent_ns };
+        let asker = AskingCommand { session: id, place, row, summary, spent_ns };
         self.send_tour(kind, task, Asker::Session(asker));
     }
 
@@ -181,7 +184,10 @@ impl Core {
         let mut output = Output::default();
         tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
         let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
-        self.stats.took(asker.row, spent_ns, None);
+        if let Some(ns) = self.stats.took(asker.row, spent_ns, None) {
+            self.stats.note_slow(asker.row, ns, asker.summary);
+            self.log_slow(Some(id));
+        }
         let Some(session) = self.session_mut(id) else { return };
         if session.fill(asker.place, 1, |to| to.append(&mut output)) {
             self.resume(id, Hold::Replies);
