@@ -74,6 +74,19 @@ pub struct ProcessFacts {
     pub cpu_children_user_us: u64,
 }
 
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For those who look for mistakes.
+    Debug,
+    /// A lot, seldom of use.
+    Verbose,
+    /// What one wants to know in production.
+    Notice,
+    /// What one must know.
+    Warning,
+}
+
 /// Something that takes long to free: freed when it is dropped, by whoever has time.
 pub struct Garbage {
     /// Memory that will be free then, in bytes.
@@ -127,6 +140,20 @@ pub trait Host: Send {
 
     /// Writes a line to the log (`DEBUG LOG`).
     fn log_warning(&self, text: &str);
+
+    /// Writes a line to the log if its level is shown (`redis.log`).
+    fn log(&self, level: LogLevel, text: &str) {
+        if level == LogLevel::Warning {
+            self.log_warning(text);
+        }
+    }
+
+    /// A script has run for long and goes on: answers clients of this core that nothing can be done
+    /// now. Called again and again; takes little time.
+    fn serve_while_busy(&mut self) {}
+
+    /// That script is over.
+    fn script_is_over(&mut self) {}
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

@@ -17,6 +17,7 @@
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | `eviction` | which keys go when memory is short |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
+//! | [`scripting`] | Lua scripts and functions |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
@@ -55,6 +56,7 @@ pub mod packed;
 pub mod random;
 pub mod rdb;
 pub mod reply;
+pub mod scripting;
 pub mod set;
 pub mod settings;
 pub mod slot;

@@ -152,6 +152,9 @@ pub struct Settings {
     pub stream_node_max_bytes: usize,
     /// Most entries in one block of a stream; 0 for any number.
     pub stream_node_max_entries: u64,
+    /// How long a script may run before other clients are told that the server is busy, in
+    /// milliseconds; 0 for any time.
+    pub busy_reply_threshold_ms: u64,
 }
 
 impl Default for Settings {
@@ -190,6 +193,7 @@ impl Default for Settings {
             set_max_listpack_value_bytes: 64,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            busy_reply_threshold_ms: 5000,
         }
     }
 }

@@ -6,13 +6,13 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{Garbage, Host, LogLevel, ProcessFacts, ShutdownOptions};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 
 use super::clock;
 use super::process::Process;
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
-use crate::{banner, logging, memory, warning};
+use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -135,6 +135,15 @@ impl Host for CoreHost {
 
     fn log_warning(&self, text: &str) {
         warning!("{text}");
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Debug => debug!("{text}"),
+            LogLevel::Verbose => verbose!("{text}"),
+            LogLevel::Notice => notice!("{text}"),
+            LogLevel::Warning => warning!("{text}"),
+        }
     }
 
     fn discard(&mut self, garbage: Garbage) {
@@ -261,6 +270,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
+        busy_reply_threshold_ms: settings.busy_reply_threshold_ms,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
     }
 }

@@ -9,13 +9,22 @@
 
 use std::sync::Arc;
 
-use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
 use crate::call::Sequel;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
+
+/// What came of running an envelope.
+enum Ending {
+    /// That was all.
+    Over,
+    /// It has to set out again for more slots.
+    NeedsSlots,
+    /// It has to set out again for all slots.
+    NeedsEverything,
+}
 
 impl Core {
     /// Puts the next command of a batch into an envelope and sends it to collect its slots.
@@ -97,21 +106,21 @@ impl Core {
             homes.push((slot, home));
         }
         let mut batch = envelope.batch;
-        let is_over = match (&batch.errand, room) {
+        let ending = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
-                true
+                Ending::Over
             }
             (Errand::Service(waiter), _) => {
                 self.retry(&Arc::clone(waiter));
                 batch.advance();
-                true
+                Ending::Over
             }
             (Errand::Commands, Ok(())) => self.run_enclosed(&mut batch),
             (Errand::Commands, Err(error)) => {
                 self.refuse(&mut batch, &error);
                 batch.advance();
-                true
+                Ending::Over
             }
         };
         self.serve_ready_keys();
@@ -125,34 +134,34 @@ impl Core {
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
         self.shared.unclaim(&envelope.wanted);
-        if is_over {
-            self.send_home(batch);
-        } else {
-            self.enclose(batch);
+        match ending {
+            Ending::Over => self.send_home(batch),
+            Ending::NeedsSlots => self.enclose(batch),
+            Ending::NeedsEverything => self.run_everywhere(batch),
         }
     }
 
-    /// Runs the command an envelope was made for; whether that was all, or it has to set out again
-    /// for more slots.
-    fn run_enclosed(&mut self, batch: &mut Batch) -> bool {
+    /// Runs the command an envelope was made for.
+    fn run_enclosed(&mut self, batch: &mut Batch) -> Ending {
         let command = &batch.commands[batch.next];
         let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
         let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        let sequel =
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        let sequel = self.run_traveller(row, route, caller, arguments, output);
         match sequel.map(|sequel| *sequel) {
             None => {}
             Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
             Some(Sequel::Waits(wait)) => self.wait_in_batch(batch, wait),
             Some(Sequel::NeedsSlots(slots)) => {
                 batch.extra_slots.extend(slots);
-                return false;
+                return match Self::wants_too_many(batch) {
+                    true => Ending::NeedsEverything,
+                    false => Ending::NeedsSlots,
+                };
             }
+            Some(Sequel::NeedsEverything) => return Ending::NeedsEverything,
         }
         batch.advance();
-        true
+        Ending::Over
     }
 
     pub(super) fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {

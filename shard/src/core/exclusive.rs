@@ -74,7 +74,7 @@ impl Core {
             let batch = &exclusive.envelope.batch;
             let row = batch.commands[index].row;
             let Some(Handler::Session(handler)) = row.handler else {
-                self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                self.run_queued_on_keys(batch, index, true, &mut exclusive.output);
                 continue;
             };
             let id = batch.commands[index].session;

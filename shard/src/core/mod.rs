@@ -35,6 +35,7 @@ mod exclusive;
 pub mod message;
 pub mod parcels;
 mod remote;
+mod scripting;
 mod serving;
 pub mod session;
 pub mod shared;
@@ -63,6 +64,7 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::KeyWaiter;
 use crate::reply::Output;
+use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::Store;
@@ -140,6 +142,8 @@ pub struct Core {
     pub host: Box<dyn Host>,
     /// The slots this core owns and what commands need to work on them.
     pub store: Store,
+    /// Machines for scripts and functions.
+    pub scripting: Scripting,
     /// Figures for INFO.
     pub stats: Stats,
     /// Who owns each slot, as far as this core knows.
@@ -202,6 +206,7 @@ impl Core {
             mesh,
             host,
             store,
+            scripting: Scripting::new(seed ^ u64::from(id.0)),
             stats: Stats::default(),
             owners,
             sessions: Vec::new(),

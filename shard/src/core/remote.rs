@@ -1,7 +1,7 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
 use super::dispatch::{Flow, run_on_keys};
-use super::message::{Batch, Errand, Message, Route};
+use super::message::{Batch, Caller, Errand, Message, Route};
 use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
@@ -10,7 +10,7 @@ use crate::call::{Call, Sequel, Travel};
 use crate::command::{Command, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::Reply;
+use crate::reply::{Output, Reply};
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -153,11 +153,8 @@ impl Core {
                 batch.advance();
                 continue;
             }
-            let handler = row.keys_handler();
             let (arguments, output) = batch.arguments_and_output(batch.next);
-            let Self { store, stats, host, .. } = self;
-            let sequel =
-                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            let sequel = self.run_traveller(row, route, caller, arguments, output);
             match sequel.map(|sequel| *sequel) {
                 None => {}
                 Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
@@ -166,12 +163,31 @@ impl Core {
                     batch.extra_slots = slots;
                     return self.enclose(batch);
                 }
+                Some(Sequel::NeedsEverything) => return self.run_everywhere(batch),
             }
             batch.advance();
             self.serve_ready_keys();
         }
         self.note_new_candidates();
         self.send_home(batch);
+    }
+
+    /// Runs a command that has come here, whose slots are all here.
+    #[inline]
+    pub(super) fn run_traveller(
+        &mut self,
+        row: &'static Command,
+        route: Route,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> Option<Box<Sequel>> {
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script(row, caller, arguments, false, output);
+        }
+        let handler = row.keys_handler();
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output)
     }
 
     /// Runs the walk a batch consists of as far as it gets here; whether it has its reply.

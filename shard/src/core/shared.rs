@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::scripting::cache::ScriptCache;
+use crate::scripting::watch::Watch;
 
 /// Counters that all cores of a server share.
 pub struct Shared {
@@ -25,6 +27,10 @@ pub struct Shared {
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
     pub(crate) board: Board,
+    /// Scripts by digest.
+    pub scripts: ScriptCache,
+    /// Scripts that take long.
+    pub watch: Watch,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
 }
@@ -38,6 +44,8 @@ impl Shared {
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             board: Board::new(core_count),
+            scripts: ScriptCache::default(),
+            watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
         }
     }

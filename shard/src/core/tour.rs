@@ -33,6 +33,12 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
+    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
+    /// asked after the last visit.
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+        Vec::new()
+    }
+
     /// Called at the core the tour started from, after the last visit: writes the reply.
     fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>);
 }
