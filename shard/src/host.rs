@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::arguments::OwnedArguments;
 use crate::error::CommandError;
 use crate::settings::Settings;
 
@@ -148,12 +149,14 @@ pub trait Host: Send {
         }
     }
 
-    /// A script has run for long and goes on: answers clients of this core that nothing can be done
-    /// now. Called again and again; takes little time.
-    fn serve_while_busy(&mut self) {}
+    /// A script has run for long and goes on: the next command each of these sockets has brought in
+    /// full, taken off the socket, with the index of the socket. Takes little time.
+    fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        Vec::new()
+    }
 
-    /// That script is over.
-    fn script_is_over(&mut self) {}
+    /// Sends a short reply to such a command at once.
+    fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

@@ -74,6 +74,8 @@ pub struct Driver {
     pub(super) closing_later: Vec<SessionId>,
     /// Unsent bytes of a client from which on its limits are looked at.
     pub(super) output_watch_bytes: usize,
+    /// Who was sent replies in the last turn, if there are scripts.
+    pub(super) replied: Vec<SessionId>,
 }
 
 impl Driver {
@@ -113,6 +115,7 @@ impl Driver {
             suspended: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
+            replied: Vec::new(),
         }
     }
 
@@ -211,6 +214,7 @@ impl Driver {
         if self.process.settings_version() != self.settings_version {
             self.take_settings();
         }
+        self.note_sent();
         self.core.stats.mark(clock::elapsed_ns());
         self.had_mail = self.core.has_mail();
         self.core.drain();
@@ -288,6 +292,9 @@ impl Driver {
         let bytes = self.reactor.bytes(buffer);
         let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
         connection.pending.extend_from_slice(bytes);
+        if let Some(state) = self.core.session_mut(session) {
+            state.figures.query_bytes = connection.pending.len();
+        }
         if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }

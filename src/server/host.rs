@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::arguments::OwnedArguments;
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{Garbage, Host, LogLevel, ProcessFacts, ShutdownOptions};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 
-use super::clock;
 use super::process::Process;
+use super::{busy, clock};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
@@ -144,6 +145,14 @@ impl Host for CoreHost {
             LogLevel::Notice => notice!("{text}"),
             LogLevel::Warning => warning!("{text}"),
         }
+    }
+
+    fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        busy::receive(descriptors)
+    }
+
+    fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
+        busy::send(descriptor, bytes);
     }
 
     fn discard(&mut self, garbage: Garbage) {

@@ -13,6 +13,7 @@
 
 pub mod accept;
 pub mod boot;
+mod busy;
 pub mod clock;
 pub mod connection;
 pub mod driver;

@@ -20,6 +20,9 @@ impl Driver {
         for &session in &changed {
             self.send_replies(session);
         }
+        if self.core.scripting.is_used() {
+            self.replied.extend_from_slice(&changed);
+        }
         self.core.recycle_changed(changed);
         for closing in self.core.take_closings() {
             let id = connection_of(closing.session);
@@ -33,6 +36,15 @@ impl Driver {
             }
         }
         self.end_closing_later();
+    }
+
+    /// Notes of what replies of the last turn has left by now: a script that takes long has to know.
+    pub(super) fn note_sent(&mut self) {
+        for session in self.replied.drain(..) {
+            if let Some(state) = self.core.session_mut(session) {
+                state.figures.unsent_bytes = self.reactor.queued_bytes(connection_of(session));
+            }
+        }
     }
 
     fn end_closing_later(&mut self) {

@@ -426,7 +426,9 @@ impl Core {
     ) -> Flow {
         let mut output = std::mem::take(&mut self.scratch);
         let caller = self.session(id).expect("seen by the caller").caller();
+        self.scripting_session = Some(id);
         let sequel = self.run_script(row, caller, arguments, false, &mut output);
+        self.scripting_session = None;
         match sequel.map(|sequel| *sequel) {
             None => {}
             Some(Sequel::NeedsSlots(slots)) => {

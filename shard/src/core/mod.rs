@@ -28,6 +28,7 @@
 //! messages.
 
 pub mod blocking;
+mod busy;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -144,6 +145,8 @@ pub struct Core {
     pub store: Store,
     /// Machines for scripts and functions.
     pub scripting: Scripting,
+    /// The session whose script runs here now.
+    scripting_session: Option<SessionId>,
     /// Figures for INFO.
     pub stats: Stats,
     /// Who owns each slot, as far as this core knows.
@@ -207,6 +210,7 @@ impl Core {
             host,
             store,
             scripting: Scripting::new(seed ^ u64::from(id.0)),
+            scripting_session: None,
             stats: Stats::default(),
             owners,
             sessions: Vec::new(),

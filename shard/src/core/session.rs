@@ -252,6 +252,20 @@ impl Session {
         }
     }
 
+    /// Whether nothing of it is under way: no command, no reply, as far as its figures tell.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.authenticated
+            && self.reply_mode == ReplyMode::On
+            && self.transaction.is_none()
+            && self.blocked.is_none()
+            && self.holds.is_empty()
+            && !self.closing
+            && self.output.is_empty()
+            && !self.is_owed()
+            && self.figures.query_bytes == 0
+            && self.figures.unsent_bytes == 0
+    }
+
     /// Whether replies are still under way from other cores.
     #[inline]
     pub fn is_owed(&self) -> bool {

@@ -111,7 +111,6 @@ impl<'a> Run<'a> {
         if self.is_busy {
             let place = self.core.id().index();
             self.core.shared().watch.leave(place);
-            self.core.host.script_is_over();
         }
     }
 
@@ -148,7 +147,7 @@ impl<'a> Run<'a> {
             }
             self.note_busy(elapsed_ms);
         }
-        self.core.host.serve_while_busy();
+        self.is_killed |= self.core.serve_while_busy();
         self.is_killed |= self.core.shared().watch.is_killed(place);
     }
 
