@@ -74,7 +74,7 @@ pub struct Driver {
     pub(super) closing_later: Vec<SessionId>,
     /// Unsent bytes of a client from which on its limits are looked at.
     pub(super) output_watch_bytes: usize,
-    /// Who was sent replies in the last turn, if there are scripts.
+    /// Who was sent replies in the last turn.
     pub(super) replied: Vec<SessionId>,
 }
 
@@ -281,8 +281,10 @@ impl Driver {
         let len = buffer.len();
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
+        let turn = self.core.turn();
         let Some(state) = self.core.session_mut(session) else { return };
         state.figures.active_ms = now_ms;
+        state.figures.active_turn = turn;
         state.figures.input_bytes += len as u64;
         let is_held = self.core.is_held(session);
         let Some(connection) = self.connection(id) else { return };

@@ -20,10 +20,7 @@ impl Driver {
         for &session in &changed {
             self.send_replies(session);
         }
-        if self.core.scripting.is_used() {
-            self.replied.extend_from_slice(&changed);
-        }
-        self.core.recycle_changed(changed);
+        self.replied = changed;
         for closing in self.core.take_closings() {
             let id = connection_of(closing.session);
             if !closing.after_output {
@@ -40,11 +37,13 @@ impl Driver {
 
     /// Notes of what replies of the last turn has left by now: a script that takes long has to know.
     pub(super) fn note_sent(&mut self) {
-        for session in self.replied.drain(..) {
+        let replied = std::mem::take(&mut self.replied);
+        for &session in &replied {
             if let Some(state) = self.core.session_mut(session) {
                 state.figures.unsent_bytes = self.reactor.queued_bytes(connection_of(session));
             }
         }
+        self.core.recycle_changed(replied);
     }
 
     fn end_closing_later(&mut self) {

@@ -34,10 +34,9 @@ impl Core {
 
     /// Sessions with nothing under way, and their sockets.
     fn quiet_peers(&self) -> Vec<(SessionId, i32)> {
-        let now_ms = self.store.now().monotonic_ms();
         let peers = self.sessions().filter(|(id, session)| {
             // What was received in this turn may wait in the stage.
-            session.figures.active_ms < now_ms
+            session.figures.active_turn < self.turn
                 && session.is_quiet()
                 && Some(*id) != self.scripting_session
         });

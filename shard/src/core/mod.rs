@@ -145,6 +145,8 @@ pub struct Core {
     pub store: Store,
     /// Machines for scripts and functions.
     pub scripting: Scripting,
+    /// Number of this turn.
+    turn: u64,
     /// The session whose script runs here now.
     scripting_session: Option<SessionId>,
     /// Figures for INFO.
@@ -210,6 +212,7 @@ impl Core {
             host,
             store,
             scripting: Scripting::new(seed ^ u64::from(id.0)),
+            turn: 0,
             scripting_session: None,
             stats: Stats::default(),
             owners,
@@ -261,10 +264,16 @@ impl Core {
     /// Starts a turn at `now`.
     pub fn begin_turn(&mut self, now: Now) {
         self.store.set_now(now);
+        self.turn += 1;
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
         self.end_blocking();
+    }
+
+    /// Number of this turn.
+    pub fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// Runs everything that was in the inbox when this was called.

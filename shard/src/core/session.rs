@@ -161,6 +161,8 @@ pub struct Figures {
     pub connected_ms: u64,
     /// When it last sent something, monotonic milliseconds.
     pub active_ms: u64,
+    /// In which turn of its core it last sent something.
+    pub active_turn: u64,
     /// Commands run.
     pub commands: u64,
     /// Bytes received.

@@ -20,6 +20,8 @@ pub(super) const BAD_ARGUMENT: &str = "Lua redis lib command arguments must be s
 const UNKNOWN: &str = "Unknown Redis command called from script";
 const WRONG_ARITY: &str = "Wrong number of args calling Redis command from script";
 const NOT_ALLOWED: &str = "This Redis command is not allowed from script";
+const XREAD_WAITS: &str = "xread command is not allowed with BLOCK option from scripts";
+const XREADGROUP_WAITS: &str = "xreadgroup command is not allowed with BLOCK option from scripts";
 const READ_ONLY: &str = "Write commands are not allowed from read-only scripts.";
 
 /// `redis.call`: errors of commands are raised.
@@ -149,7 +151,23 @@ fn admit(run: &mut Run<'_>, arguments: Arguments<'_>) -> Result<&'static Command
     {
         return refuse("-OOM command not allowed when used memory > 'maxmemory'.");
     }
+    if row.group.name() == "stream"
+        && arguments
+            .from(1)
+            .take_while(|word| !is_word(word, "streams"))
+            .any(|w| is_word(w, "block"))
+    {
+        match row.name {
+            "xread" => return refuse(XREAD_WAITS),
+            "xreadgroup" => return refuse(XREADGROUP_WAITS),
+            _ => {}
+        }
+    }
     Ok(row)
+}
+
+fn is_word(argument: &[u8], word: &str) -> bool {
+    argument.eq_ignore_ascii_case(word.as_bytes())
 }
 
 fn writes(row: &Command) -> bool {

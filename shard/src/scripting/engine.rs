@@ -86,11 +86,6 @@ impl Scripting {
         (scripts, functions)
     }
 
-    /// Whether this core has ever run a script or function.
-    pub fn is_used(&self) -> bool {
-        self.scripts.is_some() || self.functions.is_some()
-    }
-
     /// Forgets everything compiled before the last flush.
     fn keep_up(&mut self, cache: &ScriptCache) {
         let generation = cache.generation();
