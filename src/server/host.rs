@@ -5,20 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::arguments::OwnedArguments;
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
-    SnapshotTarget,
+    Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
+    ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
 use super::process::Process;
-use super::{clock, persistence, rewrite};
+use super::{busy, clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
-use crate::{banner, logging, memory, warning};
+use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -201,6 +202,23 @@ impl Host for CoreHost {
         warning!("{text}");
     }
 
+    fn log(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Debug => debug!("{text}"),
+            LogLevel::Verbose => verbose!("{text}"),
+            LogLevel::Notice => notice!("{text}"),
+            LogLevel::Warning => warning!("{text}"),
+        }
+    }
+
+    fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        busy::receive(descriptors)
+    }
+
+    fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
+        busy::send(descriptor, bytes);
+    }
+
     fn discard(&mut self, garbage: Garbage) {
         self.process.garbage_queued(garbage.bytes);
         // With the queue full the other thread is far behind: then whoever makes garbage frees it.
@@ -340,6 +358,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
+        busy_reply_threshold_ms: settings.busy_reply_threshold_ms,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
         notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
         tracking_table_max_keys: settings.tracking_table_max_keys,

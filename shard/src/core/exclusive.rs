@@ -91,7 +91,7 @@ impl Core {
             self.show_queued(id, &exclusive.envelope.batch, index);
             let batch = &exclusive.envelope.batch;
             let Some(Handler::Session(handler)) = row.handler else {
-                self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                self.run_queued_on_keys(batch, index, true, &mut exclusive.output);
                 let author = batch.author_of(index);
                 self.spread_pending(Some(author));
                 continue;

@@ -3,6 +3,7 @@
 use super::dispatch::{Flow, run_on_keys};
 use super::message::{Batch, Caller, Errand, Message, Route};
 use super::session::Hold;
+use super::spreading::Author;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
@@ -10,7 +11,7 @@ use crate::call::{Call, Sequel, Travel};
 use crate::command::{Command, Handler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::Reply;
+use crate::reply::{Output, Reply};
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -158,11 +159,9 @@ impl Core {
                 batch.advance();
                 continue;
             }
-            let handler = row.keys_handler();
+            let author = batch.author_of(batch.next);
             let (arguments, output) = batch.arguments_and_output(batch.next);
-            let Self { store, stats, host, .. } = self;
-            let sequel =
-                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            let sequel = self.run_traveller(author, row, route, caller, arguments, output);
             self.conclude_in(&batch, sequel.is_none());
             match sequel.map(|sequel| *sequel) {
                 None => {}
@@ -172,6 +171,7 @@ impl Core {
                     batch.extra_slots = slots;
                     return self.enclose(batch);
                 }
+                Some(Sequel::NeedsEverything) => return self.run_everywhere(batch),
             }
             if !self.stats.slow.is_empty() {
                 let session = batch.commands[batch.next].session;
@@ -182,6 +182,26 @@ impl Core {
         }
         self.note_new_candidates();
         self.send_home(batch);
+    }
+
+    /// Runs a command that has come here, whose slots are all here.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "what a command is, and where its reply goes")]
+    pub(super) fn run_traveller(
+        &mut self,
+        author: Author,
+        row: &'static Command,
+        route: Route,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> Option<Box<Sequel>> {
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script(author, row, caller, arguments, false, output);
+        }
+        let handler = row.keys_handler();
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output)
     }
 
     /// The command at `next` of a batch is over: see [`Core::conclude`]. What it has read is to be

@@ -19,6 +19,8 @@ use std::sync::atomic::{
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::scripting::cache::ScriptCache;
+use crate::scripting::watch::Watch;
 
 /// What no core may do at present; each looks it up once a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,10 @@ pub struct Shared {
     next_acl_log_id: AtomicU64,
     next_slow_id: AtomicU64,
     pub(crate) board: Board,
+    /// Scripts by digest.
+    pub scripts: ScriptCache,
+    /// Scripts that take long.
+    pub watch: Watch,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
     /// The data set is being loaded.
@@ -67,6 +73,8 @@ impl Shared {
             next_acl_log_id: AtomicU64::new(0),
             next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
+            scripts: ScriptCache::default(),
+            watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
             refuses_writes: AtomicBool::new(false),

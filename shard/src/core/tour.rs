@@ -40,8 +40,9 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
-    /// Slots that visits have taken out, with their owners: they go home when a parking tour ends.
-    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
+    /// asked after the last visit.
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         Vec::new()
     }
 

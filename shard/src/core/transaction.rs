@@ -219,6 +219,8 @@ impl Core {
                 Handler::Keys(_) | Handler::Channel(_) => {
                     row.for_each_key(arguments, |key| slots.push(HashSlot::of_key(key)));
                     sees_everything |= row.reaches_unnamed_keys();
+                    sees_everything |= row.flags.contains(flag::SCRIPT_RUNNER)
+                        && !self.keeps_to_its_keys(row, arguments);
                 }
                 Handler::Session(_) if row.name == "select" => db = self.selected(arguments, db),
                 Handler::Session(_) => sees_everything |= !row.flags.contains(flag::AT_HOME),
@@ -283,7 +285,7 @@ impl Core {
         self.show_queued(id, batch, index);
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(_) | Handler::Slot(..) | Handler::Channel(_) => {
-                self.run_queued_on_keys(batch, index, output);
+                self.run_queued_on_keys(batch, index, false, output);
             }
             Handler::Session(handler) => {
                 if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
@@ -327,10 +329,28 @@ impl Core {
         true
     }
 
-    /// Runs a queued command on keys whose slots are here.
-    pub(super) fn run_queued_on_keys(&mut self, batch: &Batch, index: usize, output: &mut Output) {
+    /// Runs a queued command on keys whose slots are here; all slots if `has_everything`.
+    pub(super) fn run_queued_on_keys(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        has_everything: bool,
+        output: &mut Output,
+    ) {
         let command = &batch.commands[index];
         let (row, route, caller) = (command.row, command.route, command.caller);
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            let arguments = batch.arguments(index);
+            let author = batch.author_of(index);
+            return self.run_script_to_its_end(
+                author,
+                row,
+                caller,
+                arguments,
+                has_everything,
+                output,
+            );
+        }
         let Self { store, stats, host, .. } = self;
         let (handler, arguments) = (row.keys_handler(), batch.arguments(index));
         let sequel =
@@ -342,7 +362,7 @@ impl Core {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 stats.ran(row, host.elapsed_ns(), None);
             }
-            Some(Sequel::NeedsSlots(_)) => {
+            Some(Sequel::NeedsSlots(_) | Sequel::NeedsEverything) => {
                 unreachable!("a transaction has all slots its commands may reach")
             }
             Some(Sequel::Watches(_)) => unreachable!("WATCH is not queued"),
@@ -434,7 +454,7 @@ impl Core {
             let is_on_keys = batch.commands[index].row.handler.and_then(Handler::on_keys).is_some();
             let refusal = execution.refusal(index);
             if is_on_keys && !execution.is_aborted && refusal.is_none() {
-                self.run_queued_on_keys(batch, index, &mut output);
+                self.run_queued_on_keys(batch, index, false, &mut output);
             }
             batch.commands[index].reply_end = output.bytes.len();
             if !self.stats.slow.is_empty() {
