@@ -100,7 +100,7 @@ fn a_fault_has_a_place_an_opcode_and_a_key() {
     let whole = records();
     let mut twice = whole.clone();
     twice.extend_from_slice(&[opcode::SELECT_DB, 0]);
-    twice.extend_from_slice(&whole[..8]);
+    twice.extend_from_slice(&whole[..9]);
     let said = load(&file(&twice)).expect_err("a key comes twice");
     assert!(said.contains(", value type 0, key 'a': the key comes twice"), "{said}");
     let said = load(&file(&[7, 1, b'm', 1])).expect_err("a module's");

@@ -16,6 +16,7 @@ pub mod accept;
 pub mod boot;
 pub mod clock;
 pub mod connection;
+pub mod defragmentation;
 pub mod driver;
 pub mod fill;
 pub mod host;

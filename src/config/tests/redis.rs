@@ -16,6 +16,7 @@ const OTHER_DEFAULTS: &[(&str, &str)] = &[
     ("dir", "the working directory of each"),
     ("port", "the Redis server of this test listens elsewhere"),
     ("bind", "the Redis server of this test listens on the loopback interface only"),
+    ("activedefrag", "it needs no patched allocator here, so nothing speaks against it"),
 ];
 
 /// CONFIG SET pairs that both servers must answer alike.
