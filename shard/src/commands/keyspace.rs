@@ -3,6 +3,7 @@
 //! Those whose answer must be true of one moment, or that must take effect at one, stop the world
 //! for it by a parking tour.
 
+use super::save::save_nothing;
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
@@ -125,7 +126,7 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         2 if arguments.is(1, "sync") => false,
         _ => return Err(error::SYNTAX),
     };
-    call.tour(TourKind::Parking, Flush { db, in_background });
+    call.tour(TourKind::Parking, Flush { db, in_background, changes: 0 });
     Ok(())
 }
 
@@ -134,6 +135,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
 struct Flush {
     db: Option<u32>,
     in_background: bool,
+    /// Changes counted by the cores that were visited.
+    changes: i64,
 }
 
 impl TourTask for Flush {
@@ -143,16 +146,17 @@ impl TourTask for Flush {
             let bytes = tables.iter().map(Table::bytes).sum();
             core.host.discard(Garbage::new(Box::new(tables), bytes));
         }
-    }
-
-    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
-        if self.db.is_none() {
+        self.changes += core.store.stats.changes;
+        if self.db.is_none() && core.id().0 + 1 == core.core_count() {
             // What a snapshot under way would leave in the file is what was just thrown away.
             core.host.cancel_save();
             if core.host.persistence().has_save_points {
-                core.begin_background_save();
+                save_nothing(core, self.changes);
             }
         }
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         reply.ok();
     }
 }
