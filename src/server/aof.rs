@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
-use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
 use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
 use basalt_shard::core::CoreId;
 use basalt_shard::host::AppendOnlyFacts;
@@ -133,7 +133,7 @@ impl AppendOnly {
     pub fn open(&self, settings: &Settings) -> Result<u64, load::LoadError> {
         let location = location(settings);
         let manifest = load::open(&location)?;
-        let size = |file: &basalt_persist::aof::manifest::FileEntry| {
+        let size = |file: &FileEntry| {
             location.file(&file.name).metadata().map_or(0, |metadata| metadata.len())
         };
         let bytes = manifest.files.iter().map(size).sum();
@@ -156,6 +156,41 @@ impl AppendOnly {
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
+    }
+
+    /// Forgets files in which nothing was written, of starts that brought no change.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn forget_empty(&self, settings: &Settings) -> io::Result<()> {
+        let location = location(settings);
+        let mut state = self.state();
+        let is_bare = |file: &FileEntry| {
+            let length = location.file(&file.name).metadata().map(|metadata| metadata.len());
+            file.kind != FileKind::Base && length.is_ok_and(|length| length == 0)
+        };
+        // The files of a generation go together: their places say whose they are.
+        let full: Vec<Option<u64>> = state
+            .manifest
+            .files
+            .iter()
+            .filter(|file| !is_bare(file))
+            .map(|file| file.generation)
+            .collect();
+        let is_empty = |file: &FileEntry| is_bare(file) && !full.contains(&file.generation);
+        let (empty, kept): (Vec<_>, Vec<_>) =
+            state.manifest.files.iter().cloned().partition(is_empty);
+        if empty.is_empty() || kept.is_empty() {
+            return Ok(());
+        }
+        let manifest = Manifest { files: kept };
+        manifest.write(&location.manifest())?;
+        state.manifest = manifest;
+        for file in empty {
+            // The manifest does not name it any more, so it may as well stay.
+            let _ = fs::remove_file(location.file(&file.name));
+        }
+        Ok(())
     }
 
     /// Starts the threads that write, one per core.
@@ -210,9 +245,7 @@ impl AppendOnly {
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(&location.prefix, core_count);
         let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
-        let create = |entry: &basalt_persist::aof::manifest::FileEntry| {
-            File::create(location.file(&entry.name))
-        };
+        let create = |entry: &FileEntry| File::create(location.file(&entry.name));
         let files: Vec<File> = entries.iter().map(create).collect::<io::Result<_>>()?;
         if is_named {
             manifest.write(&location.manifest())?;

@@ -368,6 +368,7 @@ fn load_append_only(
     if report.failed > 0 {
         warning!("{} commands of the append only file answered with an error.", report.failed);
     }
+    process.append_only.forget_empty(&settings)?;
     process.append_only.start_threads(process, ways.len())?;
     let new = process.append_only.new_generation(&settings, ways.len(), true)?;
     let generation = Arc::new(Mutex::new(new));
