@@ -9,9 +9,10 @@
 //! | [`save`], `queue` | a snapshot on its way from the cores to one place |
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
-//! | [`load`] | from a file to the cores |
+//! | [`load`], [`check`] | from a file to the cores; from a file to a report |
 
 pub mod aof;
+pub mod check;
 pub mod fault;
 pub mod load;
 pub mod output;

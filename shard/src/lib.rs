@@ -35,6 +35,7 @@ pub mod command;
 pub mod commands;
 pub mod core;
 mod deadlines;
+pub mod defragment;
 mod digest;
 pub mod error;
 pub mod event;

@@ -25,7 +25,9 @@ use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
-use crate::table::{Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Table, Value};
+use crate::table::{
+    Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value,
+};
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -62,6 +64,12 @@ pub struct KeyspaceStats {
     pub expire_cycles_us: u64,
     /// Values handed to the background to be freed.
     pub lazy_freed: u64,
+    /// What defragmentation has moved and left.
+    pub relocated: Relocated,
+    /// Time spent on it, in microseconds.
+    pub defragmentation_us: u64,
+    /// Time spent on it in the present walk, in microseconds.
+    pub defragmentation_now_us: u64,
 }
 
 impl KeyspaceStats {
@@ -76,6 +84,9 @@ impl KeyspaceStats {
         self.expire_cycles_capped += other.expire_cycles_capped;
         self.expire_cycles_us += other.expire_cycles_us;
         self.lazy_freed += other.lazy_freed;
+        self.relocated.add(&other.relocated);
+        self.defragmentation_us += other.defragmentation_us;
+        self.defragmentation_now_us += other.defragmentation_now_us;
     }
 
     /// `CONFIG RESETSTAT`; changes since the last save are no statistic.
@@ -105,6 +116,8 @@ pub struct Store {
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
     pub stats: KeyspaceStats,
+    /// Share of its time that the core spends on defragmentation at present, in percent.
+    pub defragmentation_percent: u32,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
@@ -150,6 +163,7 @@ impl Store {
             settings,
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
+            defragmentation_percent: 0,
             active_expiry: true,
             large_element_bytes: u64::MAX,
             expiry_cursor: crate::expiry::Cursor::default(),
@@ -314,6 +328,11 @@ impl Store {
     #[inline]
     pub fn slot_mut(&mut self, slot: HashSlot) -> &mut Slot {
         self.slots[slot.index()].as_deref_mut().expect("a command runs where its slots are")
+    }
+
+    /// The slot for change, if it is here.
+    pub(crate) fn slot_if_here(&mut self, slot: HashSlot) -> Option<&mut Slot> {
+        self.slots[slot.index()].as_deref_mut()
     }
 
     /// The table of a database of a slot, if it is here and was ever written to.

@@ -66,6 +66,22 @@ pub enum Supervisor {
     Auto,
 }
 
+/// When defragmentation runs, and how much of its time a core gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefragmentationLimits {
+    /// Whether it runs at all.
+    pub is_on: bool,
+    /// Not while less than this is wasted.
+    pub ignore_bytes: u64,
+    /// Wasted memory, as a share of what is used: below the first not, from the second on with all
+    /// it may take.
+    pub threshold_percent: (u32, u32),
+    /// Share of a core's time at the one and at the other.
+    pub cycle_percent: (u32, u32),
+    /// Longest piece of it.
+    pub slice_us: u32,
+}
+
 /// How the reactor meets the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoBackend {
@@ -195,6 +211,8 @@ pub struct Settings {
     pub lfu_log_factor: u32,
     pub lfu_decay_time_minutes: u32,
     pub active_expire_effort: u32,
+    pub jemalloc_bg_thread: bool,
+    pub defragmentation: DefragmentationLimits,
     pub lazyfree_lazy_eviction: bool,
     pub lazyfree_lazy_expire: bool,
     pub lazyfree_lazy_server_del: bool,
@@ -292,6 +310,8 @@ impl Config {
             lfu_log_factor: self.number("lfu-log-factor"),
             lfu_decay_time_minutes: self.number("lfu-decay-time"),
             active_expire_effort: self.number("active-expire-effort"),
+            jemalloc_bg_thread: self.flag("jemalloc-bg-thread"),
+            defragmentation: self.defragmentation(),
             lazyfree_lazy_eviction: self.flag("lazyfree-lazy-eviction"),
             lazyfree_lazy_expire: self.flag("lazyfree-lazy-expire"),
             lazyfree_lazy_server_del: self.flag("lazyfree-lazy-server-del"),
@@ -458,6 +478,20 @@ impl Config {
             panic!("'rename-command' holds no lines");
         };
         lines.iter().map(|words| (words[0].clone(), words[1].clone())).collect()
+    }
+
+    fn defragmentation(&self) -> DefragmentationLimits {
+        let range = |from, to| (self.number(from), self.number(to));
+        DefragmentationLimits {
+            is_on: self.flag("activedefrag"),
+            ignore_bytes: self.number("active-defrag-ignore-bytes"),
+            threshold_percent: range(
+                "active-defrag-threshold-lower",
+                "active-defrag-threshold-upper",
+            ),
+            cycle_percent: range("active-defrag-cycle-min", "active-defrag-cycle-max"),
+            slice_us: self.number("active-defrag-cycle-us"),
+        }
     }
 
     fn eviction_policy(&self) -> EvictionPolicy {

@@ -27,6 +27,7 @@ use basalt_shard::snapshot::WalkState;
 
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
+use super::defragmentation::Defragmentation;
 use super::held::HeldReplies;
 use super::housekeeping;
 use super::loading::CoreLoading;
@@ -66,6 +67,7 @@ pub struct Driver {
     pub(super) housekeeping_due_ms: u64,
     pub(super) expiry_pending: bool,
     pub(super) has_noted_start: bool,
+    pub(super) defragmentation: Defragmentation,
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
@@ -118,6 +120,7 @@ impl Driver {
             housekeeping_due_ms: 0,
             expiry_pending: false,
             has_noted_start: false,
+            defragmentation: Defragmentation::default(),
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
             last_events: 0,
@@ -208,14 +211,13 @@ impl Driver {
         result
     }
 
-    /// How long it may sleep: until the next housekeeping, or until a blocked client's time is
-    /// over.
+    /// How long it may sleep: until the next housekeeping, until a blocked client's time is over,
+    /// or until defragmentation goes on.
     fn patience(&self) -> Duration {
         let now_ms = clock::now().monotonic_ms();
         let left_ms = self.core.next_deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
-        left_ms.map_or(housekeeping::INTERVAL, |ms| {
-            Duration::from_millis(ms).min(housekeeping::INTERVAL)
-        })
+        let until_deadline = left_ms.map_or(Duration::MAX, Duration::from_millis);
+        until_deadline.min(self.defragmentation_patience()).min(housekeeping::INTERVAL)
     }
 
     /// Looks for work for a while without giving up the processor; whether there is some.

@@ -1,4 +1,5 @@
-//! What a core does besides serving: expired keys, idle clients, rates, memory to be freed.
+//! What a core does besides serving: expired keys, idle clients, rates, memory to be freed or put
+//! in order.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,6 +34,7 @@ impl Driver {
             let cycle = self.core.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
             self.expiry_pending = cycle.more;
         }
+        self.defragment();
         if !is_due {
             return;
         }
@@ -40,6 +42,7 @@ impl Driver {
         self.core.stats.sample_rates(now_ms);
         self.note_memory();
         self.post_changes();
+        self.consider_defragmentation(now_ms);
         self.check_clients(now_ms);
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {

@@ -18,6 +18,7 @@ pub mod aof;
 pub mod boot;
 pub mod clock;
 pub mod connection;
+pub mod defragmentation;
 pub mod driver;
 pub mod fill;
 pub mod held;

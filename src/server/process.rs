@@ -54,6 +54,7 @@ impl Process {
     pub fn new(config: Config, run_id: String, supervised: &'static str) -> Self {
         let settings = config.settings();
         memory::set_precision(settings.maxmemory_bytes);
+        memory::set_background_purging(settings.jemalloc_bg_thread);
         let settings = Mutex::new(Arc::new(settings));
         Self {
             config: Mutex::new(config),
@@ -92,6 +93,7 @@ impl Process {
     pub fn publish_settings(&self, config: &Config) -> Arc<Settings> {
         let settings = Arc::new(config.settings());
         memory::set_precision(settings.maxmemory_bytes);
+        memory::set_background_purging(settings.jemalloc_bg_thread);
         *self.settings.lock().expect("the lock is held for a copy only") = Arc::clone(&settings);
         self.settings_version.fetch_add(1, Ordering::Release);
         settings

@@ -85,9 +85,12 @@ fn prepare(
             };
             ending.append_only.end_rewrite(&ending.settings(), bytes);
             ending.persistence.release_rewrite(number);
+            ending.persistence.note_writers(-1);
         }),
     };
-    Ok((new, Save::begin(Box::new(open), options)?))
+    process.persistence.note_writers(1);
+    let save = Save::begin(Box::new(open), options);
+    Ok((new, save.inspect_err(|_| process.persistence.note_writers(-1))?))
 }
 
 /// A rewrite whose cut is being made.

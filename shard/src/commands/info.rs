@@ -114,6 +114,8 @@ struct Report {
     pause: Option<(i64, bool)>,
     /// Longest time a core has seen memory over the limit: in all and this time.
     overrun_ms: (u64, u64),
+    /// Share of its time that the busiest core spends on defragmentation, in percent.
+    defragmentation_percent: u32,
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
@@ -123,6 +125,8 @@ impl TourTask for Report {
     fn visit(&mut self, core: &mut Core) {
         self.stats.add(&core.stats);
         self.keyspace_stats.add(&core.store.stats);
+        self.defragmentation_percent =
+            self.defragmentation_percent.max(core.store.defragmentation_percent);
         for &(db, count) in core.store.database_counts() {
             let sum = self.databases.entry(db).or_default();
             sum.keys += count.keys;
@@ -368,7 +372,7 @@ impl Report {
             "mem_aof_buffer": 0,
             "mem_allocator": "jemalloc-5.3.1",
             "mem_overhead_db_hashtable_rehashing": 0,
-            "active_defrag_running": 0,
+            "active_defrag_running": self.defragmentation_percent,
             "lazyfree_pending_objects": facts.garbage_count,
             "lazyfreed_objects": self.keyspace_stats.lazy_freed,
         );
@@ -487,12 +491,12 @@ impl Report {
             "total_forks": 0,
             "migrate_cached_sockets": 0,
             "slave_expires_tracked_keys": 0,
-            "active_defrag_hits": 0,
-            "active_defrag_misses": 0,
-            "active_defrag_key_hits": 0,
-            "active_defrag_key_misses": 0,
-            "total_active_defrag_time": 0,
-            "current_active_defrag_time": 0,
+            "active_defrag_hits": keys.relocated.moved,
+            "active_defrag_misses": keys.relocated.left,
+            "active_defrag_key_hits": keys.relocated.keys_moved,
+            "active_defrag_key_misses": keys.relocated.keys_left,
+            "total_active_defrag_time": keys.defragmentation_us / 1000,
+            "current_active_defrag_time": keys.defragmentation_now_us / 1000,
             "tracking_total_keys": 0,
             "tracking_total_items": 0,
             "tracking_total_prefixes": 0,

@@ -1,8 +1,9 @@
 //! Snapshots on demand: SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD, and the last one of SHUTDOWN.
 //!
-//! BGSAVE makes its cut by a parking tour; the rest happens beside the commands (`crate::snapshot`).
-//! SAVE and DEBUG RELOAD must be over when they answer, with nothing in between: their tour takes
-//! the slots of all cores along, does the work where it has seen the last one, and brings them home.
+//! BGSAVE makes its cut by a parking tour; the rest happens beside the commands
+//! (`crate::snapshot`). SAVE and DEBUG RELOAD must be over when they answer, with nothing in
+//! between: their tour takes the slots of all cores along, does the work where it has seen the
+//! last one, and brings them home.
 
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};

@@ -159,7 +159,9 @@ fn weigh(call: &mut Call<'_>, items: &mut [Item], options: &SortOptions<'_>) -> 
     Ok(())
 }
 
+/// The number an element stands for. Redis reads it as a C text, which ends at a zero byte.
 fn number(text: &[u8]) -> Result<f64, CommandError> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     parse_leniently(text, parse_score).ok_or(NOT_NUMBERS)
 }
 

@@ -275,6 +275,10 @@ impl Store {
             self.abandon_snapshot();
             return WalkState::None;
         }
+        if snapshot.writer.sink().all_slots_done() {
+            self.finish_snapshot();
+            return WalkState::None;
+        }
         if snapshot.next_us > now_us || !snapshot.writer.sink().has_room() {
             return WalkState::Waiting;
         }
@@ -284,7 +288,7 @@ impl Store {
             match self.walk_next_slot(left) {
                 Some(cost) if cost < left => left -= cost,
                 Some(_) => return WalkState::Busy,
-                None => return self.end_snapshot_if_done(),
+                None => break,
             }
         }
         WalkState::Waiting
@@ -351,15 +355,6 @@ impl Store {
         {
             snapshot.idle_slots = 0;
         }
-    }
-
-    fn end_snapshot_if_done(&mut self) -> WalkState {
-        let snapshot = self.snapshot.as_deref_mut().expect("the walk is over it");
-        if !snapshot.writer.sink().all_slots_done() {
-            return WalkState::Waiting;
-        }
-        self.finish_snapshot();
-        WalkState::None
     }
 
     fn finish_snapshot(&mut self) {
