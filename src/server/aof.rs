@@ -105,9 +105,9 @@ struct Rewrite {
     closed_bytes: u64,
 }
 
-impl AppendOnly {
+impl Default for AppendOnly {
     /// Nothing is written yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let state = State { last_took_seconds: -1, ..State::default() };
         Self {
             cores: OnceLock::new(),
@@ -116,7 +116,9 @@ impl AppendOnly {
             closed_bytes: AtomicU64::new(0),
         }
     }
+}
 
+impl AppendOnly {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics while holding the state")
     }
