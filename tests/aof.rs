@@ -378,3 +378,36 @@ fn a_single_file_of_an_old_server_becomes_the_base() {
     let (_server, mut client) = start(1, &files, &[]);
     assert_eq!(client.text("GET old"), "2");
 }
+
+#[test]
+fn writes_are_refused_while_the_disk_is_full() {
+    let files = TestDirectory::create();
+    let directory = files.path().join("appendonlydir");
+    fs::create_dir_all(&directory).expect("a directory can be made");
+    let segment = directory.join("appendonly.aof.1.incr.aof");
+    std::os::unix::fs::symlink("/dev/full", segment).expect("a link can be made");
+    let (_server, mut client) = start(1, &files, &["--appendfsync", "everysec"]);
+    client.check("SET one 1", OK);
+    eventually("the disk is full", || info(&mut client).text("aof_last_write_status") == "err");
+    client.check("SET two 2", "-MISCONF Errors writing to the AOF file: No space left on device");
+    assert_eq!(client.text("GET one"), "1");
+}
+
+#[test]
+fn a_rewrite_asked_for_in_a_transaction_comes_after_it() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let (server, mut client) = start(core_count, &files, &["--appendfsync", "always"]);
+        for line in ["MULTI", "SET a 1", "BGREWRITEAOF", "SET b 2"] {
+            client.call(line);
+        }
+        let scheduled = "Background append only file rewriting scheduled";
+        assert_eq!(client.call("EXEC").texts(), ["OK", scheduled, "OK"]);
+        eventually("the rewrite is over", || info(&mut client).number("aof_rewrites") == 1);
+        client.check("SET c 3", OK);
+        kill(server);
+        let (server, mut client) = start(1, &files, &[]);
+        assert_eq!(client.call("MGET a b c").texts(), ["1", "2", "3"]);
+        kill(server);
+    }
+}

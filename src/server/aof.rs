@@ -96,6 +96,9 @@ struct State {
     failures: u32,
     last_took_seconds: i64,
     retry_after_seconds: i64,
+    /// What was there before the append-only file was turned on has no base yet: until then the
+    /// manifest names nothing new.
+    lacks_base: bool,
 }
 
 struct Rewrite {
@@ -363,7 +366,14 @@ impl AppendOnly {
     pub fn begin_rewrite(&self, first_kept: u64) {
         let closed_bytes = self.total_bytes();
         let begun_seconds = clock::now().unix_seconds();
-        self.state().rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+        let mut state = self.state();
+        state.lacks_base |= !self.is_on();
+        state.rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+    }
+
+    /// Whether new generations mean something without a base to come.
+    pub fn has_base(&self) -> bool {
+        self.is_on() && !self.state().lacks_base
     }
 
     /// Where the base of the rewrite under way belongs.
@@ -392,6 +402,7 @@ impl AppendOnly {
             Ok((manifest, gone, bytes)) => {
                 state.manifest = manifest;
                 (state.rewrites, state.failures) = (state.rewrites + 1, 0);
+                state.lacks_base = false;
                 let closed = self.closed_bytes.load(Ordering::Relaxed);
                 let closed = closed.saturating_sub(rewrite.closed_bytes) + bytes;
                 self.closed_bytes.store(closed, Ordering::Relaxed);
@@ -417,13 +428,16 @@ impl AppendOnly {
     /// there when the append-only file was turned on.
     pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
         let percentage = u64::from(settings.auto_aof_rewrite_percentage);
-        if !self.is_on() || percentage == 0 {
+        if !self.is_on() {
             return false;
         }
         let total = self.total_bytes();
         let state = self.state();
         if state.rewrite.is_some() || now_seconds < state.retry_after_seconds {
             return false;
+        }
+        if state.lacks_base || percentage == 0 {
+            return state.lacks_base;
         }
         let base = state.base_bytes.max(1);
         let growth = total.saturating_sub(base).saturating_mul(100) / base;

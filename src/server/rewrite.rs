@@ -59,7 +59,7 @@ fn prepare(
     let core_count = process.persistence.core_count();
     process.append_only.start_threads(process, core_count)?;
     // While nothing was written before, the files mean nothing without their base.
-    let is_named = process.append_only.is_on();
+    let is_named = process.append_only.has_base();
     let new = process.append_only.new_generation(settings, core_count, is_named)?;
     process.append_only.begin_rewrite(new.number());
     let directory: PathBuf = location(settings).directory;
