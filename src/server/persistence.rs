@@ -387,7 +387,7 @@ fn start_writer(
 }
 
 impl Persistence {
-    fn note_writers(&self, change: i32) {
+    pub(super) fn note_writers(&self, change: i32) {
         *self.writers.lock().expect("the lock is held for a sum only") += change;
         self.writer_ended.notify_all();
     }

@@ -391,10 +391,15 @@ impl Core {
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        let (tour, block) = (call.tour.take(), call.block.take());
+        let (mut tour, block) = (call.tour.take(), call.block.take());
         assert!(call.membership.is_none(), "a transaction has all slots its commands may reach");
         if let Some(block) = block {
             (block.on_timeout)(&mut call.reply);
+        }
+        let later = tour.take_if(|(_, task)| task.answer_in_transaction().is_some());
+        if let Some((kind, task)) = later {
+            call.reply.simple(task.answer_in_transaction().unwrap_or_default());
+            self.begin_tour_unasked(kind, task);
         }
         if tour.is_none() {
             let ns = self.stats.lap(self.host.elapsed_ns());
