@@ -7,7 +7,9 @@
 //! is delivered at once, behind the command's reply; the rest is put into one bag for each other
 //! core. A bag leaves *before anything else* the core sends, and at the end of the turn: so
 //! whoever learns of an effect by whatever way (a reply, a slot that moved on) has the news of it
-//! ahead in the same inbox. All messages of a channel come from whoever has its slot, one after
+//! ahead in the same inbox. For rule 2 of the order (see [`super`]) news that leaves is a command
+//! that leaves: before the next local command of its session the core looks into its inbox. All
+//! messages of a channel come from whoever has its slot, one after
 //! the other, so all clients see them in one order.
 //!
 //! # Bounds
@@ -96,9 +98,7 @@ impl Core {
     /// Sends a message to a core: after all news there is.
     pub(super) fn send(&mut self, to: CoreId, message: Message) {
         self.spread_pending(None);
-        if self.ways_loaded > 0 {
-            self.send_news();
-        }
+        self.send_news();
         self.mesh.send(to, message);
     }
 
@@ -131,9 +131,27 @@ impl Core {
         way.pending.push((author, notice));
     }
 
+    /// A command of a session was run here. If there is news of it for other cores, its next
+    /// command follows something that was sent (see rule 2 of the order).
+    #[inline]
+    pub(super) fn note_news_sent(&mut self, id: SessionId) {
+        if self.ways_loaded > 0
+            && let Some(session) = self.session_mut(id)
+        {
+            session.sent_since_drain = true;
+        }
+    }
+
     /// Sends all bags that have something in them.
+    #[inline]
+    pub(super) fn send_news(&mut self) {
+        if self.ways_loaded > 0 {
+            self.send_loaded_ways();
+        }
+    }
+
     #[cold]
-    fn send_news(&mut self) {
+    fn send_loaded_ways(&mut self) {
         for index in 0..self.ways.len() {
             let way = &mut self.ways[index];
             if way.pending.is_empty() {
@@ -156,9 +174,7 @@ impl Core {
         self.limit_remembered_reads();
         self.spread_pending(None);
         self.send_broadcasts();
-        if self.ways_loaded > 0 {
-            self.send_news();
-        }
+        self.send_news();
         if std::mem::take(&mut self.owes_receipts) {
             self.send_receipts();
         }
