@@ -113,6 +113,8 @@ impl Core {
         homes: Vec<(HashSlot, CoreId)>,
         wanted: &[HashSlot],
     ) {
+        self.take_aboard(batch.origin);
+        self.set_aboard_index(batch.next);
         let is_over = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
@@ -132,10 +134,14 @@ impl Core {
             (Errand::Membership(_), _) => unreachable!("the caller has seen to it"),
         };
         self.serve_ready_keys();
-        self.end_envelope(homes, wanted);
+        batch.news = self.unload();
+        // The replies first: from a slot that is home news may go out that would overtake them.
         if is_over {
             self.send_home(batch);
+            self.end_envelope(homes, wanted);
         } else {
+            self.send_ahead(&mut batch);
+            self.end_envelope(homes, wanted);
             self.enclose(batch);
         }
     }

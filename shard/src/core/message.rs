@@ -12,7 +12,7 @@ use crate::call::Travel;
 use crate::command::Command;
 use crate::core::membership::MembershipRequest;
 use crate::core::parcels::Bag;
-use crate::core::spreading::{Author, NewsBag, NewsReceipt};
+use crate::core::spreading::{Author, News, NewsBag, NewsReceipt};
 use crate::core::tour::Tour;
 use crate::core::transaction::Execution;
 use crate::core::{CoreId, SessionId};
@@ -88,7 +88,8 @@ pub enum Errand {
 /// Commands on their way to the core that owns their slots, and their replies on the way back.
 ///
 /// Commands run in order; `next` is the first that has not run. A batch that meets a slot which is
-/// lent out waits as a whole, so nothing in it is overtaken.
+/// lent out waits as a whole, so nothing in it is overtaken; if some of it has run by then it goes
+/// home first, so that no news overtakes a reply.
 #[derive(Default)]
 pub struct Batch {
     /// Core the commands came from and the replies go to.
@@ -109,6 +110,8 @@ pub struct Batch {
     pub watcher: Option<Arc<Watcher>>,
     /// What the commands are to be run as.
     pub errand: Errand,
+    /// News for clients of the origin, each behind the reply of the command at this index.
+    pub(super) news: Vec<(usize, News)>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -168,6 +171,14 @@ impl Batch {
         self.next += 1;
     }
 
+    /// Forgets the commands that ran and what came of them.
+    pub(super) fn drop_done(&mut self) {
+        self.commands.drain(..self.next);
+        self.output.clear();
+        self.news.clear();
+        self.next = 0;
+    }
+
     /// Whether all commands ran.
     pub fn is_done(&self) -> bool {
         self.next == self.commands.len()
@@ -184,6 +195,7 @@ impl Batch {
         self.waiter = None;
         self.watcher = None;
         self.errand = Errand::Commands;
+        self.news.clear();
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);

@@ -4,8 +4,9 @@
 //! # Order
 //!
 //! When a command is over, its core takes what the store has noted. What is for clients of its own
-//! is delivered at once, behind the command's reply; the rest is put into one bag for each other
-//! core. A bag leaves *before anything else* the core sends, and at the end of the turn: so
+//! is delivered at once, behind the command's reply; what is for clients of the core the command
+//! came from travels with its reply, at its place among the replies; the rest is put into one bag
+//! for each other core. A bag leaves *before anything else* the core sends, and at the end of the turn: so
 //! whoever learns of an effect by whatever way (a reply, a slot that moved on) has the news of it
 //! ahead in the same inbox. For rule 2 of the order (see [`super`]) news that leaves is a command
 //! that leaves: before the next local command of its session the core looks into its inbox. All
@@ -23,7 +24,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::message::Message;
+use super::message::{Batch, Message};
 use super::{Core, CoreId, SessionId};
 use crate::glob::{self, Case};
 use crate::interests::Kind;
@@ -53,10 +54,21 @@ pub struct Author {
     pub(super) place: Option<u64>,
 }
 
+/// Something to be told, and whose command made it so.
+pub(super) type News = (Option<Author>, Notice);
+
+/// News for clients of the core that the commands come from which are running.
+pub(super) struct Aboard {
+    origin: CoreId,
+    /// Which of the commands runs.
+    index: usize,
+    news: Vec<(usize, News)>,
+}
+
 /// News for clients of one core.
 pub struct NewsBag {
     from: CoreId,
-    items: Vec<(Option<Author>, Notice)>,
+    items: Vec<News>,
     bytes: usize,
 }
 
@@ -71,7 +83,7 @@ pub struct NewsReceipt {
 /// The way of news to and from one other core.
 #[derive(Default)]
 pub(super) struct Way {
-    pending: Vec<(Option<Author>, Notice)>,
+    pending: Vec<News>,
     pending_bytes: usize,
     /// Sent and not known to be delivered.
     bags_out: u32,
@@ -122,6 +134,9 @@ impl Core {
 
     /// Delivers something here, or puts it into the bag for another core.
     pub(super) fn dispatch(&mut self, to: CoreId, author: Option<Author>, notice: Notice) {
+        if let Some(aboard) = self.aboard.as_mut().filter(|aboard| aboard.origin == to) {
+            return aboard.news.push((aboard.index, (author, notice)));
+        }
         if to == self.id {
             return self.deliver_notice(author, notice);
         }
@@ -167,6 +182,40 @@ impl Core {
             self.mesh.send(CoreId(index as u16), Message::News(Box::new(bag)));
         }
         self.ways_loaded = 0;
+    }
+
+    /// Commands of `origin` are about to run, whose replies travel together: what is news there
+    /// travels with them, so that each client sees replies and news in the order they came to be.
+    pub(super) fn take_aboard(&mut self, origin: CoreId) {
+        assert!(self.aboard.is_none(), "commands of one core run at a time");
+        self.aboard = Some(Aboard { origin, index: 0, news: Vec::new() });
+    }
+
+    /// The command at `index` is about to run.
+    #[inline]
+    pub(super) fn set_aboard_index(&mut self, index: usize) {
+        if let Some(aboard) = &mut self.aboard {
+            aboard.index = index;
+        }
+    }
+
+    /// They have run.
+    pub(super) fn unload(&mut self) -> Vec<(usize, News)> {
+        self.aboard.take().map_or_else(Vec::new, |aboard| aboard.news)
+    }
+
+    /// Sends the news of a batch whose command has not run after all ahead of it.
+    pub(super) fn send_ahead(&mut self, batch: &mut Batch) {
+        for (_, (author, notice)) in std::mem::take(&mut batch.news) {
+            self.dispatch(batch.origin, author, notice);
+        }
+    }
+
+    /// Delivers news that travelled with replies which are handed out.
+    pub(super) fn deliver_all(&mut self, news: Vec<(usize, News)>) {
+        for (_, (author, notice)) in news {
+            self.deliver_notice(author, notice);
+        }
     }
 
     /// The turn is over: sends what is left, and receipts.
@@ -216,7 +265,7 @@ impl Core {
         }
     }
 
-    fn deliver_notice(&mut self, author: Option<Author>, notice: Notice) {
+    pub(super) fn deliver_notice(&mut self, author: Option<Author>, notice: Notice) {
         match notice {
             Notice::Publication(publication) => self.deliver_publication(author, &publication),
             Notice::Changed { key, readers, is_by_author } => {
