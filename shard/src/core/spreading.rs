@@ -273,6 +273,7 @@ impl Core {
                     self.invalidate_for(reader, author, is_by_author, Some(&key));
                 }
             }
+            Notice::AllChangedForAll { but } => self.invalidate_all_clients(but),
             Notice::AllChanged { reader } => self.invalidate_for(reader, author, false, None),
             Notice::ChangedInPrefix { key, is_by_author } => {
                 let author = author.filter(|_| is_by_author);
