@@ -430,6 +430,7 @@ impl Core {
         if let Some(target) = session.open_target {
             self.flush_open(target);
         }
+        self.send_news();
         self.drain();
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
@@ -520,6 +521,7 @@ impl Core {
         self.note_change(id);
         let author = Author { core: self.id, session: id, place: None };
         self.conclude(author, row, caller, arguments);
+        self.note_news_sent(id);
         self.serve_ready_keys();
         Flow::Done
     }

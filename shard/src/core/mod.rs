@@ -66,7 +66,7 @@ use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::{Restrictions, Shared};
-use self::spreading::{Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
+use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
@@ -212,6 +212,7 @@ pub struct Core {
     /// Whether other cores are to be told that their news was delivered.
     owes_receipts: bool,
     broadcasts: Broadcasts,
+    aboard: Option<Aboard>,
     /// The slot whose readers are forgotten next when too many keys are remembered.
     tracked_cursor: HashSlot,
     /// A command of a transaction runs, with all slots it may reach at hand.
@@ -290,6 +291,7 @@ impl Core {
             ways_loaded: 0,
             owes_receipts: false,
             broadcasts: Broadcasts::new(),
+            aboard: None,
             tracked_cursor: HashSlot::default(),
             is_transacting: false,
             scratch: Output::default(),

@@ -310,9 +310,12 @@ impl TourTask for Everything {
         let batch = self.batch.as_mut().expect("it comes along");
         let command = &batch.commands[batch.next];
         let (row, caller, author) = (command.row, command.caller, batch.author_of(batch.next));
+        core.take_aboard(batch.origin);
+        core.set_aboard_index(batch.next);
         let (arguments, output) = batch.arguments_and_output(batch.next);
         core.run_script_to_its_end(author, row, caller, arguments, true, output);
         core.spread_pending(Some(author));
+        batch.news = core.unload();
         batch.advance();
         for (home, slot) in homes {
             let content = core.store.take_slot(slot).expect("it was put there above");
