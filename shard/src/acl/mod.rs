@@ -15,6 +15,7 @@
 //! | `check` | whether a user may run a command line |
 //! | `file` | ACL files and `user` lines of configuration files |
 //! | `log` | what was refused lately |
+//! | `fuzz` | what must hold for any rules |
 //!
 //! ```text
 //! user  alice  on  #2bd8...  ~cache:* -@all +get      (~queue:* +lpush)
@@ -30,6 +31,7 @@ mod check;
 mod command_set;
 mod describe;
 mod file;
+pub mod fuzz;
 pub mod log;
 mod rules;
 mod selector;
