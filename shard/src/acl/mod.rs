@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Rights add up over selectors, but one selector alone must allow a whole command line. Behaviour
-//! and texts follow Redis 7.2: <https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>.
+//! and texts follow Redis 7.2:
+//! <https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>.
 //!
 //! Invariants: there always is a user named `default`; ids are never used again.
 
