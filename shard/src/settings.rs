@@ -3,6 +3,8 @@
 //! `CONFIG SET` makes a new snapshot and carries it to all cores by a tour, so that no command sees
 //! half of a change and no two cores disagree at any moment.
 
+use crate::event::EventClasses;
+
 /// What is evicted when `maxmemory` is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaxmemoryPolicy {
@@ -162,6 +164,10 @@ pub struct Settings {
     pub stream_node_max_bytes: usize,
     /// Most entries in one block of a stream; 0 for any number.
     pub stream_node_max_entries: u64,
+    /// Which keyspace events are published.
+    pub notify_keyspace_events: EventClasses,
+    /// Most keys that are remembered for clients which track what they read; 0 for any number.
+    pub tracking_table_max_keys: u64,
 }
 
 impl Default for Settings {
@@ -205,6 +211,8 @@ impl Default for Settings {
             set_max_listpack_value_bytes: 64,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            notify_keyspace_events: EventClasses::default(),
+            tracking_table_max_keys: 1_000_000,
         }
     }
 }

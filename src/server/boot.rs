@@ -20,6 +20,7 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 use super::clock;
 use super::driver::Driver;
 use super::host::{CoreHost, command_settings, plain_reason};
+use super::loading::{self, CoreLoading};
 use super::mesh::CoreMesh;
 use super::process::Process;
 use super::processors;
@@ -143,18 +144,21 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         let process = Arc::clone(process);
         move || free(&process, trash)
     })?;
-    let threads = start_cores(process, &assigned, sockets, garbage)?;
+    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let (cores, source) = loading::Source::open(process, assigned.len())?;
+    let threads = start_cores(process, &assigned, sockets, garbage, (seed, cores))?;
+    let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();
     banner::initialized();
-    if settings.port != 0 {
-        banner::ready(banner::Listener::Tcp);
+    let loaded = loaded.wait(process);
+    if loaded.is_err() {
+        process.stop(ShutdownOptions { save: Some(false), ..ShutdownOptions::default() });
+    } else {
+        announce(&settings);
+        supervision.ready();
     }
-    if settings.unixsocket.is_some() {
-        banner::ready(banner::Listener::Unix);
-    }
-    supervision.ready();
     let mut result = Ok(());
     for thread in threads {
         match thread.join() {
@@ -172,7 +176,17 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         notice!("Removing the unix socket file.");
         let _ = std::fs::remove_file(settings.directory.join(path));
     }
+    loaded?;
     result.map_err(Into::into)
+}
+
+fn announce(settings: &Settings) {
+    if settings.port != 0 {
+        banner::ready(banner::Listener::Tcp);
+    }
+    if settings.unixsocket.is_some() {
+        banner::ready(banner::Listener::Unix);
+    }
 }
 
 fn listen_everywhere(settings: &Settings, cores: usize) -> Result<Vec<CoreSockets>, ListenError> {
@@ -255,6 +269,7 @@ struct CoreStart {
     processor: usize,
     may_spin: bool,
     sockets: CoreSockets,
+    loading: Option<CoreLoading>,
     senders: Vec<Sender<Message>>,
     receiver: InboxReceiver<Message>,
     host: CoreHost,
@@ -279,12 +294,13 @@ fn start_cores(
     assigned: &[usize],
     sockets: Vec<CoreSockets>,
     garbage: std::sync::mpsc::SyncSender<Garbage>,
+    (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
     let acl = Arc::new(load_users(&process.settings())?);
-    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
     let settings = Arc::new(command_settings(&process.settings()));
     let shared = Arc::new(Shared::new(count as u16));
+    process.persistence.share(&shared);
     let may_spin = !processors::is_oversubscribed(assigned);
     let bells = Arc::new(Bells {
         doorbells: std::sync::Mutex::new(vec![None; count]),
@@ -294,8 +310,8 @@ fn start_cores(
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| inbox(inbox_capacity(count))).unzip();
     let mut threads = Vec::with_capacity(count);
-    let parts = receivers.into_iter().zip(sockets).zip(assigned).enumerate();
-    for (index, ((receiver, sockets), &processor)) in parts {
+    let parts = receivers.into_iter().zip(sockets).zip(assigned).zip(loadings).enumerate();
+    for (index, (((receiver, sockets), &processor), loading)) in parts {
         let start = CoreStart {
             options: CoreOptions {
                 id: CoreId(index as u16),
@@ -308,6 +324,7 @@ fn start_cores(
             processor,
             may_spin,
             sockets,
+            loading,
             senders: senders.clone(),
             receiver,
             host: CoreHost::new(Arc::clone(process), garbage.clone()),
@@ -406,7 +423,8 @@ fn run_core(start: CoreStart) -> io::Result<()> {
     memory::post_used_bytes();
     // Whoever has no reactor has left above, and so have all others then.
     start.bells.all_made.wait();
-    Driver::new(core, reactor, start.process, own_bell, unix_listeners, start.may_spin).run()
+    let CoreStart { process, may_spin, loading, .. } = start;
+    Driver::new(core, reactor, process, own_bell, unix_listeners, may_spin, loading).run()
 }
 
 type PreparedReactor = (Reactor, Vec<basalt_net::reactor::ListenerId>);
@@ -445,12 +463,10 @@ fn on_signal(process: &Process, event: signals::Event) {
             Err(error) => warning!("The log file could not be reopened: {error}"),
         },
         signals::Event::Terminate => {
-            notice!("User requested shutdown...");
-            process.stop(shutdown_options(settings.shutdown_on_sigterm));
+            process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigterm));
         }
         signals::Event::Interrupt => {
-            notice!("User requested shutdown...");
-            process.stop(shutdown_options(settings.shutdown_on_sigint));
+            process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigint));
         }
     }
 }

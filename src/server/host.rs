@@ -5,12 +5,18 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::event::EventClasses;
+use basalt_shard::host::{
+    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
+    SnapshotTarget,
+};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
+use basalt_shard::store::Store;
 
-use super::clock;
 use super::process::Process;
+use super::{clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, logging, memory, warning};
 
@@ -73,6 +79,7 @@ impl Host for CoreHost {
             cpu_user_us: cpu.1,
             cpu_children_system_us: children.0,
             cpu_children_user_us: children.1,
+            persistence: self.persistence(),
         }
     }
 
@@ -92,15 +99,17 @@ impl Host for CoreHost {
         is_local: bool,
     ) -> Result<Arc<CommandSettings>, CommandError> {
         let mut config = self.process.config();
-        let context = SetContext { is_loading: false, is_local };
+        let is_loading = self.process.persistence.is_loading();
+        let context = SetContext { is_loading, is_local };
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
-        if let Err((name, reason)) = act_on(&config, &changed) {
+        if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
             config.revert(changed);
             let error = crate::config::ConfigError::Apply(name, reason);
             return Err(CommandError::worded(error.to_string()));
         }
         let settings = self.process.publish_settings(&config);
+        self.process.persistence.judge_writes(&settings);
         Ok(Arc::new(command_settings(&settings)))
     }
 
@@ -138,11 +147,38 @@ impl Host for CoreHost {
         })
     }
 
+    fn persistence(&self) -> PersistenceFacts {
+        let facts = self.process.persistence.facts(&self.process.settings());
+        PersistenceFacts { append_only: self.process.append_only.facts(), ..facts }
+    }
+
+    fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
+        persistence::begin(&self.process, kind)
+    }
+
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        rewrite::begin(&self.process)
+    }
+
+    fn wanted_append_only(&self) -> Option<bool> {
+        let (wanted, is_on) =
+            (self.process.settings().appendonly, self.process.append_only.is_on());
+        (wanted != is_on).then_some(wanted)
+    }
+
+    fn end_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.append_only.turn_off(core, store);
+    }
+
+    fn cancel_save(&mut self) -> bool {
+        self.process.persistence.cancel()
+    }
+
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool {
+        persistence::load_at_once(&self.process, store, replaces)
+    }
+
     fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
-        if options.save == Some(true) && !options.force {
-            warning!("SHUTDOWN SAVE was asked for, but this version cannot save yet.");
-            return Err(CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs."));
-        }
         crate::notice!("User requested shutdown...");
         self.process.stop(options);
         Ok(())
@@ -155,6 +191,10 @@ impl Host for CoreHost {
 
     fn sleep_us(&mut self, us: u64) {
         std::thread::sleep(Duration::from_micros(us));
+    }
+
+    fn log_notice(&self, text: &str) {
+        crate::notice!("{text}");
     }
 
     fn log_warning(&self, text: &str) {
@@ -189,6 +229,7 @@ pub fn plain_reason(error: &std::io::Error) -> String {
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
 /// in the settings.
 fn act_on(
+    process: &Process,
     config: &crate::config::Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
@@ -204,6 +245,9 @@ fn act_on(
     }
     if changed.contains("loglevel") {
         logging::set_level(settings.loglevel);
+    }
+    if changed.contains("appendfsync") {
+        process.append_only.set_policy(settings.appendfsync);
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
@@ -297,6 +341,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
+        notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
+        tracking_table_max_keys: settings.tracking_table_max_keys,
     }
 }
 

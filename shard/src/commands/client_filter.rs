@@ -198,7 +198,10 @@ impl Condition {
         let figures = &session.figures;
         match self {
             Self::Ids(ids) => ids.contains(&session.client_id),
-            Self::Type(kind) => *kind == ClientType::Normal,
+            Self::Type(kind) => match session.is_subscriber() {
+                true => *kind == ClientType::PubSub,
+                false => *kind == ClientType::Normal,
+            },
             Self::User(user) => *session.user().name == **user,
             Self::Address(address) => session.origin.peer.as_bytes() == address,
             Self::LocalAddress(address) => session.origin.local.as_bytes() == address,

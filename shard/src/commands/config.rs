@@ -64,7 +64,10 @@ impl TourTask for Set {
 
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         match self.result.expect("a tour visits at least one core") {
-            Ok(_) => reply.ok(),
+            Ok(_) => {
+                core.follow_append_only_setting();
+                reply.ok();
+            }
             Err(error) => {
                 core.stats.count_error(&error);
                 reply.error(&error);

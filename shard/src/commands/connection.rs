@@ -13,6 +13,14 @@ pub const REDIS_VERSION: &str = "7.2.6";
 
 /// PING, with or without a message.
 pub fn ping(call: &mut SessionCall<'_>) -> Outcome {
+    let session = call.session();
+    if session.protocol == Protocol::Resp2 && session.is_subscriber() && call.arguments.len() < 3 {
+        // What a subscriber gets looks like a message.
+        call.reply.array_len(2);
+        call.reply.bulk(b"pong");
+        call.reply.bulk(call.arguments.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match call.arguments.len() {
         1 => call.reply.raw(b"+PONG\r\n"),
         2 => call.reply.bulk(call.arguments.at(1)),
@@ -156,6 +164,8 @@ fn greet(call: &mut SessionCall<'_>) {
 pub fn reset(call: &mut SessionCall<'_>) -> Outcome {
     call.core.log_out(call.session);
     call.core.discard_transaction(call.session);
+    call.core.stop_tracking(call.session);
+    call.core.unsubscribe_all(call.session);
     let session = call.session();
     session.db = 0;
     session.name = None;

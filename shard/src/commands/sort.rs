@@ -180,7 +180,9 @@ fn weigh(call: &mut Call<'_>, items: &mut [Item], options: &SortOptions<'_>) -> 
     Ok(())
 }
 
+/// The number an element stands for. Redis reads it as a C text, which ends at a zero byte.
 fn number(text: &[u8]) -> Result<f64, CommandError> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     parse_leniently(text, parse_score).ok_or(NOT_NUMBERS)
 }
 
@@ -252,6 +254,11 @@ fn store(
         let value = Value::Object(Box::new(Object::List(list)));
         call.store.set(key, Type::List, value, None);
         call.store.changed(key, Event::SortStore);
+        // What BY and GET looked at has no part in the order of records.
+        call.did(key, &[b"DEL", key.name]);
+        let head: [&[u8]; 2] = [b"RPUSH", key.name];
+        let parts: Vec<&[u8]> = head.into_iter().chain(texts.iter().map(Vec::as_slice)).collect();
+        call.did(key, &parts);
     }
     call.reply.integer(texts.len() as i64);
 }

@@ -5,7 +5,9 @@
 //! when [`Core::execute`] comes to run them.
 
 use super::message::{Caller, Route};
-use super::session::{Hold, ReplyMode, Rights};
+use super::session::{Hold, ReplyMode, Rights, Session};
+use super::shared::Restrictions;
+use super::spreading::Author;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall, Travel};
@@ -14,7 +16,7 @@ use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
-use crate::reply::{Output, Reply};
+use crate::reply::{Output, Protocol, Reply};
 use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
@@ -44,6 +46,15 @@ enum Offer {
     Aside,
     /// It was not taken.
     Refused,
+}
+
+impl From<Flow> for Offer {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Done => Self::Taken,
+            Flow::Refused => Self::Refused,
+        }
+    }
 }
 
 impl Core {
@@ -151,11 +162,46 @@ impl Core {
             self.queue(id, row, prepared.route, arguments);
             return Offer::Aside;
         }
-        let flow = match row.handler.expect("rows without code are not found") {
-            Handler::Keys(handler) => {
-                self.execute_on_keys(id, row, handler, prepared.route, arguments)
+        if session.tracking.is_some() {
+            return self.execute_tracked(id, row, prepared.route, arguments).into();
+        }
+        self.execute_by_row(id, row, prepared.route, arguments).into()
+    }
+
+    /// `CLIENT CACHING` is for the next command only.
+    #[cold]
+    fn execute_tracked(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let flow = self.execute_by_row(id, row, route, arguments);
+        if flow == Flow::Done
+            && row.container != "client"
+            && let Some(session) = self.session_mut(id)
+            && session.transaction.is_none()
+            && let Some(tracking) = session.tracking.as_deref_mut()
+        {
+            tracking.caching = false;
+        }
+        flow
+    }
+
+    #[inline]
+    fn execute_by_row(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        match row.handler.expect("rows without code are not found") {
+            Handler::Keys(handler) | Handler::Channel(handler) => {
+                self.execute_on_keys(id, row, handler, route, arguments)
             }
-            Handler::Slot(..) => self.execute_walk(id, row, prepared.route, arguments),
+            Handler::Slot(..) => self.execute_walk(id, row, route, arguments),
             // It may start a tour, which needs credit.
             Handler::Session(_) if self.credit == 0 => {
                 self.hold(id, Hold::Credit);
@@ -168,10 +214,6 @@ impl Core {
                 Flow::Done
             }
             Handler::Session(_) => Flow::Refused,
-        };
-        match flow {
-            Flow::Done => Offer::Taken,
-            Flow::Refused => Offer::Refused,
         }
     }
 
@@ -197,7 +239,29 @@ impl Core {
             return Ok(None);
         }
         self.check_memory(row.flags)?;
+        if self.restrictions != Restrictions::default() {
+            self.check_restrictions(row)?;
+        }
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.interests.is_some() {
+            check_subscriber(session, row)?;
+        }
         Ok(Some(row))
+    }
+
+    #[cold]
+    fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+        let is_write = row.flags.contains(flag::WRITE) || row.name == "ping";
+        if self.restrictions.refuses_writes && is_write {
+            return Err(error::SNAPSHOTS_FAIL);
+        }
+        if self.restrictions.append_error != 0 && is_write {
+            return Err(error::append_fails(self.restrictions.append_error));
+        }
+        if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
+            return Err(error::LOADING);
+        }
+        Ok(())
     }
 
     #[cold]
@@ -271,6 +335,7 @@ impl Core {
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
         let transaction = call.transaction.take();
+        let membership = call.membership.take();
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
@@ -286,7 +351,8 @@ impl Core {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
             }
-            if tour.is_none() && block.is_none() && transaction.is_none() {
+            let is_over = tour.is_none() && block.is_none();
+            if is_over && transaction.is_none() && membership.is_none() {
                 session.step_reply_mode();
             }
             self.note_change(id);
@@ -301,6 +367,9 @@ impl Core {
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);
+        }
+        if let Some((request, slots)) = membership {
+            self.send_membership(id, row, arguments, request, slots);
         }
     }
 
@@ -441,6 +510,8 @@ impl Core {
         }
         self.note_new_candidates();
         self.note_change(id);
+        let author = Author { core: self.id, session: id, place: None };
+        self.conclude(author, row, caller, arguments);
         self.serve_ready_keys();
         Flow::Done
     }
@@ -529,6 +600,32 @@ impl Core {
     }
 }
 
+/// A subscriber that speaks RESP2 could not tell replies from messages, so most commands are
+/// refused.
+#[cold]
+fn check_subscriber(session: &Session, row: &Command) -> Result<(), CommandError> {
+    const ALLOWED: [&str; 9] = [
+        "ping",
+        "subscribe",
+        "ssubscribe",
+        "psubscribe",
+        "unsubscribe",
+        "sunsubscribe",
+        "punsubscribe",
+        "quit",
+        "reset",
+    ];
+    let is_allowed = row.container.is_empty() && ALLOWED.contains(&row.name);
+    if session.protocol == Protocol::Resp3 || !session.is_subscriber() || is_allowed {
+        return Ok(());
+    }
+    Err(CommandError::worded(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        row.full_name()
+    )))
+}
+
 /// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.
 fn is_web_request(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
@@ -559,12 +656,19 @@ pub(super) fn run_on_keys(
     output: &mut Output,
 ) -> Option<Box<Sequel>> {
     let reply = Reply::new(output, caller.protocol);
+    let is_journaled = store.journal.is_on();
+    if is_journaled {
+        store.begin_journaled();
+    }
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
     let sequel = call.sequel.take();
+    if is_journaled {
+        call.store.end_journaled(row, route, caller.db, arguments);
+    }
     if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
         let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
         if let Some(ns) = slow {

@@ -14,6 +14,7 @@ use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
 use crate::call::Sequel;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -30,7 +31,7 @@ impl Core {
         self.shared.claim(&wanted);
         let first = self.owner(wanted[0]);
         let envelope = Box::new(Envelope { batch, wanted, held: Vec::new() });
-        self.mesh.send(first, Message::Envelope(envelope));
+        self.send(first, Message::Envelope(envelope));
     }
 
     fn sort_by_owner(&self, slots: &mut Vec<HashSlot>) {
@@ -58,7 +59,7 @@ impl Core {
                 return self.start_again(envelope);
             }
             if owner != self.id {
-                return self.mesh.send(owner, Message::Envelope(envelope));
+                return self.send(owner, Message::Envelope(envelope));
             }
             let Some(content) = self.store.take_slot(slot) else {
                 return self.lent.wait(slot, Waiter::Envelope(envelope));
@@ -74,7 +75,7 @@ impl Core {
         self.send_slots_home(std::mem::take(&mut envelope.held));
         self.sort_by_owner(&mut envelope.wanted);
         let first = self.owner(envelope.wanted[0]);
-        self.mesh.send(first, Message::Envelope(envelope));
+        self.send(first, Message::Envelope(envelope));
     }
 
     /// All slots are here: the command runs as if they always had been.
@@ -85,7 +86,7 @@ impl Core {
             return if envelope.batch.origin == self.id {
                 self.begin_exclusive(envelope);
             } else {
-                self.mesh.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
+                self.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
             };
         }
         // Before the slots of other cores are put here: only our own keys may be evicted.
@@ -96,7 +97,22 @@ impl Core {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
-        let mut batch = envelope.batch;
+        let batch = envelope.batch;
+        if let Errand::Membership(_) = &batch.errand {
+            self.run_membership(batch);
+            return self.end_envelope(homes, &envelope.wanted);
+        }
+        self.run_errand(batch, room, homes, &envelope.wanted);
+    }
+
+    /// Does what the envelope is for, and sends slots and batch home.
+    fn run_errand(
+        &mut self,
+        mut batch: Box<Batch>,
+        room: Result<(), CommandError>,
+        homes: Vec<(HashSlot, CoreId)>,
+        wanted: &[HashSlot],
+    ) {
         let is_over = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
@@ -113,8 +129,19 @@ impl Core {
                 batch.advance();
                 true
             }
+            (Errand::Membership(_), _) => unreachable!("the caller has seen to it"),
         };
         self.serve_ready_keys();
+        self.end_envelope(homes, wanted);
+        if is_over {
+            self.send_home(batch);
+        } else {
+            self.enclose(batch);
+        }
+    }
+
+    /// The slots an envelope had collected go home.
+    fn end_envelope(&mut self, homes: Vec<(HashSlot, CoreId)>, wanted: &[HashSlot]) {
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -124,12 +151,7 @@ impl Core {
             .collect();
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
-        self.shared.unclaim(&envelope.wanted);
-        if is_over {
-            self.send_home(batch);
-        } else {
-            self.enclose(batch);
-        }
+        self.shared.unclaim(wanted);
     }
 
     /// Runs the command an envelope was made for; whether that was all, or it has to set out again
@@ -142,6 +164,7 @@ impl Core {
         let Self { store, stats, host, .. } = self;
         let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        self.conclude_in(batch, sequel.is_none());
         match sequel.map(|sequel| *sequel) {
             None => {}
             Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
@@ -168,7 +191,7 @@ impl Core {
             if home == self.id {
                 self.welcome(slots);
             } else {
-                self.mesh.send(home, Message::Home(slots));
+                self.send(home, Message::Home(slots));
             }
         }
     }

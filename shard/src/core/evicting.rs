@@ -117,7 +117,10 @@ impl Core {
         if self.over_bytes() <= 0 && !self.eviction.is_overrun() {
             return Room::Enough;
         }
-        self.make_room_slowly(cause)
+        let room = self.make_room_slowly(cause);
+        // Word of keys that are gone goes ahead of the reply of the command they made room for.
+        self.spread_pending(None);
+        room
     }
 
     #[cold]
@@ -206,7 +209,7 @@ impl Core {
 
     fn ask_to_evict(&mut self, core: CoreId) {
         if self.shared.board.ask(core) {
-            self.mesh.send(core, Message::Evict);
+            self.send(core, Message::Evict);
         }
     }
 

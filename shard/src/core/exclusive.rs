@@ -49,6 +49,7 @@ impl Core {
         });
         self.unpack(&mut exclusive);
         self.check_watches(&mut execution);
+        self.store.begin_group();
         if execution.is_aborted {
             exclusive.next = command_count;
             self.reply_writer(id, &mut exclusive.output).null_array();
@@ -88,6 +89,8 @@ impl Core {
             let batch = &exclusive.envelope.batch;
             let Some(Handler::Session(handler)) = row.handler else {
                 self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                let author = batch.author_of(index);
+                self.spread_pending(Some(author));
                 continue;
             };
             let output = &mut exclusive.output;
@@ -125,10 +128,13 @@ impl Core {
         let ns = self.host.elapsed_ns().saturating_sub(exclusive.tour_begun_ns);
         self.count_queued(&exclusive.envelope.batch, exclusive.next - 1, ns, None);
         self.stats.mark(self.host.elapsed_ns());
+        let author = exclusive.envelope.batch.author_of(0);
+        self.spread_pending(Some(author));
         self.continue_exclusive(exclusive);
     }
 
     fn end_exclusive(&mut self, mut exclusive: Exclusive) {
+        self.store.end_group();
         self.serve_ready_keys();
         if !self.stats.slow.is_empty() {
             self.log_slow(Some(exclusive.envelope.batch.commands[0].session));

@@ -11,7 +11,9 @@ use crate::acl::UserId;
 use crate::arguments::{ArgRange, Arguments};
 use crate::call::Travel;
 use crate::command::Command;
+use crate::core::membership::MembershipRequest;
 use crate::core::parcels::Bag;
+use crate::core::spreading::{Author, NewsBag, NewsReceipt};
 use crate::core::tour::Tour;
 use crate::core::transaction::Execution;
 use crate::core::{CoreId, SessionId};
@@ -39,6 +41,8 @@ pub struct Caller {
     pub no_touch: bool,
     /// Who it is logged in as.
     pub user: UserId,
+    /// `CLIENT TRACKING`: which keys it reads is to be remembered.
+    pub tracks: bool,
 }
 
 /// How the keys of a command map to slots.
@@ -81,6 +85,8 @@ pub enum Errand {
     Service(Arc<KeyWaiter>),
     /// All of them in one, in an envelope.
     Transaction(Box<Execution>),
+    /// The only one is not run; it makes a client listen to channels, or stop listening.
+    Membership(Box<MembershipRequest>),
 }
 
 /// Commands on their way to the core that owns their slots, and their replies on the way back.
@@ -154,6 +160,12 @@ impl Batch {
         Arguments::new(&self.bytes, &self.ranges[first as usize..(first + count) as usize])
     }
 
+    /// Who command `index` is of, for news of what it does.
+    pub(super) fn author_of(&self, index: usize) -> Author {
+        let command = &self.commands[index];
+        Author { core: self.origin, session: command.session, place: Some(command.place) }
+    }
+
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
@@ -224,4 +236,8 @@ pub enum Message {
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.
     BagBack(Box<Bag>),
+    /// What clients of the receiver are to be told.
+    News(Box<NewsBag>),
+    /// How much of that the sender has delivered since it last said so.
+    NewsTaken(NewsReceipt),
 }

@@ -32,6 +32,8 @@ mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+pub mod listeners;
+pub mod membership;
 pub mod message;
 pub mod monitoring;
 pub mod parcels;
@@ -41,8 +43,10 @@ mod serving;
 pub mod session;
 pub mod shared;
 mod slow;
+pub mod spreading;
 pub mod tour;
 mod touring;
+pub mod tracking;
 pub mod transaction;
 mod waiting;
 
@@ -53,11 +57,14 @@ pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::exclusive::Exclusive;
+use self::listeners::Listeners;
+use self::membership::Farewells;
 use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
-use self::shared::Shared;
+use self::shared::{Restrictions, Shared};
+use self::spreading::{BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
@@ -66,6 +73,7 @@ use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
 use crate::reply::Output;
@@ -90,10 +98,13 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
-/// pair of cores, tours release, and one core at a time may ask this one to evict.
+/// of every core may be here, each may have a homecoming of slots and a bag of news beside it, there
+/// are two bags of parcels a pair of cores, news and receipts within their bounds, tours release,
+/// and one core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 65).next_power_of_two()
+    let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
+    let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
+    (boxes + news + 7 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -171,6 +182,7 @@ pub struct Core {
     latency: Monitor,
     eviction: Eviction,
     pause: Pause,
+    restrictions: Restrictions,
     blocked_clients: usize,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
@@ -181,6 +193,18 @@ pub struct Core {
     posts: Vec<Post>,
     /// How many of them have something to send.
     posted: usize,
+    listeners: Listeners,
+    farewells: Farewells,
+    ways: Vec<Way>,
+    /// How many of them have something to send.
+    ways_loaded: usize,
+    /// Whether other cores are to be told that their news was delivered.
+    owes_receipts: bool,
+    broadcasts: Broadcasts,
+    /// The slot whose readers are forgotten next when too many keys are remembered.
+    tracked_cursor: HashSlot,
+    /// A command of a transaction runs, with all slots it may reach at hand.
+    is_transacting: bool,
     scratch: Output,
     changed: Vec<SessionId>,
     resumed: Vec<SessionId>,
@@ -237,6 +261,7 @@ impl Core {
             latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
+            restrictions: Restrictions::default(),
             blocked_clients: 0,
             deadlines: BTreeSet::new(),
             exclusive: None,
@@ -244,6 +269,14 @@ impl Core {
             services_put_off: VecDeque::new(),
             posts: (0..core_count).map(|_| Post::default()).collect(),
             posted: 0,
+            listeners: Listeners::new(seed),
+            farewells: Farewells::default(),
+            ways: (0..core_count).map(|_| Way::default()).collect(),
+            ways_loaded: 0,
+            owes_receipts: false,
+            broadcasts: Broadcasts::new(),
+            tracked_cursor: HashSlot::default(),
+            is_transacting: false,
             scratch: Output::default(),
             changed: Vec::new(),
             resumed: Vec::new(),
@@ -275,6 +308,7 @@ impl Core {
     /// Starts a turn at `now`.
     pub fn begin_turn(&mut self, now: Now) {
         self.store.set_now(now);
+        self.restrictions = self.shared.restrictions();
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
@@ -302,6 +336,7 @@ impl Core {
         }
         self.flush_all_open();
         self.send_bags();
+        self.end_turn_of_news();
         self.mesh.end_turn();
     }
 
@@ -318,6 +353,8 @@ impl Core {
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
+            Message::News(bag) => self.open_news(*bag),
+            Message::NewsTaken(receipt) => self.take_receipt(receipt),
         }
         self.settle();
     }
@@ -344,7 +381,16 @@ impl Core {
         if self.session(id).is_some() {
             self.abandon_wait(id);
             self.discard_transaction(id);
+            self.stop_tracking(id);
+            self.unsubscribe_all(id);
             self.sessions[id.index as usize] = None;
+        }
+    }
+
+    /// Ends all subscriptions of a session.
+    pub(crate) fn unsubscribe_all(&mut self, id: SessionId) {
+        if self.session(id).is_some_and(|session| session.interests.is_some()) {
+            self.abandon_interests(id, &[Kind::Channel, Kind::ShardChannel, Kind::Pattern]);
         }
     }
 
@@ -453,11 +499,14 @@ impl Core {
 
     /// A bounded amount of active expiry; see [`Store::expire_cycle`].
     pub fn expire_cycle(&mut self, work: usize) -> Cycle {
+        if self.gate.is_congested() {
+            return Cycle::default();
+        }
         let begun_ns = self.host.elapsed_ns();
         let cycle = self.store.expire_cycle(work);
         let ns = self.host.elapsed_ns().saturating_sub(begun_ns);
         self.note_latency(event::EXPIRE_CYCLE, ns);
-        if self.store.has_ready_keys() {
+        if self.store.has_ready_keys() || self.store.news.has_pending() {
             self.serve_ready_keys();
             self.end_turn();
         }

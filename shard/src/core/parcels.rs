@@ -74,7 +74,7 @@ impl Core {
             post.is_under_way = true;
             self.posted -= 1;
             let bag = Bag { from: self.id, parcels: std::mem::take(&mut post.pending) };
-            self.mesh.send(CoreId(index as u16), Message::Bag(Box::new(bag)));
+            self.send(CoreId(index as u16), Message::Bag(Box::new(bag)));
         }
     }
 
@@ -95,7 +95,7 @@ impl Core {
             }
         }
         bag.parcels.shrink_to(PARCELS_KEPT);
-        self.mesh.send(sender, Message::BagBack(bag));
+        self.send(sender, Message::BagBack(bag));
     }
 
     /// A bag of this core is back from `bag.from`, empty: the next may leave.

@@ -1,13 +1,13 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
 use super::dispatch::{Flow, run_on_keys};
-use super::message::{Batch, Errand, Message, Route};
+use super::message::{Batch, Caller, Errand, Message, Route};
 use super::session::Hold;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, Travel};
-use crate::command::{Command, flag};
+use crate::command::{Command, Handler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::reply::Reply;
@@ -78,6 +78,7 @@ impl Core {
         session.step_reply_mode();
         session.open_target = Some(target);
         session.sent_since_drain = true;
+        session.publishes |= matches!(row.handler, Some(Handler::Channel(_)));
         if batch.is_full() {
             self.flush_open(target);
         }
@@ -100,9 +101,13 @@ impl Core {
         for &id in &senders {
             if let Some(session) = self.session_mut(id) {
                 session.open_target = None;
+                if std::mem::take(&mut session.publishes) {
+                    // Once it is answered, the message is on its way to all who receive it.
+                    session.holds.insert(Hold::Replies);
+                }
             }
         }
-        self.mesh.send(target, Message::Batch(batch));
+        self.send(target, Message::Batch(batch));
         // After the enqueue: see `shared` for why the order matters.
         if self.shared.any_claim() {
             for id in senders {
@@ -158,6 +163,7 @@ impl Core {
             let Self { store, stats, host, .. } = self;
             let sequel =
                 run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            self.conclude_in(&batch, sequel.is_none());
             match sequel.map(|sequel| *sequel) {
                 None => {}
                 Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
@@ -176,6 +182,15 @@ impl Core {
         }
         self.note_new_candidates();
         self.send_home(batch);
+    }
+
+    /// The command at `next` of a batch is over: see [`Core::conclude`]. What it has read is to be
+    /// remembered only if it has its reply.
+    pub(super) fn conclude_in(&mut self, batch: &Batch, is_answered: bool) {
+        let command = &batch.commands[batch.next];
+        let author = batch.author_of(batch.next);
+        let caller = Caller { tracks: command.caller.tracks && is_answered, ..command.caller };
+        self.conclude(author, command.row, caller, batch.arguments(batch.next));
     }
 
     /// Runs the walk a batch consists of as far as it gets here; whether it has its reply.
@@ -212,7 +227,7 @@ impl Core {
         match &batch.travel {
             Travel::Onward(walk) => {
                 let owner = self.owner(walk.slot);
-                self.mesh.send(owner, Message::Batch(batch));
+                self.send(owner, Message::Batch(batch));
             }
             Travel::None | Travel::Start => self.send_home(batch),
         }
@@ -256,7 +271,7 @@ impl Core {
             if batch.is_done() { Message::Answer(batch) } else { Message::Bounced(batch) };
         match message {
             Message::Answer(batch) if origin == self.id => self.finish_batch(batch),
-            message => self.mesh.send(origin, message),
+            message => self.send(origin, message),
         }
     }
 
@@ -295,6 +310,11 @@ impl Core {
             }
             Errand::Transaction(execution) => {
                 self.finish_transaction(&batch, &execution);
+                self.keep_batch(batch);
+                return self.return_credit();
+            }
+            Errand::Membership(request) => {
+                self.finish_membership(&batch, &request);
                 self.keep_batch(batch);
                 return self.return_credit();
             }
@@ -358,7 +378,7 @@ impl Core {
         };
         match target {
             Some(core) if core == self.id => self.run_batch(batch),
-            Some(core) => self.mesh.send(core, Message::Batch(batch)),
+            Some(core) => self.send(core, Message::Batch(batch)),
             None => self.enclose(batch),
         }
     }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use super::Core;
 use super::message::{Batch, Errand, Route};
 use super::parcels::Parcel;
+use super::spreading::Author;
 use super::waiting::Waiter;
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -119,17 +120,27 @@ impl Core {
     /// Runs the second half of a command that was claimed, and delivers its reply.
     fn serve(&mut self, waiter: &Arc<KeyWaiter>, argument: usize, mut output: Output) {
         let Self { store, stats, host, .. } = self;
+        let is_journaled = store.journal.is_on();
+        if is_journaled {
+            store.begin_journaled();
+        }
         let mut call = call_of(store, waiter, &mut output);
         let outcome = (waiter.wait.serve)(&mut call, argument);
         if let Err(error) = &outcome {
             call.reply.error(error);
+        }
+        if is_journaled {
+            let arguments = waiter.arguments.borrow();
+            call.store.end_journaled(waiter.row, Route::Many, waiter.caller.db, arguments);
         }
         let slow = stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
         if let Some(ns) = slow {
             stats.note_slow(waiter.row, ns, summarize(waiter.arguments.borrow(), |_| false));
             self.log_slow_service(waiter.address);
         }
+        let Address { core, session, place } = waiter.address;
         self.deliver_reply(waiter.address, output);
+        self.spread_pending(Some(Author { core, session, place: Some(place) }));
     }
 
     /// Answers somebody who must not be served.

@@ -12,8 +12,11 @@ use crate::acl::User;
 use crate::command::Command;
 use crate::core::CoreId;
 use crate::core::blocking::Blocked;
+use crate::core::listeners::Interests;
 use crate::core::message::Caller;
+use crate::core::tracking::Tracking;
 use crate::core::transaction::Transaction;
+use crate::interests::Kind;
 use crate::reply::{Output, Protocol};
 use crate::watches::Watcher;
 
@@ -111,7 +114,13 @@ impl Holds {
 }
 
 enum Place {
-    Waiting { commands: u32, silent: bool, output: Output },
+    Waiting {
+        commands: u32,
+        silent: bool,
+        output: Output,
+        /// What is to stand behind the replies: news of what these very commands did.
+        behind: Option<Box<Output>>,
+    },
     Filled(Output),
 }
 
@@ -155,12 +164,19 @@ pub struct Session {
     pub(super) watchers: Vec<Arc<Watcher>>,
     /// What it waits for in a blocking command.
     pub(super) blocked: Option<Box<Blocked>>,
+    /// What it listens to; `None` while that is nothing.
+    pub(super) interests: Option<Box<Interests>>,
+    /// What it wants to be told of keys it has read.
+    pub(crate) tracking: Option<Box<Tracking>>,
     /// Replies that may leave now.
     pub output: Output,
     /// Target of the open batch that has commands of this session in it.
     pub open_target: Option<CoreId>,
     /// Whether a command was sent to another core since this one last looked at its inbox for it.
     pub sent_since_drain: bool,
+    /// Whether an open batch has a message of this session to be published: what follows on
+    /// another core must not be seen before that is on its way.
+    pub(super) publishes: bool,
     /// What `CLIENT LIST` tells about it.
     pub figures: Figures,
     /// Generation of its index.
@@ -225,9 +241,12 @@ impl Session {
             transaction: None,
             watchers: Vec::new(),
             blocked: None,
+            interests: None,
+            tracking: None,
             output: Output::default(),
             open_target: None,
             sent_since_drain: false,
+            publishes: false,
             figures: Figures { connected_ms: now_ms, active_ms: now_ms, ..Figures::default() },
             generation: 0,
             is_changed: false,
@@ -264,8 +283,23 @@ impl Session {
     /// What a command of this session needs where it runs.
     #[inline]
     pub fn caller(&self) -> Caller {
-        let Self { db, protocol, no_touch, .. } = *self;
-        Caller { db, protocol, no_touch, user: self.user.id }
+        Caller {
+            db: self.db,
+            protocol: self.protocol,
+            no_touch: self.no_touch,
+            user: self.user.id,
+            tracks: self.tracking.as_deref().is_some_and(Tracking::remembers_reads),
+        }
+    }
+
+    /// Whether it listens to a channel or a pattern.
+    pub fn is_subscriber(&self) -> bool {
+        self.interests.as_deref().is_some_and(Interests::is_subscriber)
+    }
+
+    /// How many names of a kind it listens to.
+    pub fn interest_count(&self, kind: Kind) -> usize {
+        self.interests.as_deref().map_or(0, |interests| interests.count(kind))
     }
 
     /// Memory the session takes, its buffers included, in bytes.
@@ -318,6 +352,7 @@ impl Session {
                 commands: 1,
                 silent: mute,
                 output: Output::default(),
+                behind: None,
             }),
         }
         self.places_front + self.places.len() as u64 - 1
@@ -327,7 +362,8 @@ impl Session {
     /// whether nothing is owed any more.
     pub fn fill(&mut self, place: u64, count: u32, write: impl FnOnce(&mut Output)) -> bool {
         let index = place.checked_sub(self.places_front).expect("a place is filled once") as usize;
-        let Some(Place::Waiting { commands, silent, output }) = self.places.get_mut(index) else {
+        let Some(Place::Waiting { commands, silent, output, behind }) = self.places.get_mut(index)
+        else {
             panic!("replies arrive for places that wait");
         };
         match (*silent, index) {
@@ -337,11 +373,33 @@ impl Session {
         }
         *commands = commands.checked_sub(count).expect("a place gets as many replies as commands");
         if *commands == 0 {
-            let output = std::mem::take(output);
+            let mut output = std::mem::take(output);
+            if let Some(mut behind) = behind.take() {
+                output.append(&mut behind);
+            }
             self.places[index] = Place::Filled(output);
         }
         self.release_front();
         self.places.is_empty()
+    }
+
+    /// Where something goes that the client did not ask for: right behind the newest reply that is
+    /// here, so that it stands behind every reply it may be about; or behind the replies of place
+    /// `of`, if those are still to come and it tells what these commands did. O(places).
+    pub(super) fn push_output(&mut self, of: Option<u64>) -> &mut Output {
+        let own = of.and_then(|place| place.checked_sub(self.places_front));
+        let own = own
+            .map(|index| index as usize)
+            .filter(|index| matches!(self.places.get(*index), Some(Place::Waiting { .. })));
+        let newest = self.places.iter().rposition(|place| match place {
+            Place::Filled(_) => true,
+            Place::Waiting { output, .. } => !output.is_empty(),
+        });
+        match own.or(newest).and_then(|index| self.places.get_mut(index)) {
+            Some(Place::Waiting { behind, .. }) if own.is_some() => behind.get_or_insert_default(),
+            Some(Place::Waiting { output, .. } | Place::Filled(output)) => output,
+            None => &mut self.output,
+        }
     }
 
     /// Moves what waits at the front for nothing any more to the output.

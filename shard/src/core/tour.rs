@@ -19,6 +19,7 @@
 use crate::command::Command;
 use crate::core::{Core, CoreId, SessionId};
 use crate::hash::HashSlot;
+use crate::journal::GlobalEffect;
 use crate::reply::Reply;
 use crate::slot::Slot;
 use crate::slow_log::Summary;
@@ -28,9 +29,19 @@ pub trait TourTask: Send {
     /// Called at every core, in ascending order.
     fn visit(&mut self, core: &mut Core);
 
+    /// What it does to all slots at once, as the journal tells it.
+    fn effect(&self) -> Option<GlobalEffect> {
+        None
+    }
+
     /// Slots that get a new owner, asked after the visit to each core of a parking tour. The answer
     /// must be the same at every core from the slot's old owner and from core 0 on.
     fn moves(&self) -> Vec<(HashSlot, CoreId)> {
+        Vec::new()
+    }
+
+    /// Slots that visits have taken out, with their owners: they go home when a parking tour ends.
+    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         Vec::new()
     }
 

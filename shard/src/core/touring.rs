@@ -43,7 +43,7 @@ impl Core {
             self.shared.tour_begins();
         }
         let tour = Tour { kind, task, origin: self.id, asker, cargo: Vec::new() };
-        self.mesh.send(CoreId(0), Message::Tour(Box::new(tour)));
+        self.send(CoreId(0), Message::Tour(Box::new(tour)));
     }
 
     pub(super) fn receive_tour(&mut self, mut tour: Box<Tour>) {
@@ -72,6 +72,16 @@ impl Core {
                 asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
             }
         }
+        self.journal_visit(&*tour.task, tour.origin == self.id);
+    }
+
+    /// Tells the journal what a visit has done to all slots, if it has.
+    pub(super) fn journal_visit(&mut self, task: &dyn TourTask, tells: bool) {
+        if self.store.journal.is_on()
+            && let Some(effect) = task.effect()
+        {
+            self.store.journal_globally(&effect, tells);
+        }
     }
 
     /// Everything is home: the tour does its work here and goes on.
@@ -99,7 +109,7 @@ impl Core {
     fn send_tour_on(&mut self, tour: Box<Tour>) {
         let next = CoreId(self.id.0 + 1);
         if next.0 < self.core_count {
-            self.mesh.send(next, Message::Tour(tour));
+            self.send(next, Message::Tour(tour));
         } else {
             self.end_tour(tour);
         }
@@ -109,18 +119,19 @@ impl Core {
     fn end_tour(&mut self, mut tour: Box<Tour>) {
         let origin = tour.origin;
         if tour.kind == TourKind::Gathering {
-            return self.mesh.send(origin, Message::TourDone(tour));
+            return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
+        cargo.extend(tour.task.cargo());
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
-        self.mesh.send(origin, Message::TourDone(tour));
+        self.send(origin, Message::TourDone(tour));
         for core in (0..self.core_count).map(CoreId) {
             let (here, rest): (Vec<_>, Vec<_>) =
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
             cargo = rest;
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
-            self.mesh.send(core, Message::Release(slots));
+            self.send(core, Message::Release(slots));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -136,6 +147,11 @@ impl Core {
         }
         self.gate.state = GateState::Open;
         self.serve_ready_keys();
+        self.let_in_who_waits();
+    }
+
+    /// The gate may be open again: who waits in front of it goes on, in order, until it closes.
+    pub(super) fn let_in_who_waits(&mut self) {
         while self.gate.is_open() {
             let Some(waiter) = self.gate.queue.pop_front() else { return };
             match waiter {

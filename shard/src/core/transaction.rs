@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::dispatch::run_on_keys;
 use super::message::{Batch, BatchCommand, Errand, Route};
 use super::session::{Hold, ReplyMode};
+use super::spreading::Author;
 use super::tour::TourTask;
 use super::{Core, SessionId};
 use crate::arguments::{ArgRange, Arguments};
@@ -215,7 +216,7 @@ impl Core {
             batch.commands[index].caller.db = db;
             let arguments = batch.arguments(index);
             match row.handler.expect("rows without code are not found") {
-                Handler::Keys(_) => {
+                Handler::Keys(_) | Handler::Channel(_) => {
                     row.for_each_key(arguments, |key| slots.push(HashSlot::of_key(key)));
                     sees_everything |= row.reaches_unnamed_keys();
                 }
@@ -232,7 +233,9 @@ impl Core {
         }
         let watched = watchers.iter().flat_map(|watcher| watcher.names());
         slots.extend(watched.map(|name| HashSlot::of_key(name)));
-        let is_here = self.gate.is_open() && slots.iter().all(|slot| self.store.has_slot(*slot));
+        // One that touches no key need not wait for a tour to pass: no slot would come to it.
+        let all_here = || slots.iter().all(|slot| self.store.has_slot(*slot));
+        let is_here = slots.is_empty() || self.gate.is_open() && all_here();
         if is_here { Scope::Here } else { Scope::Slots(slots) }
     }
 
@@ -250,16 +253,19 @@ impl Core {
             self.reply_writer(id, &mut output).null_array();
         } else {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
+            self.store.begin_group();
             for index in 0..batch.commands.len() {
                 self.run_queued(id, &batch, index, &mut output);
                 if !self.stats.slow.is_empty() {
                     self.log_slow(Some(id));
                 }
             }
+            self.store.end_group();
         }
         self.keep_batch(batch);
         self.show_exec(id);
         self.reply_at_once(id, output);
+        self.spread_pending(Some(Author { core: self.id, session: id, place: None }));
         self.serve_ready_keys();
     }
 
@@ -276,7 +282,9 @@ impl Core {
         }
         self.show_queued(id, batch, index);
         match row.handler.expect("rows without code are not found") {
-            Handler::Keys(_) | Handler::Slot(..) => self.run_queued_on_keys(batch, index, output),
+            Handler::Keys(_) | Handler::Slot(..) | Handler::Channel(_) => {
+                self.run_queued_on_keys(batch, index, output);
+            }
             Handler::Session(handler) => {
                 if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
                     self.visit_alone(id, task, output);
@@ -339,6 +347,9 @@ impl Core {
             }
             Some(Sequel::Watches(_)) => unreachable!("WATCH is not queued"),
         }
+        if caller.tracks {
+            self.remember_reads(batch.author_of(index), row, batch.arguments(index));
+        }
     }
 
     /// Runs a queued command on the connection or the server. The tour it starts, if it does, is
@@ -354,11 +365,14 @@ impl Core {
         self.session(id)?;
         let reply = self.reply_writer(id, output);
         let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
+        call.core.is_transacting = true;
         let outcome = handler(&mut call);
+        call.core.is_transacting = false;
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
         let (tour, block) = (call.tour.take(), call.block.take());
+        assert!(call.membership.is_none(), "a transaction has all slots its commands may reach");
         if let Some(block) = block {
             (block.on_timeout)(&mut call.reply);
         }
@@ -388,6 +402,7 @@ impl Core {
     fn visit_alone(&mut self, id: SessionId, mut task: Box<dyn TourTask>, output: &mut Output) {
         assert!(self.core_count == 1, "with several cores a tour travels");
         task.visit(self);
+        self.journal_visit(&*task, true);
         let mut reply = self.reply_writer(id, output);
         task.finish(self, id, &mut reply);
     }
@@ -414,6 +429,7 @@ impl Core {
         };
         self.check_watches(&mut execution);
         let mut output = std::mem::take(&mut batch.output);
+        self.store.begin_group();
         for index in 0..batch.commands.len() {
             let is_on_keys = batch.commands[index].row.handler.and_then(Handler::on_keys).is_some();
             let refusal = execution.refusal(index);
@@ -426,9 +442,11 @@ impl Core {
                 self.pack_slow(session, &mut batch.slow);
             }
         }
+        self.store.end_group();
         batch.output = output;
         batch.next = batch.commands.len();
         batch.errand = Errand::Transaction(execution);
+        self.spread_pending(Some(batch.author_of(0)));
     }
 
     /// A transaction is back at the core of its session: its reply is put together.

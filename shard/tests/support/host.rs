@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{
+    Garbage, Host, PersistenceFacts, ProcessFacts, SaveKind, ShutdownOptions, SnapshotTarget,
+};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
+use basalt_shard::store::Store;
 
 /// A wall clock that all cores of a cluster share.
 #[derive(Clone)]
@@ -123,6 +126,22 @@ impl Host for TestHost {
         Err(CommandError::Fixed("ERR The server is running without a config file"))
     }
 
+    fn persistence(&self) -> PersistenceFacts {
+        PersistenceFacts::default()
+    }
+
+    fn begin_save(&mut self, _: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
+        Err(CommandError::Fixed("ERR There are no files here"))
+    }
+
+    fn cancel_save(&mut self) -> bool {
+        false
+    }
+
+    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> bool {
+        false
+    }
+
     fn shutdown(&mut self, _: ShutdownOptions) -> Result<(), CommandError> {
         Err(CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs."))
     }
@@ -134,6 +153,8 @@ impl Host for TestHost {
     fn sleep_us(&mut self, us: u64) {
         self.clock.advance_ms(us as i64 / 1000);
     }
+
+    fn log_notice(&self, _: &str) {}
 
     fn log_warning(&self, _: &str) {}
 

@@ -11,7 +11,9 @@ fn set(config: &mut Config, name: &str, value: &str) {
 /// Lines that every rewritten file holds, whatever was in it.
 fn always(config: &Config) -> String {
     let directory = String::from_utf8(config.get(b"dir").unwrap()).unwrap();
-    format!("dir \"{directory}\"\nlatency-tracking-info-percentiles 50 99 99.9\nsave \"\"\n")
+    let points = String::from_utf8(config.get(b"save").unwrap()).unwrap();
+    let points = if points.is_empty() { "\"\"".to_owned() } else { points };
+    format!("dir \"{directory}\"\nlatency-tracking-info-percentiles 50 99 99.9\nsave {points}\n")
 }
 
 #[test]
