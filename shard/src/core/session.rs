@@ -287,7 +287,7 @@ impl Session {
             db: self.db,
             protocol: self.protocol,
             no_touch: self.no_touch,
-            user: self.user.id,
+            user: Some(self.user.id),
             tracks: self.tracking.as_deref().is_some_and(Tracking::remembers_reads),
         }
     }
