@@ -48,6 +48,15 @@ enum Offer {
     Refused,
 }
 
+impl From<Flow> for Offer {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Done => Self::Taken,
+            Flow::Refused => Self::Refused,
+        }
+    }
+}
+
 impl Core {
     /// Looks a command up and finds out where its keys live. The slot of an only key is on its way
     /// into the cache then.
@@ -155,15 +164,10 @@ impl Core {
         }
         let is_tracking = session.tracking.is_some();
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
-        match flow {
-            Flow::Refused => Offer::Refused,
-            Flow::Done => {
-                if is_tracking {
-                    self.end_caching(id, row);
-                }
-                Offer::Taken
-            }
+        if is_tracking && flow == Flow::Done {
+            self.end_caching(id, row);
         }
+        flow.into()
     }
 
     /// `CLIENT CACHING` is for the next command only.

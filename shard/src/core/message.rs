@@ -39,10 +39,10 @@ pub struct Caller {
     pub protocol: Protocol,
     /// `CLIENT NO-TOUCH`: reading leaves no trace in the LRU bits.
     pub no_touch: bool,
+    /// Who it is logged in as; none for the server itself, which may do everything.
+    pub user: Option<UserId>,
     /// `CLIENT TRACKING`: which keys it reads is to be remembered.
     pub tracks: bool,
-    /// Who it is logged in as.
-    pub user: UserId,
 }
 
 /// How the keys of a command map to slots.

@@ -206,7 +206,8 @@ impl Core {
         let origin =
             Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
         let acl = self.acl();
-        let user = Arc::clone(acl.by_id(caller.user).unwrap_or(acl.default_user()));
+        let known = caller.user.and_then(|id| acl.by_id(id));
+        let user = Arc::clone(known.unwrap_or(acl.default_user()));
         let mut session = Session::new(0, origin, user, self.store.now().monotonic_ms());
         (session.db, session.protocol) = (caller.db, caller.protocol);
         self.sessions.push(Some(Box::new(session)));
