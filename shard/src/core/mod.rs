@@ -149,6 +149,10 @@ pub struct Core {
     turn: u64,
     /// The session whose script runs here now.
     scripting_session: Option<SessionId>,
+    /// Whether the driver is taking in what has arrived: there may be more of any client.
+    pub is_taking_in: bool,
+    /// A script has taken long here.
+    pub(crate) has_been_busy: bool,
     /// Figures for INFO.
     pub stats: Stats,
     /// Who owns each slot, as far as this core knows.
@@ -214,6 +218,8 @@ impl Core {
             scripting: Scripting::new(seed ^ u64::from(id.0)),
             turn: 0,
             scripting_session: None,
+            is_taking_in: false,
+            has_been_busy: false,
             stats: Stats::default(),
             owners,
             sessions: Vec::new(),

@@ -44,6 +44,8 @@ pub struct Scripting {
     pub libraries: Arc<Libraries>,
     pub(super) random: u64,
     pub(super) buffers: Buffers,
+    /// Scripts may run what they otherwise may not (`DEBUG SET-DISABLE-DENY-SCRIPTS`).
+    pub allows_everything: bool,
     /// Runs since garbage was collected a little.
     pub(super) runs: u32,
 }
@@ -68,6 +70,7 @@ impl Default for Scripting {
             libraries: Arc::default(),
             random: 0x330E,
             buffers: Buffers::default(),
+            allows_everything: false,
             runs: 0,
         }
     }
