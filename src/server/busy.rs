@@ -30,7 +30,8 @@ fn parse(bytes: &[u8]) -> Option<(OwnedArguments, usize)> {
     if bytes.is_empty() {
         return None;
     }
-    let limits = Limits { proto_max_bulk_len: LOOK_BYTES as i64, authenticated: true, max_args: 64 };
+    let limits =
+        Limits { proto_max_bulk_len: LOOK_BYTES as i64, authenticated: true, max_args: 64 };
     let mut ranges = Vec::new();
     match RequestParser::new().parse(bytes, &limits, &mut ranges) {
         Ok(Parsed::Complete { consumed }) if !ranges.is_empty() => {
@@ -44,9 +45,8 @@ fn parse(bytes: &[u8]) -> Option<(OwnedArguments, usize)> {
 fn take(descriptor: i32, bytes: &mut [u8], flags: i32) -> usize {
     let flags = flags | libc::MSG_DONTWAIT;
     // SAFETY: the kernel writes at most `bytes.len()` bytes, into a buffer that is ours.
-    let taken = unsafe {
-        libc::recv(descriptor, bytes.as_mut_ptr().cast::<c_void>(), bytes.len(), flags)
-    };
+    let taken =
+        unsafe { libc::recv(descriptor, bytes.as_mut_ptr().cast::<c_void>(), bytes.len(), flags) };
     usize::try_from(taken).unwrap_or(0)
 }
 

@@ -60,7 +60,7 @@ impl Driver {
     }
 
     fn is_authenticated(&self, session: SessionId) -> bool {
-        self.core.session(session).is_some_and(|session| session.authenticated)
+        self.core.session(session).is_some_and(|session| session.is_authenticated())
     }
 
     /// Keeps the end of a buffer for later.

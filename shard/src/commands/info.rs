@@ -12,9 +12,10 @@ use crate::call::SessionCall;
 use crate::command::{self, CommandId};
 use crate::commands::connection::REDIS_VERSION;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::Outcome;
 use crate::host::ProcessFacts;
+use crate::interests::Kind;
 use crate::reply::Reply;
 use crate::scripting::cache::CacheFigures;
 use crate::scripting::functions::Libraries;
@@ -110,6 +111,14 @@ struct Report {
     watched_keys: usize,
     /// Keys that clients wait for, and those among them they wait for to be gone, too.
     blocking_keys: (usize, usize),
+    tracking_clients: usize,
+    pubsub_clients: usize,
+    channels: usize,
+    patterns: usize,
+    shard_channels: usize,
+    /// Keys that are remembered for clients, and clients that remember them.
+    tracked: (usize, usize),
+    prefixes: usize,
     query_bytes_max: usize,
     output_bytes_max: usize,
     client_bytes: usize,
@@ -117,6 +126,8 @@ struct Report {
     pause: Option<(i64, bool)>,
     /// Longest time a core has seen memory over the limit: in all and this time.
     overrun_ms: (u64, u64),
+    /// Share of its time that the busiest core spends on defragmentation, in percent.
+    defragmentation_percent: u32,
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
@@ -130,6 +141,8 @@ impl TourTask for Report {
     fn visit(&mut self, core: &mut Core) {
         self.stats.add(&core.stats);
         self.keyspace_stats.add(&core.store.stats);
+        self.defragmentation_percent =
+            self.defragmentation_percent.max(core.store.defragmentation_percent);
         let (scripts, functions) = core.scripting.machine_bytes();
         self.machine_bytes.0 += scripts;
         self.machine_bytes.1 += functions;
@@ -148,7 +161,10 @@ impl TourTask for Report {
             self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
             self.client_bytes += session.memory_bytes();
             self.watching_clients += usize::from(session.watched_keys() > 0);
+            self.pubsub_clients += usize::from(session.is_subscriber());
+            self.tracking_clients += usize::from(session.tracking.is_some());
         }
+        self.count_listeners(core);
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
@@ -227,6 +243,21 @@ fn seconds(us: u64) -> String {
 }
 
 impl Report {
+    fn count_listeners(&mut self, core: &Core) {
+        let everywhere = &core.store.news.everywhere;
+        if core.id() == CoreId(0) {
+            self.channels += everywhere.len(Kind::Channel);
+            self.patterns = everywhere.len(Kind::Pattern);
+            self.prefixes = everywhere.len(Kind::Prefix);
+        }
+        for directory in core.store.directories() {
+            self.channels += directory.len(Kind::Channel);
+            self.shard_channels += directory.len(Kind::ShardChannel);
+        }
+        let (keys, clients) = core.store.reader_counts();
+        self.tracked = (self.tracked.0 + keys, self.tracked.1 + clients);
+    }
+
     fn sample_ttl(&mut self, core: &mut Core) {
         let counts = core.store.database_counts();
         let expiring = counts.iter().filter(|(_, count)| count.expiring != 0);
@@ -289,8 +320,8 @@ impl Report {
             "client_recent_max_input_buffer": self.query_bytes_max,
             "client_recent_max_output_buffer": self.output_bytes_max,
             "blocked_clients": self.blocked_clients,
-            "tracking_clients": 0,
-            "pubsub_clients": 0,
+            "tracking_clients": self.tracking_clients,
+            "pubsub_clients": self.pubsub_clients,
             "watching_clients": self.watching_clients,
             "clients_in_timeout_table": self.clients_with_deadline,
             "total_watched_keys": self.watched_keys,
@@ -391,45 +422,85 @@ impl Report {
             "mem_aof_buffer": 0,
             "mem_allocator": "jemalloc-5.3.1",
             "mem_overhead_db_hashtable_rehashing": 0,
-            "active_defrag_running": 0,
+            "active_defrag_running": self.defragmentation_percent,
             "lazyfree_pending_objects": facts.garbage_count,
             "lazyfreed_objects": self.keyspace_stats.lazy_freed,
         );
     }
 
     fn persistence(&self, text: &mut String) {
+        let facts = &self.facts.persistence;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
+        let total = facts.saving_keys_total.max(facts.saving_keys_done);
         fields!(text;
-            "loading": 0,
+            "loading": u8::from(facts.is_loading),
             "async_loading": 0,
             "current_cow_peak": 0,
             "current_cow_size": 0,
             "current_cow_size_age": 0,
-            "current_fork_perc": "0.00",
-            "current_save_keys_processed": 0,
-            "current_save_keys_total": 0,
-            "rdb_changes_since_last_save": self.keyspace_stats.changes,
-            "rdb_bgsave_in_progress": 0,
-            "rdb_last_save_time": self.facts.started_unix_seconds,
-            "rdb_last_bgsave_status": "ok",
-            "rdb_last_bgsave_time_sec": -1,
-            "rdb_current_bgsave_time_sec": -1,
-            "rdb_saves": 0,
+            "current_fork_perc": percent(facts.saving_keys_done, total).trim_end_matches('%'),
+            "current_save_keys_processed": facts.saving_keys_done,
+            "current_save_keys_total": total,
+            "rdb_changes_since_last_save": self.keyspace_stats.changes - facts.changes_saved,
+            "rdb_bgsave_in_progress": u8::from(facts.is_saving),
+            "rdb_last_save_time": facts.last_save_unix_seconds,
+            "rdb_last_bgsave_status": ok(facts.was_last_save_ok),
+            "rdb_last_bgsave_time_sec": facts.last_save_took_seconds,
+            "rdb_current_bgsave_time_sec": facts.saving_for_seconds,
+            "rdb_saves": facts.saves,
             "rdb_last_cow_size": 0,
-            "rdb_last_load_keys_expired": 0,
-            "rdb_last_load_keys_loaded": 0,
-            "aof_enabled": 0,
-            "aof_rewrite_in_progress": 0,
+            "rdb_last_load_keys_expired": facts.loaded_keys_expired,
+            "rdb_last_load_keys_loaded": facts.loaded_keys,
+        );
+        self.append_only_file(text);
+        if facts.is_loading {
+            self.loading(text);
+        }
+    }
+
+    fn loading(&self, text: &mut String) {
+        let facts = &self.facts.persistence;
+        let (done, total) = (facts.loading_done_bytes, facts.loading_total_bytes);
+        let spent = (self.now_us / 1_000_000 - facts.loading_since_unix_seconds).max(1);
+        let left = total.saturating_sub(done) as i64;
+        let eta = if done == 0 { 1 } else { spent.saturating_mul(left) / done as i64 };
+        fields!(text;
+            "loading_start_time": facts.loading_since_unix_seconds,
+            "loading_total_bytes": total,
+            "loading_rdb_used_mem": 0,
+            "loading_loaded_bytes": done,
+            "loading_loaded_perc": percent(done, total).trim_end_matches('%'),
+            "loading_eta_seconds": eta,
+        );
+    }
+
+    fn append_only_file(&self, text: &mut String) {
+        let facts = &self.facts.persistence.append_only;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
+        fields!(text;
+            "aof_enabled": u8::from(facts.is_on),
+            "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
             "aof_rewrite_scheduled": 0,
-            "aof_last_rewrite_time_sec": -1,
-            "aof_current_rewrite_time_sec": -1,
-            "aof_last_bgrewrite_status": "ok",
-            "aof_rewrites": 0,
-            "aof_rewrites_consecutive_failures": 0,
-            "aof_last_write_status": "ok",
+            "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
+            "aof_current_rewrite_time_sec": facts.rewriting_for_seconds,
+            "aof_last_bgrewrite_status": ok(facts.was_last_rewrite_ok),
+            "aof_rewrites": facts.rewrites,
+            "aof_rewrites_consecutive_failures": facts.rewrite_failures,
+            "aof_last_write_status": ok(facts.was_last_write_ok),
             "aof_last_cow_size": 0,
             "module_fork_in_progress": 0,
             "module_fork_last_cow_size": 0,
         );
+        if facts.is_on {
+            fields!(text;
+                "aof_current_size": facts.current_bytes,
+                "aof_base_size": facts.base_bytes,
+                "aof_pending_rewrite": 0,
+                "aof_buffer_length": 0,
+                "aof_pending_bio_fsync": 0,
+                "aof_delayed_fsync": 0,
+            );
+        }
     }
 
     fn stats(&self, text: &mut String) {
@@ -463,22 +534,22 @@ impl Report {
             "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,
             "keyspace_misses": keys.misses,
-            "pubsub_channels": 0,
-            "pubsub_patterns": 0,
-            "pubsubshard_channels": 0,
+            "pubsub_channels": self.channels,
+            "pubsub_patterns": self.patterns,
+            "pubsubshard_channels": self.shard_channels,
             "latest_fork_usec": 0,
             "total_forks": 0,
             "migrate_cached_sockets": 0,
             "slave_expires_tracked_keys": 0,
-            "active_defrag_hits": 0,
-            "active_defrag_misses": 0,
-            "active_defrag_key_hits": 0,
-            "active_defrag_key_misses": 0,
-            "total_active_defrag_time": 0,
-            "current_active_defrag_time": 0,
-            "tracking_total_keys": 0,
-            "tracking_total_items": 0,
-            "tracking_total_prefixes": 0,
+            "active_defrag_hits": keys.relocated.moved,
+            "active_defrag_misses": keys.relocated.left,
+            "active_defrag_key_hits": keys.relocated.keys_moved,
+            "active_defrag_key_misses": keys.relocated.keys_left,
+            "total_active_defrag_time": keys.defragmentation_us / 1000,
+            "current_active_defrag_time": keys.defragmentation_now_us / 1000,
+            "tracking_total_keys": self.tracked.0,
+            "tracking_total_items": self.tracked.1,
+            "tracking_total_prefixes": self.prefixes,
         );
         self.more_stats(text);
     }
@@ -504,10 +575,10 @@ impl Report {
             "eventloop_duration_cmd_sum": stats.commands_ns / 1000,
             "instantaneous_eventloop_cycles_per_sec": stats.rates.turns,
             "instantaneous_eventloop_duration_usec": per_turn_us,
-            "acl_access_denied_auth": stats.errors.get("WRONGPASS").copied().unwrap_or(0),
-            "acl_access_denied_cmd": 0,
-            "acl_access_denied_key": 0,
-            "acl_access_denied_channel": 0,
+            "acl_access_denied_auth": stats.denials.auth,
+            "acl_access_denied_cmd": stats.denials.command,
+            "acl_access_denied_key": stats.denials.key,
+            "acl_access_denied_channel": stats.denials.channel,
         );
     }
 

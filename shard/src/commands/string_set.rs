@@ -42,22 +42,40 @@ pub(super) fn store_string(store: &mut Store, key: Key<'_>, text: &[u8], expiry:
         Expiry::At(at_ms) if at_ms <= store.now_ms() => {
             if store.remove(key, store.settings().lazyfree_lazy_expire) {
                 store.changed(key, Event::Del);
+                store.journal.replace(key.db, &[b"DEL", key.name]);
             }
         }
         Expiry::At(at_ms) => {
             store.set(key, Type::String, value_of(text), Some(at_ms));
             store.changed(key, Event::Set);
             store.changed_too(key, Event::Expire);
+            journal_set(store, key, text, Some(at_ms));
         }
         Expiry::Kept => {
             let kept = store.find(key, Access::Peek).and_then(|entry| entry.expiry_ms());
             store.set(key, Type::String, value_of(text), kept);
             store.changed(key, Event::Set);
+            journal_set(store, key, text, kept);
         }
         Expiry::Never => {
             store.set(key, Type::String, value_of(text), None);
             store.changed(key, Event::Set);
+            journal_set(store, key, text, None);
         }
+    }
+}
+
+/// Tells the journal what string a key has now, and until when.
+pub(super) fn journal_set(store: &mut Store, key: Key<'_>, text: &[u8], expiry_ms: Option<i64>) {
+    if !store.journal.is_on() {
+        return;
+    }
+    match expiry_ms {
+        Some(at_ms) => {
+            let at_ms = at_ms.to_string();
+            store.journal.replace(key.db, &[b"SET", key.name, text, b"PXAT", at_ms.as_bytes()]);
+        }
+        None => store.journal.replace(key.db, &[b"SET", key.name, text]),
     }
 }
 

@@ -13,6 +13,7 @@ use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
 use crate::call::Sequel;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
 
@@ -39,7 +40,7 @@ impl Core {
         self.shared.claim(&wanted);
         let first = self.owner(wanted[0]);
         let envelope = Box::new(Envelope { batch, wanted, held: Vec::new() });
-        self.mesh.send(first, Message::Envelope(envelope));
+        self.send(first, Message::Envelope(envelope));
     }
 
     fn sort_by_owner(&self, slots: &mut Vec<HashSlot>) {
@@ -67,7 +68,7 @@ impl Core {
                 return self.start_again(envelope);
             }
             if owner != self.id {
-                return self.mesh.send(owner, Message::Envelope(envelope));
+                return self.send(owner, Message::Envelope(envelope));
             }
             let Some(content) = self.store.take_slot(slot) else {
                 return self.lent.wait(slot, Waiter::Envelope(envelope));
@@ -83,7 +84,7 @@ impl Core {
         self.send_slots_home(std::mem::take(&mut envelope.held));
         self.sort_by_owner(&mut envelope.wanted);
         let first = self.owner(envelope.wanted[0]);
-        self.mesh.send(first, Message::Envelope(envelope));
+        self.send(first, Message::Envelope(envelope));
     }
 
     /// All slots are here: the command runs as if they always had been.
@@ -94,7 +95,7 @@ impl Core {
             return if envelope.batch.origin == self.id {
                 self.begin_exclusive(envelope);
             } else {
-                self.mesh.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
+                self.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
             };
         }
         // Before the slots of other cores are put here: only our own keys may be evicted.
@@ -105,7 +106,22 @@ impl Core {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
-        let mut batch = envelope.batch;
+        let batch = envelope.batch;
+        if let Errand::Membership(_) = &batch.errand {
+            self.run_membership(batch);
+            return self.end_envelope(homes, &envelope.wanted);
+        }
+        self.run_errand(batch, room, homes, &envelope.wanted);
+    }
+
+    /// Does what the envelope is for, and sends slots and batch home.
+    fn run_errand(
+        &mut self,
+        mut batch: Box<Batch>,
+        room: Result<(), CommandError>,
+        homes: Vec<(HashSlot, CoreId)>,
+        wanted: &[HashSlot],
+    ) {
         let ending = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
@@ -122,8 +138,19 @@ impl Core {
                 batch.advance();
                 Ending::Over
             }
+            (Errand::Membership(_), _) => unreachable!("the caller has seen to it"),
         };
         self.serve_ready_keys();
+        self.end_envelope(homes, wanted);
+        match ending {
+            Ending::Over => self.send_home(batch),
+            Ending::NeedsSlots => self.enclose(batch),
+            Ending::NeedsEverything => self.run_everywhere(batch),
+        }
+    }
+
+    /// The slots an envelope had collected go home.
+    fn end_envelope(&mut self, homes: Vec<(HashSlot, CoreId)>, wanted: &[HashSlot]) {
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -133,20 +160,17 @@ impl Core {
             .collect();
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
-        self.shared.unclaim(&envelope.wanted);
-        match ending {
-            Ending::Over => self.send_home(batch),
-            Ending::NeedsSlots => self.enclose(batch),
-            Ending::NeedsEverything => self.run_everywhere(batch),
-        }
+        self.shared.unclaim(wanted);
     }
 
     /// Runs the command an envelope was made for.
     fn run_enclosed(&mut self, batch: &mut Batch) -> Ending {
         let command = &batch.commands[batch.next];
         let (row, route, caller) = (command.row, command.route, command.caller);
+        let author = batch.author_of(batch.next);
         let (arguments, output) = batch.arguments_and_output(batch.next);
-        let sequel = self.run_traveller(row, route, caller, arguments, output);
+        let sequel = self.run_traveller(author, row, route, caller, arguments, output);
+        self.conclude_in(batch, sequel.is_none());
         match sequel.map(|sequel| *sequel) {
             None => {}
             Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
@@ -159,6 +183,10 @@ impl Core {
                 };
             }
             Some(Sequel::NeedsEverything) => return Ending::NeedsEverything,
+        }
+        if !self.stats.slow.is_empty() {
+            let session = batch.commands[batch.next].session;
+            self.pack_slow(session, &mut batch.slow);
         }
         batch.advance();
         Ending::Over
@@ -173,7 +201,7 @@ impl Core {
             if home == self.id {
                 self.welcome(slots);
             } else {
-                self.mesh.send(home, Message::Home(slots));
+                self.send(home, Message::Home(slots));
             }
         }
     }

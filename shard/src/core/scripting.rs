@@ -19,13 +19,15 @@
 //! is made to be one of those.
 //!
 //! What a script writes is reported change by change; [`Core::run_script`] is the place where one
-//! unit of changes begins and ends.
+//! unit of changes begins and ends: for the journal it is one record.
 
 use std::sync::Arc;
 
 use super::dispatch::{Flow, run_on_keys};
 use super::message::{Batch, Caller, Route};
+use super::monitoring::FROM_SCRIPT;
 use super::session::{Hold, Origin, Session};
+use super::spreading::Author;
 use super::tour::{TourKind, TourTask};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
@@ -96,6 +98,7 @@ impl Core {
     /// `has_everything` says that all slots are here.
     pub(super) fn run_script(
         &mut self,
+        author: Author,
         row: &'static Command,
         caller: Caller,
         arguments: Arguments<'_>,
@@ -108,7 +111,11 @@ impl Core {
         let reach =
             if has_everything || self.core_count == 1 { Reach::Everything } else { Reach::Unknown };
         let mut reply = Reply::new(output, caller.protocol);
+        self.script_author = Some(author);
+        self.store.begin_group();
         let outcome = asked.run(self, reach, &mut reply);
+        self.store.end_group();
+        self.script_author = None;
         let error = match outcome {
             Ok(None) => None,
             Ok(Some(need)) => {
@@ -124,7 +131,11 @@ impl Core {
             }
         };
         let now_ns = self.host.elapsed_ns();
-        self.stats.took(row, now_ns.saturating_sub(started_ns), error.as_ref());
+        let ns = now_ns.saturating_sub(started_ns);
+        if self.stats.took(row, ns, error.as_ref()).is_some() {
+            let summary = self.summary(row, arguments);
+            self.stats.note_slow(row, ns, summary);
+        }
         self.stats.mark(now_ns);
         None
     }
@@ -144,15 +155,23 @@ impl Core {
         output: &mut Output,
     ) -> Result<u32, Need> {
         let handler = match row.handler.expect("rows without code are refused") {
-            Handler::Keys(handler) | Handler::Slot(handler, _) => handler,
+            Handler::Keys(handler) | Handler::Slot(handler, _) | Handler::Channel(handler) => {
+                handler
+            }
             Handler::Session(handler) => {
                 return Ok(self.run_scripted_on_session(row, handler, caller, arguments, output));
             }
         };
+        if self.is_monitored() {
+            self.show_to_monitors(caller.db, FROM_SCRIPT, row, arguments);
+        }
         let route = self.store.route(row, arguments);
         let Self { store, stats, host, .. } = self;
         let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if let (true, Some(author)) = (caller.tracks && sequel.is_none(), self.script_author) {
+            self.remember_reads(author, row, arguments);
+        }
         match sequel.map(|sequel| *sequel) {
             None => {}
             // Nothing can change while a script runs, so it is as if the time were over.
@@ -191,7 +210,9 @@ impl Core {
         let id = SessionId { index: self.sessions.len() as u32, generation: 0 };
         let origin =
             Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
-        let mut session = Session::new(0, origin, true, self.store.now().monotonic_ms());
+        let acl = self.acl();
+        let user = Arc::clone(acl.by_id(caller.user).unwrap_or(acl.default_user()));
+        let mut session = Session::new(0, origin, user, self.store.now().monotonic_ms());
         (session.db, session.protocol) = (caller.db, caller.protocol);
         self.sessions.push(Some(Box::new(session)));
         let mut call = SessionCall::new(self, id, arguments, Reply::new(output, caller.protocol));
@@ -253,13 +274,14 @@ impl Core {
     /// Runs a script that was queued, or that has everything; it must not need more.
     pub(super) fn run_script_to_its_end(
         &mut self,
+        author: Author,
         row: &'static Command,
         caller: Caller,
         arguments: Arguments<'_>,
         has_everything: bool,
         output: &mut Output,
     ) {
-        let sequel = self.run_script(row, caller, arguments, has_everything, output);
+        let sequel = self.run_script(author, row, caller, arguments, has_everything, output);
         if sequel.is_some() {
             // A script was loaded or a library changed after the transaction was looked through.
             Reply::new(output, caller.protocol).error(&UNFORESEEN);
@@ -292,9 +314,10 @@ impl TourTask for Everything {
         }
         let batch = self.batch.as_mut().expect("it comes along");
         let command = &batch.commands[batch.next];
-        let (row, caller) = (command.row, command.caller);
+        let (row, caller, author) = (command.row, command.caller, batch.author_of(batch.next));
         let (arguments, output) = batch.arguments_and_output(batch.next);
-        core.run_script_to_its_end(row, caller, arguments, true, output);
+        core.run_script_to_its_end(author, row, caller, arguments, true, output);
+        core.spread_pending(Some(author));
         batch.advance();
         for (home, slot) in homes {
             let content = core.store.take_slot(slot).expect("it was put there above");

@@ -4,6 +4,7 @@ use super::command;
 use super::functions;
 use super::lua::{Function, GLOBALS, Kind, Lua, Raise};
 use super::source::sha_of;
+use crate::acl;
 use crate::command as commands;
 use crate::commands::connection::REDIS_VERSION;
 use crate::host::LogLevel;
@@ -213,7 +214,7 @@ fn debug(_: Lua) -> Result<i32, Raise> {
     Ok(0)
 }
 
-/// There is one user, who may do everything.
+/// Whether the client's user may run a command.
 fn acl_check_cmd(lua: Lua) -> Result<i32, Raise> {
     let mut words = Vec::new();
     for index in 1..=lua.top() {
@@ -223,9 +224,13 @@ fn acl_check_cmd(lua: Lua) -> Result<i32, Raise> {
         }
     }
     let Some(name) = words.first() else { return raise(lua, command::NO_ARGUMENT) };
-    if commands::lookup_line(name, words.get(1).map(|word| &word[..])).is_none() {
+    let Some(row) = commands::lookup_line(name, words.get(1).map(|word| &word[..])) else {
         return raise(lua, "Invalid command passed to redis.acl_check_cmd()");
-    }
-    lua.push_boolean(true);
+    };
+    let may = lua.with_run(|run| {
+        let user = run.core.acl().by_id(run.caller.user);
+        user.is_some_and(|user| acl::check(user, row, &words[..]).is_ok())
+    });
+    lua.push_boolean(may.unwrap_or(false));
     Ok(1)
 }

@@ -6,6 +6,8 @@
 //! nothing because a script of which it is not known what it touches does not write before it has
 //! everything at hand.
 
+use std::borrow::Cow;
+
 use super::api::push_error;
 use super::lua::{Kind, Lua, Raise};
 use super::run::{Need, Reach, Run};
@@ -39,7 +41,7 @@ enum Ending {
     /// Its reply is in the output.
     Replied,
     /// It was refused.
-    Refused(&'static str),
+    Refused(Cow<'static, str>),
     /// The script has to stop.
     Stops,
 }
@@ -50,7 +52,7 @@ fn command(lua: Lua, raises: bool) -> Result<i32, Raise> {
             lua.set_top(0);
             perform(run)
         }
-        Err(text) => Ending::Refused(text),
+        Err(text) => Ending::Refused(text.into()),
     });
     let is_error = match ending {
         None => {
@@ -59,7 +61,7 @@ fn command(lua: Lua, raises: bool) -> Result<i32, Raise> {
         }
         Some(Ending::Replied) => lua.with_run(|run| push_result(lua, run)).unwrap_or(false),
         Some(Ending::Refused(text)) => {
-            push_error(lua, text);
+            push_error(lua, &text);
             if text != NO_ARGUMENT && text != BAD_ARGUMENT {
                 lua.push_boolean(true);
                 lua.set_field(-2, "ignore_error_stats_update");
@@ -129,12 +131,13 @@ fn perform(run: &mut Run<'_>) -> Ending {
     ending
 }
 
-type Refusal = (Option<&'static Command>, &'static str);
+type Refusal = (Option<&'static Command>, Cow<'static, str>);
 
 /// Checks what has to hold whatever the slots.
 fn admit(run: &mut Run<'_>, arguments: Arguments<'_>) -> Result<&'static Command, Refusal> {
-    let row = commands::lookup_line(arguments.at(0), arguments.get(1)).ok_or((None, UNKNOWN))?;
-    let refuse = |text| Err((Some(row), text));
+    let row = commands::lookup_line(arguments.at(0), arguments.get(1))
+        .ok_or((None, Cow::Borrowed(UNKNOWN)))?;
+    let refuse = |text: &'static str| Err((Some(row), Cow::Borrowed(text)));
     if !row.accepts_argument_count(arguments.len()) {
         return refuse(WRONG_ARITY);
     }
@@ -142,6 +145,9 @@ fn admit(run: &mut Run<'_>, arguments: Arguments<'_>) -> Result<&'static Command
     if is_denied || row.handler.is_none() || row.flags.contains(flag::SCRIPT_RUNNER) {
         return refuse(NOT_ALLOWED);
     }
+    let refuse_with = |error: CommandError| (Some(row), Cow::Owned(format!("-{error}")));
+    run.core.check_scripted(run.caller.user, row, arguments).map_err(refuse_with)?;
+    run.core.check_restrictions(row).map_err(refuse_with)?;
     if run.is_read_only && writes(row) {
         return refuse(READ_ONLY);
     }
