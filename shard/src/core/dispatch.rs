@@ -29,6 +29,14 @@ pub struct Prepared {
     route: Route,
 }
 
+impl Prepared {
+    /// Whether it runs a script or function.
+    #[inline]
+    pub fn is_script(&self) -> bool {
+        self.row.is_some_and(|row| row.flags.contains(flag::SCRIPT_RUNNER))
+    }
+}
+
 /// What became of a command that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {

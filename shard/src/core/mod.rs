@@ -169,6 +169,10 @@ pub struct Core {
     turn: u64,
     /// The session whose script runs here now.
     scripting_session: Option<SessionId>,
+    /// Whether the driver is taking in what has arrived: there may be more of any client.
+    pub is_taking_in: bool,
+    /// A script has taken long here.
+    pub(crate) has_been_busy: bool,
     /// The client whose script runs.
     script_author: Option<Author>,
     /// Figures for INFO.
@@ -261,6 +265,8 @@ impl Core {
             scripting: Scripting::new(seed ^ u64::from(id.0)),
             turn: 0,
             scripting_session: None,
+            is_taking_in: false,
+            has_been_busy: false,
             script_author: None,
             owners,
             sessions: Vec::new(),

@@ -70,6 +70,11 @@ impl Core {
         if self.core_count == 1 || self.keeps_to_its_keys(row, arguments) {
             return None;
         }
+        let function = arguments.get(1).and_then(|name| self.scripting.libraries.function(name));
+        let is_function = row.name.starts_with("fcall");
+        if is_function && function.is_some_and(|(_, library)| library.is_declared) {
+            return None;
+        }
         if self.needs_everything(row, arguments) {
             return Some(self.send_everywhere(id, row, route, arguments));
         }
