@@ -137,7 +137,7 @@ impl<R: BufRead> Source<R> {
         while self.ahead.is_none() && self.left > 0 {
             match self.reader.next_item()? {
                 None => return Err(Damage::Truncated),
-                Some(Item::BatchEnd { .. } | Item::Time(_)) => {}
+                Some(Item::Needs(_) | Item::Time(_)) => {}
                 item => self.ahead = item,
             }
         }
