@@ -105,7 +105,8 @@ fn a_fault_has_a_place_an_opcode_and_a_key() {
     assert!(said.contains(", value type 0, key 'a': the key comes twice"), "{said}");
     let said = load(&file(&[7, 1, b'm', 1])).expect_err("a module's");
     assert!(said.contains("value type 7, key 'm': values of modules"), "{said}");
-    let said = load(&file(&[opcode::SELECT_DB, 99, 0, 1, b'k', 1, b'v'])).expect_err("no such");
+    let said =
+        load(&file(&[opcode::SELECT_DB, 0x40, 99, 0, 1, b'k', 1, b'v'])).expect_err("no such");
     assert!(said.contains("there is no database 99"), "{said}");
     let said = load(&file(&[opcode::FUNCTION_BEFORE_RELEASE])).expect_err("unreleased");
     assert!(said.contains("opcode 246 (function)"), "{said}");

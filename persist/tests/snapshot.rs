@@ -107,10 +107,6 @@ impl TourTask for NotedCut {
         for (_, slot) in core.store.slots() {
             for (db, table) in slot.tables() {
                 for entry in table.iter() {
-                    let is_over = entry.expiry_ms().is_some_and(|at_ms| at_ms < now_ms);
-                    if is_over {
-                        continue;
-                    }
                     let mut value = payload::dump(entry.value(), now_ms, Compression::On);
                     value.truncate(value.len() - FOOTER_BYTES);
                     if value.ends_with(&NO_FIELDS) {

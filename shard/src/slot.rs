@@ -17,6 +17,7 @@
 use crate::expiry::Sweep;
 use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
+use crate::interests::Directory;
 use crate::object::Object;
 use crate::observers::Observers;
 use crate::snapshot::SlotSnapshot;
@@ -39,6 +40,8 @@ pub struct Slot {
     pub(crate) sweep: Sweep,
     pub(crate) field_deadlines: FieldDeadlines,
     pub(crate) snapshot: SlotSnapshot,
+    /// Who listens to the channels of this slot; `None` while nobody does.
+    pub(crate) channels: Option<Box<Directory>>,
 }
 
 const CACHE_LINE_BYTES: usize = 64;
@@ -61,6 +64,7 @@ impl Slot {
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
             snapshot: SlotSnapshot::default(),
+            channels: None,
         }
     }
 

@@ -11,15 +11,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
+use crate::acl::Acl;
 use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
-use crate::event::Event;
+use crate::event::{Event, EventClasses};
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
 use crate::journal::Journal;
+use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -113,6 +115,7 @@ pub struct Store {
     now_ms: i64,
     is_loading: bool,
     settings: Arc<Settings>,
+    acl: Arc<Acl>,
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
     pub stats: KeyspaceStats,
@@ -133,6 +136,8 @@ pub struct Store {
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// Slots with keys that somebody waits for and that changed, in order.
     pub(crate) ready_slots: VecDeque<HashSlot>,
+    /// Who wants to hear of changes, and what there is to tell.
+    pub(crate) news: News,
 }
 
 /// Values of at least this size are freed in the background where that is asked for.
@@ -153,6 +158,8 @@ impl Store {
         }
         let mut access = AccessClock::default();
         access.apply(&settings);
+        let mut news = News::default();
+        news.apply(&settings);
         Self {
             slots,
             seed,
@@ -161,6 +168,7 @@ impl Store {
             now_ms: 0,
             is_loading: false,
             settings,
+            acl: Arc::default(),
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
@@ -174,6 +182,7 @@ impl Store {
             journal: Journal::default(),
             snapshot: None,
             ready_slots: VecDeque::new(),
+            news,
         }
     }
 
@@ -207,9 +216,20 @@ impl Store {
         &self.settings
     }
 
+    /// All users.
+    pub fn acl(&self) -> &Arc<Acl> {
+        &self.acl
+    }
+
+    /// Puts other users in force.
+    pub fn set_acl(&mut self, acl: Arc<Acl>) {
+        self.acl = acl;
+    }
+
     /// Puts new settings in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>) {
         self.access.apply(&settings);
+        self.news.apply(&settings);
         self.settings = settings;
     }
 
@@ -349,6 +369,8 @@ pub enum Access {
     Read,
     /// Counts as a hit or a miss; the key's access bits stay (`CLIENT NO-TOUCH`).
     ReadQuietly,
+    /// The same, and nobody is told of a miss (`OBJECT`).
+    ReadUnheard,
     /// Leaves no trace (`OBJECT`, `TTL`, `TYPE`...).
     Peek,
 }
@@ -369,12 +391,17 @@ impl Store {
             None => table.get(key.hash, key.name),
         });
         let Some(entry) = found else {
-            self.stats.misses += u64::from(access != Access::Peek);
+            if access != Access::Peek {
+                self.stats.misses += 1;
+                if access != Access::ReadUnheard && self.news.wants(EventClasses::KEY_MISS) {
+                    self.news.publish_event(key, "keymiss");
+                }
+            }
             return None;
         };
         match access {
             Access::Peek => {}
-            Access::ReadQuietly => self.stats.hits += 1,
+            Access::ReadQuietly | Access::ReadUnheard => self.stats.hits += 1,
             Access::Read => {
                 self.stats.hits += 1;
                 entry.set_lru_bits(self.access.read(entry.lru_bits()));
@@ -421,7 +448,10 @@ impl Store {
         let view = entry.as_entry();
         let (kind, lru_bits, expiry_ms) = (view.kind(), view.lru_bits(), view.expiry_ms());
         let record = Record { kind, lru_bits, expiry_ms, value: entry.take_value() };
-        self.insert(key, record);
+        // What was there counts as removed before.
+        if self.insert(key, record) {
+            self.note_new(key);
+        }
     }
 
     fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
@@ -445,6 +475,9 @@ impl Store {
         }
         self.count(key.db, i64::from(old.is_none()), expiring);
         let existed = old.is_some();
+        if !existed {
+            self.note_new(key);
+        }
         if let Some(old) = old
             && self.settings.lazyfree_lazy_server_del
         {
@@ -464,6 +497,7 @@ impl Store {
         let expiring = table.expiring_len() as i64 - expiring_before as i64;
         self.note_expiry(key.slot, expiry_ms);
         self.count(key.db, i64::from(old.is_none()), expiring);
+        self.note_new(key);
         let old_field_ms = old.as_ref().and_then(|old| first_deadline_of(old.as_entry().value()));
         if old_field_ms != new_field_ms {
             self.move_field_deadline(key, old_field_ms, new_field_ms);
@@ -565,7 +599,7 @@ impl Store {
     }
 
     /// The one place every change is reported to, once, after it was made: from here it reaches the
-    /// journal, watchers and waiters.
+    /// journal, watchers, waiters, subscribers and clients that remember the key.
     #[inline]
     pub fn changed(&mut self, key: Key<'_>, event: Event) {
         self.stats.changes += 1;
@@ -575,20 +609,22 @@ impl Store {
     /// Reports what belongs to a change that was reported already and does not count as another:
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
-    pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
+    pub fn changed_too(&mut self, key: Key<'_>, event: Event) {
         if self.journal.is_on() {
             self.journal.touch(key.slot);
         }
-        if self.slot_mut(key.slot).observers.is_some() {
-            self.tell_observers(key);
-        }
+        self.changed_by_itself(key, event);
     }
 
     /// Reports what no command has done: the end of a key whose time had come. The caller tells the
     /// journal.
-    pub(crate) fn changed_by_itself(&mut self, key: Key<'_>, _event: Event) {
+    #[inline]
+    pub(crate) fn changed_by_itself(&mut self, key: Key<'_>, event: Event) {
         if self.slot_mut(key.slot).observers.is_some() {
-            self.tell_observers(key);
+            self.tell_observers(key, event);
+        }
+        if self.news.is_asked_for() {
+            self.note_news(key, event);
         }
     }
 

@@ -192,9 +192,17 @@ pub struct Settings {
     pub shutdown_timeout_seconds: u32,
     /// 1 to 500.
     pub hz: u32,
+    /// How long a script may run before other clients are refused, in milliseconds; 0 for ever.
+    pub busy_reply_threshold_ms: u64,
 
     // Who may do what.
     pub requirepass: Option<Secret>,
+    /// The `user` lines of the file: name and rules.
+    pub users: Vec<Vec<Secret>>,
+    pub aclfile: Option<PathBuf>,
+    pub acllog_max_len: u64,
+    /// Whether a new user may use all channels.
+    pub acl_pubsub_default_all: bool,
     pub enable_protected_configs: Allowed,
     pub enable_debug_command: Allowed,
     pub enable_module_command: Allowed,
@@ -297,6 +305,13 @@ impl Config {
             shutdown_on_sigterm: self.shutdown_flags("shutdown-on-sigterm"),
             shutdown_timeout_seconds: self.number("shutdown-timeout"),
             hz: self.number("hz"),
+            users: self.users(),
+            aclfile: Some(self.text("aclfile"))
+                .filter(|text| !text.is_empty())
+                .map(|text| PathBuf::from(std::ffi::OsString::from_vec(text))),
+            acllog_max_len: self.number("acllog-max-len"),
+            acl_pubsub_default_all: self.word("acl-pubsub-default") == "allchannels",
+            busy_reply_threshold_ms: self.number("busy-reply-threshold"),
             requirepass: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret),
             enable_protected_configs: self.allowed("enable-protected-configs"),
             enable_debug_command: self.allowed("enable-debug-command"),
@@ -471,6 +486,14 @@ impl Config {
             "local" => Allowed::Local,
             _ => Allowed::No,
         }
+    }
+
+    fn users(&self) -> Vec<Vec<Secret>> {
+        let Value::Lines(lines) = self.value("user") else {
+            panic!("'user' holds no lines");
+        };
+        let secret = |words: &Vec<Vec<u8>>| words.iter().cloned().map(Secret).collect();
+        lines.iter().map(secret).collect()
     }
 
     fn renamed_commands(&self) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -5,19 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::arguments::OwnedArguments;
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
+use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
-    SnapshotTarget,
+    Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
+    ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
 use super::process::Process;
-use super::{clock, persistence, rewrite};
+use super::{busy, clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
-use crate::{banner, logging, memory, warning};
+use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -112,9 +114,10 @@ impl Host for CoreHost {
         Ok(Arc::new(command_settings(&settings)))
     }
 
-    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError> {
+        let has_own_file = self.process.settings().aclfile.is_some();
         let config = self.process.config();
-        config.rewrite().map_err(|error| {
+        config.rewrite(if has_own_file { &[] } else { users }).map_err(|error| {
             warning!("CONFIG REWRITE failed: {error}");
             CommandError::worded(error.to_string())
         })?;
@@ -153,6 +156,29 @@ impl Host for CoreHost {
         persistence::load_at_once(&self.process, store, replaces)
     }
 
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        crate::config::Config::is_sensitive(directive)
+    }
+
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
+        let path = self.process.settings().aclfile.clone()?;
+        let text = std::fs::read(&path).map_err(|error| plain_reason(&error));
+        Some((path.display().to_string(), text))
+    }
+
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
+        let path = self.process.settings().aclfile.clone()?;
+        Some(crate::config::replace_file(&path, text).map_err(|error| plain_reason(&error)))
+    }
+
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        let read = std::fs::File::open("/dev/urandom")
+            .and_then(|mut source| std::io::Read::read_exact(&mut source, bytes));
+        read.map_err(|error| {
+            CommandError::worded(format!("ERR no random bytes: {}", plain_reason(&error)))
+        })
+    }
+
     fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
         crate::notice!("User requested shutdown...");
         self.process.stop(options);
@@ -176,6 +202,23 @@ impl Host for CoreHost {
         warning!("{text}");
     }
 
+    fn log(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Debug => debug!("{text}"),
+            LogLevel::Verbose => verbose!("{text}"),
+            LogLevel::Notice => notice!("{text}"),
+            LogLevel::Warning => warning!("{text}"),
+        }
+    }
+
+    fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        busy::receive(descriptors)
+    }
+
+    fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
+        busy::send(descriptor, bytes);
+    }
+
     fn discard(&mut self, garbage: Garbage) {
         self.process.garbage_queued(garbage.bytes);
         // With the queue full the other thread is far behind: then whoever makes garbage frees it.
@@ -193,6 +236,12 @@ impl Host for CoreHost {
     fn allocator_report(&self) -> String {
         memory::report()
     }
+}
+
+/// What the system says about an error, as C programs print it.
+pub fn plain_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
@@ -258,6 +307,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             .as_ref()
             .map(|secret| secret.0.clone())
             .unwrap_or_default(),
+        acl_pubsub_default_all: settings.acl_pubsub_default_all,
+        acllog_max_len: size(settings.acllog_max_len),
         proto_max_bulk_len: usize::try_from(settings.proto_max_bulk_len_bytes)
             .unwrap_or(usize::MAX),
         maxclients: u64::from(settings.maxclients),
@@ -297,6 +348,9 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
+        slowlog_log_slower_than_us: settings.slowlog_log_slower_than_microseconds,
+        slowlog_max_len: size(settings.slowlog_max_len),
+        latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
@@ -304,7 +358,10 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
+        busy_reply_threshold_ms: settings.busy_reply_threshold_ms,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
+        notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
+        tracking_table_max_keys: settings.tracking_table_max_keys,
     }
 }
 

@@ -41,8 +41,8 @@ impl Driver {
         self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
         self.core.stats.sample_rates(now_ms);
         self.note_memory();
-        self.post_changes();
         self.consider_defragmentation(now_ms);
+        self.post_changes();
         self.check_clients(now_ms);
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {

@@ -6,13 +6,18 @@ use basalt_net::reactor::{ConnectionId, Reactor};
 use basalt_shard::core::SessionId;
 use basalt_shard::reply::Output;
 
-use super::connection::connection_of;
+use super::connection::{connection_of, session_of};
 use super::driver::Driver;
 use crate::warning;
 
 /// Unsent bytes of one client above which the server stops reading from it, where no limit on its
 /// output would cut it.
 const SUSPEND_BYTES: usize = 1 << 20;
+
+/// Where the limits of each class of clients stand among `client-output-buffer-limit`.
+const CLASS_OF_OTHERS: usize = 0;
+const CLASS_OF_REPLICAS: usize = 1;
+const CLASS_OF_SUBSCRIBERS: usize = 2;
 
 impl Driver {
     /// Hands all new replies to the reactor and ends the connections that are to end.
@@ -27,7 +32,7 @@ impl Driver {
                 self.send_replies(session);
             }
         }
-        self.core.recycle_changed(changed);
+        self.replied = changed;
         for closing in self.core.take_closings() {
             let id = connection_of(closing.session);
             if !closing.after_output {
@@ -40,6 +45,17 @@ impl Driver {
             }
         }
         self.end_closing_later();
+    }
+
+    /// Notes of what replies of the last turn has left by now: a script that takes long has to know.
+    pub(super) fn settle_replied(&mut self) {
+        let replied = std::mem::take(&mut self.replied);
+        for &session in &replied {
+            if let Some(state) = self.core.session_mut(session) {
+                state.figures.unsent_bytes = self.reactor.queued_bytes(connection_of(session));
+            }
+        }
+        self.core.recycle_changed(replied);
     }
 
     fn end_closing_later(&mut self) {
@@ -93,7 +109,14 @@ impl Driver {
 
     /// A client leaves a lot unread: cuts it at its limits, or stops reading from it.
     pub(super) fn check_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
-        let limit = &self.settings.client_output_buffer_limits[0];
+        let session = self.core.session(session_of(id));
+        let class = match session {
+            Some(session) if session.is_subscriber() => CLASS_OF_SUBSCRIBERS,
+            // One who monitors is sent what it did not ask for, as a replica is.
+            Some(session) if session.is_monitor => CLASS_OF_REPLICAS,
+            _ => CLASS_OF_OTHERS,
+        };
+        let limit = &self.settings.client_output_buffer_limits[class];
         let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
         let soft_ms = limit.soft_seconds * 1000;
         let now_ms = self.core.store.now().monotonic_ms();
@@ -121,7 +144,7 @@ impl Driver {
     fn cut_for_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
         let peer = self
             .core
-            .session(super::connection::session_of(id))
+            .session(session_of(id))
             .map(|session| session.origin.peer.clone())
             .unwrap_or_default();
         warning!(

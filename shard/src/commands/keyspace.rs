@@ -3,9 +3,10 @@
 //! Those whose answer must be true of one moment, or that must take effect at one, stop the world
 //! for it by a parking tour.
 
+use super::save::save_nothing;
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
@@ -126,7 +127,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         2 if arguments.is(1, "sync") => false,
         _ => return Err(error::SYNTAX),
     };
-    call.tour(TourKind::Parking, Flush { db, in_background });
+    let asker = (call.core.id(), call.session);
+    call.tour(TourKind::Parking, Flush { db, in_background, asker, changes: 0 });
     Ok(())
 }
 
@@ -135,14 +137,26 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
 struct Flush {
     db: Option<u32>,
     in_background: bool,
+    asker: (CoreId, SessionId),
+    /// Changes counted by the cores that were visited.
+    changes: i64,
 }
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
+        core.forget_all_reads(self.asker);
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();
             core.host.discard(Garbage::new(Box::new(tables), bytes));
+        }
+        self.changes += core.store.stats.changes;
+        if self.db.is_none() && core.id().0 + 1 == core.core_count() {
+            // What a snapshot under way would leave in the file is what was just thrown away.
+            core.host.cancel_save();
+            if core.host.persistence().has_save_points {
+                save_nothing(core, self.changes);
+            }
         }
     }
 
@@ -153,14 +167,8 @@ impl TourTask for Flush {
         })
     }
 
-    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
-        if self.db.is_none() {
-            // What a snapshot under way would leave in the file is what was just thrown away.
-            core.host.cancel_save();
-            if core.host.persistence().has_save_points {
-                core.begin_background_save();
-            }
-        }
+    fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>) {
+        core.invalidate_everything_for(session);
         reply.ok();
     }
 }

@@ -13,6 +13,7 @@ use crate::hash::HashSlot;
 use crate::host::{Cut, Garbage, SaveKind, ShutdownOptions, SnapshotTarget};
 use crate::reply::Reply;
 use crate::slot::Slot;
+use crate::snapshot::Part;
 use crate::table::Table;
 
 /// What Redis answers where only the log knows more.
@@ -188,6 +189,16 @@ fn save_now(core: &mut Core, cut: &mut Cut) -> Outcome {
     if target.wait() { Ok(()) } else { Err(FAILED) }
 }
 
+/// Replaces the file by one without keys, while all cores are empty and parked. What fails is in
+/// the log.
+pub(super) fn save_nothing(core: &mut Core, changes: i64) {
+    if let Ok(mut target) = core.host.begin_save(SaveKind::Foreground) {
+        target.cut(&Cut { changes, ..Cut::default() });
+        target.order(CoreId(0)).sink.send(Part { is_last: true, ..Part::default() });
+        target.wait();
+    }
+}
+
 /// Work at one core with the slots of all of them, while nothing else runs.
 struct AllSlots<Work, Answer> {
     work: Work,
@@ -241,7 +252,7 @@ where
         }));
     }
 
-    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         std::mem::take(&mut self.slots)
     }
 

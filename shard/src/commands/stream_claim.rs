@@ -240,7 +240,8 @@ fn reply_claimed(call: &mut Call<'_>, ids: &[StreamId], shown: Shown) -> Outcome
 /// XCLAIM.
 pub fn xclaim(call: &mut Call<'_>) -> Outcome {
     let (key, name) = (call.key(1), call.arguments.at(2));
-    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let access = call.read_access();
+    let stream = call.store.collection::<Stream>(key, access)?;
     if stream.is_none_or(|stream| stream.group(name).is_none()) {
         return Err(no_such_group(key.name, name));
     }
@@ -313,6 +314,8 @@ impl Sweep {
 /// XAUTOCLAIM.
 pub fn xautoclaim(call: &mut Call<'_>) -> Outcome {
     let sweep = Sweep::parse(call.arguments)?;
+    let access = call.read_access();
+    call.store.collection::<Stream>(call.key(1), access)?;
     let claimed = claim_from(call, |claimer| sweep.run(claimer))?;
     call.reply.array_len(3);
     reply_id(&mut call.reply, claimed.next);

@@ -7,10 +7,13 @@
 
 use std::sync::Arc;
 
+use crate::acl::UserId;
 use crate::arguments::{ArgRange, Arguments};
 use crate::call::Travel;
 use crate::command::Command;
+use crate::core::membership::MembershipRequest;
 use crate::core::parcels::Bag;
+use crate::core::spreading::{Author, News, NewsBag, NewsReceipt};
 use crate::core::tour::Tour;
 use crate::core::transaction::Execution;
 use crate::core::{CoreId, SessionId};
@@ -18,6 +21,7 @@ use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
+use crate::slow_log::SlowCommand;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -35,6 +39,10 @@ pub struct Caller {
     pub protocol: Protocol,
     /// `CLIENT NO-TOUCH`: reading leaves no trace in the LRU bits.
     pub no_touch: bool,
+    /// `CLIENT TRACKING`: which keys it reads is to be remembered.
+    pub tracks: bool,
+    /// Who it is logged in as.
+    pub user: UserId,
 }
 
 /// How the keys of a command map to slots.
@@ -77,12 +85,15 @@ pub enum Errand {
     Service(Arc<KeyWaiter>),
     /// All of them in one, in an envelope.
     Transaction(Box<Execution>),
+    /// The only one is not run; it makes a client listen to channels, or stop listening.
+    Membership(Box<MembershipRequest>),
 }
 
 /// Commands on their way to the core that owns their slots, and their replies on the way back.
 ///
 /// Commands run in order; `next` is the first that has not run. A batch that meets a slot which is
-/// lent out waits as a whole, so nothing in it is overtaken.
+/// lent out waits as a whole, so nothing in it is overtaken; if some of it has run by then it goes
+/// home first, so that no news overtakes a reply.
 #[derive(Default)]
 pub struct Batch {
     /// Core the commands came from and the replies go to.
@@ -103,6 +114,10 @@ pub struct Batch {
     pub watcher: Option<Arc<Watcher>>,
     /// What the commands are to be run as.
     pub errand: Errand,
+    /// Commands that were slow on another core, for the log at home.
+    pub(super) slow: Vec<(SessionId, SlowCommand)>,
+    /// News for clients of the origin, each behind the reply of the command at this index.
+    pub(super) news: Vec<(usize, News)>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -148,12 +163,26 @@ impl Batch {
         Arguments::new(&self.bytes, &self.ranges[first as usize..(first + count) as usize])
     }
 
+    /// Who command `index` is of, for news of what it does.
+    pub(super) fn author_of(&self, index: usize) -> Author {
+        let command = &self.commands[index];
+        Author { core: self.origin, session: command.session, place: Some(command.place) }
+    }
+
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
         self.travel = Travel::None;
         self.extra_slots.clear();
         self.next += 1;
+    }
+
+    /// Forgets the commands that ran and what came of them.
+    pub(super) fn drop_done(&mut self) {
+        self.commands.drain(..self.next);
+        self.output.clear();
+        self.news.clear();
+        self.next = 0;
     }
 
     /// Whether all commands ran.
@@ -172,6 +201,8 @@ impl Batch {
         self.waiter = None;
         self.watcher = None;
         self.errand = Errand::Commands;
+        self.slow.clear();
+        self.news.clear();
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);
@@ -217,4 +248,8 @@ pub enum Message {
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.
     BagBack(Box<Bag>),
+    /// What clients of the receiver are to be told.
+    News(Box<NewsBag>),
+    /// How much of that the sender has delivered since it last said so.
+    NewsTaken(NewsReceipt),
 }

@@ -22,6 +22,7 @@ use crate::hash::HashSlot;
 use crate::journal::GlobalEffect;
 use crate::reply::Reply;
 use crate::slot::Slot;
+use crate::slow_log::Summary;
 
 /// What a tour does.
 pub trait TourTask: Send {
@@ -45,8 +46,9 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
-    /// Slots that visits have taken out, with their owners: they go home when a parking tour ends.
-    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
+    /// asked after the last visit.
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         Vec::new()
     }
 
@@ -79,6 +81,8 @@ pub(super) struct AskingCommand {
     /// Where its reply goes.
     pub(super) place: u64,
     pub(super) row: &'static Command,
+    /// What it was, for the slow log.
+    pub(super) summary: Summary,
     /// Time spent on it so far, on whatever core.
     pub(super) spent_ns: u64,
 }
