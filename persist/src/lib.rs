@@ -5,6 +5,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`aof`] | the append-only file |
 //! | [`save`], `queue` | a snapshot on its way from the cores to one place |
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
@@ -15,6 +16,7 @@
 //! [`save::Save`] over an [`output::Output`] of its own, hands its sinks to the cores in a parking
 //! tour (`Store::begin_snapshot`), and gives it its [`preamble::Preamble`] when that is over.
 
+pub mod aof;
 pub mod check;
 pub mod fault;
 pub mod fuzz;

@@ -134,3 +134,10 @@ pub fn invalid_expire_time(name: &str) -> CommandError {
 pub fn printable(bytes: &[u8], limit: usize) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]).into_owned()
 }
+
+/// The append-only file cannot be written: the number of the system's error.
+pub(crate) fn append_fails(number: i32) -> CommandError {
+    let reason = std::io::Error::from_raw_os_error(number).to_string();
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    CommandError::worded(format!("MISCONF Errors writing to the AOF file: {reason}"))
+}

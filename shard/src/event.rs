@@ -1,6 +1,55 @@
 //! What can happen to a key: the names keyspace notifications use, and the word by which every
 //! write command reports what it did.
 
+/// A set of classes of keyspace events, and whether they are published by key, by event, or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventClasses(u32);
+
+impl EventClasses {
+    /// `K`: published on the channel of the key.
+    pub const BY_KEY: Self = Self(1);
+    /// `E`: published on the channel of the event.
+    pub const BY_EVENT: Self = Self(1 << 1);
+    /// `g`: commands that work on any type.
+    pub const GENERIC: Self = Self(1 << 2);
+    /// `$`: strings.
+    pub const STRING: Self = Self(1 << 3);
+    /// `l`: lists.
+    pub const LIST: Self = Self(1 << 4);
+    /// `s`: sets.
+    pub const SET: Self = Self(1 << 5);
+    /// `h`: hashes.
+    pub const HASH: Self = Self(1 << 6);
+    /// `z`: sorted sets.
+    pub const SORTED_SET: Self = Self(1 << 7);
+    /// `x`: keys that expired.
+    pub const EXPIRED: Self = Self(1 << 8);
+    /// `e`: keys that were evicted.
+    pub const EVICTED: Self = Self(1 << 9);
+    /// `t`: streams.
+    pub const STREAM: Self = Self(1 << 10);
+    /// `m`: reads of keys that are not there.
+    pub const KEY_MISS: Self = Self(1 << 11);
+    /// `n`: keys that were not there before.
+    pub const NEW: Self = Self(1 << 14);
+
+    /// The set with these bits, which are those of Redis.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Whether all of `other` is in the set.
+    #[inline]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether events are published in any form.
+    pub const fn are_published(self) -> bool {
+        self.0 & (Self::BY_KEY.0 | Self::BY_EVENT.0) != 0
+    }
+}
+
 /// An event on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
@@ -200,5 +249,73 @@ impl Event {
             Self::ZRemRangeByScore => "zremrangebyscore",
             Self::ZUnionStore => "zunionstore",
         }
+    }
+
+    /// The class that `notify-keyspace-events` counts it to.
+    pub fn class(self) -> EventClasses {
+        match self {
+            Self::Expired => EventClasses::EXPIRED,
+            Self::Evicted => EventClasses::EVICTED,
+            Self::CopyTo
+            | Self::Del
+            | Self::Expire
+            | Self::MoveFrom
+            | Self::MoveTo
+            | Self::Persist
+            | Self::RenameFrom
+            | Self::RenameTo
+            | Self::Restore => EventClasses::GENERIC,
+            Self::Append
+            | Self::IncrBy
+            | Self::IncrByFloat
+            | Self::PfAdd
+            | Self::Set
+            | Self::SetBit
+            | Self::SetRange => EventClasses::STRING,
+            Self::HDel
+            | Self::HExpire
+            | Self::HExpired
+            | Self::HIncrBy
+            | Self::HIncrByFloat
+            | Self::HPersist
+            | Self::HSet => EventClasses::HASH,
+            Self::LInsert
+            | Self::LPop
+            | Self::LPush
+            | Self::LRem
+            | Self::LSet
+            | Self::LTrim
+            | Self::RPop
+            | Self::RPush
+            | Self::SortStore => EventClasses::LIST,
+            Self::SAdd
+            | Self::SDiffStore
+            | Self::SInterStore
+            | Self::SPop
+            | Self::SRem
+            | Self::SUnionStore => EventClasses::SET,
+            _ => self.class_of_ordered(),
+        }
+    }
+
+    /// The class of events on sorted sets and streams.
+    fn class_of_ordered(self) -> EventClasses {
+        match self {
+            Self::XAdd
+            | Self::XDel
+            | Self::XGroupCreate
+            | Self::XGroupCreateConsumer
+            | Self::XGroupDelConsumer
+            | Self::XGroupDestroy
+            | Self::XGroupSetId
+            | Self::XSetId
+            | Self::XTrim => EventClasses::STREAM,
+            _ => EventClasses::SORTED_SET,
+        }
+    }
+
+    /// Whether it is the doing of the client whose command runs, rather than of time or memory.
+    pub fn is_by_author(self) -> bool {
+        !matches!(self, Self::Expired | Self::Evicted | Self::HExpired)
     }
 }

@@ -216,19 +216,33 @@ impl Store {
     /// Reclaims up to `count_max` due fields of a hash whose deadline is not in its slot at the
     /// moment, and puts the one it has then there. Removes the key with the last field.
     fn reclaim_fields(&mut self, key: Key<'_>, count_max: usize) -> usize {
-        let now_ms = self.now_ms();
+        let (now_ms, is_journaled) = (self.now_ms(), self.journal.is_on());
         self.preserve(key);
         let table = self.slot_mut(key.slot).table_mut(key.db).expect("the key is in it");
         let mut entry = table.get_mut(key.hash, key.name).expect("the key was found");
         let hash = Hash::of_mut(entry.object_mut()).expect("fields of a hash are due");
-        let count = hash.remove_due(now_ms, count_max);
+        // What is told by its own words must find the same fields when it runs again.
+        let count_max = if is_journaled { usize::MAX } else { count_max };
+        let mut due: Vec<Vec<u8>> = Vec::new();
+        let count = hash.remove_due(now_ms, count_max, |name| {
+            if is_journaled {
+                due.push(name.to_vec());
+            }
+        });
         let (has_live, first_ms) = (hash.len(now_ms) > 0, hash.first_deadline_ms());
         drop(entry);
         self.stats.expired_fields += count as u64;
         self.move_field_deadline(key, None, first_ms);
-        self.changed(key, Event::HExpired);
+        self.changed_by_itself(key, Event::HExpired);
+        self.stats.changes += 1;
         if !has_live {
             self.remove_unread(key);
+        }
+        if is_journaled {
+            let head: [&[u8]; 2] = [b"HDEL", key.name];
+            let names = due.iter().map(Vec::as_slice);
+            let parts: Vec<&[u8]> = head.into_iter().chain(names).collect();
+            self.journal_by_itself(key, &parts);
         }
         count
     }
@@ -237,6 +251,6 @@ impl Store {
     fn remove_unread(&mut self, key: Key<'_>) {
         let entry = self.take_entry(key).expect("the caller has seen the key");
         self.dispose_entry(entry);
-        self.changed_too(key, Event::Del);
+        self.changed_by_itself(key, Event::Del);
     }
 }

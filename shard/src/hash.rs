@@ -13,7 +13,7 @@ use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// One of the 16,384 hash slots of a Redis Cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashSlot(u16);
 
 impl HashSlot {

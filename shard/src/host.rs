@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::arguments::OwnedArguments;
 use crate::core::CoreId;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -28,6 +29,8 @@ pub enum SaveKind {
     Foreground,
     /// By all cores, beside what else they do.
     Background,
+    /// Like that, as the base of the append-only file.
+    Rewrite,
 }
 
 /// What a snapshot holds, added up over the cores at its cut.
@@ -106,6 +109,43 @@ pub struct PersistenceFacts {
     pub loaded_keys: u64,
     /// Whether `save` names any point.
     pub has_save_points: bool,
+    /// The append-only file.
+    pub append_only: AppendOnlyFacts,
+}
+
+/// What INFO tells about the append-only file.
+#[derive(Clone, Debug, Default)]
+pub struct AppendOnlyFacts {
+    /// Changes are written.
+    pub is_on: bool,
+    /// A rewrite is under way.
+    pub is_rewriting: bool,
+    /// For how long, in seconds; -1 if none is.
+    pub rewriting_for_seconds: i64,
+    /// How long the last one took, in seconds; -1 before the first.
+    pub last_rewrite_took_seconds: i64,
+    /// Whether it succeeded.
+    pub was_last_rewrite_ok: bool,
+    /// Rewrites that succeeded.
+    pub rewrites: u64,
+    /// Rewrites in a row that failed.
+    pub rewrite_failures: u64,
+    /// Whether the disk takes what is written.
+    pub was_last_write_ok: bool,
+    /// Size of all files, in bytes.
+    pub current_bytes: u64,
+    /// Size after the last rewrite, or at the start, in bytes.
+    pub base_bytes: u64,
+}
+
+/// A rewrite of the append-only file that is about to be made. Dropped before
+/// [`RewriteTarget::cut`], it is given up.
+pub trait RewriteTarget: Send {
+    /// Core `core` turns to its new file and takes part in the base. All cores do at one moment.
+    fn visit(&mut self, core: CoreId, store: &mut Store);
+
+    /// All cores were visited.
+    fn cut(&mut self, cut: &Cut);
 }
 
 /// Facts about the process for INFO and the like.
@@ -167,6 +207,19 @@ pub struct ProcessFacts {
     pub persistence: PersistenceFacts,
 }
 
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For those who look for mistakes.
+    Debug,
+    /// A lot, seldom of use.
+    Verbose,
+    /// What one wants to know in production.
+    Notice,
+    /// What one must know.
+    Warning,
+}
+
 /// Something that takes long to free: freed when it is dropped, by whoever has time.
 pub struct Garbage {
     /// Memory that will be free then, in bytes.
@@ -205,14 +258,43 @@ pub trait Host: Send {
         is_local: bool,
     ) -> Result<Arc<Settings>, CommandError>;
 
-    /// Writes the configuration file anew.
-    fn config_rewrite(&mut self) -> Result<(), CommandError>;
+    /// Writes the configuration file anew. `users` are the lines about users, `user alice on ...`;
+    /// they belong there unless users have a file of their own.
+    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError>;
+
+    /// Whether what a directive is set to must not be shown; true for names that are none.
+    fn is_sensitive(&self, directive: &[u8]) -> bool;
+
+    /// The configured ACL file: its name, and what is in it or why that cannot be read. `None` if
+    /// none is configured.
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)>;
+
+    /// Puts `text` in place of the configured ACL file; on an error the old one is still there.
+    /// `None` if none is configured.
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>>;
+
+    /// Fills `bytes` with random ones that nobody can foretell, or says why that cannot be done.
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError>;
 
     /// Saving and loading. A few locks, no system calls.
     fn persistence(&self) -> PersistenceFacts;
 
     /// Begins a snapshot.
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError>;
+
+    /// Begins a rewrite of the append-only file, turning it on if it is not.
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        Err(CommandError::Fixed("ERR there is no append only file here"))
+    }
+
+    /// What CONFIG SET asks of the append-only file, if it asks for another state than it has:
+    /// whether it is to be on.
+    fn wanted_append_only(&self) -> Option<bool> {
+        None
+    }
+
+    /// Core `core` stops telling what it changes.
+    fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
 
     /// Gives the snapshot up that is under way in the background; whether there was one.
     fn cancel_save(&mut self) -> bool;
@@ -236,6 +318,22 @@ pub trait Host: Send {
 
     /// Writes a line to the log (`DEBUG LOG`).
     fn log_warning(&self, text: &str);
+
+    /// Writes a line to the log if its level is shown (`redis.log`).
+    fn log(&self, level: LogLevel, text: &str) {
+        if level == LogLevel::Warning {
+            self.log_warning(text);
+        }
+    }
+
+    /// A script has run for long and goes on: the next command each of these sockets has brought in
+    /// full, taken off the socket, with the index of the socket. Takes little time.
+    fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        Vec::new()
+    }
+
+    /// Sends a short reply to such a command at once.
+    fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

@@ -1,14 +1,20 @@
-//! Who is to be told of changes of the keys of a slot: clients that wait, and clients that watch.
+//! Who is to be told of changes of the keys of a slot: clients that wait, that watch, or that
+//! remember what they have read.
 //!
-//! The funnel of changes comes here for slots that have any. Watchers are marked at once. Keys that
+//! The funnel of changes comes here for slots that have any. Watchers are marked at once; word for
+//! those who remember the key is noted ([`crate::news`]). Keys that
 //! somebody waits for are listed as ready, to be served by the core when the command that made the
 //! change is over; the list is part of the slot, and a store only remembers which slots have one,
 //! so a slot may leave with keys on it, and whoever it arrives at knows.
 
 use std::sync::Arc;
 
+use crate::core::CoreId;
+use crate::event::Event;
 use crate::hash::HashSlot;
+use crate::interests::Kind;
 use crate::key_waits::{Entry, KeyWaiter, KeyWaits};
+use crate::readers::Readers;
 use crate::slot::Slot;
 use crate::store::{Access, Key, Store};
 use crate::watches::{Watcher, Watches};
@@ -18,6 +24,13 @@ use crate::watches::{Watcher, Watches};
 pub(crate) struct Observers {
     pub(crate) waits: KeyWaits,
     pub(crate) watches: Watches,
+    pub(crate) readers: Readers,
+}
+
+impl Observers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waits.is_empty() && self.watches.is_empty() && self.readers.is_empty()
+    }
 }
 
 /// One of them, at one of its keys.
@@ -27,14 +40,17 @@ pub(crate) enum Observer {
     Waiter(Arc<KeyWaiter>, usize),
     /// A WATCH, and which of its keys.
     Watcher(Arc<Watcher>, usize),
+    /// One client of a core that listens to a channel.
+    Listener(Kind, Box<[u8]>, CoreId),
 }
 
 impl Observer {
-    /// The name of the key.
+    /// The name of the key, or of the channel.
     pub(crate) fn key(&self) -> &[u8] {
         match self {
             Self::Waiter(waiter, argument) => waiter.key(*argument),
             Self::Watcher(watcher, index) => &watcher.names()[*index],
+            Self::Listener(_, name, _) => name,
         }
     }
 }
@@ -49,9 +65,14 @@ pub(crate) struct ReadyKey {
 impl Store {
     /// A key changed whose slot has observers.
     #[cold]
-    pub(crate) fn tell_observers(&mut self, key: Key<'_>) {
+    pub(crate) fn tell_observers(&mut self, key: Key<'_>, event: Event) {
         let Some(observers) = self.slot_mut(key.slot).observers.as_deref_mut() else { return };
         observers.watches.touch(key.db, key.name);
+        if let Some(readers) = observers.readers.take(key.name) {
+            self.news.note_forgotten(1);
+            self.note_readers(key.name, readers, event.is_by_author());
+            self.drop_idle_observers(key.slot);
+        }
         self.tell_waiters(key);
     }
 
@@ -108,7 +129,7 @@ impl Store {
         self.observers().map(|observers| observers.watches.key_count()).sum()
     }
 
-    fn observers(&self) -> impl Iterator<Item = &Observers> {
+    pub(crate) fn observers(&self) -> impl Iterator<Item = &Observers> {
         self.slots().filter_map(|(_, slot)| slot.observers.as_deref())
     }
 
@@ -162,6 +183,9 @@ impl Store {
 
     /// Takes an observer away from its key. The slot is here.
     pub(crate) fn remove_observer(&mut self, observer: &Observer) {
+        if let Observer::Listener(kind, name, core) = observer {
+            return self.leave_channel(*kind, name, *core);
+        }
         let slot = self.slot_mut(HashSlot::of_key(observer.key()));
         let Some(observers) = slot.observers.as_deref_mut() else { return };
         match observer {
@@ -169,8 +193,9 @@ impl Store {
                 observers.waits.remove(waiter.caller.db, waiter.key(*argument), waiter);
             }
             Observer::Watcher(watcher, _) => observers.watches.remove(observer.key(), watcher),
+            Observer::Listener(..) => unreachable!("seen to above"),
         }
-        if observers.waits.is_empty() && observers.watches.is_empty() {
+        if observers.is_empty() {
             slot.observers = None;
         }
     }

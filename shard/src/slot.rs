@@ -17,6 +17,7 @@
 use crate::expiry::Sweep;
 use crate::field_expiry::FieldDeadlines;
 use crate::hash::Seed;
+use crate::interests::Directory;
 use crate::object::Object;
 use crate::observers::Observers;
 use crate::snapshot::SlotSnapshot;
@@ -30,7 +31,7 @@ pub struct Slot {
     pub(crate) first_field_deadline_ms: i64,
     /// Who is to be told of changes of its keys; `None` while nobody is.
     pub(crate) observers: Option<Box<Observers>>,
-    /// Counts the changes to the slot since the server started.
+    /// Counts the records of the journal about the slot, from the start of a generation of files.
     pub sequence: u64,
     /// What [`Slot::next_expiry_ms`] answers while no sweep is running.
     pub(crate) expiry_bound_ms: i64,
@@ -39,6 +40,8 @@ pub struct Slot {
     pub(crate) sweep: Sweep,
     pub(crate) field_deadlines: FieldDeadlines,
     pub(crate) snapshot: SlotSnapshot,
+    /// Who listens to the channels of this slot; `None` while nobody does.
+    pub(crate) channels: Option<Box<Directory>>,
 }
 
 const CACHE_LINE_BYTES: usize = 64;
@@ -61,6 +64,7 @@ impl Slot {
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
             snapshot: SlotSnapshot::default(),
+            channels: None,
         }
     }
 

@@ -11,14 +11,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
+use crate::acl::Acl;
 use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
-use crate::event::Event;
+use crate::event::{Event, EventClasses};
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
+use crate::journal::Journal;
+use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -110,7 +113,9 @@ pub struct Store {
     random: Random,
     now: Now,
     now_ms: i64,
+    is_loading: bool,
     settings: Arc<Settings>,
+    acl: Arc<Acl>,
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
     pub stats: KeyspaceStats,
@@ -126,10 +131,13 @@ pub struct Store {
     garbage_bytes: usize,
     slots_received: u64,
     access: AccessClock,
+    pub(crate) journal: Journal,
     /// The snapshot this core takes part in.
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// Slots with keys that somebody waits for and that changed, in order.
     pub(crate) ready_slots: VecDeque<HashSlot>,
+    /// Who wants to hear of changes, and what there is to tell.
+    pub(crate) news: News,
 }
 
 /// Values of at least this size are freed in the background where that is asked for.
@@ -150,13 +158,17 @@ impl Store {
         }
         let mut access = AccessClock::default();
         access.apply(&settings);
+        let mut news = News::default();
+        news.apply(&settings);
         Self {
             slots,
             seed,
             random: Random::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             now: Now::default(),
             now_ms: 0,
+            is_loading: false,
             settings,
+            acl: Arc::default(),
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
@@ -167,8 +179,10 @@ impl Store {
             garbage_bytes: 0,
             slots_received: 0,
             access,
+            journal: Journal::default(),
             snapshot: None,
             ready_slots: VecDeque::new(),
+            news,
         }
     }
 
@@ -186,8 +200,15 @@ impl Store {
     /// Starts a turn.
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
-        self.now_ms = now.unix_ms();
+        self.now_ms = if self.is_loading { 0 } else { now.unix_ms() };
         self.access.set_seconds(now.unix_seconds());
+    }
+
+    /// Says whether commands come from a file rather than from clients. For them time stands still
+    /// at 0, so that nothing expires but by what the file says.
+    pub fn set_loading(&mut self, is_loading: bool) {
+        self.is_loading = is_loading;
+        self.set_now(self.now);
     }
 
     /// Settings of the commands.
@@ -195,9 +216,20 @@ impl Store {
         &self.settings
     }
 
+    /// All users.
+    pub fn acl(&self) -> &Arc<Acl> {
+        &self.acl
+    }
+
+    /// Puts other users in force.
+    pub fn set_acl(&mut self, acl: Arc<Acl>) {
+        self.acl = acl;
+    }
+
     /// Puts new settings in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>) {
         self.access.apply(&settings);
+        self.news.apply(&settings);
         self.settings = settings;
     }
 
@@ -271,6 +303,22 @@ impl Store {
         self.slots_received += 1;
     }
 
+    /// Takes slots in that were filled elsewhere, in place of those that are here, and the keys they
+    /// bring into account.
+    ///
+    /// # Panics
+    /// If a slot that is here is not empty.
+    pub fn adopt(&mut self, slots: Vec<(HashSlot, Box<Slot>)>, counts: &[(u32, DatabaseCount)]) {
+        for (number, content) in slots {
+            let before = self.take_slot(number).expect("only slots that are here are replaced");
+            assert!(before.tables().all(|(_, table)| table.is_empty()), "nothing gets lost");
+            self.put_slot(number, content);
+        }
+        for (db, count) in counts {
+            self.count(*db, count.keys, count.expiring);
+        }
+    }
+
     /// The slots that are here, ascending.
     pub fn slots(&self) -> impl Iterator<Item = (HashSlot, &Slot)> {
         HashSlot::all().filter_map(|slot| Some((slot, self.slots[slot.index()].as_deref()?)))
@@ -321,6 +369,8 @@ pub enum Access {
     Read,
     /// Counts as a hit or a miss; the key's access bits stay (`CLIENT NO-TOUCH`).
     ReadQuietly,
+    /// The same, and nobody is told of a miss (`OBJECT`).
+    ReadUnheard,
     /// Leaves no trace (`OBJECT`, `TTL`, `TYPE`...).
     Peek,
 }
@@ -341,12 +391,17 @@ impl Store {
             None => table.get(key.hash, key.name),
         });
         let Some(entry) = found else {
-            self.stats.misses += u64::from(access != Access::Peek);
+            if access != Access::Peek {
+                self.stats.misses += 1;
+                if access != Access::ReadUnheard && self.news.wants(EventClasses::KEY_MISS) {
+                    self.news.publish_event(key, "keymiss");
+                }
+            }
             return None;
         };
         match access {
             Access::Peek => {}
-            Access::ReadQuietly => self.stats.hits += 1,
+            Access::ReadQuietly | Access::ReadUnheard => self.stats.hits += 1,
             Access::Read => {
                 self.stats.hits += 1;
                 entry.set_lru_bits(self.access.read(entry.lru_bits()));
@@ -393,7 +448,10 @@ impl Store {
         let view = entry.as_entry();
         let (kind, lru_bits, expiry_ms) = (view.kind(), view.lru_bits(), view.expiry_ms());
         let record = Record { kind, lru_bits, expiry_ms, value: entry.take_value() };
-        self.insert(key, record);
+        // What was there counts as removed before.
+        if self.insert(key, record) {
+            self.note_new(key);
+        }
     }
 
     fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
@@ -417,6 +475,9 @@ impl Store {
         }
         self.count(key.db, i64::from(old.is_none()), expiring);
         let existed = old.is_some();
+        if !existed {
+            self.note_new(key);
+        }
         if let Some(old) = old
             && self.settings.lazyfree_lazy_server_del
         {
@@ -436,6 +497,7 @@ impl Store {
         let expiring = table.expiring_len() as i64 - expiring_before as i64;
         self.note_expiry(key.slot, expiry_ms);
         self.count(key.db, i64::from(old.is_none()), expiring);
+        self.note_new(key);
         let old_field_ms = old.as_ref().and_then(|old| first_deadline_of(old.as_entry().value()));
         if old_field_ms != new_field_ms {
             self.move_field_deadline(key, old_field_ms, new_field_ms);
@@ -527,14 +589,17 @@ impl Store {
     pub(crate) fn expire(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.expired += 1;
-        self.changed(key, Event::Expired);
-        if self.settings.lazyfree_lazy_expire {
+        let lazily = self.settings.lazyfree_lazy_expire;
+        self.changed_by_itself(key, Event::Expired);
+        self.journal_removal(key, lazily);
+        self.stats.changes += 1;
+        if lazily {
             self.dispose_entry(entry);
         }
     }
 
-    /// The one place every change is reported to, once, after it was made: from here it will reach
-    /// AOF, replicas, watchers, waiters and subscribers. Today it counts.
+    /// The one place every change is reported to, once, after it was made: from here it reaches the
+    /// journal, watchers, waiters, subscribers and clients that remember the key.
     #[inline]
     pub fn changed(&mut self, key: Key<'_>, event: Event) {
         self.stats.changes += 1;
@@ -544,11 +609,22 @@ impl Store {
     /// Reports what belongs to a change that was reported already and does not count as another:
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
-    pub fn changed_too(&mut self, key: Key<'_>, _event: Event) {
-        let slot = self.slot_mut(key.slot);
-        slot.sequence += 1;
-        if slot.observers.is_some() {
-            self.tell_observers(key);
+    pub fn changed_too(&mut self, key: Key<'_>, event: Event) {
+        if self.journal.is_on() {
+            self.journal.touch(key.slot);
+        }
+        self.changed_by_itself(key, event);
+    }
+
+    /// Reports what no command has done: the end of a key whose time had come. The caller tells the
+    /// journal.
+    #[inline]
+    pub(crate) fn changed_by_itself(&mut self, key: Key<'_>, event: Event) {
+        if self.slot_mut(key.slot).observers.is_some() {
+            self.tell_observers(key, event);
+        }
+        if self.news.is_asked_for() {
+            self.note_news(key, event);
         }
     }
 
@@ -556,7 +632,9 @@ impl Store {
     /// encoding): it must reach files and replicas, but no subscriber hears of it.
     pub fn changed_quietly(&mut self, key: Key<'_>) {
         self.stats.changes += 1;
-        self.slot_mut(key.slot).sequence += 1;
+        if self.journal.is_on() {
+            self.journal.touch(key.slot);
+        }
     }
 
     fn count(&mut self, db: u32, keys: i64, expiring: i64) {
@@ -608,8 +686,10 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
-        self.changed_too(key, Event::Evicted);
-        if self.settings.lazyfree_lazy_eviction {
+        let lazily = self.settings.lazyfree_lazy_eviction;
+        self.changed_by_itself(key, Event::Evicted);
+        self.journal_removal(key, lazily);
+        if lazily {
             self.dispose_entry(entry);
         }
     }
@@ -713,7 +793,6 @@ impl Store {
                 if table.is_empty() {
                     continue;
                 }
-                content.sequence += 1;
                 self.count(number, -(table.len() as i64), -(table.expiring_len() as i64));
                 self.stats.changes += table.len() as i64;
                 removed.extend(self.preserve_flushed(slot, number, table));

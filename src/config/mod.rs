@@ -38,6 +38,7 @@ pub use cores::{CORES_MAX, Cores};
 pub use error::ConfigError;
 pub use events::KeyspaceEvents;
 pub use file::{INCLUDE_DEPTH_MAX, LineError, LoadError, SOURCE_BYTES_MAX, fuzz};
+pub(crate) use rewrite::replace_file;
 pub use settings::{
     Allowed, DefragmentationLimits, EncodingThresholds, EvictionPolicy, IoBackend, LogLevel,
     Secret, Settings, ShutdownFlags, Supervisor,

@@ -10,6 +10,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use basalt_persist::aof::segment::SyncPolicy;
+
 use super::cores::Cores;
 use super::events::KeyspaceEvents;
 use super::store::Config;
@@ -190,9 +192,17 @@ pub struct Settings {
     pub shutdown_timeout_seconds: u32,
     /// 1 to 500.
     pub hz: u32,
+    /// How long a script may run before other clients are refused, in milliseconds; 0 for ever.
+    pub busy_reply_threshold_ms: u64,
 
     // Who may do what.
     pub requirepass: Option<Secret>,
+    /// The `user` lines of the file: name and rules.
+    pub users: Vec<Vec<Secret>>,
+    pub aclfile: Option<PathBuf>,
+    pub acllog_max_len: u64,
+    /// Whether a new user may use all channels.
+    pub acl_pubsub_default_all: bool,
     pub enable_protected_configs: Allowed,
     pub enable_debug_command: Allowed,
     pub enable_module_command: Allowed,
@@ -245,6 +255,18 @@ pub struct Settings {
     pub key_load_delay_microseconds: i32,
     pub stop_writes_on_bgsave_error: bool,
 
+    // The append-only file.
+    pub appendonly: bool,
+    pub appendfilename: String,
+    pub appenddirname: String,
+    pub appendfsync: SyncPolicy,
+    pub aof_load_truncated: bool,
+    pub aof_timestamp_enabled: bool,
+    pub aof_rewrite_incremental_fsync: bool,
+    /// Zero for no rewrites but those asked for.
+    pub auto_aof_rewrite_percentage: u32,
+    pub auto_aof_rewrite_min_size_bytes: u64,
+
     // Not built yet; here so that whoever builds them finds them.
     pub replicaof: Option<PrimaryAddress>,
 }
@@ -283,6 +305,13 @@ impl Config {
             shutdown_on_sigterm: self.shutdown_flags("shutdown-on-sigterm"),
             shutdown_timeout_seconds: self.number("shutdown-timeout"),
             hz: self.number("hz"),
+            users: self.users(),
+            aclfile: Some(self.text("aclfile"))
+                .filter(|text| !text.is_empty())
+                .map(|text| PathBuf::from(std::ffi::OsString::from_vec(text))),
+            acllog_max_len: self.number("acllog-max-len"),
+            acl_pubsub_default_all: self.word("acl-pubsub-default") == "allchannels",
+            busy_reply_threshold_ms: self.number("busy-reply-threshold"),
             requirepass: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret),
             enable_protected_configs: self.allowed("enable-protected-configs"),
             enable_debug_command: self.allowed("enable-debug-command"),
@@ -320,6 +349,15 @@ impl Config {
             rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
             key_load_delay_microseconds: self.number("key-load-delay"),
             stop_writes_on_bgsave_error: self.flag("stop-writes-on-bgsave-error"),
+            appendonly: self.flag("appendonly"),
+            appendfilename: String::from_utf8_lossy(&self.text("appendfilename")).into_owned(),
+            appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
+            appendfsync: self.sync_policy(),
+            aof_load_truncated: self.flag("aof-load-truncated"),
+            aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
+            aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
+            auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
+            auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),
             replicaof: self.primary(),
         }
     }
@@ -412,6 +450,14 @@ impl Config {
         }
     }
 
+    fn sync_policy(&self) -> SyncPolicy {
+        match self.word("appendfsync") {
+            "always" => SyncPolicy::Always,
+            "no" => SyncPolicy::Never,
+            _ => SyncPolicy::EverySecond,
+        }
+    }
+
     fn log_level(&self) -> LogLevel {
         match self.word("loglevel") {
             "debug" => LogLevel::Debug,
@@ -440,6 +486,14 @@ impl Config {
             "local" => Allowed::Local,
             _ => Allowed::No,
         }
+    }
+
+    fn users(&self) -> Vec<Vec<Secret>> {
+        let Value::Lines(lines) = self.value("user") else {
+            panic!("'user' holds no lines");
+        };
+        let secret = |words: &Vec<Vec<u8>>| words.iter().cloned().map(Secret).collect();
+        lines.iter().map(secret).collect()
     }
 
     fn renamed_commands(&self) -> Vec<(Vec<u8>, Vec<u8>)> {

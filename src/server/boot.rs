@@ -11,6 +11,7 @@ use basalt_net::doorbell::Doorbell;
 use basalt_net::inbox::{Receiver as InboxReceiver, Sender, inbox};
 use basalt_net::listen::{self, BindAddress, ListenError};
 use basalt_net::reactor::{BackendChoice, Reactor, ReactorOptions};
+use basalt_shard::acl::Acl;
 use basalt_shard::core::message::Message;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, inbox_capacity};
@@ -18,7 +19,7 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::clock;
 use super::driver::Driver;
-use super::host::{CoreHost, command_settings};
+use super::host::{CoreHost, command_settings, plain_reason};
 use super::loading::{self, CoreLoading};
 use super::mesh::CoreMesh;
 use super::process::Process;
@@ -143,15 +144,15 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         let process = Arc::clone(process);
         move || free(&process, trash)
     })?;
-    let file = loading::open(process)?;
-    let (cores, batches) = loading::channels(file.is_some(), assigned.len());
-    let threads = start_cores(process, &assigned, sockets, garbage, cores)?;
-    let loaded = file.map(|file| loading::start(process, file, batches)).transpose()?;
+    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let (cores, source) = loading::Source::open(process, assigned.len())?;
+    let threads = start_cores(process, &assigned, sockets, garbage, (seed, cores))?;
+    let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();
     banner::initialized();
-    let loaded = loaded.map_or(Ok(()), |loaded| loaded.wait(process));
+    let loaded = loaded.wait(process);
     if loaded.is_err() {
         process.stop(ShutdownOptions { save: Some(false), ..ShutdownOptions::default() });
     } else {
@@ -294,10 +295,10 @@ fn start_cores(
     assigned: &[usize],
     sockets: Vec<CoreSockets>,
     garbage: std::sync::mpsc::SyncSender<Garbage>,
-    loadings: Vec<Option<CoreLoading>>,
+    (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
-    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let acl = Arc::new(load_users(&process.settings())?);
     let settings = Arc::new(command_settings(&process.settings()));
     let shared = Arc::new(Shared::new(count as u16));
     process.persistence.share(&shared);
@@ -319,6 +320,7 @@ fn start_cores(
                 seed,
                 settings: Arc::clone(&settings),
                 shared: Arc::clone(&shared),
+                acl: Arc::clone(&acl),
             },
             processor,
             may_spin,
@@ -336,6 +338,58 @@ fn start_cores(
     }
     bells.all_here.wait();
     Ok(threads)
+}
+
+/// The users at the start, from the `user` lines of the configuration or from the ACL file.
+fn load_users(settings: &Settings) -> Result<Acl, Failure> {
+    let mut acl = Acl::default();
+    if let Some(password) = &settings.requirepass {
+        acl = acl.with_default_password(&password.0);
+    }
+    let all_channels = settings.acl_pubsub_default_all;
+    let Some(path) = &settings.aclfile else {
+        let lines: Vec<Vec<Vec<u8>>> = settings
+            .users
+            .iter()
+            .map(|line| line.iter().map(|word| word.0.clone()).collect())
+            .collect();
+        let acl = acl.with_lines(&lines, all_channels).inspect_err(|error| {
+            warning!("{error}");
+        });
+        let acl = acl.map_err(|_| "Critical error while loading ACLs. Exiting.")?;
+        warn_of_disabled_users(settings, &acl);
+        return Ok(acl);
+    };
+    if !settings.users.is_empty() {
+        return Err("Configuring Basalt with users defined in the configuration file and at the \
+                    same setting an ACL file path is invalid. This setup is very likely to lead \
+                    to configuration errors and security holes, please define either an ACL file \
+                    or declare users directly in the configuration file, but not both."
+            .into());
+    }
+    let loaded = match std::fs::read(path) {
+        Ok(text) => acl
+            .from_file(&path.display().to_string(), &text, all_channels)
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(format!(
+            "Error loading ACLs, opening file '{}': {}",
+            path.display(),
+            plain_reason(&error)
+        )),
+    };
+    loaded.map_err(|error| format!("Aborting Basalt startup because of ACL errors: {error}").into())
+}
+
+fn warn_of_disabled_users(settings: &Settings, acl: &Acl) {
+    for name in settings.users.iter().filter_map(|line| line.first()) {
+        if acl.user(&name.0).is_some_and(|user| !user.is_enabled) {
+            notice!(
+                "The user '{}' is disabled (there is no 'on' modifier in the user description). \
+                 Make sure this is not a configuration error.",
+                String::from_utf8_lossy(&name.0)
+            );
+        }
+    }
 }
 
 fn run_core(start: CoreStart) -> io::Result<()> {

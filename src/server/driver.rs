@@ -28,6 +28,7 @@ use basalt_shard::snapshot::WalkState;
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
+use super::held::HeldReplies;
 use super::housekeeping;
 use super::loading::CoreLoading;
 use super::process::Process;
@@ -45,6 +46,9 @@ const COMPANY_MIN: usize = 4;
 const COMPANY_MAX: usize = 64;
 /// How long it sleeps for several before it settles for one.
 const COMPANY_PATIENCE: Duration = Duration::from_micros(20);
+
+/// Between two looks at the disk while too many replies wait for it.
+const HELD_PAUSE: Duration = Duration::from_micros(200);
 
 /// One core with its sockets.
 pub struct Driver {
@@ -82,6 +86,10 @@ pub struct Driver {
     pub(super) loading: Option<CoreLoading>,
     /// Changes the others know of.
     pub(super) posted_changes: i64,
+    /// Replies that wait for the disk.
+    pub(super) held: HeldReplies,
+    /// Who was sent replies in the last turn.
+    pub(super) replied: Vec<SessionId>,
 }
 
 impl Driver {
@@ -125,6 +133,8 @@ impl Driver {
             output_watch_bytes,
             loading,
             posted_changes: 0,
+            held: HeldReplies::default(),
+            replied: Vec::new(),
         }
     }
 
@@ -136,9 +146,17 @@ impl Driver {
         while !self.process.is_stopping() {
             self.wait()?;
             self.turn();
+            // The one case in which a core stands still for the disk: nothing else bounds how much
+            // clients that send and do not wait can have it answer meanwhile.
+            while self.is_holding_too_much() && !self.process.is_stopping() {
+                std::thread::sleep(HELD_PAUSE);
+                self.release_replies();
+            }
         }
-        // Whoever is owed a reply that is made already still gets it.
+        // Whoever is owed a reply that is made already still gets it, if it may be told.
         self.flush_replies();
+        self.process.append_only.stop(self.core.id(), &mut self.core.store);
+        self.release_replies();
         self.reactor.poll(Some(Duration::ZERO))
     }
 
@@ -225,6 +243,7 @@ impl Driver {
         if self.process.settings_version() != self.settings_version {
             self.take_settings();
         }
+        self.settle_replied();
         self.core.stats.mark(clock::elapsed_ns());
         self.had_mail = self.core.has_mail();
         self.core.drain();
@@ -292,8 +311,10 @@ impl Driver {
         let len = buffer.len();
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
+        let turn = self.core.turn();
         let Some(state) = self.core.session_mut(session) else { return };
         state.figures.active_ms = now_ms;
+        state.figures.active_turn = turn;
         state.figures.input_bytes += len as u64;
         let is_held = self.core.is_held(session);
         let Some(connection) = self.connection(id) else { return };
@@ -303,6 +324,9 @@ impl Driver {
         let bytes = self.reactor.bytes(buffer);
         let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
         connection.pending.extend_from_slice(bytes);
+        if let Some(state) = self.core.session_mut(session) {
+            state.figures.query_bytes = connection.pending.len();
+        }
         if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }
@@ -350,6 +374,9 @@ impl Driver {
 
     /// Forgets a connection; its socket is closed once its replies have left.
     pub(super) fn close_after_output(&mut self, id: ConnectionId) {
+        if !self.held.is_empty() && self.held.has(session_of(id)) {
+            return self.closing_later.push(session_of(id));
+        }
         if self.connection(id).is_some() {
             self.send_replies(session_of(id));
             self.connections[id.index as usize] = None;
@@ -372,9 +399,11 @@ impl Driver {
 /// Below this many unsent bytes no limit on a client's output can be passed.
 fn watch_bytes(settings: &Settings) -> usize {
     const UNLIMITED_WATCH_BYTES: u64 = 256 * 1024;
-    let limit = &settings.client_output_buffer_limits[0];
-    [limit.hard_bytes, limit.soft_bytes, UNLIMITED_WATCH_BYTES]
-        .into_iter()
+    let [normal, _, subscribers] = &settings.client_output_buffer_limits;
+    let limits = [normal, subscribers].into_iter();
+    limits
+        .flat_map(|limit| [limit.hard_bytes, limit.soft_bytes])
+        .chain([UNLIMITED_WATCH_BYTES])
         .filter(|bytes| *bytes > 0)
         .min()
         .map_or(usize::MAX, |bytes| bytes as usize - 1)

@@ -41,8 +41,8 @@ impl Driver {
         self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
         self.core.stats.sample_rates(now_ms);
         self.note_memory();
-        self.post_changes();
         self.consider_defragmentation(now_ms);
+        self.post_changes();
         self.check_clients(now_ms);
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
@@ -59,6 +59,9 @@ impl Driver {
         let total = shared.changes.fetch_add(news, Ordering::Relaxed) + news;
         let now_seconds = self.core.store.now().unix_seconds();
         let is_first = self.core.id() == CoreId(0);
+        if is_first && self.process.append_only.is_rewrite_due(&self.settings, now_seconds) {
+            self.core.begin_background_rewrite();
+        }
         if is_first && self.process.persistence.is_save_due(&self.settings, total, now_seconds) {
             self.core.begin_background_save();
         }
@@ -67,7 +70,7 @@ impl Driver {
     /// Goes on with what comes from a file and what goes into one.
     pub(super) fn keep_files(&mut self) {
         if let Some(loading) = &mut self.loading
-            && !loading.step(&mut self.core.store, &self.settings)
+            && !loading.step(&mut self.core, &self.process, &self.settings)
         {
             self.loading = None;
         }

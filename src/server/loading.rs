@@ -10,18 +10,22 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use basalt_persist::fault::RdbFault;
 use basalt_persist::load::{self, Batch, Contents, LoadCounts, divide};
 use basalt_persist::reader::RdbReader;
+use basalt_shard::core::Core;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::loading::LoadRules;
-use basalt_shard::store::Store;
+use basalt_shard::slot::Slot;
+use basalt_shard::store::{DatabaseCount, Store};
 
+use super::aof::NewGeneration;
+use super::host::command_settings;
 use super::persistence::open_file;
 use super::process::Process;
 use crate::config::Settings;
@@ -34,7 +38,22 @@ const BATCHES_MAX: usize = 4;
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// One core's end of the way.
-pub struct CoreLoading {
+pub enum CoreLoading {
+    /// Records of a snapshot, to be decoded here.
+    Records(RecordLoading),
+    /// Slots that come filled, from the append-only file.
+    Slots(Receiver<Delivery>),
+}
+
+/// What one core gets of an append-only file: its slots, and a new file to write to.
+pub struct Delivery {
+    slots: Vec<(HashSlot, Box<Slot>)>,
+    counts: Vec<(u32, DatabaseCount)>,
+    generation: Arc<Mutex<NewGeneration>>,
+}
+
+/// One core's end of the way of records.
+pub struct RecordLoading {
     batches: Receiver<Batch>,
     report: Sender<Result<LoadCounts, RdbFault>>,
     counts: LoadCounts,
@@ -56,12 +75,12 @@ pub fn channels(is_wanted: bool, core_count: usize) -> (Vec<Option<CoreLoading>>
         is_wanted.then(|| {
             let (sender, batches) = sync_channel(BATCHES_MAX);
             senders.push(sender);
-            CoreLoading {
+            CoreLoading::Records(RecordLoading {
                 batches,
                 report: report.clone(),
                 counts: LoadCounts::default(),
                 next: Instant::now(),
-            }
+            })
         })
     });
     let cores = cores.collect();
@@ -167,8 +186,28 @@ impl Loading {
 }
 
 impl CoreLoading {
+    /// Takes what comes, if something comes soon; whether there may be more.
+    pub fn step(&mut self, core: &mut Core, process: &Process, settings: &Settings) -> bool {
+        match self {
+            Self::Records(records) => records.step(&mut core.store, settings),
+            Self::Slots(deliveries) => match deliveries.recv_timeout(PATIENCE) {
+                Ok(delivery) => {
+                    core.store.adopt(delivery.slots, &delivery.counts);
+                    let mut new = delivery.generation.lock().expect("no core panics here");
+                    let id = core.id();
+                    process.append_only.turn_to(&mut new, id, &mut core.store);
+                    false
+                }
+                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Disconnected) => false,
+            },
+        }
+    }
+}
+
+impl RecordLoading {
     /// Takes a batch, if one comes soon; whether there may be more.
-    pub fn step(&mut self, store: &mut Store, settings: &Settings) -> bool {
+    fn step(&mut self, store: &mut Store, settings: &Settings) -> bool {
         let early = self.next.saturating_duration_since(Instant::now());
         if !early.is_zero() {
             std::thread::sleep(early.min(PATIENCE));
@@ -197,4 +236,162 @@ impl CoreLoading {
             }
         }
     }
+}
+
+/// What each core takes its part from, and what feeds them.
+pub type Ways = (Vec<Option<CoreLoading>>, Source);
+
+/// Where the data set comes from.
+pub enum Source {
+    /// From nowhere.
+    Nothing,
+    /// From a snapshot.
+    Snapshot(Opened, Batches),
+    /// From the append-only file.
+    AppendOnly(Vec<SyncSender<Delivery>>),
+}
+
+/// The data set on its way.
+pub enum Load {
+    /// Nothing is.
+    Nothing,
+    /// From a snapshot.
+    Snapshot(Loading),
+    /// From the append-only file.
+    AppendOnly(AppendLoading),
+}
+
+impl Source {
+    /// Finds out where the data set is, and makes the ways to so many cores. With an append-only
+    /// file that is the data set, whether there is one yet or not.
+    ///
+    /// # Errors
+    /// When what is there cannot be opened.
+    pub fn open(process: &Process, core_count: usize) -> Result<Ways, Box<dyn std::error::Error>> {
+        let settings = process.settings();
+        if settings.appendonly {
+            let bytes = process.append_only.open(&settings)?;
+            process.persistence.begin_loading(bytes);
+            let (cores, ways) = deliveries(core_count);
+            return Ok((cores, Self::AppendOnly(ways)));
+        }
+        let file = open(process)?;
+        let (cores, batches) = channels(file.is_some(), core_count);
+        Ok((cores, file.map_or(Self::Nothing, |file| Self::Snapshot(file, batches))))
+    }
+
+    /// Starts the thread that loads it.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn start(self, process: &Arc<Process>, seed: u64) -> io::Result<Load> {
+        Ok(match self {
+            Self::Nothing => Load::Nothing,
+            Self::Snapshot(file, batches) => Load::Snapshot(start(process, file, batches)?),
+            Self::AppendOnly(ways) => Load::AppendOnly(start_append_only(process, seed, ways)?),
+        })
+    }
+}
+
+impl Load {
+    /// Waits until all is loaded.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    pub fn wait(self, process: &Process) -> Result<(), String> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Snapshot(loading) => loading.wait(process),
+            Self::AppendOnly(loading) => loading.wait(),
+        }
+    }
+}
+
+/// The ways of filled slots to so many cores.
+fn deliveries(core_count: usize) -> (Vec<Option<CoreLoading>>, Vec<SyncSender<Delivery>>) {
+    (0..core_count)
+        .map(|_| {
+            let (sender, receiver) = sync_channel(1);
+            (Some(CoreLoading::Slots(receiver)), sender)
+        })
+        .unzip()
+}
+
+/// An append-only file that is loaded.
+pub struct AppendLoading(std::thread::JoinHandle<Result<(), String>>);
+
+/// Starts the thread that loads the append-only file: all of it into one store, whose slots then go
+/// to their cores. `seed` is that of the cores.
+///
+/// # Errors
+/// When there can be no thread.
+fn start_append_only(
+    process: &Arc<Process>,
+    seed: u64,
+    ways: Vec<SyncSender<Delivery>>,
+) -> io::Result<AppendLoading> {
+    let process = Arc::clone(process);
+    let work = move || {
+        let result = load_append_only(&process, seed, &ways);
+        result.map_err(|error| {
+            warning!("{error}");
+            process.stop(basalt_shard::host::ShutdownOptions::default());
+            format!("Fatal error loading the append only file: {error}. Exiting.")
+        })
+    };
+    Ok(AppendLoading(std::thread::Builder::new().name("load".into()).spawn(work)?))
+}
+
+impl AppendLoading {
+    /// Waits until all is loaded.
+    ///
+    /// # Errors
+    /// When the files are damaged.
+    pub fn wait(self) -> Result<(), String> {
+        self.0.join().expect("loading does not panic")
+    }
+}
+
+fn load_append_only(
+    process: &Arc<Process>,
+    seed: u64,
+    ways: &[SyncSender<Delivery>],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (settings, begun) = (process.settings(), Instant::now());
+    let commands = Arc::new(command_settings(&settings));
+    let mut store = Store::new(HashSlot::all(), seed, u64::MAX, commands);
+    store.set_now(super::clock::now());
+    let report = process.append_only.load(&settings, &mut store)?;
+    for line in &report.warnings {
+        warning!("{line}");
+    }
+    if report.failed > 0 {
+        warning!("{} commands of the append only file answered with an error.", report.failed);
+    }
+    process.append_only.forget_empty(&settings)?;
+    process.append_only.start_threads(process, ways.len())?;
+    let new = process.append_only.new_generation(&settings, ways.len(), true)?;
+    let generation = Arc::new(Mutex::new(new));
+    process.persistence.end_loading_quietly(report.base, &report.contents);
+    let mut counts = store.database_counts().to_vec();
+    for (core, way) in ways.iter().enumerate() {
+        let is_of_core =
+            |slot: &HashSlot| slot.index() * ways.len() / usize::from(HashSlot::COUNT) == core;
+        let take = |slot| Some((slot, store.take_slot(slot)?));
+        let slots = HashSlot::all().filter(is_of_core).filter_map(take).collect();
+        let generation = Arc::clone(&generation);
+        // Counts are sums over all cores: the first gets them all.
+        let delivery = Delivery { slots, counts: std::mem::take(&mut counts), generation };
+        if way.send(delivery).is_err() {
+            return Ok(());
+        }
+    }
+    // Each core drops its share of the generation once it has turned to it.
+    while Arc::strong_count(&generation) > 1 && !process.is_stopping() {
+        std::thread::sleep(PATIENCE);
+    }
+    process.persistence.finish_loading();
+    let seconds = begun.elapsed().as_secs_f64();
+    notice!("DB loaded from append only file: {seconds:.3} seconds");
+    Ok(())
 }

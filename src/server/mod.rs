@@ -10,15 +10,19 @@
 //! | `mesh` | the inboxes between cores |
 //! | [`process`], `host` | what cores share, and how commands reach it |
 //! | [`persistence`], [`loading`] | snapshots, and the data set at the start |
+//! | [`aof`], [`rewrite`], `held` | the append-only file, and the replies that wait for it |
 //! | [`clock`] | time |
 
 pub mod accept;
+pub mod aof;
 pub mod boot;
+mod busy;
 pub mod clock;
 pub mod connection;
 pub mod defragmentation;
 pub mod driver;
 pub mod fill;
+pub mod held;
 pub mod host;
 pub mod housekeeping;
 pub mod input;
@@ -28,4 +32,5 @@ pub mod output;
 pub mod persistence;
 pub mod process;
 pub mod processors;
+pub mod rewrite;
 pub mod stage;

@@ -18,7 +18,7 @@ use basalt_shard::commands::connection::REDIS_VERSION;
 use basalt_shard::core::CoreId;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::error::{self, CommandError};
-use basalt_shard::host::{Cut, PersistenceFacts, SaveKind, SnapshotTarget};
+use basalt_shard::host::{AppendOnlyFacts, Cut, PersistenceFacts, SaveKind, SnapshotTarget};
 use basalt_shard::loading::LoadRules;
 use basalt_shard::rdb::writer::Compression;
 use basalt_shard::snapshot::{SnapshotOrder, UsageKept};
@@ -128,7 +128,10 @@ impl Persistence {
             loading_since_unix_seconds: state.loading_since_seconds,
             loading_total_bytes: self.loading_total_bytes.load(Ordering::Relaxed),
             loading_done_bytes: self.loading_done_bytes.load(Ordering::Relaxed),
-            is_saving: running.is_some(),
+            is_saving: state
+                .running
+                .as_ref()
+                .is_some_and(|running| running.kind != SaveKind::Rewrite),
             saving_for_seconds: running.map_or(-1, |running| now_seconds - running.begun_seconds),
             saving_keys_done: progress.map_or(0, SaveProgress::keys),
             saving_keys_total: running.map_or(0, |running| running.keys),
@@ -140,6 +143,7 @@ impl Persistence {
             loaded_keys_expired: state.loaded.expired,
             loaded_keys: state.loaded.loaded,
             has_save_points: !settings.save.is_empty(),
+            append_only: AppendOnlyFacts::default(),
         }
     }
 
@@ -186,6 +190,42 @@ impl Persistence {
         }
     }
 
+    /// The append-only file cannot be written, or can be again: the number of the error.
+    pub(super) fn set_append_error(&self, number: i32) {
+        if let Some(shared) = self.shared.get() {
+            shared.append_error.store(number, Ordering::SeqCst);
+        }
+    }
+
+    /// Keeps other snapshots from being made while the base of the append-only file is.
+    pub(super) fn reserve_for_rewrite(&self) -> Option<u32> {
+        let mut state = self.state();
+        if state.running.is_some() {
+            return None;
+        }
+        state.number += 1;
+        let number = state.number;
+        state.running = Some(Running {
+            number,
+            kind: SaveKind::Rewrite,
+            progress: None,
+            begun_seconds: clock::now().unix_seconds(),
+            keys: 0,
+            changes: 0,
+        });
+        Some(number)
+    }
+
+    /// That base is made, or given up.
+    pub(super) fn release_rewrite(&self, number: u32) {
+        drop(self.state().running.take_if(|running| running.number == number));
+    }
+
+    /// Libraries of functions that go along with every snapshot.
+    pub(super) fn functions(&self) -> Vec<Vec<u8>> {
+        self.state().functions.clone()
+    }
+
     /// The data set begins to be loaded.
     pub(super) fn begin_loading(&self, total_bytes: u64) {
         self.state().loading_since_seconds = clock::now().unix_seconds();
@@ -196,14 +236,8 @@ impl Persistence {
 
     /// The data set is loaded.
     pub(super) fn end_loading(&self, counts: LoadCounts, contents: &Contents) {
-        let mut state = self.state();
-        state.loaded = counts;
-        state.functions.clone_from(&contents.functions);
-        drop(state);
-        self.is_loading.store(false, Ordering::SeqCst);
-        if let Some(shared) = self.shared.get() {
-            shared.is_loading.store(false, Ordering::SeqCst);
-        }
+        self.end_loading_quietly(counts, contents);
+        self.finish_loading();
         if counts.empty > 0 {
             warning!("{} collections without elements were left out.", counts.empty);
         }
@@ -212,6 +246,21 @@ impl Persistence {
         }
         let (loaded, expired) = (counts.loaded, counts.expired);
         notice!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}.");
+    }
+
+    /// What was loaded is known; commands have to wait on.
+    pub(super) fn end_loading_quietly(&self, counts: LoadCounts, contents: &Contents) {
+        let mut state = self.state();
+        state.loaded = counts;
+        state.functions.clone_from(&contents.functions);
+    }
+
+    /// Commands need not wait any more.
+    pub(super) fn finish_loading(&self) {
+        self.is_loading.store(false, Ordering::SeqCst);
+        if let Some(shared) = self.shared.get() {
+            shared.is_loading.store(false, Ordering::SeqCst);
+        }
     }
 
     fn end_save(&self, number: u32, settings: &Settings, outcome: &Outcome) {
@@ -319,7 +368,7 @@ fn start_writer(
     let (waking, ending) = (Arc::clone(process), Arc::clone(process));
     let core_count = match kind {
         SaveKind::Foreground => 1,
-        SaveKind::Background => process.persistence.core_count(),
+        SaveKind::Background | SaveKind::Rewrite => process.persistence.core_count(),
     };
     let options = SaveOptions {
         core_count,
@@ -338,7 +387,7 @@ fn start_writer(
 }
 
 impl Persistence {
-    fn note_writers(&self, change: i32) {
+    pub(super) fn note_writers(&self, change: i32) {
         *self.writers.lock().expect("the lock is held for a sum only") += change;
         self.writer_ended.notify_all();
     }
@@ -353,7 +402,7 @@ impl Persistence {
         }
     }
 
-    fn core_count(&self) -> usize {
+    pub(super) fn core_count(&self) -> usize {
         self.shared.get().map_or(1, |shared| usize::from(shared.core_count()))
     }
 }
@@ -375,15 +424,7 @@ impl Target {
 
 impl SnapshotTarget for Target {
     fn order(&mut self, core: CoreId) -> SnapshotOrder {
-        let settings = &self.settings;
-        let compression = if settings.rdbcompression { Compression::On } else { Compression::Off };
-        SnapshotOrder {
-            number: self.number,
-            sink: self.save().sink(core.index()),
-            compression,
-            usage: usage_kept(settings.maxmemory_policy),
-            key_delay_us: settings.rdb_key_save_delay_microseconds.max(0) as u64,
-        }
+        order_of(&self.settings, self.number, self.save(), core)
     }
 
     fn cut(&mut self, cut: &Cut) {
@@ -392,21 +433,10 @@ impl SnapshotTarget for Target {
             running.keys = cut.databases.iter().map(|(_, keys, _)| keys).sum();
             running.changes = cut.changes;
         }
-        let preamble = Preamble {
-            has_field_deadlines: cut.has_field_deadlines,
-            aux: vec![
-                ("redis-ver", REDIS_VERSION.to_owned()),
-                ("redis-bits", "64".to_owned()),
-                ("ctime", clock::now().unix_seconds().to_string()),
-                ("used-mem", memory::used_bytes().to_string()),
-                ("aof-base", "0".to_owned()),
-            ],
-            functions: state.functions.clone(),
-            databases: cut.databases.clone(),
-        };
+        let functions = state.functions.clone();
         drop(state);
         self.is_cut = true;
-        self.save().cut(&preamble);
+        self.save().cut(&preamble_of(cut, functions, "0"));
     }
 
     fn wait(mut self: Box<Self>) -> bool {
@@ -423,6 +453,39 @@ impl Drop for Target {
         if let Some(save) = self.save.as_ref().filter(|_| !self.is_cut) {
             save.progress().abandon();
         }
+    }
+}
+
+/// What core `core` needs to take part in a snapshot.
+pub(super) fn order_of(
+    settings: &Settings,
+    number: u32,
+    save: &Save,
+    core: CoreId,
+) -> SnapshotOrder {
+    SnapshotOrder {
+        number,
+        sink: save.sink(core.index()),
+        compression: if settings.rdbcompression { Compression::On } else { Compression::Off },
+        usage: usage_kept(settings.maxmemory_policy),
+        key_delay_us: settings.rdb_key_save_delay_microseconds.max(0) as u64,
+    }
+}
+
+/// What stands in front of the keys. `aof_base` is 1 where the file is the base of the append-only
+/// file.
+pub(super) fn preamble_of(cut: &Cut, functions: Vec<Vec<u8>>, aof_base: &'static str) -> Preamble {
+    Preamble {
+        has_field_deadlines: cut.has_field_deadlines,
+        aux: vec![
+            ("redis-ver", REDIS_VERSION.to_owned()),
+            ("redis-bits", "64".to_owned()),
+            ("ctime", clock::now().unix_seconds().to_string()),
+            ("used-mem", memory::used_bytes().to_string()),
+            ("aof-base", aof_base.to_owned()),
+        ],
+        functions,
+        databases: cut.databases.clone(),
     }
 }
 

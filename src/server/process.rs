@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use basalt_net::reactor::Waker;
 use basalt_shard::host::{Garbage, ShutdownOptions};
 
+use super::aof::AppendOnly;
 use super::persistence::Persistence;
 use crate::config::{Config, Settings};
 use crate::memory;
@@ -24,6 +25,8 @@ pub struct Process {
     is_shutdown_wanted: AtomicBool,
     /// Saving and loading.
     pub persistence: Persistence,
+    /// The append-only file.
+    pub append_only: AppendOnly,
     /// Random id of this run: 40 hexadecimal digits.
     pub run_id: String,
     /// When the process started, seconds since 1970.
@@ -62,6 +65,7 @@ impl Process {
             wakers: Mutex::new(Vec::new()),
             is_shutdown_wanted: AtomicBool::new(false),
             persistence: Persistence::new(super::clock::now().unix_seconds()),
+            append_only: AppendOnly::default(),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
             startup_used_bytes: AtomicU64::new(0),

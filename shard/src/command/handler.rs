@@ -18,6 +18,8 @@ pub enum Handler {
     Keys(KeysHandler),
     /// Works on one slot, which the function finds in the arguments (`SCAN` in its cursor).
     Slot(KeysHandler, fn(Arguments<'_>) -> HashSlot),
+    /// Works on the channel that the first argument names, at the owner of the channel's slot.
+    Channel(KeysHandler),
     /// Works on the connection or the server.
     Session(SessionHandler),
 }
@@ -27,7 +29,7 @@ impl Handler {
     #[inline]
     pub fn on_keys(self) -> Option<KeysHandler> {
         match self {
-            Self::Keys(handler) | Self::Slot(handler, _) => Some(handler),
+            Self::Keys(handler) | Self::Slot(handler, _) | Self::Channel(handler) => Some(handler),
             Self::Session(_) => None,
         }
     }
@@ -50,6 +52,13 @@ macro_rules! on_slot {
     };
 }
 
+/// Names the code of a command on a channel.
+macro_rules! on_channel {
+    ($family:ident :: $function:ident) => {
+        $crate::command::Handler::Channel($crate::commands::$family::$function)
+    };
+}
+
 /// Names the code of a command on the connection or the server.
 macro_rules! on_session {
     ($family:ident :: $function:ident) => {
@@ -57,4 +66,4 @@ macro_rules! on_session {
     };
 }
 
-pub(crate) use {on_keys, on_session, on_slot};
+pub(crate) use {on_channel, on_keys, on_session, on_slot};

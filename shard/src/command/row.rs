@@ -266,8 +266,11 @@ impl Command {
         self
     }
 
-    /// Calls `visit` with each key that decides where the command runs.
+    /// Calls `visit` with each key, or channel, that decides where the command runs.
     pub fn for_each_key(&self, arguments: Arguments<'_>, mut visit: impl FnMut(&[u8])) {
+        if let Some(Handler::Channel(_)) = self.handler {
+            return visit(arguments.at(1));
+        }
         for key in self.routing_keys(&arguments) {
             visit(arguments.at(key));
         }
@@ -294,6 +297,10 @@ impl Command {
             KeyShape::None => {
                 return match self.handler {
                     Some(Handler::Slot(_, find)) => Route::One(find(arguments), 0),
+                    Some(Handler::Channel(_)) => arguments.get(1).map_or(Route::Home, |channel| {
+                        let (slot, hash) = locate(channel);
+                        Route::One(slot, hash)
+                    }),
                     _ => Route::Home,
                 };
             }

@@ -43,8 +43,9 @@ impl Operation {
         (!matches!(self.action, Action::Get)).then_some(end)
     }
 
-    /// Runs it, answers, and returns whether the integer has another value now.
-    fn run(&self, bytes: &mut [u8], reply: &mut Reply<'_>) -> bool {
+    /// Runs it, answers, and returns whether it has changed the string: the integer has another
+    /// value now, or the string has `grown` for what was written.
+    fn run(&self, bytes: &mut [u8], grown: bool, reply: &mut Reply<'_>) -> bool {
         let before = self.kind.read(bytes, self.offset);
         let (after, shown) = match self.action {
             Action::Get => (Some(before), before),
@@ -65,7 +66,7 @@ impl Operation {
         if after != before {
             self.kind.write(bytes, self.offset, after);
         }
-        after != before
+        after != before || grown && self.written_length().is_some()
     }
 }
 
@@ -102,9 +103,9 @@ fn write(call: &mut Call<'_>, operations: &[Operation], length: usize) -> Outcom
     let reply = &mut call.reply;
     let changed = string_bytes::change(call.store, key, length, |bytes, grown| {
         reply.array_len(operations.len());
-        let mut changed = grown;
+        let mut changed = false;
         for operation in operations {
-            changed |= operation.run(bytes, reply);
+            changed |= operation.run(bytes, grown, reply);
         }
         changed
     })?;

@@ -10,8 +10,10 @@ use crate::commands::client_filter::{ClientFilter, Purpose};
 use crate::core::blocking::Unblock;
 use crate::core::session::{ReplyMode, Session};
 use crate::core::tour::{TourKind, TourTask};
+use crate::core::tracking::TrackingMode;
 use crate::core::{Core, SessionId};
 use crate::error::{self, CommandError, Outcome};
+use crate::interests::Kind;
 use crate::number::parse_integer;
 use crate::reply::Reply;
 
@@ -141,9 +143,9 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
     let events = if figures.unsent_bytes > 0 { "rw" } else { "r" };
     writeln!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} \
          multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} \
-         omem={} tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} \
+         omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} \
          tot-net-in={} tot-net-out={} tot-cmds={} core={}",
         session.client_id,
         session.origin.peer,
@@ -154,6 +156,9 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         seconds_since(figures.active_ms),
         flags(session),
         session.db,
+        session.interest_count(Kind::Channel),
+        session.interest_count(Kind::Pattern),
+        session.interest_count(Kind::ShardChannel),
         transaction.map_or(-1, |transaction| transaction.len() as i64),
         session.watched_keys(),
         figures.query_bytes,
@@ -166,6 +171,8 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         session.memory_bytes(),
         events,
         command,
+        error::printable(&session.user().name, session.user().name.len()),
+        redirection(session),
         session.protocol.version(),
         text(&session.library_name),
         text(&session.library_version),
@@ -177,12 +184,27 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
     .expect("writing to a string succeeds");
 }
 
+/// The client that receives what a client is told of its keys: -1 where it tracks none, 0 where it
+/// is told itself.
+pub(super) fn redirection(session: &Session) -> i64 {
+    session
+        .tracking
+        .as_deref()
+        .map_or(-1, |tracking| tracking.redirect.map_or(0, |redirect| redirect.client_id as i64))
+}
+
 /// The letters of a client's state; `N` when there is nothing to tell.
 pub(super) fn flags(session: &Session) -> String {
+    let tracking = session.tracking.as_deref();
     let letters = [
+        (session.is_subscriber(), 'P'),
         (session.transaction.is_some(), 'x'),
         (session.is_blocked(), 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.is_broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Broadcast), 'B'),
         (session.is_watch_broken(), 'd'),
+        (session.is_monitor, 'O'),
         (session.closing, 'c'),
         (session.origin.is_unix, 'U'),
         (session.no_evict, 'e'),
@@ -195,6 +217,7 @@ pub(super) fn flags(session: &Session) -> String {
 /// CLIENT LIST.
 pub fn list(call: &mut SessionCall<'_>) -> Outcome {
     let filter = ClientFilter::parse(call.arguments, 2, Purpose::List)?;
+    filter.check_users(call.core.acl())?;
     call.tour(TourKind::Gathering, List { filter, lines: Vec::new() });
     Ok(())
 }
@@ -230,6 +253,7 @@ pub fn kill(call: &mut SessionCall<'_>) -> Outcome {
         (ClientFilter::of_address(arguments.at(2)), false, true)
     } else {
         let filter = ClientFilter::parse(arguments, 2, Purpose::Kill)?;
+        filter.check_users(call.core.acl())?;
         let skip_self = filter.skip_me.unwrap_or(true);
         (filter, skip_self, false)
     };

@@ -141,6 +141,10 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
+        let (at_ms, payload) = (deadline_ms.unwrap_or(0).to_string(), call.arguments.at(3));
+        let parts: [&[u8]; 6] =
+            [b"RESTORE", key.name, at_ms.as_bytes(), payload, b"REPLACE", b"ABSTTL"];
+        call.did(key, &parts);
     }
     call.reply.ok();
     Ok(())
@@ -166,6 +170,7 @@ fn remove_old(store: &mut Store, key: Key<'_>) {
     let lazily = store.settings().lazyfree_lazy_server_del;
     if store.remove(key, lazily) {
         store.changed(key, Event::Del);
+        store.journal.replace(key.db, &[b"DEL", key.name]);
     }
 }
 

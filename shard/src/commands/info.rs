@@ -6,15 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use crate::call::SessionCall;
 use crate::command::{self, CommandId};
 use crate::commands::connection::REDIS_VERSION;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::Outcome;
 use crate::host::ProcessFacts;
+use crate::interests::Kind;
 use crate::reply::Reply;
+use crate::scripting::cache::CacheFigures;
+use crate::scripting::functions::Libraries;
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::{DatabaseCount, KeyspaceStats};
@@ -107,6 +111,14 @@ struct Report {
     watched_keys: usize,
     /// Keys that clients wait for, and those among them they wait for to be gone, too.
     blocking_keys: (usize, usize),
+    tracking_clients: usize,
+    pubsub_clients: usize,
+    channels: usize,
+    patterns: usize,
+    shard_channels: usize,
+    /// Keys that are remembered for clients, and clients that remember them.
+    tracked: (usize, usize),
+    prefixes: usize,
     query_bytes_max: usize,
     output_bytes_max: usize,
     client_bytes: usize,
@@ -119,6 +131,10 @@ struct Report {
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
+    scripts: CacheFigures,
+    /// Memory of the machines for scripts and for functions, in bytes.
+    machine_bytes: (usize, usize),
+    libraries: Arc<Libraries>,
 }
 
 impl TourTask for Report {
@@ -127,6 +143,9 @@ impl TourTask for Report {
         self.keyspace_stats.add(&core.store.stats);
         self.defragmentation_percent =
             self.defragmentation_percent.max(core.store.defragmentation_percent);
+        let (scripts, functions) = core.scripting.machine_bytes();
+        self.machine_bytes.0 += scripts;
+        self.machine_bytes.1 += functions;
         for &(db, count) in core.store.database_counts() {
             let sum = self.databases.entry(db).or_default();
             sum.keys += count.keys;
@@ -142,7 +161,10 @@ impl TourTask for Report {
             self.output_bytes_max = self.output_bytes_max.max(session.figures.unsent_bytes);
             self.client_bytes += session.memory_bytes();
             self.watching_clients += usize::from(session.watched_keys() > 0);
+            self.pubsub_clients += usize::from(session.is_subscriber());
+            self.tracking_clients += usize::from(session.tracking.is_some());
         }
+        self.count_listeners(core);
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
@@ -165,6 +187,8 @@ impl TourTask for Report {
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.scripts = core.shared().scripts.figures();
+        self.libraries = Arc::clone(&core.scripting.libraries);
         self.facts = core.host.facts();
         self.now_us = core.store.now().unix_us;
         let mut text = String::with_capacity(8 * 1024);
@@ -219,6 +243,21 @@ fn seconds(us: u64) -> String {
 }
 
 impl Report {
+    fn count_listeners(&mut self, core: &Core) {
+        let everywhere = &core.store.news.everywhere;
+        if core.id() == CoreId(0) {
+            self.channels += everywhere.len(Kind::Channel);
+            self.patterns = everywhere.len(Kind::Pattern);
+            self.prefixes = everywhere.len(Kind::Prefix);
+        }
+        for directory in core.store.directories() {
+            self.channels += directory.len(Kind::Channel);
+            self.shard_channels += directory.len(Kind::ShardChannel);
+        }
+        let (keys, clients) = core.store.reader_counts();
+        self.tracked = (self.tracked.0 + keys, self.tracked.1 + clients);
+    }
+
     fn sample_ttl(&mut self, core: &mut Core) {
         let counts = core.store.database_counts();
         let expiring = counts.iter().filter(|(_, count)| count.expiring != 0);
@@ -281,8 +320,8 @@ impl Report {
             "client_recent_max_input_buffer": self.query_bytes_max,
             "client_recent_max_output_buffer": self.output_bytes_max,
             "blocked_clients": self.blocked_clients,
-            "tracking_clients": 0,
-            "pubsub_clients": 0,
+            "tracking_clients": self.tracking_clients,
+            "pubsub_clients": self.pubsub_clients,
             "watching_clients": self.watching_clients,
             "clients_in_timeout_table": self.clients_with_deadline,
             "total_watched_keys": self.watched_keys,
@@ -329,24 +368,35 @@ impl Report {
             "allocator_muzzy": 0,
             "total_system_memory": facts.total_system_bytes,
             "total_system_memory_human": human(facts.total_system_bytes),
-            "used_memory_lua": 0,
-            "used_memory_vm_eval": 0,
-            "used_memory_lua_human": human(0),
-            "used_memory_scripts_eval": 0,
-            "number_of_cached_scripts": 0,
-            "number_of_functions": 0,
-            "number_of_libraries": 0,
-            "used_memory_vm_functions": 0,
-            "used_memory_vm_total": 0,
-            "used_memory_vm_total_human": human(0),
-            "used_memory_functions": 0,
-            "used_memory_scripts": 0,
-            "used_memory_scripts_human": human(0),
+        );
+        self.scripting_memory(text);
+        fields!(text;
             "maxmemory": self.settings.maxmemory,
             "maxmemory_human": human(self.settings.maxmemory),
             "maxmemory_policy": self.settings.maxmemory_policy.name(),
         );
         self.fragmentation(text);
+    }
+
+    fn scripting_memory(&self, text: &mut String) {
+        let (eval, functions) = (self.machine_bytes.0 as u64, self.machine_bytes.1 as u64);
+        let library_bytes = self.libraries.bytes() as u64;
+        let script_bytes = self.scripts.bytes as u64;
+        fields!(text;
+            "used_memory_lua": eval,
+            "used_memory_vm_eval": eval,
+            "used_memory_lua_human": human(eval),
+            "used_memory_scripts_eval": script_bytes,
+            "number_of_cached_scripts": self.scripts.count,
+            "number_of_functions": self.libraries.function_count(),
+            "number_of_libraries": self.libraries.iter().len(),
+            "used_memory_vm_functions": functions,
+            "used_memory_vm_total": eval + functions,
+            "used_memory_vm_total_human": human(eval + functions),
+            "used_memory_functions": library_bytes,
+            "used_memory_scripts": script_bytes + library_bytes,
+            "used_memory_scripts_human": human(script_bytes + library_bytes),
+        );
     }
 
     fn fragmentation(&self, text: &mut String) {
@@ -425,20 +475,32 @@ impl Report {
     }
 
     fn append_only_file(&self, text: &mut String) {
+        let facts = &self.facts.persistence.append_only;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
         fields!(text;
-            "aof_enabled": 0,
-            "aof_rewrite_in_progress": 0,
+            "aof_enabled": u8::from(facts.is_on),
+            "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
             "aof_rewrite_scheduled": 0,
-            "aof_last_rewrite_time_sec": -1,
-            "aof_current_rewrite_time_sec": -1,
-            "aof_last_bgrewrite_status": "ok",
-            "aof_rewrites": 0,
-            "aof_rewrites_consecutive_failures": 0,
-            "aof_last_write_status": "ok",
+            "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
+            "aof_current_rewrite_time_sec": facts.rewriting_for_seconds,
+            "aof_last_bgrewrite_status": ok(facts.was_last_rewrite_ok),
+            "aof_rewrites": facts.rewrites,
+            "aof_rewrites_consecutive_failures": facts.rewrite_failures,
+            "aof_last_write_status": ok(facts.was_last_write_ok),
             "aof_last_cow_size": 0,
             "module_fork_in_progress": 0,
             "module_fork_last_cow_size": 0,
         );
+        if facts.is_on {
+            fields!(text;
+                "aof_current_size": facts.current_bytes,
+                "aof_base_size": facts.base_bytes,
+                "aof_pending_rewrite": 0,
+                "aof_buffer_length": 0,
+                "aof_pending_bio_fsync": 0,
+                "aof_delayed_fsync": 0,
+            );
+        }
     }
 
     fn stats(&self, text: &mut String) {
@@ -467,14 +529,14 @@ impl Report {
             "expire_cycle_cpu_milliseconds": keys.expire_cycles_us / 1000,
             "evicted_keys": keys.evicted,
             "evicted_clients": 0,
-            "evicted_scripts": 0,
+            "evicted_scripts": self.scripts.evicted,
             "total_eviction_exceeded_time": self.overrun_ms.0,
             "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,
             "keyspace_misses": keys.misses,
-            "pubsub_channels": 0,
-            "pubsub_patterns": 0,
-            "pubsubshard_channels": 0,
+            "pubsub_channels": self.channels,
+            "pubsub_patterns": self.patterns,
+            "pubsubshard_channels": self.shard_channels,
             "latest_fork_usec": 0,
             "total_forks": 0,
             "migrate_cached_sockets": 0,
@@ -485,9 +547,9 @@ impl Report {
             "active_defrag_key_misses": keys.relocated.keys_left,
             "total_active_defrag_time": keys.defragmentation_us / 1000,
             "current_active_defrag_time": keys.defragmentation_now_us / 1000,
-            "tracking_total_keys": 0,
-            "tracking_total_items": 0,
-            "tracking_total_prefixes": 0,
+            "tracking_total_keys": self.tracked.0,
+            "tracking_total_items": self.tracked.1,
+            "tracking_total_prefixes": self.prefixes,
         );
         self.more_stats(text);
     }
@@ -513,10 +575,10 @@ impl Report {
             "eventloop_duration_cmd_sum": stats.commands_ns / 1000,
             "instantaneous_eventloop_cycles_per_sec": stats.rates.turns,
             "instantaneous_eventloop_duration_usec": per_turn_us,
-            "acl_access_denied_auth": stats.errors.get("WRONGPASS").copied().unwrap_or(0),
-            "acl_access_denied_cmd": 0,
-            "acl_access_denied_key": 0,
-            "acl_access_denied_channel": 0,
+            "acl_access_denied_auth": stats.denials.auth,
+            "acl_access_denied_cmd": stats.denials.command,
+            "acl_access_denied_key": stats.denials.key,
+            "acl_access_denied_channel": stats.denials.channel,
         );
     }
 

@@ -6,11 +6,12 @@
 use super::save::save_nothing;
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
 use crate::host::Garbage;
+use crate::journal::GlobalEffect;
 use crate::number::parse_integer;
 use crate::reply::Reply;
 use crate::table::Table;
@@ -126,7 +127,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         2 if arguments.is(1, "sync") => false,
         _ => return Err(error::SYNTAX),
     };
-    call.tour(TourKind::Parking, Flush { db, in_background, changes: 0 });
+    let asker = (call.core.id(), call.session);
+    call.tour(TourKind::Parking, Flush { db, in_background, asker, changes: 0 });
     Ok(())
 }
 
@@ -135,12 +137,14 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
 struct Flush {
     db: Option<u32>,
     in_background: bool,
+    asker: (CoreId, SessionId),
     /// Changes counted by the cores that were visited.
     changes: i64,
 }
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
+        core.invalidate_everything(self.asker);
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();
@@ -156,7 +160,15 @@ impl TourTask for Flush {
         }
     }
 
-    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+    fn effect(&self) -> Option<GlobalEffect> {
+        Some(match self.db {
+            Some(db) => GlobalEffect { db, parts: vec![b"FLUSHDB".to_vec()] },
+            None => GlobalEffect { db: 0, parts: vec![b"FLUSHALL".to_vec()] },
+        })
+    }
+
+    fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>) {
+        core.invalidate_everything_for(session);
         reply.ok();
     }
 }
@@ -184,6 +196,12 @@ impl TourTask for Swap {
         if self.one != self.other {
             core.store.swap_databases(self.one, self.other);
         }
+    }
+
+    fn effect(&self) -> Option<GlobalEffect> {
+        let numbers = [self.one, self.other].map(|number| number.to_string().into_bytes());
+        let parts = std::iter::once(b"SWAPDB".to_vec()).chain(numbers).collect();
+        (self.one != self.other).then_some(GlobalEffect { db: 0, parts })
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

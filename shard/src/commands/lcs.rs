@@ -63,8 +63,9 @@ impl Options {
 
 /// LCS. O(N*M)
 pub fn lcs(call: &mut Call<'_>) -> Outcome {
-    let one = string_at(call, 1)?;
-    let other = string_at(call, 2)?;
+    // Both are looked up before either is judged.
+    let (one, other) = (string_at(call, 1), string_at(call, 2));
+    let (one, other) = (one?, other?);
     let options = Options::parse(call.arguments)?;
     let longest = u32::MAX as usize - 1;
     if one.len() >= longest || other.len() >= longest {

@@ -43,7 +43,7 @@ fn string_encoding(entry: Entry<'_, Object>, length: usize) -> &'static str {
 
 /// OBJECT ENCODING.
 pub fn encoding(call: &mut Call<'_>) -> Outcome {
-    match call.store.find(call.key(2), Access::ReadQuietly) {
+    match call.store.find(call.key(2), Access::ReadUnheard) {
         Some(entry) => call.reply.bulk(encoding_of(entry).as_bytes()),
         None => call.reply.null(),
     }
@@ -53,7 +53,7 @@ pub fn encoding(call: &mut Call<'_>) -> Outcome {
 /// OBJECT REFCOUNT.
 pub fn refcount(call: &mut Call<'_>) -> Outcome {
     let settings = call.store.settings().clone();
-    match call.store.find(call.key(2), Access::ReadQuietly) {
+    match call.store.find(call.key(2), Access::ReadUnheard) {
         Some(entry) => call.reply.integer(references_to(entry.value(), &settings)),
         None => call.reply.null(),
     }
@@ -83,7 +83,7 @@ fn shares_integers(settings: &Settings) -> bool {
 /// OBJECT IDLETIME.
 pub fn idletime(call: &mut Call<'_>) -> Outcome {
     let is_lfu = call.store.settings().maxmemory_policy.is_lfu();
-    match call.store.find(call.key(2), Access::ReadQuietly).map(Entry::lru_bits) {
+    match call.store.find(call.key(2), Access::ReadUnheard).map(Entry::lru_bits) {
         None => call.reply.null(),
         Some(_) if is_lfu => return Err(LFU_IS_ON),
         Some(bits) => call.reply.integer(i64::from(call.store.idle_seconds(bits))),
@@ -94,7 +94,7 @@ pub fn idletime(call: &mut Call<'_>) -> Outcome {
 /// OBJECT FREQ.
 pub fn freq(call: &mut Call<'_>) -> Outcome {
     let is_lfu = call.store.settings().maxmemory_policy.is_lfu();
-    match call.store.find(call.key(2), Access::ReadQuietly).map(Entry::lru_bits) {
+    match call.store.find(call.key(2), Access::ReadUnheard).map(Entry::lru_bits) {
         None => call.reply.null(),
         Some(_) if !is_lfu => return Err(LFU_IS_OFF),
         Some(bits) => call.reply.integer(i64::from(call.store.use_counter(bits))),

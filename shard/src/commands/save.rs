@@ -252,7 +252,7 @@ where
         }));
     }
 
-    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         std::mem::take(&mut self.slots)
     }
 

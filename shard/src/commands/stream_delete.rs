@@ -9,7 +9,6 @@ use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
 use crate::object::Missing;
-use crate::store::Access;
 use crate::stream::{Deletion, References, Stream, StreamId};
 
 /// XDEL.
@@ -99,7 +98,8 @@ pub fn xdelex(call: &mut Call<'_>) -> Outcome {
 pub fn xack(call: &mut Call<'_>) -> Outcome {
     let key = call.key(1);
     let group = call.arguments.at(2);
-    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let access = call.read_access();
+    let stream = call.store.collection::<Stream>(key, access)?;
     if stream.is_none_or(|stream| stream.group(group).is_none()) {
         call.reply.integer(0);
         return Ok(());

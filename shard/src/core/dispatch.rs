@@ -4,9 +4,10 @@
 //! for a whole batch of commands first, so that the memory they need is on its way into the cache
 //! when [`Core::execute`] comes to run them.
 
-use super::message::{Caller, Route};
-use super::session::{Hold, ReplyMode};
+use super::message::{Batch, Caller, Route};
+use super::session::{Hold, ReplyMode, Rights, Session};
 use super::shared::Restrictions;
+use super::spreading::Author;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall, Travel};
@@ -15,7 +16,8 @@ use crate::error::{self, CommandError};
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
-use crate::reply::{Output, Reply};
+use crate::reply::{Output, Protocol, Reply};
+use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -33,6 +35,16 @@ pub enum Flow {
     /// It was taken; its reply is written or will come.
     Done,
     /// It was not taken: to be offered again when the session is resumed.
+    Refused,
+}
+
+/// The same in more detail.
+enum Offer {
+    /// It was taken, and runs or has run.
+    Taken,
+    /// It was taken and does not run now: it was answered with an error, or queued.
+    Aside,
+    /// It was not taken.
     Refused,
 }
 
@@ -88,15 +100,32 @@ impl Core {
     }
 
     /// Runs a command of a session, here or wherever its keys are.
+    #[inline]
     pub fn execute(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
-        let Some(session) = self.session_mut(id) else { return Flow::Done };
+        match self.offer(id, prepared, arguments) {
+            Offer::Refused => Flow::Refused,
+            Offer::Aside => Flow::Done,
+            Offer::Taken => {
+                if self.is_monitored()
+                    && let Some(row) = prepared.row
+                    && row.name != "exec"
+                {
+                    self.show_command(id, row, arguments);
+                }
+                Flow::Done
+            }
+        }
+    }
+
+    fn offer(&mut self, id: SessionId, prepared: &Prepared, arguments: Arguments<'_>) -> Offer {
+        let Some(session) = self.session_mut(id) else { return Offer::Aside };
         if !session.holds.is_empty() || session.closing {
-            return Flow::Refused;
+            return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
             self.host.log_warning(
@@ -105,15 +134,15 @@ impl Core {
                  Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
             );
             self.close_connection(id, false);
-            return Flow::Done;
+            return Offer::Aside;
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Flow::Refused,
+            Ok(None) => return Offer::Refused,
             Err(error) => {
                 self.break_transaction(id);
                 self.reject(id, prepared.row, &error);
-                return Flow::Done;
+                return Offer::Aside;
             }
         };
         let session = self.sessions[id.index as usize].as_deref().expect("seen above");
@@ -122,13 +151,46 @@ impl Core {
                 || matches!(row.handler, Some(Handler::Keys(_))))
         {
             self.queue(id, row, prepared.route, arguments);
-            return Flow::Done;
+            return Offer::Aside;
         }
-        match row.handler.expect("rows without code are not found") {
-            Handler::Keys(handler) => {
-                self.execute_on_keys(id, row, handler, prepared.route, arguments)
+        let is_tracking = session.tracking.is_some();
+        let flow = self.execute_by_row(id, row, prepared.route, arguments);
+        match flow {
+            Flow::Refused => Offer::Refused,
+            Flow::Done => {
+                if is_tracking {
+                    self.end_caching(id, row);
+                }
+                Offer::Taken
             }
-            Handler::Slot(..) => self.execute_walk(id, row, prepared.route, arguments),
+        }
+    }
+
+    /// `CLIENT CACHING` is for the next command only.
+    #[cold]
+    fn end_caching(&mut self, id: SessionId, row: &'static Command) {
+        if row.container != "client"
+            && let Some(session) = self.session_mut(id)
+            && session.transaction.is_none()
+            && let Some(tracking) = session.tracking.as_deref_mut()
+        {
+            tracking.caching = false;
+        }
+    }
+
+    #[inline]
+    fn execute_by_row(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        match row.handler.expect("rows without code are not found") {
+            Handler::Keys(handler) | Handler::Channel(handler) => {
+                self.execute_on_keys(id, row, handler, route, arguments)
+            }
+            Handler::Slot(..) => self.execute_walk(id, row, route, arguments),
             // It may start a tour, which needs credit.
             Handler::Session(_) if self.credit == 0 => {
                 self.hold(id, Hold::Credit);
@@ -156,27 +218,44 @@ impl Core {
         if !row.accepts_argument_count(arguments.len()) {
             return Err(error::wrong_arity(&row.full_name().to_string()));
         }
-        let session = self.session_mut(id).expect("the caller has seen the session");
-        if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
-            return Err(error::NO_AUTH);
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.rights != Rights::All {
+            self.check_rights(id, row, arguments)?;
         }
         if self.pause.until_ms != 0 && self.must_pause(id, row) {
             self.hold(id, Hold::Pause);
             self.pause.waiting.push(id);
             return Ok(None);
         }
+        if self.shared.watch.is_busy() && !row.flags.contains(flag::ALLOW_BUSY) {
+            return Err(self.busy_error());
+        }
         self.check_memory(row.flags)?;
-        if self.restrictions != Restrictions::default() {
-            self.check_restrictions(row)?;
+        self.check_restrictions(row)?;
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.interests.is_some() {
+            check_subscriber(session, row)?;
         }
         Ok(Some(row))
     }
 
+    /// Checks what the state of files and of loading forbids for now.
+    #[inline]
+    pub(crate) fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+        match self.restrictions == Restrictions::default() {
+            true => Ok(()),
+            false => self.check_against_restrictions(row),
+        }
+    }
+
     #[cold]
-    fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+    fn check_against_restrictions(&self, row: &Command) -> Result<(), CommandError> {
         let is_write = row.flags.contains(flag::WRITE) || row.name == "ping";
         if self.restrictions.refuses_writes && is_write {
             return Err(error::SNAPSHOTS_FAIL);
+        }
+        if self.restrictions.append_error != 0 && is_write {
+            return Err(error::append_fails(self.restrictions.append_error));
         }
         if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
             return Err(error::LOADING);
@@ -255,17 +334,24 @@ impl Core {
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
         let transaction = call.transaction.take();
+        let membership = call.membership.take();
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
         if tour.is_none() {
-            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+            let error = outcome.err();
+            if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+                let summary = self.summary(row, arguments);
+                self.stats.note_slow(row, ns, summary);
+                self.log_slow(Some(id));
+            }
         }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
             }
-            if tour.is_none() && block.is_none() && transaction.is_none() {
+            let is_over = tour.is_none() && block.is_none();
+            if is_over && transaction.is_none() && membership.is_none() {
                 session.step_reply_mode();
             }
             self.note_change(id);
@@ -276,10 +362,13 @@ impl Core {
             self.block(id, block);
         }
         if let Some(tour) = tour {
-            self.begin_tour(id, row, tour);
+            self.begin_tour(id, row, arguments, tour);
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);
+        }
+        if let Some((request, slots)) = membership {
+            self.send_membership(id, row, arguments, request, slots);
         }
     }
 
@@ -293,6 +382,11 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        if row.flags.contains(flag::SCRIPT_RUNNER)
+            && let Some(flow) = self.execute_script(id, row, route, arguments)
+        {
+            return flow;
+        }
         let target = match route {
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
@@ -396,6 +490,9 @@ impl Core {
         let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script_now(id, row, route, arguments);
+        }
         let output = if answers { session.reply_output() } else { &mut *scratch };
         let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
@@ -405,6 +502,7 @@ impl Core {
             Some(Sequel::NeedsSlots(slots)) => {
                 return self.send_alone(id, row, route, arguments, slots);
             }
+            Some(Sequel::NeedsEverything) => unreachable!("only scripts need everything"),
             Some(Sequel::Watches(watcher)) => Some(watcher),
         };
         session.figures.note_command(row);
@@ -415,8 +513,55 @@ impl Core {
         if let Some(watcher) = watcher {
             self.note_watcher(id, watcher);
         }
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
+        }
         self.note_new_candidates();
         self.note_change(id);
+        let author = Author { core: self.id, session: id, place: None };
+        self.conclude(author, row, caller, arguments);
+        self.serve_ready_keys();
+        Flow::Done
+    }
+
+    fn run_script_now(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let mut output = std::mem::take(&mut self.scratch);
+        let caller = self.session(id).expect("seen by the caller").caller();
+        let author = Author { core: self.id, session: id, place: None };
+        self.scripting_session = Some(id);
+        let sequel = self.run_script(author, row, caller, arguments, false, &mut output);
+        self.scripting_session = None;
+        match sequel.map(|sequel| *sequel) {
+            None => {}
+            Some(Sequel::NeedsSlots(slots)) => {
+                self.scratch = output;
+                return self.send_alone(id, row, route, arguments, slots);
+            }
+            Some(_) => {
+                self.scratch = output;
+                return self.send_everywhere(id, row, route, arguments);
+            }
+        }
+        let session = self.session_mut(id).expect("seen by the caller");
+        session.figures.note_command(row);
+        if session.reply_mode == ReplyMode::On {
+            session.reply_output().append(&mut output);
+        }
+        session.step_reply_mode();
+        output.clear();
+        self.scratch = output;
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
+        }
+        self.note_new_candidates();
+        self.note_change(id);
+        self.spread_pending(Some(author));
         self.serve_ready_keys();
         Flow::Done
     }
@@ -466,7 +611,7 @@ impl Core {
 
     /// Puts a command into a batch of its own that waits, or travels, until it can run. The session
     /// is held until it has.
-    fn defer(
+    pub(super) fn defer(
         &mut self,
         id: SessionId,
         row: &'static Command,
@@ -486,11 +631,28 @@ impl Core {
         arguments: Arguments<'_>,
         extra_slots: Vec<HashSlot>,
     ) -> Flow {
+        match self.pack_alone(id, row, route, arguments) {
+            Some(mut batch) => {
+                batch.extra_slots = extra_slots;
+                self.reroute(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
+        }
+    }
+
+    /// Makes a batch of one command that is a barrier for its session; none if it cannot go now.
+    pub(super) fn pack_alone(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Option<Box<Batch>> {
         if !self.flush_before_barrier(id) || !self.take_credit(id) {
-            return Flow::Refused;
+            return None;
         }
         let mut batch = self.spare_batch();
-        batch.extra_slots = extra_slots;
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let place = session.reserve(false);
@@ -500,9 +662,34 @@ impl Core {
         }
         session.step_reply_mode();
         self.hold(id, Hold::Replies);
-        self.reroute(batch);
-        Flow::Done
+        Some(batch)
     }
+}
+
+/// A subscriber that speaks RESP2 could not tell replies from messages, so most commands are
+/// refused.
+#[cold]
+fn check_subscriber(session: &Session, row: &Command) -> Result<(), CommandError> {
+    const ALLOWED: [&str; 9] = [
+        "ping",
+        "subscribe",
+        "ssubscribe",
+        "psubscribe",
+        "unsubscribe",
+        "sunsubscribe",
+        "punsubscribe",
+        "quit",
+        "reset",
+    ];
+    let is_allowed = row.container.is_empty() && ALLOWED.contains(&row.name);
+    if session.protocol == Protocol::Resp3 || !session.is_subscriber() || is_allowed {
+        return Ok(());
+    }
+    Err(CommandError::worded(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        row.full_name()
+    )))
 }
 
 /// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.
@@ -535,14 +722,24 @@ pub(super) fn run_on_keys(
     output: &mut Output,
 ) -> Option<Box<Sequel>> {
     let reply = Reply::new(output, caller.protocol);
+    let is_journaled = store.journal.is_on();
+    if is_journaled {
+        store.begin_journaled();
+    }
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
     let sequel = call.sequel.take();
+    if is_journaled {
+        call.store.end_journaled(row, route, caller.db, arguments);
+    }
     if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
-        stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(ns) = slow {
+            stats.note_slow(row, ns, summarize(arguments, |_| false));
+        }
     }
     sequel
 }

@@ -9,13 +9,23 @@
 
 use std::sync::Arc;
 
-use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
 use crate::call::Sequel;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
+
+/// What came of running an envelope.
+enum Ending {
+    /// That was all.
+    Over,
+    /// It has to set out again for more slots.
+    NeedsSlots,
+    /// It has to set out again for all slots.
+    NeedsEverything,
+}
 
 impl Core {
     /// Puts the next command of a batch into an envelope and sends it to collect its slots.
@@ -30,7 +40,7 @@ impl Core {
         self.shared.claim(&wanted);
         let first = self.owner(wanted[0]);
         let envelope = Box::new(Envelope { batch, wanted, held: Vec::new() });
-        self.mesh.send(first, Message::Envelope(envelope));
+        self.send(first, Message::Envelope(envelope));
     }
 
     fn sort_by_owner(&self, slots: &mut Vec<HashSlot>) {
@@ -58,7 +68,7 @@ impl Core {
                 return self.start_again(envelope);
             }
             if owner != self.id {
-                return self.mesh.send(owner, Message::Envelope(envelope));
+                return self.send(owner, Message::Envelope(envelope));
             }
             let Some(content) = self.store.take_slot(slot) else {
                 return self.lent.wait(slot, Waiter::Envelope(envelope));
@@ -74,7 +84,7 @@ impl Core {
         self.send_slots_home(std::mem::take(&mut envelope.held));
         self.sort_by_owner(&mut envelope.wanted);
         let first = self.owner(envelope.wanted[0]);
-        self.mesh.send(first, Message::Envelope(envelope));
+        self.send(first, Message::Envelope(envelope));
     }
 
     /// All slots are here: the command runs as if they always had been.
@@ -85,7 +95,7 @@ impl Core {
             return if envelope.batch.origin == self.id {
                 self.begin_exclusive(envelope);
             } else {
-                self.mesh.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
+                self.send(envelope.batch.origin, Message::Envelope(Box::new(envelope)));
             };
         }
         // Before the slots of other cores are put here: only our own keys may be evicted.
@@ -96,25 +106,51 @@ impl Core {
             self.store.put_slot(slot, content);
             homes.push((slot, home));
         }
-        let mut batch = envelope.batch;
-        let is_over = match (&batch.errand, room) {
+        let batch = envelope.batch;
+        if let Errand::Membership(_) = &batch.errand {
+            self.run_membership(batch);
+            return self.end_envelope(homes, &envelope.wanted);
+        }
+        self.run_errand(batch, room, homes, &envelope.wanted);
+    }
+
+    /// Does what the envelope is for, and sends slots and batch home.
+    fn run_errand(
+        &mut self,
+        mut batch: Box<Batch>,
+        room: Result<(), CommandError>,
+        homes: Vec<(HashSlot, CoreId)>,
+        wanted: &[HashSlot],
+    ) {
+        let ending = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
-                true
+                Ending::Over
             }
             (Errand::Service(waiter), _) => {
                 self.retry(&Arc::clone(waiter));
                 batch.advance();
-                true
+                Ending::Over
             }
             (Errand::Commands, Ok(())) => self.run_enclosed(&mut batch),
             (Errand::Commands, Err(error)) => {
                 self.refuse(&mut batch, &error);
                 batch.advance();
-                true
+                Ending::Over
             }
+            (Errand::Membership(_), _) => unreachable!("the caller has seen to it"),
         };
         self.serve_ready_keys();
+        self.end_envelope(homes, wanted);
+        match ending {
+            Ending::Over => self.send_home(batch),
+            Ending::NeedsSlots => self.enclose(batch),
+            Ending::NeedsEverything => self.run_everywhere(batch),
+        }
+    }
+
+    /// The slots an envelope had collected go home.
+    fn end_envelope(&mut self, homes: Vec<(HashSlot, CoreId)>, wanted: &[HashSlot]) {
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -124,35 +160,36 @@ impl Core {
             .collect();
         self.send_slots_home(held);
         // Only now: who sees no claim any more enqueues behind the slots that go home.
-        self.shared.unclaim(&envelope.wanted);
-        if is_over {
-            self.send_home(batch);
-        } else {
-            self.enclose(batch);
-        }
+        self.shared.unclaim(wanted);
     }
 
-    /// Runs the command an envelope was made for; whether that was all, or it has to set out again
-    /// for more slots.
-    fn run_enclosed(&mut self, batch: &mut Batch) -> bool {
+    /// Runs the command an envelope was made for.
+    fn run_enclosed(&mut self, batch: &mut Batch) -> Ending {
         let command = &batch.commands[batch.next];
         let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
+        let author = batch.author_of(batch.next);
         let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        let sequel =
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        let sequel = self.run_traveller(author, row, route, caller, arguments, output);
+        self.conclude_in(batch, sequel.is_none());
         match sequel.map(|sequel| *sequel) {
             None => {}
             Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
             Some(Sequel::Waits(wait)) => self.wait_in_batch(batch, wait),
             Some(Sequel::NeedsSlots(slots)) => {
                 batch.extra_slots.extend(slots);
-                return false;
+                return match Self::wants_too_many(batch) {
+                    true => Ending::NeedsEverything,
+                    false => Ending::NeedsSlots,
+                };
             }
+            Some(Sequel::NeedsEverything) => return Ending::NeedsEverything,
+        }
+        if !self.stats.slow.is_empty() {
+            let session = batch.commands[batch.next].session;
+            self.pack_slow(session, &mut batch.slow);
         }
         batch.advance();
-        true
+        Ending::Over
     }
 
     pub(super) fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {
@@ -164,7 +201,7 @@ impl Core {
             if home == self.id {
                 self.welcome(slots);
             } else {
-                self.mesh.send(home, Message::Home(slots));
+                self.send(home, Message::Home(slots));
             }
         }
     }

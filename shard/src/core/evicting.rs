@@ -8,6 +8,7 @@ use super::{Core, CoreId};
 use crate::command::{CommandFlags, flag};
 use crate::error::{self, CommandError};
 use crate::eviction::{Candidate, Room, Victim};
+use crate::latency::event;
 
 /// Between two looks at the level of this core.
 const TICK_MS: u64 = 100;
@@ -116,7 +117,10 @@ impl Core {
         if self.over_bytes() <= 0 && !self.eviction.is_overrun() {
             return Room::Enough;
         }
-        self.make_room_slowly(cause)
+        let room = self.make_room_slowly(cause);
+        // Word of keys that are gone goes ahead of the reply of the command they made room for.
+        self.spread_pending(None);
+        room
     }
 
     #[cold]
@@ -138,6 +142,7 @@ impl Core {
         let now_ns = self.host.elapsed_ns();
         self.eviction.spend(now_ns.saturating_sub(begun_ns));
         self.eviction.note_room(room, now_ns);
+        self.note_latency(event::EVICTION_CYCLE, now_ns.saturating_sub(begun_ns));
         room
     }
 
@@ -204,7 +209,7 @@ impl Core {
 
     fn ask_to_evict(&mut self, core: CoreId) {
         if self.shared.board.ask(core) {
-            self.mesh.send(core, Message::Evict);
+            self.send(core, Message::Evict);
         }
     }
 

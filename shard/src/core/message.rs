@@ -7,10 +7,13 @@
 
 use std::sync::Arc;
 
+use crate::acl::UserId;
 use crate::arguments::{ArgRange, Arguments};
 use crate::call::Travel;
 use crate::command::Command;
+use crate::core::membership::MembershipRequest;
 use crate::core::parcels::Bag;
+use crate::core::spreading::{Author, NewsBag, NewsReceipt};
 use crate::core::tour::Tour;
 use crate::core::transaction::Execution;
 use crate::core::{CoreId, SessionId};
@@ -18,6 +21,7 @@ use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
+use crate::slow_log::SlowCommand;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -35,6 +39,10 @@ pub struct Caller {
     pub protocol: Protocol,
     /// `CLIENT NO-TOUCH`: reading leaves no trace in the LRU bits.
     pub no_touch: bool,
+    /// `CLIENT TRACKING`: which keys it reads is to be remembered.
+    pub tracks: bool,
+    /// Who it is logged in as.
+    pub user: UserId,
 }
 
 /// How the keys of a command map to slots.
@@ -77,6 +85,8 @@ pub enum Errand {
     Service(Arc<KeyWaiter>),
     /// All of them in one, in an envelope.
     Transaction(Box<Execution>),
+    /// The only one is not run; it makes a client listen to channels, or stop listening.
+    Membership(Box<MembershipRequest>),
 }
 
 /// Commands on their way to the core that owns their slots, and their replies on the way back.
@@ -103,6 +113,8 @@ pub struct Batch {
     pub watcher: Option<Arc<Watcher>>,
     /// What the commands are to be run as.
     pub errand: Errand,
+    /// Commands that were slow on another core, for the log at home.
+    pub(super) slow: Vec<(SessionId, SlowCommand)>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -148,6 +160,12 @@ impl Batch {
         Arguments::new(&self.bytes, &self.ranges[first as usize..(first + count) as usize])
     }
 
+    /// Who command `index` is of, for news of what it does.
+    pub(super) fn author_of(&self, index: usize) -> Author {
+        let command = &self.commands[index];
+        Author { core: self.origin, session: command.session, place: Some(command.place) }
+    }
+
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();
@@ -172,6 +190,7 @@ impl Batch {
         self.waiter = None;
         self.watcher = None;
         self.errand = Errand::Commands;
+        self.slow.clear();
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);
@@ -217,4 +236,8 @@ pub enum Message {
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.
     BagBack(Box<Bag>),
+    /// What clients of the receiver are to be told.
+    News(Box<NewsBag>),
+    /// How much of that the sender has delivered since it last said so.
+    NewsTaken(NewsReceipt),
 }

@@ -28,18 +28,27 @@
 //! messages.
 
 pub mod blocking;
+mod busy;
 mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+pub mod listeners;
+pub mod membership;
 pub mod message;
+pub mod monitoring;
 pub mod parcels;
 mod remote;
+mod rights;
+mod scripting;
 mod serving;
 pub mod session;
 pub mod shared;
+mod slow;
+pub mod spreading;
 pub mod tour;
 mod touring;
+pub mod tracking;
 pub mod transaction;
 mod waiting;
 
@@ -50,20 +59,29 @@ pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::exclusive::Exclusive;
+use self::listeners::Listeners;
+use self::membership::Farewells;
 use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::{Restrictions, Shared};
+use self::spreading::{Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
+use crate::acl::Acl;
+use crate::acl::log::Log;
 use crate::clock::Now;
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
 use crate::host::Host;
+use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
+use crate::latency::{Monitor, event};
 use crate::reply::Output;
+use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
+use crate::slow_log::SlowLog;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -83,10 +101,13 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots beside it, there are two bags a
-/// pair of cores, tours release, and one core at a time may ask this one to evict.
+/// of every core may be here, each may have a homecoming of slots and a bag of news beside it, there
+/// are two bags of parcels a pair of cores, news and receipts within their bounds, tours release,
+/// and one core at a time may ask this one to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
-    (2 * cores * (CREDIT_MAX + SERVICES_MAX) + 6 * cores + 65).next_power_of_two()
+    let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
+    let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
+    (boxes + news + 7 * cores + 65).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -119,6 +140,8 @@ pub struct CoreOptions {
     pub settings: Arc<Settings>,
     /// Counters all cores share.
     pub shared: Arc<Shared>,
+    /// Users at the start.
+    pub acl: Arc<Acl>,
 }
 
 /// A connection the driver has to end.
@@ -140,6 +163,14 @@ pub struct Core {
     pub host: Box<dyn Host>,
     /// The slots this core owns and what commands need to work on them.
     pub store: Store,
+    /// Machines for scripts and functions.
+    pub scripting: Scripting,
+    /// Number of this turn.
+    turn: u64,
+    /// The session whose script runs here now.
+    scripting_session: Option<SessionId>,
+    /// The client whose script runs.
+    script_author: Option<Author>,
     /// Figures for INFO.
     pub stats: Stats,
     /// Who owns each slot, as far as this core knows.
@@ -154,6 +185,12 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    /// What clients of this core were refused.
+    acl_log: Log,
+    slow_log: SlowLog,
+    /// Sessions of any core that are shown every command.
+    monitors: Vec<(CoreId, SessionId)>,
+    latency: Monitor,
     eviction: Eviction,
     pause: Pause,
     restrictions: Restrictions,
@@ -167,6 +204,18 @@ pub struct Core {
     posts: Vec<Post>,
     /// How many of them have something to send.
     posted: usize,
+    listeners: Listeners,
+    farewells: Farewells,
+    ways: Vec<Way>,
+    /// How many of them have something to send.
+    ways_loaded: usize,
+    /// Whether other cores are to be told that their news was delivered.
+    owes_receipts: bool,
+    broadcasts: Broadcasts,
+    /// The slot whose readers are forgotten next when too many keys are remembered.
+    tracked_cursor: HashSlot,
+    /// A command of a transaction runs, with all slots it may reach at hand.
+    is_transacting: bool,
     scratch: Output,
     changed: Vec<SessionId>,
     resumed: Vec<SessionId>,
@@ -186,7 +235,7 @@ pub struct Pause {
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
-        let CoreOptions { id, core_count, seed, settings, shared } = options;
+        let CoreOptions { id, core_count, seed, settings, shared, acl } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
             .map(|slot| {
@@ -195,7 +244,11 @@ impl Core {
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let eviction = Eviction::new(&settings);
-        let store = Store::new(owned, seed, u64::from(id.0), settings);
+        let mut stats = Stats::default();
+        stats.slow_ns = slow::slow_ns(&settings);
+        stats.latency_tracking = settings.latency_tracking;
+        let mut store = Store::new(owned, seed, u64::from(id.0), settings);
+        store.set_acl(acl);
         Self {
             id,
             core_count,
@@ -203,7 +256,11 @@ impl Core {
             mesh,
             host,
             store,
-            stats: Stats::default(),
+            stats,
+            scripting: Scripting::new(seed ^ u64::from(id.0)),
+            turn: 0,
+            scripting_session: None,
+            script_author: None,
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -213,6 +270,10 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            acl_log: Log::default(),
+            slow_log: SlowLog::default(),
+            monitors: Vec::new(),
+            latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
@@ -223,6 +284,14 @@ impl Core {
             services_put_off: VecDeque::new(),
             posts: (0..core_count).map(|_| Post::default()).collect(),
             posted: 0,
+            listeners: Listeners::new(seed),
+            farewells: Farewells::default(),
+            ways: (0..core_count).map(|_| Way::default()).collect(),
+            ways_loaded: 0,
+            owes_receipts: false,
+            broadcasts: Broadcasts::new(),
+            tracked_cursor: HashSlot::default(),
+            is_transacting: false,
             scratch: Output::default(),
             changed: Vec::new(),
             resumed: Vec::new(),
@@ -255,10 +324,16 @@ impl Core {
     pub fn begin_turn(&mut self, now: Now) {
         self.store.set_now(now);
         self.restrictions = self.shared.restrictions();
+        self.turn += 1;
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
         self.end_blocking();
+    }
+
+    /// Number of this turn.
+    pub fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// Runs everything that was in the inbox when this was called.
@@ -277,8 +352,12 @@ impl Core {
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
         self.evict_between_turns();
+        if !self.stats.slow.is_empty() {
+            self.log_slow(None);
+        }
         self.flush_all_open();
         self.send_bags();
+        self.end_turn_of_news();
         self.mesh.end_turn();
     }
 
@@ -295,6 +374,8 @@ impl Core {
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
+            Message::News(bag) => self.open_news(*bag),
+            Message::NewsTaken(receipt) => self.take_receipt(receipt),
         }
         self.settle();
     }
@@ -306,12 +387,13 @@ impl Core {
             self.sessions.resize_with(index + 1, || None);
         }
         assert!(self.sessions[index].is_none(), "a session is closed before its index is reused");
-        let authenticated = self.store.settings().requirepass.is_empty();
+        let user = Arc::clone(self.store.acl().default_user());
         let client_id = self.shared.next_client_id();
         let now_ms = self.store.now().monotonic_ms();
-        let mut session = Session::new(client_id, origin, authenticated, now_ms);
+        let mut session = Session::new(client_id, origin, user, now_ms);
         session.generation = id.generation;
         self.sessions[index] = Some(Box::new(session));
+        self.log_out(id);
         self.stats.connections_received += 1;
     }
 
@@ -320,7 +402,16 @@ impl Core {
         if self.session(id).is_some() {
             self.abandon_wait(id);
             self.discard_transaction(id);
+            self.stop_tracking(id);
+            self.unsubscribe_all(id);
             self.sessions[id.index as usize] = None;
+        }
+    }
+
+    /// Ends all subscriptions of a session.
+    pub(crate) fn unsubscribe_all(&mut self, id: SessionId) {
+        if self.session(id).is_some_and(|session| session.interests.is_some()) {
+            self.abandon_interests(id, &[Kind::Channel, Kind::ShardChannel, Kind::Pattern]);
         }
     }
 
@@ -429,8 +520,14 @@ impl Core {
 
     /// A bounded amount of active expiry; see [`Store::expire_cycle`].
     pub fn expire_cycle(&mut self, work: usize) -> Cycle {
+        if self.gate.is_congested() {
+            return Cycle::default();
+        }
+        let begun_ns = self.host.elapsed_ns();
         let cycle = self.store.expire_cycle(work);
-        if self.store.has_ready_keys() {
+        let ns = self.host.elapsed_ns().saturating_sub(begun_ns);
+        self.note_latency(event::EXPIRE_CYCLE, ns);
+        if self.store.has_ready_keys() || self.store.news.has_pending() {
             self.serve_ready_keys();
             self.end_turn();
         }
@@ -440,6 +537,7 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.stats.slow_ns = slow::slow_ns(&settings);
         self.eviction.apply(&settings);
         self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);

@@ -1,16 +1,17 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
 use super::dispatch::{Flow, run_on_keys};
-use super::message::{Batch, Errand, Message, Route};
+use super::message::{Batch, Caller, Errand, Message, Route};
 use super::session::Hold;
+use super::spreading::Author;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, Travel};
-use crate::command::{Command, flag};
+use crate::command::{Command, Handler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::Reply;
+use crate::reply::{Output, Reply};
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -78,6 +79,7 @@ impl Core {
         session.step_reply_mode();
         session.open_target = Some(target);
         session.sent_since_drain = true;
+        session.publishes |= matches!(row.handler, Some(Handler::Channel(_)));
         if batch.is_full() {
             self.flush_open(target);
         }
@@ -100,9 +102,13 @@ impl Core {
         for &id in &senders {
             if let Some(session) = self.session_mut(id) {
                 session.open_target = None;
+                if std::mem::take(&mut session.publishes) {
+                    // Once it is answered, the message is on its way to all who receive it.
+                    session.holds.insert(Hold::Replies);
+                }
             }
         }
-        self.mesh.send(target, Message::Batch(batch));
+        self.send(target, Message::Batch(batch));
         // After the enqueue: see `shared` for why the order matters.
         if self.shared.any_claim() {
             for id in senders {
@@ -153,11 +159,10 @@ impl Core {
                 batch.advance();
                 continue;
             }
-            let handler = row.keys_handler();
+            let author = batch.author_of(batch.next);
             let (arguments, output) = batch.arguments_and_output(batch.next);
-            let Self { store, stats, host, .. } = self;
-            let sequel =
-                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            let sequel = self.run_traveller(author, row, route, caller, arguments, output);
+            self.conclude_in(&batch, sequel.is_none());
             match sequel.map(|sequel| *sequel) {
                 None => {}
                 Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
@@ -166,12 +171,46 @@ impl Core {
                     batch.extra_slots = slots;
                     return self.enclose(batch);
                 }
+                Some(Sequel::NeedsEverything) => return self.run_everywhere(batch),
+            }
+            if !self.stats.slow.is_empty() {
+                let session = batch.commands[batch.next].session;
+                self.pack_slow(session, &mut batch.slow);
             }
             batch.advance();
             self.serve_ready_keys();
         }
         self.note_new_candidates();
         self.send_home(batch);
+    }
+
+    /// Runs a command that has come here, whose slots are all here.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "what a command is, and where its reply goes")]
+    pub(super) fn run_traveller(
+        &mut self,
+        author: Author,
+        row: &'static Command,
+        route: Route,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> Option<Box<Sequel>> {
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script(author, row, caller, arguments, false, output);
+        }
+        let handler = row.keys_handler();
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output)
+    }
+
+    /// The command at `next` of a batch is over: see [`Core::conclude`]. What it has read is to be
+    /// remembered only if it has its reply.
+    pub(super) fn conclude_in(&mut self, batch: &Batch, is_answered: bool) {
+        let command = &batch.commands[batch.next];
+        let author = batch.author_of(batch.next);
+        let caller = Caller { tracks: command.caller.tracks && is_answered, ..command.caller };
+        self.conclude(author, command.row, caller, batch.arguments(batch.next));
     }
 
     /// Runs the walk a batch consists of as far as it gets here; whether it has its reply.
@@ -192,7 +231,13 @@ impl Core {
             batch.travel = Travel::Onward(walk);
             return false;
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        let error = outcome.err();
+        if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+            let summary = self.summary(row, batch.arguments(batch.next));
+            self.stats.note_slow(row, ns, summary);
+            let session = batch.commands[batch.next].session;
+            self.pack_slow(session, &mut batch.slow);
+        }
         true
     }
 
@@ -202,7 +247,7 @@ impl Core {
         match &batch.travel {
             Travel::Onward(walk) => {
                 let owner = self.owner(walk.slot);
-                self.mesh.send(owner, Message::Batch(batch));
+                self.send(owner, Message::Batch(batch));
             }
             Travel::None | Travel::Start => self.send_home(batch),
         }
@@ -246,7 +291,7 @@ impl Core {
             if batch.is_done() { Message::Answer(batch) } else { Message::Bounced(batch) };
         match message {
             Message::Answer(batch) if origin == self.id => self.finish_batch(batch),
-            message => self.mesh.send(origin, message),
+            message => self.send(origin, message),
         }
     }
 
@@ -274,6 +319,9 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        for (id, command) in batch.slow.drain(..) {
+            self.log_slow_command(Some(id), command);
+        }
         match std::mem::take(&mut batch.errand) {
             Errand::Commands => {}
             Errand::Service(_) => {
@@ -282,6 +330,11 @@ impl Core {
             }
             Errand::Transaction(execution) => {
                 self.finish_transaction(&batch, &execution);
+                self.keep_batch(batch);
+                return self.return_credit();
+            }
+            Errand::Membership(request) => {
+                self.finish_membership(&batch, &request);
                 self.keep_batch(batch);
                 return self.return_credit();
             }
@@ -345,7 +398,7 @@ impl Core {
         };
         match target {
             Some(core) if core == self.id => self.run_batch(batch),
-            Some(core) => self.mesh.send(core, Message::Batch(batch)),
+            Some(core) => self.send(core, Message::Batch(batch)),
             None => self.enclose(batch),
         }
     }

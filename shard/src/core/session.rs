@@ -8,11 +8,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::acl::User;
 use crate::command::Command;
 use crate::core::CoreId;
 use crate::core::blocking::Blocked;
+use crate::core::listeners::Interests;
 use crate::core::message::Caller;
+use crate::core::tracking::Tracking;
 use crate::core::transaction::Transaction;
+use crate::interests::Kind;
 use crate::reply::{Output, Protocol};
 use crate::watches::Watcher;
 
@@ -43,6 +47,17 @@ impl Origin {
     pub fn is_local(&self) -> bool {
         self.is_unix || self.peer.starts_with("127.") || self.peer.starts_with("[::1]")
     }
+}
+
+/// What has to be checked before a command of a session runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing: its user may do everything.
+    All,
+    /// Whether its user may run this command line.
+    Some,
+    /// It has to log in first.
+    None,
 }
 
 /// `CLIENT REPLY` state.
@@ -99,7 +114,13 @@ impl Holds {
 }
 
 enum Place {
-    Waiting { commands: u32, silent: bool, output: Output },
+    Waiting {
+        commands: u32,
+        silent: bool,
+        output: Output,
+        /// What is to stand behind the replies: news of what these very commands did.
+        behind: Option<Box<Output>>,
+    },
     Filled(Output),
 }
 
@@ -113,8 +134,12 @@ pub struct Session {
     pub db: u32,
     /// Protocol version.
     pub protocol: Protocol,
-    /// Whether it passed AUTH or needs not.
-    pub authenticated: bool,
+    /// Who it is logged in as; the default user if it is not.
+    pub(super) user: Arc<User>,
+    /// Whether it has logged in, be it by connecting to a server that is open to all.
+    pub(super) is_logged_in: bool,
+    /// What follows from these two and from the default user.
+    pub(super) rights: Rights,
     /// `CLIENT SETNAME`.
     pub name: Option<Arc<[u8]>>,
     /// `CLIENT SETINFO LIB-NAME`.
@@ -125,6 +150,8 @@ pub struct Session {
     pub no_touch: bool,
     /// `CLIENT NO-EVICT`.
     pub no_evict: bool,
+    /// `MONITOR`.
+    pub is_monitor: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
     /// Why further commands wait; empty when they do not.
@@ -137,12 +164,19 @@ pub struct Session {
     pub(super) watchers: Vec<Arc<Watcher>>,
     /// What it waits for in a blocking command.
     pub(super) blocked: Option<Box<Blocked>>,
+    /// What it listens to; `None` while that is nothing.
+    pub(super) interests: Option<Box<Interests>>,
+    /// What it wants to be told of keys it has read.
+    pub(crate) tracking: Option<Box<Tracking>>,
     /// Replies that may leave now.
     pub output: Output,
     /// Target of the open batch that has commands of this session in it.
     pub open_target: Option<CoreId>,
     /// Whether a command was sent to another core since this one last looked at its inbox for it.
     pub sent_since_drain: bool,
+    /// Whether an open batch has a message of this session to be published: what follows on
+    /// another core must not be seen before that is on its way.
+    pub(super) publishes: bool,
     /// What `CLIENT LIST` tells about it.
     pub figures: Figures,
     /// Generation of its index.
@@ -161,6 +195,8 @@ pub struct Figures {
     pub connected_ms: u64,
     /// When it last sent something, monotonic milliseconds.
     pub active_ms: u64,
+    /// In which turn of its core it last sent something.
+    pub active_turn: u64,
     /// Commands run.
     pub commands: u64,
     /// Bytes received.
@@ -186,33 +222,49 @@ impl Figures {
 
 impl Session {
     /// A fresh connection.
-    pub fn new(client_id: u64, origin: Origin, authenticated: bool, now_ms: u64) -> Self {
+    pub fn new(client_id: u64, origin: Origin, user: Arc<User>, now_ms: u64) -> Self {
         Self {
             client_id,
             origin,
             db: 0,
             protocol: Protocol::Resp2,
-            authenticated,
+            user,
+            is_logged_in: false,
+            rights: Rights::None,
             name: None,
             library_name: None,
             library_version: None,
             no_touch: false,
             no_evict: false,
+            is_monitor: false,
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
             transaction: None,
             watchers: Vec::new(),
             blocked: None,
+            interests: None,
+            tracking: None,
             output: Output::default(),
             open_target: None,
             sent_since_drain: false,
+            publishes: false,
             figures: Figures { connected_ms: now_ms, active_ms: now_ms, ..Figures::default() },
             generation: 0,
             is_changed: false,
             places: VecDeque::new(),
             places_front: 0,
         }
+    }
+
+    /// Who it is logged in as; the default user if it is not.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// Whether it may run more than what is allowed before a login.
+    pub fn is_authenticated(&self) -> bool {
+        self.rights != Rights::None
     }
 
     /// Whether it waits in a blocking command.
@@ -233,7 +285,23 @@ impl Session {
     /// What a command of this session needs where it runs.
     #[inline]
     pub fn caller(&self) -> Caller {
-        Caller { db: self.db, protocol: self.protocol, no_touch: self.no_touch }
+        Caller {
+            db: self.db,
+            protocol: self.protocol,
+            no_touch: self.no_touch,
+            tracks: self.tracking.as_deref().is_some_and(Tracking::remembers_reads),
+            user: self.user.id,
+        }
+    }
+
+    /// Whether it listens to a channel or a pattern.
+    pub fn is_subscriber(&self) -> bool {
+        self.interests.as_deref().is_some_and(Interests::is_subscriber)
+    }
+
+    /// How many names of a kind it listens to.
+    pub fn interest_count(&self, kind: Kind) -> usize {
+        self.interests.as_deref().map_or(0, |interests| interests.count(kind))
     }
 
     /// Memory the session takes, its buffers included, in bytes.
@@ -250,6 +318,20 @@ impl Session {
             ReplyMode::Skip => self.reply_mode = ReplyMode::On,
             ReplyMode::On | ReplyMode::Off => {}
         }
+    }
+
+    /// Whether nothing of it is under way: no command, no reply, as far as its figures tell.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_authenticated()
+            && self.reply_mode == ReplyMode::On
+            && self.transaction.is_none()
+            && self.blocked.is_none()
+            && self.holds.is_empty()
+            && !self.closing
+            && self.output.is_empty()
+            && !self.is_owed()
+            && self.figures.query_bytes == 0
+            && self.figures.unsent_bytes == 0
     }
 
     /// Whether replies are still under way from other cores.
@@ -286,6 +368,7 @@ impl Session {
                 commands: 1,
                 silent: mute,
                 output: Output::default(),
+                behind: None,
             }),
         }
         self.places_front + self.places.len() as u64 - 1
@@ -295,7 +378,8 @@ impl Session {
     /// whether nothing is owed any more.
     pub fn fill(&mut self, place: u64, count: u32, write: impl FnOnce(&mut Output)) -> bool {
         let index = place.checked_sub(self.places_front).expect("a place is filled once") as usize;
-        let Some(Place::Waiting { commands, silent, output }) = self.places.get_mut(index) else {
+        let Some(Place::Waiting { commands, silent, output, behind }) = self.places.get_mut(index)
+        else {
             panic!("replies arrive for places that wait");
         };
         match (*silent, index) {
@@ -305,11 +389,33 @@ impl Session {
         }
         *commands = commands.checked_sub(count).expect("a place gets as many replies as commands");
         if *commands == 0 {
-            let output = std::mem::take(output);
+            let mut output = std::mem::take(output);
+            if let Some(mut behind) = behind.take() {
+                output.append(&mut behind);
+            }
             self.places[index] = Place::Filled(output);
         }
         self.release_front();
         self.places.is_empty()
+    }
+
+    /// Where something goes that the client did not ask for: right behind the newest reply that is
+    /// here, so that it stands behind every reply it may be about; or behind the replies of place
+    /// `of`, if those are still to come and it tells what these commands did. O(places).
+    pub(super) fn push_output(&mut self, of: Option<u64>) -> &mut Output {
+        let own = of.and_then(|place| place.checked_sub(self.places_front));
+        let own = own
+            .map(|index| index as usize)
+            .filter(|index| matches!(self.places.get(*index), Some(Place::Waiting { .. })));
+        let newest = self.places.iter().rposition(|place| match place {
+            Place::Filled(_) => true,
+            Place::Waiting { output, .. } => !output.is_empty(),
+        });
+        match own.or(newest).and_then(|index| self.places.get_mut(index)) {
+            Some(Place::Waiting { behind, .. }) if own.is_some() => behind.get_or_insert_default(),
+            Some(Place::Waiting { output, .. } | Place::Filled(output)) => output,
+            None => &mut self.output,
+        }
     }
 
     /// Moves what waits at the front for nothing any more to the output.

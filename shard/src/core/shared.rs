@@ -13,10 +13,14 @@
 //! is visible by now, and the connection holds its later commands until `c1` has answered. The
 //! same holds for a tour that parks cores.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst,
+};
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::scripting::cache::ScriptCache;
+use crate::scripting::watch::Watch;
 
 /// What no core may do at present; each looks it up once a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub(super) struct Restrictions {
     pub(super) is_loading: bool,
     /// No writes, since snapshots fail.
     pub(super) refuses_writes: bool,
+    /// No writes, since the append-only file cannot be written: the number of the error.
+    pub(super) append_error: i32,
 }
 
 /// Counters that all cores of a server share.
@@ -34,15 +40,25 @@ pub struct Shared {
     claims_active: AtomicU32,
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
+    next_acl_log_id: AtomicU64,
+    next_slow_id: AtomicU64,
     pub(crate) board: Board,
+    /// Scripts by digest.
+    pub scripts: ScriptCache,
+    /// Scripts that take long.
+    pub watch: Watch,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
     /// The data set is being loaded.
     pub is_loading: AtomicBool,
     /// Writes are refused since snapshots fail.
     pub refuses_writes: AtomicBool,
+    /// Number of the system's error that keeps the append-only file from being written; 0 for none.
+    pub append_error: AtomicI32,
     /// Changes that cores have counted, as far as they have posted them.
     pub changes: AtomicI64,
+    /// Keys that are remembered for clients which track what they read.
+    tracked_keys: AtomicI64,
 }
 
 impl Shared {
@@ -54,11 +70,17 @@ impl Shared {
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            next_acl_log_id: AtomicU64::new(0),
+            next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
+            scripts: ScriptCache::default(),
+            watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
             refuses_writes: AtomicBool::new(false),
+            append_error: AtomicI32::new(0),
             changes: AtomicI64::new(0),
+            tracked_keys: AtomicI64::new(0),
         }
     }
 
@@ -72,12 +94,42 @@ impl Shared {
         Restrictions {
             is_loading: self.is_loading.load(SeqCst),
             refuses_writes: self.refuses_writes.load(SeqCst),
+            append_error: self.append_error.load(SeqCst),
         }
     }
 
     /// An id no client had before; ids rise in the order of the calls.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, SeqCst)
+    }
+
+    /// Counts keys that are remembered for clients.
+    pub fn count_tracked_keys(&self, difference: i64) {
+        if difference != 0 {
+            self.tracked_keys.fetch_add(difference, SeqCst);
+        }
+    }
+
+    /// Counts one key less if there are more than `limit`; whether it did.
+    pub fn count_tracked_key_above(&self, limit: u64) -> bool {
+        let is_above = |keys: i64| u64::try_from(keys).is_ok_and(|keys| keys > limit);
+        let less_one = |keys| is_above(keys).then_some(keys - 1);
+        self.tracked_keys.fetch_update(SeqCst, SeqCst, less_one).is_ok()
+    }
+
+    /// How many keys are remembered for clients.
+    pub fn tracked_keys(&self) -> u64 {
+        u64::try_from(self.tracked_keys.load(SeqCst)).unwrap_or(0)
+    }
+
+    /// A number no entry of ACL LOG had before.
+    pub(crate) fn next_acl_log_id(&self) -> u64 {
+        self.next_acl_log_id.fetch_add(1, SeqCst)
+    }
+
+    /// A number no entry of the slow log had before.
+    pub(crate) fn next_slow_id(&self) -> u64 {
+        self.next_slow_id.fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -5,6 +5,7 @@ use super::session::Hold;
 use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId, SessionId};
+use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
@@ -17,16 +18,18 @@ impl Core {
         &mut self,
         id: SessionId,
         row: &'static Command,
+        arguments: Arguments<'_>,
         (kind, task): (TourKind, Box<dyn TourTask>),
     ) {
         let spent_ns = self.stats.lap(self.host.elapsed_ns());
+        let summary = self.summary(row, arguments);
         let Some(session) = self.session_mut(id) else { return };
         assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
         let place = session.reserve(false);
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
-        let asker = AskingCommand { session: id, place, row, spent_ns };
+        let asker = AskingCommand { session: id, place, row, summary, spent_ns };
         self.send_tour(kind, task, Asker::Session(asker));
     }
 
@@ -40,7 +43,7 @@ impl Core {
             self.shared.tour_begins();
         }
         let tour = Tour { kind, task, origin: self.id, asker, cargo: Vec::new() };
-        self.mesh.send(CoreId(0), Message::Tour(Box::new(tour)));
+        self.send(CoreId(0), Message::Tour(Box::new(tour)));
     }
 
     pub(super) fn receive_tour(&mut self, mut tour: Box<Tour>) {
@@ -69,6 +72,16 @@ impl Core {
                 asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
             }
         }
+        self.journal_visit(&*tour.task, tour.origin == self.id);
+    }
+
+    /// Tells the journal what a visit has done to all slots, if it has.
+    pub(super) fn journal_visit(&mut self, task: &dyn TourTask, tells: bool) {
+        if self.store.journal.is_on()
+            && let Some(effect) = task.effect()
+        {
+            self.store.journal_globally(&effect, tells);
+        }
     }
 
     /// Everything is home: the tour does its work here and goes on.
@@ -96,7 +109,7 @@ impl Core {
     fn send_tour_on(&mut self, tour: Box<Tour>) {
         let next = CoreId(self.id.0 + 1);
         if next.0 < self.core_count {
-            self.mesh.send(next, Message::Tour(tour));
+            self.send(next, Message::Tour(tour));
         } else {
             self.end_tour(tour);
         }
@@ -106,19 +119,19 @@ impl Core {
     fn end_tour(&mut self, mut tour: Box<Tour>) {
         let origin = tour.origin;
         if tour.kind == TourKind::Gathering {
-            return self.mesh.send(origin, Message::TourDone(tour));
+            return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
-        cargo.extend(tour.task.cargo());
+        cargo.extend(tour.task.take_cargo());
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
-        self.mesh.send(origin, Message::TourDone(tour));
+        self.send(origin, Message::TourDone(tour));
         for core in (0..self.core_count).map(CoreId) {
             let (here, rest): (Vec<_>, Vec<_>) =
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
             cargo = rest;
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
-            self.mesh.send(core, Message::Release(slots));
+            self.send(core, Message::Release(slots));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -134,6 +147,11 @@ impl Core {
         }
         self.gate.state = GateState::Open;
         self.serve_ready_keys();
+        self.let_in_who_waits();
+    }
+
+    /// The gate may be open again: who waits in front of it goes on, in order, until it closes.
+    pub(super) fn let_in_who_waits(&mut self) {
         while self.gate.is_open() {
             let Some(waiter) = self.gate.queue.pop_front() else { return };
             match waiter {
@@ -166,7 +184,10 @@ impl Core {
         let mut output = Output::default();
         tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
         let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
-        self.stats.took(asker.row, spent_ns, None);
+        if let Some(ns) = self.stats.took(asker.row, spent_ns, None) {
+            self.stats.note_slow(asker.row, ns, asker.summary);
+            self.log_slow(Some(id));
+        }
         let Some(session) = self.session_mut(id) else { return };
         if session.fill(asker.place, 1, |to| to.append(&mut output)) {
             self.resume(id, Hold::Replies);

@@ -68,12 +68,19 @@ pub(super) enum GateState {
 pub(super) struct Gate {
     pub(super) state: GateState,
     pub(super) queue: VecDeque<Waiter>,
+    /// Other cores that have too much news of this one to deliver yet.
+    pub(super) congested_ways: usize,
 }
 
 impl Gate {
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, GateState::Open)
+        matches!(self.state, GateState::Open) && self.congested_ways == 0
+    }
+
+    /// Whether other cores have to deliver news of this one first.
+    pub(super) fn is_congested(&self) -> bool {
+        self.congested_ways > 0
     }
 
     /// Whether a tour has seen the keys of this core and not released it.

@@ -23,8 +23,10 @@ mod support;
 mod bitmaps;
 mod contest;
 mod draw;
+mod events;
 mod geo;
 mod hashes;
+mod journal;
 mod keys;
 mod lists;
 mod masks;
@@ -49,6 +51,9 @@ const COMMANDS: u64 = 24_000;
 
 /// Commands of one cluster. Short enough to find a difference again quickly.
 const COMMANDS_OF_ROUND: u64 = 4_000;
+
+/// Pipelines whose keyspace events are compared.
+const EVENT_ROUNDS: usize = 20;
 
 /// Requests that are sent to the real server at once.
 const PIPELINE: usize = 400;
@@ -181,4 +186,20 @@ fn sums_of_floating_point_numbers() {
             panic!("seed {seed}: {text}");
         }
     }
+}
+
+/// What is published of changes of keys, and of keys that are missed.
+#[test]
+fn keyspace_events() {
+    let arguments = ["--enable-debug-command", "yes", "--notify-keyspace-events", events::CLASSES];
+    let Some(mut real) = RealServer::start_with(&arguments) else { return };
+    let peer = Peer::of(&mut real);
+    let seed = environment("BASALT_TEST_SEED").unwrap_or(1);
+    let differences = events::differences(&mut real, peer, seed, EVENT_ROUNDS);
+    assert!(
+        differences.is_empty(),
+        "BASALT_TEST_SEED={seed}, {} commands notify differently\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }

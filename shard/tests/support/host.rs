@@ -41,18 +41,28 @@ pub(crate) struct TestHost {
     settings: Settings,
     clock: VirtualClock,
     meter: Meter,
+    acl_file: Option<Vec<u8>>,
 }
 
 impl TestHost {
     /// A host whose settings start as `settings`.
     pub(crate) fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
-        Self { settings, clock, meter }
+        Self { settings, clock, meter, acl_file: None }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
         let refusal = || CommandError::worded(format!("ERR cannot set {name} to {value}"));
         let number = value.parse::<u64>().map_err(|_| refusal());
         match name {
+            "requirepass" => self.settings.requirepass = value.as_bytes().to_vec(),
+            "slowlog-max-len" => self.settings.slowlog_max_len = number? as usize,
+            "slowlog-log-slower-than" => {
+                self.settings.slowlog_log_slower_than_us = value.parse().map_err(|_| refusal())?;
+            }
+            "latency-monitor-threshold" => {
+                self.settings.latency_monitor_threshold_ms = number?;
+            }
+            "acllog-max-len" => self.settings.acllog_max_len = number? as usize,
             "maxmemory" => self.settings.maxmemory = number?,
             "proto-max-bulk-len" => self.settings.proto_max_bulk_len = number? as usize,
             "maxmemory-policy" => {
@@ -94,7 +104,25 @@ impl Host for TestHost {
         Ok(Arc::new(self.settings.clone()))
     }
 
-    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        directive == b"requirepass"
+    }
+
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
+        self.acl_file.clone().map(|text| ("users.acl".to_owned(), Ok(text)))
+    }
+
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
+        self.acl_file = Some(text.to_vec());
+        Some(Ok(()))
+    }
+
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        bytes.fill(0x5a);
+        Ok(())
+    }
+
+    fn config_rewrite(&mut self, _: &[Vec<u8>]) -> Result<(), CommandError> {
         Err(CommandError::Fixed("ERR The server is running without a config file"))
     }
 

@@ -139,6 +139,7 @@ impl Cluster {
                     seed,
                     settings: Arc::new(settings.clone()),
                     shared: Arc::clone(&shared),
+                    acl: Arc::default(),
                 };
                 let host = TestHost::new(settings.clone(), clock.clone(), meter);
                 let mesh = network.mesh_of(CoreId(number));

@@ -80,19 +80,45 @@ impl RealServer {
     pub(crate) fn execute_all(&mut self, requests: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
         let bytes: Vec<u8> = requests.iter().flat_map(|request| resp::encode(request)).collect();
         self.stream.write_all(&bytes).expect("the server reads");
-        requests.iter().map(|_| self.read_reply()).collect()
+        let Self { stream, received, .. } = self;
+        requests.iter().map(|_| read_reply(stream, received)).collect()
     }
 
-    fn read_reply(&mut self) -> Vec<u8> {
-        loop {
-            if let Some(length) = resp::reply_length(&self.received) {
-                return self.received.drain(..length).collect();
-            }
-            let mut chunk = [0; 64 * 1024];
-            let length = self.stream.read(&mut chunk).expect("the server answers");
-            assert!(length > 0, "the server keeps the connection");
-            self.received.extend_from_slice(&chunk[..length]);
+    /// Another connection, which listens to all channels that match `pattern`.
+    pub(crate) fn listen(&mut self, pattern: &str) -> Listener {
+        let socket = self.directory.join("socket");
+        let stream = UnixStream::connect(&socket).expect("the server listens");
+        let mut listener = Listener { stream, received: Vec::new() };
+        let request = resp::encode(&[b"PSUBSCRIBE".to_vec(), pattern.as_bytes().to_vec()]);
+        listener.stream.write_all(&request).expect("the server reads");
+        listener.next();
+        listener
+    }
+}
+
+/// A connection that listens to what is published.
+pub(crate) struct Listener {
+    stream: UnixStream,
+    received: Vec<u8>,
+}
+
+impl Listener {
+    /// The next message, as it came.
+    pub(crate) fn next(&mut self) -> Vec<u8> {
+        read_reply(&mut self.stream, &mut self.received)
+    }
+}
+
+/// The next reply of a connection.
+fn read_reply(stream: &mut UnixStream, received: &mut Vec<u8>) -> Vec<u8> {
+    loop {
+        if let Some(length) = resp::reply_length(received) {
+            return received.drain(..length).collect();
         }
+        let mut chunk = [0; 64 * 1024];
+        let length = stream.read(&mut chunk).expect("the server answers");
+        assert!(length > 0, "the server keeps the connection");
+        received.extend_from_slice(&chunk[..length]);
     }
 }
 

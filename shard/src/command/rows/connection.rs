@@ -73,7 +73,7 @@ const CLIENT_ROWS: &[Command] = &[
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("<YES|NO>")
         .summary("Says whether the keys of the next command are to be tracked.")
-        .not_built(),
+        .handler(on_session!(tracking::caching)),
     client_row("capa", -3)
         .since("8.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, ALLOW_BUSY])
@@ -90,7 +90,7 @@ const CLIENT_ROWS: &[Command] = &[
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells which connection receives the tracking messages of this one.")
-        .not_built(),
+        .handler(on_session!(tracking::getredir)),
     client_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -199,13 +199,13 @@ const CLIENT_ROWS: &[Command] = &[
         )
         .summary("Switches invalidation messages for client-side caching on or off.")
         .complexity("O(1), plus the prefixes given")
-        .not_built(),
+        .handler(on_session!(tracking::tracking)),
     client_row("trackinginfo", 2)
         .since("6.2.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Describes the client-side caching state of this connection.")
         .complexity("O(1), plus the prefixes registered")
-        .not_built(),
+        .handler(on_session!(tracking::trackinginfo)),
     client_row("unblock", -3)
         .since("5.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])

@@ -24,6 +24,8 @@ mod transactions;
 
 use super::row::Command;
 
+pub use pubsub::ChannelUse;
+
 /// All families of rows as they are written, those without code included.
 ///
 /// The server answers the commands that have code and no others; the registry numbers them. Read
@@ -51,7 +53,7 @@ pub const FAMILIES: &[&[Command]] = &[
 mod prelude {
     pub(super) use crate::command::acl_category::category;
     pub(super) use crate::command::flags::flag::*;
-    pub(super) use crate::command::handler::{on_keys, on_session, on_slot};
+    pub(super) use crate::command::handler::{on_channel, on_keys, on_session, on_slot};
     pub(super) use crate::command::key_shape::KeyResolver;
     pub(super) use crate::command::key_spec::key_flag::*;
     pub(super) use crate::command::key_spec::{counted_keys, key, keys, keys_after, unknown_keys};

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
         .summary("Compacts the append only file in the background.")
         .complexity("O(1) to start")
-        .not_built(),
+        .handler(on_session!(rewrite::bgrewriteaof)),
     row("bgsave", -1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
@@ -138,7 +138,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Streams every command the server runs to this connection.")
         .complexity("O(1) to start")
-        .not_built(),
+        .handler(on_session!(monitor::monitor)),
     row("psync", -3)
         .since("2.8.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
