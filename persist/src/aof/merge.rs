@@ -110,7 +110,10 @@ impl<R: BufRead> Merge<R> {
     /// All segments wait: goes on if all of them do so for the same barrier.
     fn pass_barrier(&mut self) -> bool {
         let next = self.barriers + 1;
-        let is_there = |source: &Source<R>| matches!(source.ahead, Some(Item::Barrier { number, .. }) if number == next);
+        let is_there = |source: &Source<R>| match source.ahead {
+            Some(Item::Barrier { number, .. }) => number == next,
+            _ => false,
+        };
         if !self.sources.iter().all(is_there) {
             return false;
         }
