@@ -10,10 +10,16 @@
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
 //! | [`load`], [`check`] | from a file to the cores; from a file to a report |
+//! | [`fuzz`] | what must hold for any bytes whatever |
+//!
+//! Whoever else needs the data of one moment (the base of an append only file, a replica) makes a
+//! [`save::Save`] over an [`output::Output`] of its own, hands its sinks to the cores in a parking
+//! tour (`Store::begin_snapshot`), and gives it its [`preamble::Preamble`] when that is over.
 
 pub mod aof;
 pub mod check;
 pub mod fault;
+pub mod fuzz;
 pub mod load;
 pub mod output;
 pub mod preamble;

@@ -21,12 +21,9 @@ impl Directory {
         manifest.add_generation("appendonly.aof", 2);
         manifest.write(&directory.manifest()).expect("it can be written");
         let set = |value: &str| format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n{value}\r\n");
-        let one = format!(
-            "#TS:100\r\n#S:5:1\r\n{}#B:1\r\n#TS:200\r\n#S:5:3\r\n{}#D:1:1\r\n#B:2\r\n",
-            set("1"),
-            set("3")
-        );
-        let other = format!("#TS:150\r\n#S:5:2\r\n{}#D:0:1\r\n#B:1\r\n", set("2"));
+        let one =
+            format!("#TS:100\r\n#S:5:1\r\n{}#TS:200\r\n#D:1:1\r\n#S:5:3\r\n{}", set("1"), set("3"));
+        let other = format!("#TS:150\r\n#D:0:1\r\n#S:5:2\r\n{}", set("2"));
         fs::write(directory.segment(1), one).expect("it can be written");
         fs::write(directory.segment(2), other).expect("it can be written");
         directory

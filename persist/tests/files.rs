@@ -176,3 +176,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_fuzzers_start_from_is_sound() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/rdb");
+    let mut count = 0;
+    for seed in std::fs::read_dir(folder).expect("the target has seeds") {
+        let bytes = std::fs::read(seed.expect("it is listed").path()).expect("a file");
+        assert!(load(&bytes).is_ok(), "a seed is a whole file");
+        basalt_persist::fuzz::rdb(&bytes);
+        count += 1;
+    }
+    assert!(count > 1, "{count} seeds");
+}

@@ -19,8 +19,7 @@
 //! #T:2                  once everything before it is done; what follows the latter
 //! *1 $8 FLUSHALL        concerns all slots, and comes before what follows the former
 //!
-//! #D:1:17               what stands above may depend on 17 items of core 1,
-//! #B:9                  and is item 9 of this core: the end of a batch
+//! #D:1:17               what follows may depend on the first 17 items of core 1
 //! ```
 //!
 //! *Items* are records and barriers, counted per core. Numbers start anew with each generation of
@@ -30,9 +29,12 @@
 //!
 //! * A slot is in one place, so the records of a slot have an order of their own, wherever they
 //!   were written: a reader takes a record once its slots are exactly one number behind it.
-//! * Whatever a record depends on was counted on the [`JournalBoard`] before it. A batch ends with
-//!   the counts read *after* its last record, so a set of batches in which every count is met is a
-//!   prefix of history, and one that is not can be cut back to one.
+//! * What a record depends on reached this core by a message or a socket, and was counted on the
+//!   [`JournalBoard`] before it was sent. So the counts are read whenever a core takes in what has
+//!   arrived, and told (`#D`) before the next item if they have grown. They never tell of anything
+//!   later than what they stand before: "needs" leads back in time only, journals whose ends are
+//!   lost can be cut back to a prefix of history, and no further than that. For the same reason
+//!   everything counted at some moment is safe once all of it is on the disk.
 //!
 //! While nobody listens all of this costs one test of a flag per change.
 
@@ -109,18 +111,12 @@ pub struct Journal {
     text: Vec<u8>,
     items: u64,
     barriers: u64,
-    /// Items of the other cores by the last mark.
-    seen: Vec<u64>,
+    /// Items of every core when this one last took in what had arrived, and those it has told.
+    noted: Vec<u64>,
+    told: Vec<u64>,
+    /// Whether the two differ.
+    has_news: bool,
     timestamp: i64,
-}
-
-/// The end of a batch: what has to be on disk before it counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatchEnd {
-    /// Items of this core.
-    pub items: u64,
-    /// Items of every core that the batch may depend on, this one's among them.
-    pub needs: Vec<u64>,
 }
 
 impl Journal {
@@ -132,13 +128,40 @@ impl Journal {
 
     /// Begins a generation: every number starts anew. All cores do at one moment, at rest.
     pub fn begin(&mut self, core: usize, board: Arc<JournalBoard>) {
-        let (depth, seen) = (self.depth, vec![0; board.0.len()]);
-        *self = Self { is_on: true, core, depth, seen, board: Some(board), ..Self::default() };
+        let (depth, noted) = (self.depth, vec![0; board.0.len()]);
+        let (told, board) = (noted.clone(), Some(board));
+        *self = Self { is_on: true, core, depth, noted, told, board, ..Self::default() };
     }
 
     /// Nobody listens any more.
     pub fn end(&mut self) {
         *self = Self { depth: self.depth, ..Self::default() };
+    }
+
+    /// Notes what others have made by now. To be called after the core has looked how far its inbox
+    /// is filled and what its sockets have received, and before it runs any of that.
+    pub(crate) fn note_others(&mut self) {
+        let Some(board) = &self.board else { return };
+        for core in (0..self.noted.len()).filter(|core| *core != self.core) {
+            let items = board.items(core);
+            self.has_news |= items != self.told[core];
+            self.noted[core] = items;
+        }
+    }
+
+    /// Tells what the next item may depend on, if that is more than before.
+    fn tell_needs(&mut self) {
+        if !std::mem::take(&mut self.has_news) {
+            return;
+        }
+        let mut line = String::new();
+        for core in 0..self.noted.len() {
+            if self.noted[core] != self.told[core] {
+                self.told[core] = self.noted[core];
+                append_pair(&mut line, 'D', core as u64, self.noted[core], &mut self.text);
+            }
+        }
+        end_line(&mut line, &mut self.text);
     }
 
     /// Tells that a slot has changed.
@@ -192,6 +215,7 @@ impl Journal {
     }
 
     fn write_barrier(&mut self, kind: char) {
+        self.tell_needs();
         self.barriers += 1;
         self.items += 1;
         self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
@@ -213,27 +237,14 @@ impl Journal {
         self.items
     }
 
-    /// Appends the batch of all complete records to `to`, and tells what it depends on. With
-    /// `unix_seconds` a line with the time goes ahead of it, if that has changed.
-    pub fn take_batch(&mut self, to: &mut Vec<u8>, unix_seconds: Option<i64>) -> BatchEnd {
-        let board = self.board.as_ref().expect("a journal that is on has a board");
+    /// Appends all complete records to `to`. With `unix_seconds` a line with the time goes ahead of
+    /// them, if that has changed.
+    pub fn take(&mut self, to: &mut Vec<u8>, unix_seconds: Option<i64>) {
         if let Some(seconds) = unix_seconds.filter(|seconds| *seconds != self.timestamp) {
             self.timestamp = seconds;
             to.extend_from_slice(format!("#TS:{seconds}\r\n").as_bytes());
         }
         to.append(&mut self.text);
-        let mut line = String::new();
-        for core in 0..self.seen.len() {
-            let items = board.items(core);
-            if core != self.core && items != self.seen[core] {
-                self.seen[core] = items;
-                append_pair(&mut line, 'D', core as u64, items, to);
-            }
-        }
-        end_line(&mut line, to);
-        self.seen[self.core] = self.items;
-        to.extend_from_slice(format!("#B:{}\r\n", self.items).as_bytes());
-        BatchEnd { items: self.items, needs: self.seen.clone() }
     }
 }
 
@@ -349,6 +360,7 @@ impl Store {
         let mut slots = std::mem::take(&mut self.journal.slots);
         slots.sort_unstable();
         slots.dedup();
+        self.journal.tell_needs();
         let mut line = String::new();
         for &slot in &slots {
             let content = self.slot_mut(slot);
@@ -421,19 +433,20 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_tells_what_other_cores_have_made() {
+    fn what_others_have_made_is_told_before_the_next_item() {
         let board = Arc::new(JournalBoard::new(3));
         let mut journal = Journal::default();
         journal.begin(1, Arc::clone(&board));
+        journal.write_barrier('G');
         board.publish(2, 7);
+        journal.write_barrier('G');
+        journal.note_others();
+        journal.write_barrier('G');
+        journal.note_others();
+        journal.write_barrier('G');
         let mut text = Vec::new();
-        journal.write_barrier('G');
-        let end = journal.take_batch(&mut text, Some(5));
-        assert_eq!(text, b"#TS:5\r\n#G:1\r\n#D:2:7\r\n#B:1\r\n");
-        assert_eq!(end, BatchEnd { items: 1, needs: vec![0, 1, 7] });
-        text.clear();
-        journal.write_barrier('G');
-        journal.take_batch(&mut text, Some(5));
-        assert_eq!(text, b"#G:2\r\n#B:2\r\n");
+        journal.take(&mut text, Some(5));
+        assert_eq!(text, b"#TS:5\r\n#G:1\r\n#G:2\r\n#D:2:7\r\n#G:3\r\n#G:4\r\n");
+        assert_eq!(journal.items(), 4);
     }
 }

@@ -3,7 +3,7 @@
 //! Records are not changes: nobody is told of them, and they do not count as such.
 
 use crate::commands::dump::{limits_of, put};
-use crate::field_expiry::is_listed;
+use crate::object::Object;
 use crate::rdb::FormatError;
 use crate::rdb::reader::Reader;
 use crate::rdb::value::{Decoded, decode};
@@ -89,7 +89,7 @@ impl Store {
     /// Puts a record into its slot, which must be here. O(bytes), O(n log n) for some types.
     ///
     /// # Errors
-    /// [`LoadFault`]; the key is not there then.
+    /// [`LoadFault`]; a key that came twice has its last value then.
     pub fn load(&mut self, record: &Record<'_>, rules: LoadRules) -> Result<Loaded, LoadFault> {
         if record.db >= self.settings().databases {
             return Err(LoadFault::Database(record.db));
@@ -99,11 +99,15 @@ impl Store {
             return Ok(Loaded::Expired);
         }
         let Some(decoded) = self.decoded(record)? else { return Ok(Loaded::Empty) };
+        let is_readable = match &decoded {
+            Decoded::Object(Object::Hash(hash)) => hash.len(self.now_ms()) > 0,
+            _ => true,
+        };
         let key = self.key(record.db, record.name);
-        if !rules.replaces && self.entry(key).is_some() {
+        let existed = put(self, key, decoded, record.expiry_ms);
+        if existed && !rules.replaces {
             return Err(LoadFault::DuplicateKey);
         }
-        put(self, key, decoded, record.expiry_ms);
         match record.usage {
             Usage::Unsaid => {}
             Usage::IdleSeconds(seconds) => {
@@ -111,8 +115,7 @@ impl Store {
             }
             Usage::Counter(counter) => self.set_use_counter(key, counter),
         }
-        let is_listed = self.entry(key).is_some_and(|entry| is_listed(entry, self.now_ms()));
-        Ok(if is_listed || is_past { Loaded::Added } else { Loaded::Expired })
+        Ok(if is_readable { Loaded::Added } else { Loaded::Expired })
     }
 
     /// Decodes a record as [`Store::load`] does, and forgets it. O(bytes), O(n log n) for some

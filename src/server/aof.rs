@@ -323,8 +323,8 @@ impl AppendOnly {
             return;
         }
         let mut bytes = Vec::with_capacity(journal.text_bytes() + 64);
-        let batch = journal.take_batch(&mut bytes, unix_seconds);
-        end.thread.append(bytes, batch.items);
+        journal.take(&mut bytes, unix_seconds);
+        end.thread.append(bytes, journal.items());
     }
 
     /// Changes `appendfsync`.

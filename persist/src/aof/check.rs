@@ -115,7 +115,7 @@ pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::
             continue;
         }
         let surveys = survey(files)?;
-        let kept = kept_of(&surveys, options);
+        let kept = cut(&surveys, options.until_unix_seconds);
         let mut is_short = false;
         for (((path, position), survey), kept) in files.iter().zip(&surveys).zip(&kept) {
             let length = path.metadata()?.len();
@@ -149,15 +149,6 @@ pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::
 
 fn survey(files: &[(PathBuf, u64)]) -> io::Result<Vec<Survey>> {
     files.iter().map(|(path, position)| Ok(Survey::of(&mut open_at(path, *position)?))).collect()
-}
-
-fn kept_of(surveys: &[Survey], options: CheckOptions) -> Vec<Kept> {
-    match (surveys, options.until_unix_seconds) {
-        ([plain], Some(seconds)) => {
-            vec![Kept { items: plain.items, bytes: plain.end_of_time(seconds) }]
-        }
-        (surveys, seconds) => cut(surveys, seconds),
-    }
 }
 
 fn open_at(path: &Path, position: u64) -> io::Result<Reader<BufReader<File>>> {

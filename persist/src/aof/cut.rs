@@ -1,38 +1,47 @@
 //! How much of the segments of one generation is a prefix of history.
 //!
-//! After a crash each segment ends somewhere. A batch of records counts if its segment holds it
-//! whole and every other segment holds what the batch may depend on; cutting one segment may take
-//! away what another needs, so this is repeated until nothing changes. What is left is the greatest
-//! set of batches that is closed under "happened before".
+//! After a crash each segment ends somewhere. An item counts if its segment holds everything before
+//! it and every other segment holds what it may depend on; cutting one segment may take away what
+//! another needs, so this is repeated until nothing changes. What is left is the greatest set of
+//! items that is closed under "happened before". Needs lead back in time only (see
+//! [`basalt_shard::journal`]), so what was safe before the crash is never cut.
 
-use super::item::{Damage, Item, Reader};
 use std::io::BufRead;
 
-/// The end of a batch in a segment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Mark {
+use super::item::{Damage, Item, Reader};
+
+/// From here on a segment needs something of others, or tells of a later time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Point {
+    /// Items before it.
     items: u64,
-    /// Where it ends, in bytes.
-    end: u64,
-    needs: Vec<(u16, u64)>,
-    /// Latest time noted before it, in seconds since 1970.
-    unix_seconds: i64,
+    /// Where it begins, in bytes.
+    start: u64,
+    demand: Demand,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Demand {
+    /// `(core, items)`
+    Needs(Vec<(u16, u64)>),
+    /// Seconds since 1970.
+    Time(i64),
+    /// Every segment has this barrier, or none: it is of one moment.
+    Barrier(u64),
 }
 
 /// A segment that was looked through.
 #[derive(Debug, Default)]
 pub struct Survey {
-    marks: Vec<Mark>,
+    points: Vec<Point>,
+    /// Items before each barrier, from the first on.
+    barriers: Vec<u64>,
     /// Where its last whole item ends, in bytes.
     pub good_bytes: u64,
     /// How it ends, if not well.
     pub damage: Option<Damage>,
     /// Records and barriers in it.
     pub items: u64,
-    /// Whether it has any annotation of ours; without one it is a plain file.
-    pub is_annotated: bool,
-    /// Where the part up to each time ends: (seconds, items, bytes), for plain files.
-    times: Vec<(i64, u64)>,
 }
 
 /// What is left of a segment.
@@ -48,86 +57,81 @@ impl Survey {
     /// Reads a segment from start to end.
     pub fn of<R: BufRead>(reader: &mut Reader<R>) -> Self {
         let mut survey = Self::default();
-        let mut unix_seconds = 0;
+        // Items before, and first byte of, a barrier that has not said yet what it is about.
+        let mut untold: Option<Kept> = None;
         loop {
-            let before = reader.good_bytes();
-            match reader.next_item() {
+            let start = reader.good_bytes();
+            let demand = match reader.next_item() {
                 Ok(None) => break,
-                Ok(Some(item)) => {
-                    survey.is_annotated |=
-                        matches!(item, Item::Barrier { .. } | Item::BatchEnd { .. })
-                            || !reader.record().slots.is_empty();
-                    match item {
-                        Item::Record | Item::Barrier { .. } => survey.items += 1,
-                        Item::Time(seconds) => {
-                            unix_seconds = seconds;
-                            survey.times.push((seconds, before));
-                        }
-                        Item::BatchEnd { items, needs } => {
-                            let end = reader.good_bytes();
-                            survey.marks.push(Mark { items, end, needs, unix_seconds });
-                            if items != survey.items {
-                                survey.damage = Some(Damage::Malformed("the count of a batch"));
-                                break;
-                            }
-                        }
-                    }
+                Ok(Some(Item::Record)) => {
+                    untold = None;
+                    survey.items += 1;
+                    continue;
                 }
+                Ok(Some(Item::Barrier { number, tells })) => {
+                    let items = survey.items;
+                    if tells {
+                        untold.get_or_insert(Kept { items, bytes: start });
+                    }
+                    survey.points.push(Point { items, start, demand: Demand::Barrier(number) });
+                    survey.barriers.push(items);
+                    survey.items += 1;
+                    continue;
+                }
+                Ok(Some(Item::Needs(needs))) => Demand::Needs(needs),
+                Ok(Some(Item::Time(seconds))) => Demand::Time(seconds),
                 Err(damage) => {
                     survey.damage = Some(damage);
                     break;
                 }
-            }
+            };
+            survey.points.push(Point { items: survey.items, start, demand });
         }
         survey.good_bytes = reader.good_bytes();
+        if let Some(untold) = untold {
+            (survey.items, survey.good_bytes) = (untold.items, untold.bytes);
+        }
         survey
     }
 
-    /// Where the first time later than `unix_seconds` is noted, in bytes, in a plain file.
-    pub fn end_of_time(&self, unix_seconds: i64) -> u64 {
-        let later = self.times.iter().find(|(seconds, _)| *seconds > unix_seconds);
-        later.map_or(self.good_bytes, |(_, start)| *start)
+    /// Whether barrier `number` is among the first `items` items.
+    fn has_barrier(&self, number: u64, items: u64) -> bool {
+        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        index.and_then(|index| self.barriers.get(index)).is_some_and(|before| *before < items)
+    }
+
+    fn whole(&self) -> Kept {
+        Kept { items: self.items, bytes: self.good_bytes }
     }
 }
 
 /// Cuts the segments of one generation, in the order of their cores, back to a prefix of history,
-/// of what happened up to `unix_seconds` if that is said.
+/// of what happened up to `unix_seconds` if that is said. O(points) for each segment that is cut.
 pub fn cut(surveys: &[Survey], unix_seconds: Option<i64>) -> Vec<Kept> {
-    if let ([only], None) = (surveys, unix_seconds) {
-        // Nothing else is there that a record could depend on, so it counts by itself.
-        return vec![Kept { items: only.items, bytes: only.good_bytes }];
-    }
-    let is_in_time = |mark: &Mark| unix_seconds.is_none_or(|limit| mark.unix_seconds <= limit);
-    // How many marks of each segment count.
-    let mut counts: Vec<usize> = surveys
-        .iter()
-        .map(|survey| survey.marks.iter().take_while(|mark| is_in_time(mark)).count())
-        .collect();
-    let items = |counts: &[usize], core: u16| {
-        let survey = surveys.get(usize::from(core));
-        let last = survey.and_then(|survey| survey.marks[..counts[usize::from(core)]].last());
-        last.map_or(0, |mark| mark.items)
-    };
+    let mut kept: Vec<Kept> = surveys.iter().map(Survey::whole).collect();
     loop {
-        let before = counts.clone();
+        let before = kept.clone();
         for core in 0..surveys.len() {
-            let marks = &surveys[core].marks;
-            // What a batch needs is noted once, and needed by all that follow.
-            let met = marks[..counts[core]]
-                .iter()
-                .take_while(|mark| mark.needs.iter().all(|(of, need)| items(&counts, *of) >= *need))
-                .count();
-            counts[core] = met;
+            let is_met = |demand: &Demand| match demand {
+                Demand::Time(seconds) => unix_seconds.is_none_or(|limit| *seconds <= limit),
+                Demand::Barrier(number) => surveys
+                    .iter()
+                    .zip(&kept)
+                    .all(|(other, kept)| other.has_barrier(*number, kept.items)),
+                Demand::Needs(needs) => needs.iter().all(|(of, need)| {
+                    kept.get(usize::from(*of)).is_some_and(|other| other.items >= *need)
+                }),
+            };
+            let mut within =
+                surveys[core].points.iter().take_while(|point| point.start < kept[core].bytes);
+            if let Some(point) = within.find(|point| !is_met(&point.demand)) {
+                kept[core] = Kept { items: point.items, bytes: point.start };
+            }
         }
-        if counts == before {
-            break;
+        if kept == before {
+            return kept;
         }
     }
-    let kept = surveys.iter().zip(counts).map(|(survey, count)| {
-        let last = survey.marks[..count].last();
-        last.map_or(Kept { items: 0, bytes: 0 }, |mark| Kept { items: mark.items, bytes: mark.end })
-    });
-    kept.collect()
 }
 
 #[cfg(test)]
@@ -138,25 +142,46 @@ mod tests {
         Survey::of(&mut Reader::new(text.as_bytes(), 0))
     }
 
+    const PING: &str = "*1\r\n$4\r\nPING\r\n";
+
     #[test]
     fn what_depends_on_what_is_lost_is_cut_as_well() {
-        let ping = "*1\r\n$4\r\nPING\r\n";
-        let one = survey(&format!("{ping}#B:1\r\n{ping}{ping}"));
-        let other = survey(&format!("{ping}#D:0:1\r\n#B:1\r\n{ping}#D:0:2\r\n#B:2\r\n"));
-        let third = survey(&format!("{ping}#D:1:1\r\n#B:1\r\n{ping}#D:1:2\r\n#B:2\r\n"));
+        let one = survey(PING);
+        let other = survey(&format!("#D:0:1\r\n{PING}#D:0:2\r\n{PING}"));
+        let third = survey(&format!("#D:1:1\r\n{PING}{PING}#D:1:2\r\n{PING}"));
         let kept = cut(&[one, other, third], None);
-        assert_eq!(kept.iter().map(|kept| kept.items).collect::<Vec<_>>(), [1, 1, 1]);
-        let bytes = (ping.len() + "#B:1\r\n".len()) as u64;
-        assert_eq!(kept[0].bytes, bytes);
+        assert_eq!(kept.iter().map(|kept| kept.items).collect::<Vec<_>>(), [1, 1, 2]);
+        let bytes = ("#D:0:1\r\n".len() + PING.len()) as u64;
+        assert_eq!(kept[1].bytes, bytes);
     }
 
     #[test]
-    fn what_needs_each_other_stays_together() {
-        let ping = "*1\r\n$4\r\nPING\r\n";
-        let texts = [format!("{ping}#D:1:1\r\n#B:1\r\n"), format!("{ping}#D:0:1\r\n#B:1\r\n")];
-        let kept = cut(&texts.each_ref().map(|text| survey(text)), None);
+    fn a_barrier_that_not_all_have_reached_is_cut_off() {
+        let one = survey(&format!("{PING}#T:1\r\n{PING}"));
+        let other = survey(&format!("{PING}{PING}"));
+        let kept = cut(&[one, other], None);
+        assert_eq!(kept.iter().map(|kept| kept.items).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_barrier_whose_effect_is_lost_is_cut_off() {
+        let one = survey(&format!("{PING}#T:1\r\n*1\r\n$4\r\nPI"));
+        let other = survey(&format!("{PING}#G:1\r\n{PING}"));
+        let kept = cut(&[one, other], None);
+        assert_eq!(kept.iter().map(|kept| kept.items).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[test]
+    fn later_times_are_cut_off_with_what_depends_on_them() {
+        let one = survey(&format!("#TS:5\r\n{PING}#TS:7\r\n{PING}"));
+        let other = survey(&format!("#TS:5\r\n{PING}#D:0:2\r\n{PING}"));
+        let kept = cut(&[one, other], Some(6));
         assert!(kept.iter().all(|kept| kept.items == 1));
-        let kept = cut(&[survey(&texts[0]), survey(ping)], None);
-        assert!(kept.iter().all(|kept| kept.items == 0));
+    }
+
+    #[test]
+    fn needs_of_segments_that_are_not_there_are_not_met() {
+        let kept = cut(&[survey(&format!("{PING}#D:3:1\r\n{PING}"))], None);
+        assert_eq!(kept[0].items, 1);
     }
 }

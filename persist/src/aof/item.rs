@@ -5,7 +5,7 @@
 //! fit is told with the place where the last good item ended, so that the rest can be cut off.
 //!
 //! ```text
-//! item := record | barrier | batch end | time
+//! item := record | barrier | needs | time
 //! record := [#S lines] [SELECT] (command | MULTI command* EXEC)
 //! ```
 
@@ -66,14 +66,8 @@ pub enum Item {
         /// Whether what it was follows in this segment.
         tells: bool,
     },
-    /// The end of a batch: items so far, and items of other cores it may depend on, as far as these
-    /// have grown.
-    BatchEnd {
-        /// Items of this segment.
-        items: u64,
-        /// `(core, items)`
-        needs: Vec<(u16, u64)>,
-    },
+    /// What follows may depend on so many items of other cores: `(core, items)`.
+    Needs(Vec<(u16, u64)>),
     /// Seconds since 1970 of what follows.
     Time(i64),
 }
@@ -114,23 +108,12 @@ pub struct Reader<R> {
     good_bytes: u64,
     line: Vec<u8>,
     record: Record,
-    /// A line that begins the item after the present one.
-    put_back: bool,
-    needs: Vec<(u16, u64)>,
 }
 
 impl<R: BufRead> Reader<R> {
     /// Reads from `input`, which stands at offset `position` of its file.
     pub fn new(input: R, position: u64) -> Self {
-        Self {
-            input,
-            position,
-            good_bytes: position,
-            line: Vec::new(),
-            record: Record::default(),
-            put_back: false,
-            needs: Vec::new(),
-        }
+        Self { input, position, good_bytes: position, line: Vec::new(), record: Record::default() }
     }
 
     /// The record that was read last.
@@ -158,7 +141,7 @@ impl<R: BufRead> Reader<R> {
                 _ => self.take_command()?.then_some(Item::Record),
             };
             if let Some(item) = item {
-                self.good_bytes = self.position - self.put_back_bytes();
+                self.good_bytes = self.position;
                 return Ok(Some(item));
             }
         }
@@ -167,11 +150,7 @@ impl<R: BufRead> Reader<R> {
     fn is_between_items(&self) -> bool {
         // A SELECT at the very end selects for nobody.
         let is_idle = self.record.ends.is_empty() || self.record.last_is("select");
-        is_idle && self.record.slots.is_empty() && self.needs.is_empty()
-    }
-
-    fn put_back_bytes(&self) -> u64 {
-        if self.put_back { self.line.len() as u64 + 2 } else { 0 }
+        is_idle && self.record.slots.is_empty()
     }
 
     /// Reads a line without its end; whether there was one.
@@ -204,17 +183,14 @@ impl<R: BufRead> Reader<R> {
             read_pairs(pairs, &mut self.record.slots).ok_or(BAD)?;
             return Ok(None);
         }
-        if let Some(pairs) = text.strip_prefix("#D:") {
-            read_pairs(pairs, &mut self.needs).ok_or(BAD)?;
-            return Ok(None);
-        }
-        let item = if let Some(number) = text.strip_prefix("#G:") {
+        let item = if let Some(pairs) = text.strip_prefix("#D:") {
+            let mut needs = Vec::new();
+            read_pairs(pairs, &mut needs).ok_or(BAD)?;
+            Item::Needs(needs)
+        } else if let Some(number) = text.strip_prefix("#G:") {
             Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: false }
         } else if let Some(number) = text.strip_prefix("#T:") {
             Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: true }
-        } else if let Some(items) = text.strip_prefix("#B:") {
-            let needs = std::mem::take(&mut self.needs);
-            Item::BatchEnd { items: items.parse().map_err(|_| BAD)?, needs }
         } else if let Some(seconds) = text.strip_prefix("#TS:") {
             Item::Time(seconds.parse().map_err(|_| BAD)?)
         } else {
@@ -326,16 +302,16 @@ mod tests {
 
     #[test]
     fn annotations_are_items() {
-        let (items, outcome, _) = read_all(b"#TS:5\r\n#T:1\r\n#D:1:7\r\n#B:2\r\n# a note\r\n");
+        let (items, outcome, _) = read_all(b"#TS:5\r\n#T:1\r\n#D:1:7\r\n# a note\r\n");
         assert!(outcome.is_ok());
-        let end = Item::BatchEnd { items: 2, needs: vec![(1, 7)] };
-        assert_eq!(items, [Item::Time(5), Item::Barrier { number: 1, tells: true }, end]);
+        let needs = Item::Needs(vec![(1, 7)]);
+        assert_eq!(items, [Item::Time(5), Item::Barrier { number: 1, tells: true }, needs]);
     }
 
     #[test]
     fn nonsense_is_malformed() {
         for text in
-            ["*x\r\n", "hello\r\n", "*1\r\n$-1\r\n", "*0\r\n", "#B:x\r\n", "*1\r\n$1\r\nabc"]
+            ["*x\r\n", "hello\r\n", "*1\r\n$-1\r\n", "*0\r\n", "#D:x\r\n", "*1\r\n$1\r\nabc"]
         {
             let (_, outcome, _) = read_all(text.as_bytes());
             assert!(matches!(outcome, Err(Damage::Malformed(_))), "{text}");

@@ -110,7 +110,10 @@ impl<R: BufRead> Merge<R> {
     /// All segments wait: goes on if all of them do so for the same barrier.
     fn pass_barrier(&mut self) -> bool {
         let next = self.barriers + 1;
-        let is_there = |source: &Source<R>| matches!(source.ahead, Some(Item::Barrier { number, .. }) if number == next);
+        let is_there = |source: &Source<R>| match source.ahead {
+            Some(Item::Barrier { number, .. }) => number == next,
+            _ => false,
+        };
         if !self.sources.iter().all(is_there) {
             return false;
         }
@@ -137,7 +140,7 @@ impl<R: BufRead> Source<R> {
         while self.ahead.is_none() && self.left > 0 {
             match self.reader.next_item()? {
                 None => return Err(Damage::Truncated),
-                Some(Item::BatchEnd { .. } | Item::Time(_)) => {}
+                Some(Item::Needs(_) | Item::Time(_)) => {}
                 item => self.ahead = item,
             }
         }

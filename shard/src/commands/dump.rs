@@ -174,14 +174,19 @@ fn remove_old(store: &mut Store, key: Key<'_>) {
     }
 }
 
-/// Stores what was read under a key.
-pub(crate) fn put(store: &mut Store, key: Key<'_>, decoded: Decoded<'_>, deadline_ms: Option<i64>) {
+/// Stores what was read under a key; whether there was something.
+pub(crate) fn put(
+    store: &mut Store,
+    key: Key<'_>,
+    decoded: Decoded<'_>,
+    deadline_ms: Option<i64>,
+) -> bool {
     let mut set = |kind, value: Value<'_, Object>| store.set(key, kind, value, deadline_ms);
     match decoded {
         Decoded::String(Text::Int(number)) => set(Type::String, Value::Int(i64::from(number))),
         Decoded::String(Text::Bytes(bytes)) => set(Type::String, string::value_of(&bytes)),
         Decoded::Object(object) => set(object.kind(), Value::Object(Box::new(object))),
-    };
+    }
 }
 
 fn note_usage(store: &mut Store, key: Key<'_>, usage: Usage) {

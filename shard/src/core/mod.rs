@@ -347,6 +347,9 @@ impl Core {
     /// Runs everything that was in the inbox when this was called.
     pub fn drain(&mut self) {
         let tail = self.mesh.tail();
+        if self.store.journal.is_on() {
+            self.store.journal.note_others();
+        }
         while let Some(message) = self.mesh.receive(tail) {
             self.deliver(message);
         }

@@ -23,7 +23,7 @@
 //!   bytes. Slots are counted down by the [`SnapshotSink`], which all cores share.
 //!
 //! What is not incremental: a single value is written in one go, in parts of [`PART_BYTES`], and
-//! keeps its core busy meanwhile (about a second for ten million members); a single string is
+//! keeps its core busy meanwhile; a single string is
 //! copied whole. Writing ahead waits if the sink has no room left, so a disk that is slower than
 //! changes come slows these changes down, and memory stays bounded.
 

@@ -8,7 +8,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use basalt_persist::aof::cut::{Survey, cut};
+use basalt_persist::aof::cut::{Kept, Survey, cut};
 use basalt_persist::aof::item::Reader;
 use basalt_persist::aof::merge::Merge;
 use basalt_shard::journal::{JournalBoard, write_command};
@@ -52,7 +52,7 @@ impl Scribe {
     fn take(&mut self, core: usize) {
         let journal = self.cluster.core(core).store.journal_mut();
         if journal.has_text() {
-            journal.take_batch(&mut self.texts[core], None);
+            journal.take(&mut self.texts[core], None);
         }
     }
 
@@ -125,12 +125,17 @@ fn short_lived_fields(draw: &mut Draw) -> Words {
     }
 }
 
+/// What counts of journals that may be torn.
+fn kept_of(texts: &[&[u8]]) -> Vec<Kept> {
+    let surveys: Vec<Survey> =
+        texts.iter().map(|text| Survey::of(&mut Reader::new(*text, 0))).collect();
+    cut(&surveys, None)
+}
+
 /// Puts journals together and applies them to an empty cluster; returns it and the commands in the
 /// order in which they ran, as one plain file.
 fn replay(texts: &[&[u8]], shape: &Shape) -> (Cluster, Vec<u8>) {
-    let surveys: Vec<Survey> =
-        texts.iter().map(|text| Survey::of(&mut Reader::new(*text, 0))).collect();
-    let kept = cut(&surveys, None);
+    let kept = kept_of(texts);
     let readers = texts.iter().zip(&kept).map(|(text, kept)| (Reader::new(*text, 0), kept.items));
     let mut merge = Merge::new(readers);
     let mut cluster = Cluster::with_settings(1, 1, shape.settings());
@@ -317,24 +322,38 @@ fn a_real_server_loads_journals() {
     under_seeds(|seed| run(&SHAPES[1], seed, &FAMILIES, true));
 }
 
-/// A crash loses the end of each journal; what is left fits together, and is prefixes of them.
+/// A crash loses the end of each journal; what is left fits together, is prefixes of them, and has
+/// everything that was made before a moment by which all of that was safe.
 #[test]
 fn what_a_crash_leaves_is_a_prefix() {
     under_seeds(|seed| {
         let shape = &SHAPES[2];
         let mut scribe = Scribe::new(shape, seed, false);
         let mut draw = Draw::new(seed, scribe.cluster.now_ms());
+        let mut safe = Vec::new();
         for _ in 0..4 {
             scribe.round(&mut draw, &FAMILIES);
+            let cores = 0..scribe.texts.len();
+            cores.clone().for_each(|core| scribe.take(core));
+            let items = cores.map(|core| scribe.cluster.core(core).store.journal().items());
+            safe.push((items.collect::<Vec<u64>>(), lengths(&scribe)));
         }
-        (0..scribe.texts.len()).for_each(|core| scribe.take(core));
-        for _ in 0..20 {
+        for number in 0..20 {
+            let (items, least) = &safe[number % safe.len()];
             let torn: Vec<&[u8]> = scribe
                 .texts
                 .iter()
-                .map(|text| &text[..draw.random.usize(text.len() / 2..=text.len())])
+                .zip(least)
+                .map(|(text, least)| &text[..draw.random.usize(*least..=text.len())])
                 .collect();
+            let kept = kept_of(&torn);
+            let is_safe = kept.iter().zip(items).all(|(kept, items)| kept.items >= *items);
+            assert!(is_safe, "{kept:?} has all of {items:?}");
             replay(&torn, shape);
         }
     });
+}
+
+fn lengths(scribe: &Scribe) -> Vec<usize> {
+    scribe.texts.iter().map(Vec::len).collect()
 }
