@@ -40,6 +40,8 @@ const EXCLUDED: &[&[&str]] = &[
     &["quit"],
     &["reset"],
     &["auth"],
+    &["acl"],
+    &["monitor"],
     &["client", "kill"],
     &["client", "pause"],
     &["client", "reply"],

@@ -94,9 +94,11 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Who asks, as far as rights go; none if that user is deleted by now. O(log users).
-    pub fn user(&self) -> Option<&User> {
-        self.store.acl().by_id(self.caller.user).map(AsRef::as_ref)
+    /// Whether the user who asks passes a test; so does the server itself, and nobody who is
+    /// deleted by now. O(log users), and the test.
+    pub fn is_allowed(&self, test: impl FnOnce(&User) -> bool) -> bool {
+        let acl = self.store.acl();
+        self.caller.user.is_none_or(|id| acl.by_id(id).is_some_and(|user| test(user)))
     }
 
     /// How reading a key on behalf of this client is noted.

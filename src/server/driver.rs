@@ -248,7 +248,9 @@ impl Driver {
         self.had_mail = self.core.has_mail();
         self.core.drain();
         self.last_events = self.reactor.events().len();
+        self.core.is_taking_in = true;
         self.take_in_events();
+        self.core.is_taking_in = false;
         self.resume_drained();
         self.run_stage();
         self.run_ready();

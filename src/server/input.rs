@@ -325,6 +325,12 @@ impl Driver {
         if session.open_target.is_some() && core.turns_elsewhere(command.session, prepared) {
             return Step::TurnsElsewhere;
         }
+        if prepared.is_script()
+            && matches!(command.source, Source::Buffer(_))
+            && core.runs_scripts_last()
+        {
+            return Step::Refused;
+        }
         let bytes = match (command.unquoted, command.source) {
             (Some(index), _) => &stage.unquoted[index][..],
             (None, Source::Buffer(buffer)) => &reactor.bytes(buffer)[command.span.0..],

@@ -15,6 +15,7 @@
 //! | `check` | whether a user may run a command line |
 //! | `file` | ACL files and `user` lines of configuration files |
 //! | `log` | what was refused lately |
+//! | `fuzz` | what must hold for any rules |
 //!
 //! ```text
 //! user  alice  on  #2bd8...  ~cache:* -@all +get      (~queue:* +lpush)
@@ -22,7 +23,8 @@
 //! ```
 //!
 //! Rights add up over selectors, but one selector alone must allow a whole command line. Behaviour
-//! and texts follow Redis 7.2: <https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>.
+//! and texts follow Redis 7.2:
+//! <https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>.
 //!
 //! Invariants: there always is a user named `default`; ids are never used again.
 
@@ -30,6 +32,7 @@ mod check;
 mod command_set;
 mod describe;
 mod file;
+pub mod fuzz;
 pub mod log;
 mod rules;
 mod selector;

@@ -189,26 +189,12 @@ proptest! {
     /// What is written can be read, and says the same again.
     #[test]
     fn written_rules_make_the_same_user(rules in prop::collection::vec(rule(), 0..20)) {
-        let mut acl = Acl::default();
-        for rule in &rules {
-            if let Ok(changed) = acl.with_rules(b"alice", &[rule.as_bytes()], false) {
-                acl = changed;
-            }
-        }
-        prop_assume!(acl.user(b"alice").is_some());
-        let written: Vec<Vec<u8>> = acl.lines().collect();
-        let file = written.join(&b'\n');
-        let again = Acl::default().from_file("users.acl", &file, false);
-        let again = match again {
-            Ok(again) => again,
-            Err(error) => panic!("{error} in {:?}", String::from_utf8_lossy(&file)),
-        };
-        prop_assert_eq!(written, again.lines().collect::<Vec<_>>());
-        let (one, other) = (acl.user(b"alice"), again.user(b"alice"));
-        let bits = |user: Option<&std::sync::Arc<super::User>>| {
-            let user = user.expect("alice is there");
-            user.selectors().iter().map(|selector| selector.commands.clone()).collect::<Vec<_>>()
-        };
-        prop_assert_eq!(bits(one), bits(other));
+        super::fuzz::apply_rules(rules.join("\n").as_bytes());
+    }
+
+    /// Files may hold anything.
+    #[test]
+    fn any_file_is_read_or_refused(file in "(user |alice|on|[(]|[)]|~a|\n| |.){0,40}") {
+        super::fuzz::read_file(file.as_bytes());
     }
 }

@@ -80,6 +80,27 @@ impl User {
         found.into()
     }
 
+    /// Whether some selector lets it listen to a channel, or to a pattern of channels. O(patterns).
+    pub fn may_listen_to(&self, name: &[u8], is_pattern: bool) -> bool {
+        self.selectors.iter().any(|selector| selector.channels.allow(name, is_pattern))
+    }
+
+    /// Whether it has, pattern by pattern, all rights to channels that it had `before`: then who
+    /// listens to one may go on without being looked at.
+    pub fn keeps_channels(&self, before: &Self) -> bool {
+        let all = |user: &Self| user.selectors.iter().any(|selector| selector.channels.is_all());
+        let mut patterns =
+            before.selectors.iter().flat_map(|selector| selector.channels.patterns());
+        all(self)
+            || !all(before)
+                && patterns.all(|pattern| {
+                    let has = |selector: &Selector| {
+                        selector.channels.patterns().any(|known| known == pattern)
+                    };
+                    self.selectors.iter().any(has)
+                })
+    }
+
     /// Leaves it one password, or none at all and no need of one.
     pub(super) fn set_only_password(&mut self, password: &[u8]) {
         self.passwords.clear();

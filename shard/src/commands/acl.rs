@@ -24,8 +24,8 @@ const GENPASS_BITS_MAX: i64 = 4096;
 const GENPASS_BITS_DEFAULT: i64 = 256;
 
 const NO_FILE: CommandError = CommandError::Fixed(
-    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via \
-     the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis \
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users \
+     via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis \
      configuration file set) in order to store users in the Redis configuration.",
 );
 const CANNOT_SAVE: CommandError = CommandError::Fixed(

@@ -70,6 +70,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         "Save, empty all databases, and load what was saved.",
     ),
     row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),
+    row(
+        "SET-DISABLE-DENY-SCRIPTS <0|1>",
+        3,
+        set_disable_deny_scripts,
+        "Let scripts run what they otherwise may not, or not.",
+    ),
     row("SLEEP <seconds>", 3, sleep, "Stop the server for so long. Fractions are allowed."),
     row("SLOT-OWNER <slot>", 3, slot_owner, "Return the core that has a hash slot."),
     row("STRINGMATCH-LEN <length> <pattern>", 4, stringmatch, "Match letters against a pattern."),
@@ -135,6 +141,15 @@ impl<F: FnMut(&mut Core) + Send> TourTask for Everywhere<F> {
 fn set_active_expire(call: &mut SessionCall<'_>) -> Outcome {
     let is_on = integer(call, 2)? != 0;
     switch_active_expiry(call, is_on)
+}
+
+fn set_disable_deny_scripts(call: &mut SessionCall<'_>) -> Outcome {
+    let is_allowed = integer(call, 2)? != 0;
+    call.tour(
+        TourKind::Gathering,
+        Everywhere(move |core: &mut Core| core.scripting.allows_everything = is_allowed),
+    );
+    Ok(())
 }
 
 /// What commands can see of a pause of the periodic work is that keys no longer expire by it.

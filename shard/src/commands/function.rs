@@ -91,6 +91,12 @@ impl Core {
     }
 }
 
+fn wrong_count(name: &str) -> CommandError {
+    CommandError::worded(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP."
+    ))
+}
+
 /// FUNCTION LOAD.
 pub fn load(call: &mut SessionCall<'_>) -> Outcome {
     let last = call.arguments.len() - 1;
@@ -116,7 +122,7 @@ pub fn delete(call: &mut SessionCall<'_>) -> Outcome {
 
 /// FUNCTION FLUSH.
 pub fn flush(call: &mut SessionCall<'_>) -> Outcome {
-    if !is_flush_word(call)? {
+    if !is_flush_word(call).ok_or_else(|| wrong_count("flush"))? {
         return Err(FLUSH_WORDS);
     }
     apply(call, Change::Flush)
@@ -140,7 +146,7 @@ pub fn dump(call: &mut SessionCall<'_>) -> Outcome {
 /// FUNCTION RESTORE.
 pub fn restore(call: &mut SessionCall<'_>) -> Outcome {
     if call.arguments.len() > 4 {
-        return Err(crate::error::SYNTAX);
+        return Err(wrong_count("restore"));
     }
     let is_policy = |word: &str| call.arguments.is(3, word);
     let policy: fn(Vec<Arc<Library>>) -> Change = match call.arguments.len() {

@@ -144,7 +144,7 @@ struct Flush {
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
-        core.invalidate_everything(self.asker);
+        core.forget_all_reads(self.asker);
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();

@@ -1,7 +1,7 @@
 //! EVAL and its like, and SCRIPT. How scripts run: see `core/scripting.rs`.
 
 use crate::call::{Call, SessionCall};
-use crate::error::{self, CommandError, Outcome};
+use crate::error::{CommandError, Outcome};
 use crate::scripting::source::sha_from;
 use crate::scripting::watch::Kill;
 
@@ -132,11 +132,12 @@ pub fn help(call: &mut SessionCall<'_>) -> Outcome {
     Ok(())
 }
 
-/// Whether the word behind a FLUSH is one of those it takes, if there is one.
-pub(super) fn is_flush_word(call: &SessionCall<'_>) -> Result<bool, CommandError> {
+/// Whether the word behind a FLUSH is one of those it takes, if there is one; none if there are
+/// several.
+pub(super) fn is_flush_word(call: &SessionCall<'_>) -> Option<bool> {
     match call.arguments.len() {
-        2 => Ok(true),
-        3 => Ok(call.arguments.is(2, "sync") || call.arguments.is(2, "async")),
-        _ => Err(error::SYNTAX),
+        2 => Some(true),
+        3 => Some(call.arguments.is(2, "sync") || call.arguments.is(2, "async")),
+        _ => None,
     }
 }

@@ -14,12 +14,27 @@ use crate::call::SessionCall;
 use crate::command::{self, Command, Handler};
 use crate::reply::{Output, Reply};
 
+/// A threshold below which scripts are expected to pass it, in milliseconds.
+const EXPECTED_MS: u64 = 1000;
+
 /// Sockets looked at in one call.
 const PEERS_MAX: usize = 256;
 
 impl Core {
+    /// Whether scripts should run only when all that has arrived is taken in and done: then every
+    /// other client can be looked after while one runs. Costs a little, so not until scripts are
+    /// known, or meant, to take long.
+    #[inline]
+    pub fn runs_scripts_last(&self) -> bool {
+        let threshold_ms = self.store.settings().busy_reply_threshold_ms;
+        self.has_been_busy || (1..=EXPECTED_MS).contains(&threshold_ms)
+    }
+
     /// Answers clients of this core, a command each at most; whether the process is to end.
     pub(crate) fn serve_while_busy(&mut self) -> bool {
+        if self.is_taking_in {
+            return false;
+        }
         let peers = self.quiet_peers();
         let descriptors: Vec<i32> = peers.iter().map(|&(_, descriptor)| descriptor).collect();
         let mut is_ending = false;

@@ -29,6 +29,14 @@ pub struct Prepared {
     route: Route,
 }
 
+impl Prepared {
+    /// Whether it runs a script or function.
+    #[inline]
+    pub fn is_script(&self) -> bool {
+        self.row.is_some_and(|row| row.flags.contains(flag::SCRIPT_RUNNER))
+    }
+}
+
 /// What became of a command that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -46,6 +54,15 @@ enum Offer {
     Aside,
     /// It was not taken.
     Refused,
+}
+
+impl From<Flow> for Offer {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Done => Self::Taken,
+            Flow::Refused => Self::Refused,
+        }
+    }
 }
 
 impl Core {
@@ -155,15 +172,10 @@ impl Core {
         }
         let is_tracking = session.tracking.is_some();
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
-        match flow {
-            Flow::Refused => Offer::Refused,
-            Flow::Done => {
-                if is_tracking {
-                    self.end_caching(id, row);
-                }
-                Offer::Taken
-            }
+        if is_tracking && flow == Flow::Done {
+            self.end_caching(id, row);
         }
+        flow.into()
     }
 
     /// `CLIENT CACHING` is for the next command only.
@@ -430,6 +442,7 @@ impl Core {
         if let Some(target) = session.open_target {
             self.flush_open(target);
         }
+        self.send_news();
         self.drain();
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
@@ -520,6 +533,7 @@ impl Core {
         self.note_change(id);
         let author = Author { core: self.id, session: id, place: None };
         self.conclude(author, row, caller, arguments);
+        self.note_news_sent(id);
         self.serve_ready_keys();
         Flow::Done
     }

@@ -122,6 +122,8 @@ impl Core {
         homes: Vec<(HashSlot, CoreId)>,
         wanted: &[HashSlot],
     ) {
+        self.take_aboard(batch.origin);
+        self.set_aboard_index(batch.next);
         let ending = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
@@ -141,11 +143,17 @@ impl Core {
             (Errand::Membership(_), _) => unreachable!("the caller has seen to it"),
         };
         self.serve_ready_keys();
+        batch.news = self.unload();
+        // The replies first: from a slot that is home news may go out that would overtake them.
+        if matches!(ending, Ending::Over) {
+            self.send_home(batch);
+            return self.end_envelope(homes, wanted);
+        }
+        self.send_ahead(&mut batch);
         self.end_envelope(homes, wanted);
         match ending {
-            Ending::Over => self.send_home(batch),
-            Ending::NeedsSlots => self.enclose(batch),
             Ending::NeedsEverything => self.run_everywhere(batch),
+            _ => self.enclose(batch),
         }
     }
 

@@ -79,9 +79,6 @@ impl Core {
         while exclusive.next < exclusive.envelope.batch.commands.len() {
             let index = exclusive.next;
             exclusive.next += 1;
-            if !self.stats.slow.is_empty() {
-                self.log_slow(Some(exclusive.envelope.batch.commands[index].session));
-            }
             let batch = &exclusive.envelope.batch;
             let row = batch.commands[index].row;
             let id = batch.commands[index].session;
@@ -139,6 +136,9 @@ impl Core {
     fn end_exclusive(&mut self, mut exclusive: Exclusive) {
         self.store.end_group();
         self.serve_ready_keys();
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(exclusive.envelope.batch.commands[0].session));
+        }
         self.pack(&mut exclusive);
         let Exclusive { envelope: Envelope { batch, wanted, held }, output, .. } = exclusive;
         self.send_slots_home(held);

@@ -66,7 +66,7 @@ use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::{Restrictions, Shared};
-use self::spreading::{Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
+use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
@@ -169,6 +169,10 @@ pub struct Core {
     turn: u64,
     /// The session whose script runs here now.
     scripting_session: Option<SessionId>,
+    /// Whether the driver is taking in what has arrived: there may be more of any client.
+    pub is_taking_in: bool,
+    /// A script has taken long here.
+    pub(crate) has_been_busy: bool,
     /// The client whose script runs.
     script_author: Option<Author>,
     /// Figures for INFO.
@@ -212,6 +216,7 @@ pub struct Core {
     /// Whether other cores are to be told that their news was delivered.
     owes_receipts: bool,
     broadcasts: Broadcasts,
+    aboard: Option<Aboard>,
     /// The slot whose readers are forgotten next when too many keys are remembered.
     tracked_cursor: HashSlot,
     /// A command of a transaction runs, with all slots it may reach at hand.
@@ -260,6 +265,8 @@ impl Core {
             scripting: Scripting::new(seed ^ u64::from(id.0)),
             turn: 0,
             scripting_session: None,
+            is_taking_in: false,
+            has_been_busy: false,
             script_author: None,
             owners,
             sessions: Vec::new(),
@@ -290,6 +297,7 @@ impl Core {
             ways_loaded: 0,
             owes_receipts: false,
             broadcasts: Broadcasts::new(),
+            aboard: None,
             tracked_cursor: HashSlot::default(),
             is_transacting: false,
             scratch: Output::default(),

@@ -16,6 +16,7 @@ use crate::command::{Command, flag};
 use crate::commands::client::describe;
 use crate::core::message::Batch;
 use crate::error::{self, CommandError, Outcome};
+use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 
 impl Core {
@@ -39,8 +40,12 @@ impl Core {
             let session = self.session_mut(id).expect("it was there a moment ago");
             match acl.user(&session.user.name).filter(|user| user.id == session.user.id) {
                 Some(user) => {
-                    session.user = Arc::clone(user);
+                    let before = std::mem::replace(&mut session.user, Arc::clone(user));
+                    let is_listening = session.is_subscriber();
                     self.note_rights(id);
+                    if is_listening && !user.keeps_channels(&before) && self.overhears(id) {
+                        self.close_connection(id, client_id == asker);
+                    }
                 }
                 None => {
                     self.log_out(id);
@@ -48,6 +53,16 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Whether a session listens to something that its user may not listen to any more.
+    fn overhears(&self, id: SessionId) -> bool {
+        let Some(session) = self.session(id) else { return false };
+        let Some(interests) = session.interests.as_deref() else { return false };
+        let kinds = [(Kind::Channel, false), (Kind::ShardChannel, false), (Kind::Pattern, true)];
+        kinds.into_iter().any(|(kind, is_pattern)| {
+            interests.names(kind).any(|name| !session.user.may_listen_to(name, is_pattern))
+        })
     }
 
     /// Works out anew what has to be checked for a session.
@@ -130,11 +145,12 @@ impl Core {
     /// Checks a command of a script that runs on behalf of a user.
     pub(crate) fn check_scripted(
         &mut self,
-        user: UserId,
+        user: Option<UserId>,
         row: &'static Command,
         arguments: Arguments<'_>,
     ) -> Outcome {
-        let user = self.acl().by_id(user).map(Arc::clone).ok_or(error::NO_AUTH)?;
+        let Some(id) = user else { return Ok(()) };
+        let user = self.acl().by_id(id).map(Arc::clone).ok_or(error::NO_AUTH)?;
         if user.is_unrestricted() {
             return Ok(());
         }
@@ -149,7 +165,8 @@ impl Core {
     /// Whether somebody who waits for keys has lost the right to them meanwhile: what it is told.
     pub(super) fn check_waiter(&mut self, waiter: &KeyWaiter) -> Outcome {
         let arguments = waiter.arguments.borrow();
-        let Some(user) = self.acl().by_id(waiter.caller.user).map(Arc::clone) else {
+        let Some(id) = waiter.caller.user else { return Ok(()) };
+        let Some(user) = self.acl().by_id(id).map(Arc::clone) else {
             // Its connection is about to be closed; what is here is not for it any more.
             return Err(error::NO_AUTH);
         };

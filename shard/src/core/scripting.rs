@@ -70,6 +70,11 @@ impl Core {
         if self.core_count == 1 || self.keeps_to_its_keys(row, arguments) {
             return None;
         }
+        let function = arguments.get(1).and_then(|name| self.scripting.libraries.function(name));
+        let is_function = row.name.starts_with("fcall");
+        if is_function && function.is_some_and(|(_, library)| library.is_declared) {
+            return None;
+        }
         if self.needs_everything(row, arguments) {
             return Some(self.send_everywhere(id, row, route, arguments));
         }
@@ -206,7 +211,8 @@ impl Core {
         let origin =
             Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
         let acl = self.acl();
-        let user = Arc::clone(acl.by_id(caller.user).unwrap_or(acl.default_user()));
+        let known = caller.user.and_then(|id| acl.by_id(id));
+        let user = Arc::clone(known.unwrap_or(acl.default_user()));
         let mut session = Session::new(0, origin, user, self.store.now().monotonic_ms());
         (session.db, session.protocol) = (caller.db, caller.protocol);
         self.sessions.push(Some(Box::new(session)));
@@ -310,9 +316,12 @@ impl TourTask for Everything {
         let batch = self.batch.as_mut().expect("it comes along");
         let command = &batch.commands[batch.next];
         let (row, caller, author) = (command.row, command.caller, batch.author_of(batch.next));
+        core.take_aboard(batch.origin);
+        core.set_aboard_index(batch.next);
         let (arguments, output) = batch.arguments_and_output(batch.next);
         core.run_script_to_its_end(author, row, caller, arguments, true, output);
         core.spread_pending(Some(author));
+        batch.news = core.unload();
         batch.advance();
         for (home, slot) in homes {
             let content = core.store.take_slot(slot).expect("it was put there above");

@@ -289,8 +289,8 @@ impl Session {
             db: self.db,
             protocol: self.protocol,
             no_touch: self.no_touch,
+            user: Some(self.user.id),
             tracks: self.tracking.as_deref().is_some_and(Tracking::remembers_reads),
-            user: self.user.id,
         }
     }
 

@@ -268,6 +268,7 @@ impl Core {
         self.show_exec(id);
         self.reply_at_once(id, output);
         self.spread_pending(Some(Author { core: self.id, session: id, place: None }));
+        self.note_news_sent(id);
         self.serve_ready_keys();
     }
 

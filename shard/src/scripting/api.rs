@@ -228,8 +228,8 @@ fn acl_check_cmd(lua: Lua) -> Result<i32, Raise> {
         return raise(lua, "Invalid command passed to redis.acl_check_cmd()");
     };
     let may = lua.with_run(|run| {
-        let user = run.core.acl().by_id(run.caller.user);
-        user.is_some_and(|user| acl::check(user, row, &words[..]).is_ok())
+        let Some(id) = run.caller.user else { return true };
+        run.core.acl().by_id(id).is_some_and(|user| acl::check(user, row, &words[..]).is_ok())
     });
     lua.push_boolean(may.unwrap_or(false));
     Ok(1)

@@ -141,7 +141,8 @@ fn admit(run: &mut Run<'_>, arguments: Arguments<'_>) -> Result<&'static Command
     if !row.accepts_argument_count(arguments.len()) {
         return refuse(WRONG_ARITY);
     }
-    if row.flags.contains(flag::NOSCRIPT) || matches!(row.handler, None) {
+    let is_denied = row.flags.contains(flag::NOSCRIPT) && !run.core.scripting.allows_everything;
+    if is_denied || row.handler.is_none() || row.flags.contains(flag::SCRIPT_RUNNER) {
         return refuse(NOT_ALLOWED);
     }
     let refuse_with = |error: CommandError| (Some(row), Cow::Owned(format!("-{error}")));

@@ -10,7 +10,7 @@
 //!   that run no command); nothing that could reach them or the globals otherwise occurs at all;
 //! * each call begins with the name of a command as a plain text, of a command whose keys stand at
 //!   fixed places, each of which the call fills with `KEYS[<number>]` or with a name that is bound
-//!   once in the whole text, by `local name = KEYS[<number>]`;
+//!   by `local name = KEYS[<number>]` and in no other way in the whole text;
 //! * `KEYS` occurs only as `KEYS[<number>]` that is not assigned to, and as `#KEYS`.
 
 use std::collections::HashMap;
@@ -30,8 +30,16 @@ enum Token<'a> {
     Sign(&'a [u8]),
 }
 
+/// What stands for a declared key.
+struct Bound<'a> {
+    /// The table of keys.
+    table: &'a [u8],
+    /// Names bound to its elements.
+    names: Vec<&'a [u8]>,
+}
+
 /// Names that may lead anywhere.
-const SUSPICIOUS: [&[u8]; 15] = [
+const SUSPICIOUS: [&[u8]; 10] = [
     b"_G",
     b"getfenv",
     b"setfenv",
@@ -39,18 +47,14 @@ const SUSPICIOUS: [&[u8]; 15] = [
     b"loadstring",
     b"rawget",
     b"rawset",
-    b"next",
-    b"coroutine",
     b"setmetatable",
     b"getmetatable",
-    b"xpcall",
-    b"unpack",
-    b"select",
     b"debug",
 ];
 
 /// Functions of `redis` that run no command.
-const HARMLESS: [&[u8]; 12] = [
+const HARMLESS: [&[u8]; 13] = [
+    b"register_function",
     b"sha1hex",
     b"error_reply",
     b"status_reply",
@@ -67,8 +71,42 @@ const HARMLESS: [&[u8]; 12] = [
 
 /// Whether a script touches no key but `KEYS[n]`, for all that it could do.
 pub(super) fn names_only_declared_keys(code: &[u8]) -> bool {
-    let Some(tokens) = tokens_of(code) else { return false };
-    let Some(bound) = names_of_keys(&tokens) else { return false };
+    tokens_of(code).is_some_and(|tokens| keeps_to(&tokens, b"KEYS"))
+}
+
+/// Whether the functions of a library touch no key but `keys[n]`, where `keys` is the first
+/// parameter of functions that are written down where they are registered, so that nobody else can
+/// call them with other keys.
+pub(super) fn registers_only_declared_keys(code: &[u8]) -> bool {
+    let Some(mut tokens) = tokens_of(code) else { return false };
+    let mut index = 0;
+    while index < tokens.len() {
+        let [Token::Name(b"function"), Token::Sign(b"("), Token::Name(b"keys"), ..] =
+            tokens[index..]
+        else {
+            index += 1;
+            continue;
+        };
+        let is_registered = match &tokens[..index] {
+            [.., Token::Name(b"register_function"), Token::Sign(b"("), Token::Text(_), comma] => {
+                *comma == Token::Sign(b",")
+            }
+            [.., Token::Name(b"callback"), Token::Sign(b"=")] => true,
+            _ => false,
+        };
+        if !is_registered {
+            return false;
+        }
+        // What is left of `keys` are its uses.
+        tokens[index + 2] = Token::OtherText;
+        index += 3;
+    }
+    keeps_to(&tokens, b"keys")
+}
+
+fn keeps_to(tokens: &[Token<'_>], table: &[u8]) -> bool {
+    let Some(bound) = names_of_keys(tokens, table) else { return false };
+    let bound = Bound { table, names: bound };
     let mut position = 0;
     while position < tokens.len() {
         match tokens[position] {
@@ -85,7 +123,7 @@ pub(super) fn names_only_declared_keys(code: &[u8]) -> bool {
 }
 
 /// Checks what follows `redis`; how many words of it are done with.
-fn check_use(rest: &[Token<'_>], bound: &HashMap<&[u8], usize>) -> Option<usize> {
+fn check_use(rest: &[Token<'_>], bound: &Bound<'_>) -> Option<usize> {
     match rest {
         [Token::Sign(b"."), Token::Name(name), ..] if HARMLESS.contains(name) => Some(2),
         [Token::Sign(b"."), Token::Name(b"call" | b"pcall"), Token::Sign(b"("), rest @ ..] => {
@@ -96,7 +134,7 @@ fn check_use(rest: &[Token<'_>], bound: &HashMap<&[u8], usize>) -> Option<usize>
 }
 
 /// Checks the arguments of a call, which begin here.
-fn check_call(rest: &[Token<'_>], bound: &HashMap<&[u8], usize>) -> bool {
+fn check_call(rest: &[Token<'_>], bound: &Bound<'_>) -> bool {
     let [Token::Text(name), rest @ ..] = rest else { return false };
     let Some(row) = command::lookup(name) else { return false };
     let Some((first, step_end)) = key_places(row) else { return false };
@@ -108,7 +146,14 @@ fn check_call(rest: &[Token<'_>], bound: &HashMap<&[u8], usize>) -> bool {
         }
         (first, KeyEnd::All(step)) => {
             let keys = arguments.iter().skip(first - 1).step_by(step);
-            keys.clone().count() > 0 && keys.clone().all(|argument| is_key(argument, bound))
+            // A call or `...` at the end may stand for any number of arguments.
+            let is_open = matches!(
+                arguments.last().and_then(|last| last.last()),
+                Some(Token::Sign(b")" | b"..."))
+            );
+            !is_open
+                && keys.clone().count() > 0
+                && keys.clone().all(|argument| is_key(argument, bound))
         }
     }
 }
@@ -168,20 +213,22 @@ fn split<'t, 'a>(rest: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     arguments
 }
 
-fn is_key(argument: &[Token<'_>], bound: &HashMap<&[u8], usize>) -> bool {
+fn is_key(argument: &[Token<'_>], bound: &Bound<'_>) -> bool {
     match argument {
-        [Token::Name(b"KEYS"), Token::Sign(b"["), Token::Number(_), Token::Sign(b"]")] => true,
-        [Token::Name(name)] => bound.contains_key(name),
+        [Token::Name(table), Token::Sign(b"["), Token::Number(_), Token::Sign(b"]")] => {
+            *table == bound.table
+        }
+        [Token::Name(name)] => bound.names.contains(name),
         _ => false,
     }
 }
 
-/// Names that stand for a key wherever they occur, with how often they occur. None if `KEYS` is
-/// used otherwise than it may be.
-fn names_of_keys<'a>(tokens: &[Token<'a>]) -> Option<HashMap<&'a [u8], usize>> {
+/// Names that stand for a key wherever they occur. None if the table of keys is used otherwise than
+/// it may be.
+fn names_of_keys<'a>(tokens: &[Token<'a>], table: &[u8]) -> Option<Vec<&'a [u8]>> {
     let mut bound: HashMap<&[u8], usize> = HashMap::new();
     for (index, token) in tokens.iter().enumerate() {
-        if *token != Token::Name(b"KEYS") {
+        if *token != Token::Name(table) {
             continue;
         }
         let is_counted = index > 0 && tokens[index - 1] == Token::Sign(b"#");
@@ -197,15 +244,16 @@ fn names_of_keys<'a>(tokens: &[Token<'a>]) -> Option<HashMap<&'a [u8], usize>> {
         if let [.., Token::Name(b"local"), Token::Name(name), Token::Sign(b"=")] = tokens[..index]
             && !goes_on
         {
-            bound.insert(name, 0);
+            *bound.entry(name).or_default() += 1;
         }
     }
-    bound.retain(|name, _| is_bound_once(tokens, name));
-    Some(bound)
+    let is_key =
+        |(name, count): (&'a [u8], usize)| is_bound_so_often(tokens, name, count).then_some(name);
+    Some(bound.into_iter().filter_map(is_key).collect())
 }
 
-/// Whether a name is given a value by one `local name =` and nowhere else.
-fn is_bound_once(tokens: &[Token<'_>], name: &[u8]) -> bool {
+/// Whether a name is given a value by so many `local name =` and nowhere else.
+fn is_bound_so_often(tokens: &[Token<'_>], name: &[u8], count: usize) -> bool {
     let mut locals = 0;
     for (index, token) in tokens.iter().enumerate() {
         if *token != Token::Name(name) {
@@ -223,7 +271,7 @@ fn is_bound_once(tokens: &[Token<'_>], name: &[u8]) -> bool {
             _ => {}
         }
     }
-    locals == 1 && !is_in_name_list(tokens, name)
+    locals == count && !is_in_name_list(tokens, name)
 }
 
 /// Whether a name stands in a list that binds several: `local a, name`, `a, name = ...`,
@@ -232,6 +280,10 @@ fn is_in_name_list(tokens: &[Token<'_>], name: &[u8]) -> bool {
     let mut index = 0;
     while index < tokens.len() {
         let opens = match tokens[index] {
+            // What follows is looked at by itself.
+            Token::Name(b"local") if tokens.get(index + 1) == Some(&Token::Name(b"function")) => {
+                false
+            }
             Token::Name(b"local" | b"for") => true,
             Token::Name(b"function") => {
                 while index < tokens.len() && tokens[index] != Token::Sign(b"(") {
@@ -341,7 +393,7 @@ fn text_len(rest: &[u8], quote: u8) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::names_only_declared_keys;
+    use super::{names_only_declared_keys, registers_only_declared_keys};
 
     #[test]
     fn scripts_that_keep_to_their_keys_are_seen() {
@@ -355,8 +407,31 @@ mod tests {
             "local t = redis.call('TIME') return t[1]",
             "-- a comment\nreturn redis.call('del', KEYS[1], KEYS[2])",
             "return 1",
+            "return redis.call('rpush', KEYS[1], unpack(ARGV))",
         ] {
             assert!(names_only_declared_keys(code.as_bytes()), "{code}");
+        }
+    }
+
+    #[test]
+    fn libraries_are_seen_likewise() {
+        let sees = |code: &str| registers_only_declared_keys(code.as_bytes());
+        assert!(sees(
+            "redis.register_function('f', function(keys, args) local k = keys[1] return \
+             redis.call('SET', k, args[1]) end) redis.register_function{function_name='g', \
+             callback=function(keys) local k = keys[2] return redis.call('GET', k) end}"
+        ));
+        for code in [
+            "local function f(keys) return redis.call('GET', keys[1]) end f({'x'}) \
+             redis.register_function('f', f)",
+            "redis.register_function('f', function(keys) keys[1] = 'x' \
+             return redis.call('GET', keys[1]) end)",
+            "redis.register_function('f', function(keys) return redis.call('GET', 'x') end)",
+            "redis.register_function('f', function(k) return redis.call('GET', k[1]) end)",
+            "local keys = {'x'} redis.register_function('f', function() \
+             return redis.call('GET', keys[1]) end)",
+        ] {
+            assert!(!sees(code), "{code}");
         }
     }
 
@@ -386,6 +461,9 @@ mod tests {
             "return _G.redis.call('GET', 'x')",
             "return redis.call('mset', KEYS[1], ARGV[1], ARGV[2], 'b')",
             "return redis.call('zunionstore', KEYS[1], 1, KEYS[2])",
+            "return redis.call('mset', KEYS[1], unpack(ARGV))",
+            "local function f() return 1, 'x', 2 end return redis.call('mset', KEYS[1], f())",
+            "local function f(...) return redis.call('del', KEYS[1], ...) end return f('x')",
             "return redis.call 'GET'",
             "return loadstring('return 1')()",
             "--[[ x ]] return redis.call('GET', KEYS[1])",

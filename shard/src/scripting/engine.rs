@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::api::Face;
 use super::cache::ScriptCache;
-use super::functions::{FunctionMachine, Libraries};
+use super::functions::{FunctionMachine, Libraries, Library};
 use super::lua::machine::Machine;
 use super::lua::{GLOBALS, Lua, REGISTRY, Raise};
 use super::run::{Buffers, Need, Reach, Run};
@@ -44,6 +44,8 @@ pub struct Scripting {
     pub libraries: Arc<Libraries>,
     pub(super) random: u64,
     pub(super) buffers: Buffers,
+    /// Scripts may run what they otherwise may not (`DEBUG SET-DISABLE-DENY-SCRIPTS`).
+    pub allows_everything: bool,
     /// Runs since garbage was collected a little.
     pub(super) runs: u32,
 }
@@ -68,6 +70,7 @@ impl Default for Scripting {
             libraries: Arc::default(),
             random: 0x330E,
             buffers: Buffers::default(),
+            allows_everything: false,
             runs: 0,
         }
     }
@@ -260,7 +263,7 @@ const NO_OOM_FLAG: CommandError = CommandError::Fixed(
 /// What is to be run.
 enum Subject {
     Script(Compiled),
-    Function { name: String, flags: ScriptFlags },
+    Function { name: String, flags: ScriptFlags, library: Arc<Library> },
 }
 
 impl Subject {
@@ -268,6 +271,29 @@ impl Subject {
         match self {
             Self::Script(compiled) => compiled.script.flags,
             Self::Function { flags, .. } => *flags,
+        }
+    }
+
+    fn is_declared(&self) -> bool {
+        match self {
+            Self::Script(compiled) => compiled.script.is_declared,
+            Self::Function { library, .. } => library.is_declared,
+        }
+    }
+
+    fn needs_all(&self) -> bool {
+        match self {
+            Self::Script(compiled) => compiled.script.needs_all(),
+            Self::Function { library, flags, .. } => {
+                library.needs_all() && !flags.contains(ScriptFlags::NO_WRITES)
+            }
+        }
+    }
+
+    fn note_needs_all(&self) {
+        match self {
+            Self::Script(compiled) => compiled.script.note_needs_all(),
+            Self::Function { library, .. } => library.note_needs_all(),
         }
     }
 }
@@ -296,14 +322,10 @@ impl<'a> Asked<'a> {
                 return Err(NO_OOM_FLAG);
             }
         }
-        let reach = match (&subject, reach) {
-            (Subject::Script(compiled), Reach::Unknown) => {
-                if compiled.script.needs_all() {
-                    return Ok(Some(Need::Everything));
-                }
-                if compiled.script.is_declared { Reach::Declared } else { Reach::Unknown }
-            }
-            (_, reach) => reach,
+        let reach = match reach {
+            Reach::Unknown if subject.needs_all() => return Ok(Some(Need::Everything)),
+            Reach::Unknown if subject.is_declared() => Reach::Declared,
+            reach => reach,
         };
         let mut run = Run::new(core, self.caller, self.arguments);
         run.reach = reach;
@@ -319,8 +341,8 @@ impl<'a> Asked<'a> {
         };
         let need = run.need.take();
         run.end();
-        if let (Some(Need::Everything), Subject::Script(compiled)) = (&need, &subject) {
-            compiled.script.note_needs_all();
+        if let Some(Need::Everything) = need {
+            subject.note_needs_all();
         }
         match need {
             Some(need) => Ok(Some(need)),
@@ -341,8 +363,10 @@ impl<'a> Asked<'a> {
                 core.scripting.by_digest(&shared.scripts, argument).map(Subject::Script)
             }
             _ => {
-                let function = core.scripting.libraries.function(argument).ok_or(NO_FUNCTION)?;
-                Ok(Subject::Function { name: function.name.clone(), flags: function.flags })
+                let found = core.scripting.libraries.function(argument);
+                let (function, library) = found.ok_or(NO_FUNCTION)?;
+                let (name, library) = (function.name.clone(), Arc::clone(library));
+                Ok(Subject::Function { name, flags: function.flags, library })
             }
         }
     }

@@ -7,8 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::api::{push_error, raise};
+use super::declared::registers_only_declared_keys;
 use super::lua::machine::Machine;
 use super::lua::{Kind, Lua, REGISTRY, Raise};
 use super::run::Run;
@@ -45,6 +47,10 @@ pub struct Library {
     pub text: Box<[u8]>,
     /// Its functions, by name.
     pub functions: Vec<Function>,
+    /// It can be seen from its text that they touch no keys they are not given.
+    pub is_declared: bool,
+    /// One of them has been found to need all slots at hand.
+    needs_all: AtomicBool,
 }
 
 impl Library {
@@ -66,12 +72,29 @@ impl Library {
         let mut functions: Vec<Function> =
             registry.functions.into_iter().map(|(function, _)| function).collect();
         functions.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(Self { name, text: text.into(), functions })
+        let is_declared = registers_only_declared_keys(&text[code_start..]);
+        let needs_all = AtomicBool::new(false);
+        Ok(Self { name, text: text.into(), functions, is_declared, needs_all })
+    }
+
+    /// Whether one of its functions has been found to need all slots.
+    pub fn needs_all(&self) -> bool {
+        self.needs_all.load(Relaxed)
+    }
+
+    /// Notes that one of its functions needs all slots.
+    pub fn note_needs_all(&self) {
+        self.needs_all.store(true, Relaxed);
     }
 }
 
 fn worded(text: &str) -> CommandError {
     CommandError::worded(format!("ERR {text}"))
+}
+
+/// A name as it is compared: in lower case.
+fn folded(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).to_ascii_lowercase()
 }
 
 fn is_name(name: &[u8]) -> bool {
@@ -84,9 +107,10 @@ fn read_first_line(text: &[u8]) -> Result<(String, usize), CommandError> {
         return Err(worded("Missing library metadata"));
     }
     let end = memchr::memchr(b'\n', text).ok_or_else(|| worded("Invalid library metadata"))?;
-    let line = String::from_utf8_lossy(&text[2..end]).into_owned();
+    // Quotes may stand around a value; what they could protect is in no name that is accepted.
+    let line = String::from_utf8_lossy(&text[..end]).replace('"', "");
     let mut words = line.split_ascii_whitespace();
-    let engine = words.next().unwrap_or_default();
+    let engine = &words.next().unwrap_or("#!")[2..];
     let mut name = None;
     for word in words {
         let is_name = word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("name="));
@@ -120,7 +144,7 @@ pub enum Change {
     Join(Vec<Arc<Library>>, bool),
 }
 
-/// All libraries at a moment.
+/// All libraries at a moment. Names are compared without regard to case.
 #[derive(Debug, Default)]
 pub struct Libraries {
     libraries: BTreeMap<String, Arc<Library>>,
@@ -137,10 +161,15 @@ impl Libraries {
     pub fn after(&self, change: &Change) -> Result<Self, CommandError> {
         let mut libraries = self.libraries.clone();
         match change {
-            Change::Load(library, replaces) => add(&mut libraries, library, *replaces)?,
+            Change::Load(library, replaces) => {
+                if !replaces && libraries.contains_key(&folded(library.name.as_bytes())) {
+                    let text = format!("Library '{}' already exists", library.name);
+                    return Err(worded(&text));
+                }
+                add(&mut libraries, library, true)?;
+            }
             Change::Delete(name) => {
-                let name = String::from_utf8_lossy(name);
-                libraries.remove(&*name).ok_or_else(|| worded("Library not found"))?;
+                libraries.remove(&folded(name)).ok_or_else(|| worded("Library not found"))?;
             }
             Change::Flush => libraries.clear(),
             Change::ReplaceAll(all) => {
@@ -155,7 +184,8 @@ impl Libraries {
         for library in libraries.values() {
             for (index, function) in library.functions.iter().enumerate() {
                 let place = (Arc::clone(library), index);
-                if functions.insert(function.name.clone(), place).is_some() {
+                let name = folded(function.name.as_bytes());
+                if functions.insert(name, place).is_some() {
                     return Err(worded(&format!("Function {} already exists", function.name)));
                 }
             }
@@ -178,10 +208,10 @@ impl Libraries {
         self.version
     }
 
-    /// Facts about a function.
-    pub fn function(&self, name: &[u8]) -> Option<&Function> {
-        let (library, index) = self.functions.get(std::str::from_utf8(name).ok()?)?;
-        library.functions.get(*index)
+    /// Facts about a function, and its library.
+    pub fn function(&self, name: &[u8]) -> Option<(&Function, &Arc<Library>)> {
+        let (library, index) = self.functions.get(&folded(name))?;
+        Some((library.functions.get(*index)?, library))
     }
 
     /// Memory of the texts, in bytes.
@@ -195,10 +225,11 @@ fn add(
     library: &Arc<Library>,
     replaces: bool,
 ) -> Result<(), CommandError> {
-    if !replaces && libraries.contains_key(&library.name) {
-        return Err(worded(&format!("Library '{}' already exists", library.name)));
+    let name = folded(library.name.as_bytes());
+    if !replaces && libraries.contains_key(&name) {
+        return Err(worded(&format!("Library {} already exists", library.name)));
     }
-    libraries.insert(library.name.clone(), Arc::clone(library));
+    libraries.insert(name, Arc::clone(library));
     Ok(())
 }
 

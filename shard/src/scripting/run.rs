@@ -153,6 +153,7 @@ impl<'a> Run<'a> {
 
     fn note_busy(&mut self, elapsed_ms: u64) {
         self.is_busy = true;
+        self.core.has_been_busy = true;
         let how = if self.is_eval { "SCRIPT KILL" } else { "FUNCTION KILL" };
         self.core.host.log(
             LogLevel::Warning,

@@ -177,7 +177,6 @@ fn read_first_line(text: &[u8]) -> Result<(usize, ScriptFlags), CommandError> {
     let mut words = line.split_ascii_whitespace();
     let engine = words.next().unwrap_or_default();
     if engine != "#!lua" {
-        let engine = engine.strip_prefix("#!").unwrap_or(engine);
         let text = format!("ERR Unexpected engine in script shebang: {engine}");
         return Err(CommandError::worded(text));
     }

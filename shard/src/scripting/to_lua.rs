@@ -78,6 +78,7 @@ impl<'a> Reader<'a> {
             }
             b'(' => push_in_table(lua, "big_number", |lua| lua.push_bytes(self.line())),
             b'=' => self.push_verbatim(lua),
+            b'|' => self.push_behind_attribute(lua),
             b'%' => {
                 let count = self.integer();
                 push_in_table(lua, "map", |lua| self.push_map(lua, count));
@@ -132,6 +133,15 @@ impl<'a> Reader<'a> {
             lua.push_boolean(true);
             set_pair(lua);
         }
+    }
+
+    /// What an attribute says is left out.
+    fn push_behind_attribute(&mut self, lua: Lua) {
+        for _ in 0..2 * self.integer() {
+            self.push(lua);
+            lua.pop(1);
+        }
+        self.push(lua);
     }
 
     fn push_verbatim(&mut self, lua: Lua) {

@@ -48,6 +48,9 @@ pub(super) fn write_failure(lua: Lua, reply: &mut Reply<'_>) -> Result<(), Comma
         return Err(CommandError::worded(format!("ERR Error running script {name}, {text}")));
     }
     let mut text = read_text(lua, "err");
+    if text.is_empty() {
+        text.push_str("ERR unknown error");
+    }
     let (source, line) = (read_text(lua, "source"), read_text(lua, "line"));
     if !source.is_empty() && !line.is_empty() {
         text.push_str(&format!(" script: {name}, on {source}:{line}."));
