@@ -49,6 +49,8 @@ pub struct Persistence {
 
 struct State {
     running: Option<Running>,
+    /// Number of the last one that ended, and whether it succeeded.
+    ended: Option<(u32, bool)>,
     /// Snapshots begun so far.
     number: u32,
     saves: u64,
@@ -80,6 +82,7 @@ impl Persistence {
     pub fn new(now_seconds: i64) -> Self {
         let state = State {
             running: None,
+            ended: None,
             number: 0,
             saves: 0,
             last_save_seconds: now_seconds,
@@ -273,6 +276,7 @@ impl Persistence {
         // One that was given up may end long after.
         let running = state.running.take_if(|running| running.number == number);
         let Some(running) = running else { return };
+        state.ended = Some((number, matches!(outcome, Outcome::Done(_))));
         let now_seconds = clock::now().unix_seconds();
         let is_background = running.kind == SaveKind::Background;
         if is_background {
@@ -444,11 +448,11 @@ impl SnapshotTarget for Target {
     }
 
     fn wait(mut self: Box<Self>) -> bool {
-        let saves_before = self.process.persistence.state().saves;
         if let Some(save) = self.save.take() {
             save.wait();
         }
-        self.process.persistence.state().saves > saves_before
+        // It may have ended long before anybody waited for it.
+        self.process.persistence.state().ended == Some((self.number, true))
     }
 }
 
