@@ -50,6 +50,9 @@ fn fill(client: &mut Client) {
         client.call(line);
     }
     client.check(["SET", "long", long.as_str()], OK);
+    let code = "#!lua name=kept\nredis.register_function('twice', function(keys, arguments) \
+                return 2 * arguments[1] end)";
+    client.check(["FUNCTION", "LOAD", code], bulk("kept"));
     for number in 0..600 {
         client.call(format!("SADD bigset member{number}").as_str());
         client.call(format!("ZADD bigsorted {number} member{number}").as_str());
@@ -80,6 +83,7 @@ fn data_comes_back_on_any_number_of_cores() {
         eventually("the data is loaded", || persistence(&mut client).number("loading") == 0);
         assert_eq!(client.text("DEBUG DIGEST"), digest, "{core_count} cores");
         assert_eq!(client.integer("DBSIZE"), keys);
+        assert_eq!(client.integer("FCALL twice 0 21"), 42);
         assert_eq!(client.call("HTTL hash FIELDS 1 other").elements()[0].integer(), -1);
         assert_eq!(persistence(&mut client).number("rdb_last_load_keys_loaded"), keys + 1);
         shut_down(server, client, "SHUTDOWN SAVE");

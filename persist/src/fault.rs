@@ -31,6 +31,8 @@ pub enum Reason {
         /// What its bytes have.
         found: u64,
     },
+    /// A library of functions cannot be loaded.
+    Function(String),
     /// It was written by a version that never was released.
     Unreleased,
 }
@@ -60,6 +62,9 @@ impl fmt::Display for Reason {
             Self::Key(fault) => fault.fmt(out),
             Self::Checksum { expected, found } => {
                 write!(out, "RDB CRC error: expected {expected:016x}, found {found:016x}")
+            }
+            Self::Function(error) => {
+                write!(out, "a library of functions cannot be loaded: {error}")
             }
             Self::Unreleased => {
                 out.write_str("functions in a format that no release wrote cannot be read")

@@ -1,5 +1,5 @@
-//! Files that are damaged in any way are refused with a place and a reason, or read; nothing panics,
-//! and no length that lies makes anybody wait for bytes that are not there.
+//! Files that are damaged in any way are refused with a place and a reason, or read; nothing
+//! panics, and no length that lies makes anybody wait for bytes that are not there.
 
 use basalt_persist::check::check;
 use basalt_persist::fault::Reason;

@@ -1,9 +1,9 @@
 //! A snapshot holds what was there at its cut, whatever happens while it is written.
 //!
 //! A server on one thread runs random commands under a seed: changes of every type, expiry,
-//! flushes, exchanged databases, transactions over several cores, slots that move. In the midst of them a
-//! parking tour notes every key and its serialized value, and begins a snapshot. When the snapshot
-//! is complete it must be exactly those keys with exactly those values, each once.
+//! flushes, exchanged databases, transactions over several cores, slots that move. In the midst of
+//! them a parking tour notes every key and its serialized value, and begins a snapshot. When the
+//! snapshot is complete it must be exactly those keys with exactly those values, each once.
 
 #[path = "../../shard/tests/support/mod.rs"]
 mod support;

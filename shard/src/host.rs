@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::arguments::OwnedArguments;
-use crate::core::CoreId;
+use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::settings::Settings;
@@ -42,11 +42,16 @@ pub struct Cut {
     pub has_field_deadlines: bool,
     /// Changes that were counted since the start.
     pub changes: i64,
+    /// The text of each library of functions.
+    pub functions: Vec<Vec<u8>>,
 }
 
 impl Cut {
     /// Adds what a core has. O(slots).
-    pub fn add(&mut self, store: &Store) {
+    pub fn add(&mut self, core: &Core) {
+        // All cores have the same.
+        self.functions = core.function_texts();
+        let store = &core.store;
         self.changes += store.stats.changes;
         for slot in HashSlot::all().filter_map(|slot| store.slot(slot)) {
             self.has_field_deadlines |= slot.first_field_deadline_ms() != i64::MAX;

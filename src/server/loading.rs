@@ -15,12 +15,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use basalt_persist::fault::RdbFault;
+use basalt_persist::fault::{RdbFault, Reason};
 use basalt_persist::load::{self, Batch, Contents, LoadCounts, divide};
 use basalt_persist::reader::RdbReader;
 use basalt_shard::core::Core;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::loading::LoadRules;
+use basalt_shard::rdb::opcode;
 use basalt_shard::slot::Slot;
 use basalt_shard::store::{DatabaseCount, Store};
 
@@ -129,8 +130,11 @@ pub fn start(process: &Arc<Process>, file: Opened, batches: Batches) -> io::Resu
         let core_count = senders.len();
         // As cores divide the slots at the start; no slot moves while the data set is loaded.
         let core_of = |slot: HashSlot| slot.index() * core_count / usize::from(HashSlot::COUNT);
-        let mut receiver = ToCores { senders, process };
-        divide(&mut reader, core_count, core_of, &mut receiver)
+        let mut receiver = ToCores { senders, process: Arc::clone(&process) };
+        let contents = divide(&mut reader, core_count, core_of, &mut receiver)?;
+        // Cores look for them when the receiver, which goes after this, gives them no more records.
+        process.persistence.set_functions(&contents.functions);
+        Ok(contents)
     })?;
     Ok(Loading { thread, reports, begun: Instant::now() })
 }
@@ -189,10 +193,13 @@ impl CoreLoading {
     /// Takes what comes, if something comes soon; whether there may be more.
     pub fn step(&mut self, core: &mut Core, process: &Process, settings: &Settings) -> bool {
         match self {
-            Self::Records(records) => records.step(&mut core.store, settings),
+            Self::Records(records) => records.step(core, process, settings),
             Self::Slots(deliveries) => match deliveries.recv_timeout(PATIENCE) {
                 Ok(delivery) => {
                     core.store.adopt(delivery.slots, &delivery.counts);
+                    if let Err(fault) = adopt_functions(core, process) {
+                        warning!("{fault}");
+                    }
                     let mut new = delivery.generation.lock().expect("no core panics here");
                     let id = core.id();
                     process.append_only.turn_to(&mut new, id, &mut core.store);
@@ -207,7 +214,7 @@ impl CoreLoading {
 
 impl RecordLoading {
     /// Takes a batch, if one comes soon; whether there may be more.
-    fn step(&mut self, store: &mut Store, settings: &Settings) -> bool {
+    fn step(&mut self, core: &mut Core, process: &Process, settings: &Settings) -> bool {
         let early = self.next.saturating_duration_since(Instant::now());
         if !early.is_zero() {
             std::thread::sleep(early.min(PATIENCE));
@@ -217,13 +224,14 @@ impl RecordLoading {
             Ok(batch) => batch,
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => {
+                let result = adopt_functions(core, process).map(|()| self.counts);
                 // Nobody listens any more when the process is about to end.
-                let _ = self.report.send(Ok(self.counts));
+                let _ = self.report.send(result);
                 return false;
             }
         };
         let rules = LoadRules { skips_expired: true, replaces: false };
-        match batch.load_into(store, rules) {
+        match batch.load_into(&mut core.store, rules) {
             Ok(counts) => {
                 self.counts.add(counts);
                 let delay_us = settings.key_load_delay_microseconds.max(0) as u64;
@@ -236,6 +244,17 @@ impl RecordLoading {
             }
         }
     }
+}
+
+/// Takes the libraries of functions that came with the data set.
+fn adopt_functions(core: &mut Core, process: &Process) -> Result<(), RdbFault> {
+    let texts = process.persistence.functions();
+    core.adopt_functions(&texts).map_err(|error| RdbFault {
+        offset: 0,
+        opcode: Some(opcode::FUNCTION),
+        key: None,
+        reason: Reason::Function(error.text().to_string()),
+    })
 }
 
 /// What each core takes its part from, and what feeds them.

@@ -49,6 +49,8 @@ pub struct Persistence {
 
 struct State {
     running: Option<Running>,
+    /// Number of the last one that ended, and whether it succeeded.
+    ended: Option<(u32, bool)>,
     /// Snapshots begun so far.
     number: u32,
     saves: u64,
@@ -60,7 +62,7 @@ struct State {
     last_took_seconds: i64,
     /// Changes up to the last good one.
     changes_saved: i64,
-    /// Libraries of functions that came with the data set and are kept for the next snapshot.
+    /// Libraries of functions that came with the data set.
     functions: Vec<Vec<u8>>,
     loaded: LoadCounts,
     loading_since_seconds: i64,
@@ -80,6 +82,7 @@ impl Persistence {
     pub fn new(now_seconds: i64) -> Self {
         let state = State {
             running: None,
+            ended: None,
             number: 0,
             saves: 0,
             last_save_seconds: now_seconds,
@@ -221,9 +224,14 @@ impl Persistence {
         drop(self.state().running.take_if(|running| running.number == number));
     }
 
-    /// Libraries of functions that go along with every snapshot.
+    /// Libraries of functions that came with the data set.
     pub(super) fn functions(&self) -> Vec<Vec<u8>> {
         self.state().functions.clone()
+    }
+
+    /// These libraries of functions come with the data set.
+    pub(super) fn set_functions(&self, functions: &[Vec<u8>]) {
+        self.state().functions = functions.to_vec();
     }
 
     /// The data set begins to be loaded.
@@ -268,6 +276,7 @@ impl Persistence {
         // One that was given up may end long after.
         let running = state.running.take_if(|running| running.number == number);
         let Some(running) = running else { return };
+        state.ended = Some((number, matches!(outcome, Outcome::Done(_))));
         let now_seconds = clock::now().unix_seconds();
         let is_background = running.kind == SaveKind::Background;
         if is_background {
@@ -433,18 +442,17 @@ impl SnapshotTarget for Target {
             running.keys = cut.databases.iter().map(|(_, keys, _)| keys).sum();
             running.changes = cut.changes;
         }
-        let functions = state.functions.clone();
         drop(state);
         self.is_cut = true;
-        self.save().cut(&preamble_of(cut, functions, "0"));
+        self.save().cut(&preamble_of(cut, "0"));
     }
 
     fn wait(mut self: Box<Self>) -> bool {
-        let saves_before = self.process.persistence.state().saves;
         if let Some(save) = self.save.take() {
             save.wait();
         }
-        self.process.persistence.state().saves > saves_before
+        // It may have ended long before anybody waited for it.
+        self.process.persistence.state().ended == Some((self.number, true))
     }
 }
 
@@ -474,7 +482,7 @@ pub(super) fn order_of(
 
 /// What stands in front of the keys. `aof_base` is 1 where the file is the base of the append-only
 /// file.
-pub(super) fn preamble_of(cut: &Cut, functions: Vec<Vec<u8>>, aof_base: &'static str) -> Preamble {
+pub(super) fn preamble_of(cut: &Cut, aof_base: &'static str) -> Preamble {
     Preamble {
         has_field_deadlines: cut.has_field_deadlines,
         aux: vec![
@@ -484,7 +492,7 @@ pub(super) fn preamble_of(cut: &Cut, functions: Vec<Vec<u8>>, aof_base: &'static
             ("used-mem", memory::used_bytes().to_string()),
             ("aof-base", aof_base.to_owned()),
         ],
-        functions,
+        functions: cut.functions.clone(),
         databases: cut.databases.clone(),
     }
 }

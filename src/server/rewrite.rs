@@ -116,9 +116,8 @@ impl RewriteTarget for Target {
     }
 
     fn cut(&mut self, cut: &Cut) {
-        let functions = self.process.persistence.functions();
         self.is_cut = true;
-        self.save().cut(&preamble_of(cut, functions, "1"));
+        self.save().cut(&preamble_of(cut, "1"));
     }
 }
 

@@ -67,6 +67,30 @@ fn apply(call: &mut SessionCall<'_>, change: Change) -> Outcome {
     Ok(())
 }
 
+impl Core {
+    /// The text of each library, for files.
+    pub fn function_texts(&self) -> Vec<Vec<u8>> {
+        self.scripting.libraries.iter().map(|library| library.text.to_vec()).collect()
+    }
+
+    /// Takes libraries from a file, in place of all there are. Every core does so by itself at the
+    /// start, before commands run.
+    ///
+    /// # Errors
+    /// The first library that cannot be loaded.
+    pub fn adopt_functions(&mut self, texts: &[Vec<u8>]) -> Outcome {
+        let mut libraries = Libraries::default();
+        for text in texts {
+            let library = Arc::new(Library::new(self, text)?);
+            libraries = libraries.after(&Change::Load(library, false))?;
+        }
+        if !texts.is_empty() {
+            self.apply_libraries(Arc::new(libraries));
+        }
+        Ok(())
+    }
+}
+
 fn wrong_count(name: &str) -> CommandError {
     CommandError::worded(format!(
         "ERR unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP."

@@ -25,7 +25,7 @@ struct Rewrite {
 
 impl TourTask for Rewrite {
     fn visit(&mut self, core: &mut Core) {
-        self.cut.add(&core.store);
+        self.cut.add(core);
         let id = core.id();
         self.target.visit(id, &mut core.store);
     }

@@ -160,7 +160,7 @@ struct BeginSnapshot {
 
 impl TourTask for BeginSnapshot {
     fn visit(&mut self, core: &mut Core) {
-        self.cut.add(&core.store);
+        self.cut.add(core);
         core.store.begin_snapshot(self.target.order(core.id()));
     }
 
@@ -193,7 +193,7 @@ fn save_now(core: &mut Core, cut: &mut Cut) -> Outcome {
 /// the log.
 pub(super) fn save_nothing(core: &mut Core, changes: i64) {
     if let Ok(mut target) = core.host.begin_save(SaveKind::Foreground) {
-        target.cut(&Cut { changes, ..Cut::default() });
+        target.cut(&Cut { changes, functions: core.function_texts(), ..Cut::default() });
         target.order(CoreId(0)).sink.send(Part { is_last: true, ..Part::default() });
         target.wait();
     }
@@ -241,7 +241,7 @@ where
         if self.outcome.is_some() {
             return;
         }
-        self.cut.add(&core.store);
+        self.cut.add(core);
         let here: Vec<HashSlot> = core.store.slots().map(|(slot, _)| slot).collect();
         if self.slots.len() + here.len() == usize::from(HashSlot::COUNT) {
             return self.work(core);
