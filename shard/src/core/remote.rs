@@ -404,8 +404,8 @@ impl Core {
         }
     }
 
-    /// A batch is back because its next command's slots are lent out or live elsewhere by now: sends
-    /// it there. Its sessions are held, so nothing of theirs can overtake it.
+    /// A batch is back because its next command's slots are lent out or live elsewhere by now:
+    /// sends it there. Its sessions are held, so nothing of theirs can overtake it.
     pub(super) fn reroute(&mut self, mut batch: Box<Batch>) {
         self.hand_out_done(&mut batch);
         for index in batch.next..batch.commands.len() {
