@@ -21,13 +21,15 @@
 //! differences over all threads is exactly what is in use. Each thread posts its share to one
 //! shared sum whenever it has moved by a grain, so asking costs three loads.
 
+pub mod sparse;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
-use tikv_jemalloc_ctl::{epoch, stats};
+use tikv_jemalloc_ctl::{background_thread, epoch, stats};
 use tikv_jemalloc_sys as jemalloc;
 
 /// What jemalloc reads at its start: huge pages for data, and for its own notes once it needs many.
@@ -202,6 +204,15 @@ pub fn purge() {
     };
     if result != 0 {
         log::warn!("jemalloc refused to purge its arenas (error {result})");
+    }
+}
+
+/// Has threads of the allocator give unused pages back, so that it also happens while nobody asks
+/// for memory, and not on the way of a command.
+pub fn set_background_purging(is_on: bool) {
+    // In an address space without room for another thread it goes on as before.
+    if let Err(error) = background_thread::write(is_on) {
+        log::warn!("jemalloc did not switch its background threads: {error}");
     }
 }
 

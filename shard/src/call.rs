@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::User;
 use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::commands::scan::Walk;
@@ -24,6 +25,8 @@ pub(crate) enum Sequel {
     Waits(KeyWait),
     /// It reaches keys it does not name, in slots that are elsewhere, and has to run again.
     NeedsSlots(Vec<HashSlot>),
+    /// It is a script that has to run again with all slots at hand.
+    NeedsEverything,
     /// It has its reply; its session watches keys from now on.
     Watches(Arc<Watcher>),
 }
@@ -91,6 +94,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Who asks, as far as rights go; none if that user is deleted by now. O(log users).
+    pub fn user(&self) -> Option<&User> {
+        self.store.acl().by_id(self.caller.user).map(AsRef::as_ref)
+    }
+
     /// How reading a key on behalf of this client is noted.
     #[inline]
     pub fn read_access(&self) -> Access {
@@ -106,6 +114,15 @@ impl<'a> Call<'a> {
     /// keys. It must have changed and written nothing, and asks for more each time at most.
     pub fn need_slots(&mut self, slots: Vec<HashSlot>) {
         self.sequel = Some(Box::new(Sequel::NeedsSlots(slots)));
+    }
+
+    /// Says what the command did, in other words than its own: what the journal tells instead of
+    /// it. May be called several times. Costs nothing while nobody listens, but for the words.
+    #[inline]
+    pub(crate) fn did(&mut self, key: Key<'_>, parts: &[&[u8]]) {
+        if self.store.journal.is_on() {
+            self.store.journal.replace(key.db, parts);
+        }
     }
 
     /// Has the session of the client watch keys.

@@ -85,6 +85,16 @@ fixed_errors! {
     WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
     /// `maxmemory` is reached and nothing may be evicted.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// The data set is being loaded.
+    LOADING = "LOADING Redis is loading the dataset in memory";
+    /// There is a snapshot already.
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    /// Snapshots fail, and `stop-writes-on-bgsave-error` says what that means.
+    SNAPSHOTS_FAIL = "MISCONF Redis is configured to save RDB snapshots, but it's currently \
+        unable to persist to disk. Commands that may modify the data set are disabled, because \
+        this instance is configured to report errors during writes if RDB snapshotting fails \
+        (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
+        RDB error.";
 }
 
 /// The command is not in the table. Up to 128 bytes of name and arguments are repeated.
@@ -123,4 +133,11 @@ pub fn invalid_expire_time(name: &str) -> CommandError {
 /// At most `limit` bytes of client input as text for an error line.
 pub fn printable(bytes: &[u8], limit: usize) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]).into_owned()
+}
+
+/// The append-only file cannot be written: the number of the system's error.
+pub(crate) fn append_fails(number: i32) -> CommandError {
+    let reason = std::io::Error::from_raw_os_error(number).to_string();
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    CommandError::worded(format!("MISCONF Errors writing to the AOF file: {reason}"))
 }

@@ -67,7 +67,8 @@ impl FieldDeadlines {
     }
 }
 
-fn position_of(key_hash: u64) -> Position {
+/// Where the walk over a table meets a hash.
+pub(crate) fn position_of(key_hash: u64) -> Position {
     Position::from_bits(key_hash >> (u64::BITS - Position::BITS))
 }
 
@@ -88,12 +89,17 @@ pub(crate) fn first_deadline_of(value: ValueRef<'_, Object>) -> Option<i64> {
 /// neither expired itself nor a hash all of whose fields are due.
 pub(crate) fn is_listed(entry: Entry<'_, Object>, now_ms: i64) -> bool {
     let is_expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < now_ms);
+    !is_expired && has_content(entry, now_ms)
+}
+
+/// Whether a key holds anything at `now_ms`: is no hash all of whose fields are due.
+pub(crate) fn has_content(entry: Entry<'_, Object>, now_ms: i64) -> bool {
     let has_due_fields = || first_deadline_of(entry.value()).is_some_and(|at_ms| at_ms < now_ms);
     let has_live_fields = || match entry.value() {
         ValueRef::Object(object) => Hash::of(object).is_some_and(|hash| hash.len(now_ms) > 0),
         _ => true,
     };
-    !is_expired && (!has_due_fields() || has_live_fields())
+    !has_due_fields() || has_live_fields()
 }
 
 /// The name of a hash with that earliest deadline at that position.
@@ -210,18 +216,33 @@ impl Store {
     /// Reclaims up to `count_max` due fields of a hash whose deadline is not in its slot at the
     /// moment, and puts the one it has then there. Removes the key with the last field.
     fn reclaim_fields(&mut self, key: Key<'_>, count_max: usize) -> usize {
-        let now_ms = self.now_ms();
+        let (now_ms, is_journaled) = (self.now_ms(), self.journal.is_on());
+        self.preserve(key);
         let table = self.slot_mut(key.slot).table_mut(key.db).expect("the key is in it");
         let mut entry = table.get_mut(key.hash, key.name).expect("the key was found");
         let hash = Hash::of_mut(entry.object_mut()).expect("fields of a hash are due");
-        let count = hash.remove_due(now_ms, count_max);
+        // What is told by its own words must find the same fields when it runs again.
+        let count_max = if is_journaled { usize::MAX } else { count_max };
+        let mut due: Vec<Vec<u8>> = Vec::new();
+        let count = hash.remove_due(now_ms, count_max, |name| {
+            if is_journaled {
+                due.push(name.to_vec());
+            }
+        });
         let (has_live, first_ms) = (hash.len(now_ms) > 0, hash.first_deadline_ms());
         drop(entry);
         self.stats.expired_fields += count as u64;
         self.move_field_deadline(key, None, first_ms);
-        self.changed(key, Event::HExpired);
+        self.changed_by_itself(key, Event::HExpired);
+        self.stats.changes += 1;
         if !has_live {
             self.remove_unread(key);
+        }
+        if is_journaled {
+            let head: [&[u8]; 2] = [b"HDEL", key.name];
+            let names = due.iter().map(Vec::as_slice);
+            let parts: Vec<&[u8]> = head.into_iter().chain(names).collect();
+            self.journal_by_itself(key, &parts);
         }
         count
     }
@@ -230,6 +251,6 @@ impl Store {
     fn remove_unread(&mut self, key: Key<'_>) {
         let entry = self.take_entry(key).expect("the caller has seen the key");
         self.dispose_entry(entry);
-        self.changed_too(key, Event::Del);
+        self.changed_by_itself(key, Event::Del);
     }
 }

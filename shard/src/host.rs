@@ -3,8 +3,13 @@
 
 use std::sync::Arc;
 
+use crate::arguments::OwnedArguments;
+use crate::core::CoreId;
 use crate::error::CommandError;
+use crate::hash::HashSlot;
 use crate::settings::Settings;
+use crate::snapshot::SnapshotOrder;
+use crate::store::Store;
 
 /// How `SHUTDOWN` was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +20,132 @@ pub struct ShutdownOptions {
     pub now: bool,
     /// `FORCE`: leave even if saving fails.
     pub force: bool,
+}
+
+/// How a snapshot is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveKind {
+    /// At once, by one core that has all slots, while nothing else runs.
+    Foreground,
+    /// By all cores, beside what else they do.
+    Background,
+    /// Like that, as the base of the append-only file.
+    Rewrite,
+}
+
+/// What a snapshot holds, added up over the cores at its cut.
+#[derive(Clone, Debug, Default)]
+pub struct Cut {
+    /// Number, keys and expiring keys of each database that has any.
+    pub databases: Vec<(u32, u64, u64)>,
+    /// Whether there are hashes whose fields have deadlines.
+    pub has_field_deadlines: bool,
+    /// Changes that were counted since the start.
+    pub changes: i64,
+}
+
+impl Cut {
+    /// Adds what a core has. O(slots).
+    pub fn add(&mut self, store: &Store) {
+        self.changes += store.stats.changes;
+        for slot in HashSlot::all().filter_map(|slot| store.slot(slot)) {
+            self.has_field_deadlines |= slot.first_field_deadline_ms() != i64::MAX;
+            for (db, table) in slot.tables().filter(|(_, table)| !table.is_empty()) {
+                let (keys, expiring) = (table.len() as u64, table.expiring_len() as u64);
+                match self.databases.iter_mut().find(|(number, ..)| *number == db) {
+                    Some(sum) => (sum.1, sum.2) = (sum.1 + keys, sum.2 + expiring),
+                    None => self.databases.push((db, keys, expiring)),
+                }
+            }
+        }
+        self.databases.sort_unstable();
+    }
+}
+
+/// A snapshot that is about to be made. Dropped before [`SnapshotTarget::cut`], it is given up.
+pub trait SnapshotTarget: Send {
+    /// What core `core` needs to take part. One that works alone is core 0.
+    fn order(&mut self, core: CoreId) -> SnapshotOrder;
+
+    /// All cores that take part have their orders.
+    fn cut(&mut self, cut: &Cut);
+
+    /// Waits until it has ended; whether it succeeded.
+    fn wait(self: Box<Self>) -> bool;
+}
+
+/// What INFO tells about saving and loading.
+#[derive(Clone, Debug, Default)]
+pub struct PersistenceFacts {
+    /// The data set is being loaded.
+    pub is_loading: bool,
+    /// Since when, seconds since 1970.
+    pub loading_since_unix_seconds: i64,
+    /// Bytes of the file that is loaded.
+    pub loading_total_bytes: u64,
+    /// How many of them are done.
+    pub loading_done_bytes: u64,
+    /// A snapshot is being written.
+    pub is_saving: bool,
+    /// Since when it is, in seconds; -1 if none is.
+    pub saving_for_seconds: i64,
+    /// Keys the present snapshot has written.
+    pub saving_keys_done: u64,
+    /// Keys it has to write.
+    pub saving_keys_total: u64,
+    /// Changes that were counted up to the cut of the last good snapshot.
+    pub changes_saved: i64,
+    /// When that was, seconds since 1970; the start of the server before the first.
+    pub last_save_unix_seconds: i64,
+    /// Whether the last one made in the background succeeded.
+    pub was_last_save_ok: bool,
+    /// How long that one took, in seconds; -1 before the first.
+    pub last_save_took_seconds: i64,
+    /// Snapshots that succeeded.
+    pub saves: u64,
+    /// Keys that were found expired in the file loaded last.
+    pub loaded_keys_expired: u64,
+    /// Keys that were loaded from it.
+    pub loaded_keys: u64,
+    /// Whether `save` names any point.
+    pub has_save_points: bool,
+    /// The append-only file.
+    pub append_only: AppendOnlyFacts,
+}
+
+/// What INFO tells about the append-only file.
+#[derive(Clone, Debug, Default)]
+pub struct AppendOnlyFacts {
+    /// Changes are written.
+    pub is_on: bool,
+    /// A rewrite is under way.
+    pub is_rewriting: bool,
+    /// For how long, in seconds; -1 if none is.
+    pub rewriting_for_seconds: i64,
+    /// How long the last one took, in seconds; -1 before the first.
+    pub last_rewrite_took_seconds: i64,
+    /// Whether it succeeded.
+    pub was_last_rewrite_ok: bool,
+    /// Rewrites that succeeded.
+    pub rewrites: u64,
+    /// Rewrites in a row that failed.
+    pub rewrite_failures: u64,
+    /// Whether the disk takes what is written.
+    pub was_last_write_ok: bool,
+    /// Size of all files, in bytes.
+    pub current_bytes: u64,
+    /// Size after the last rewrite, or at the start, in bytes.
+    pub base_bytes: u64,
+}
+
+/// A rewrite of the append-only file that is about to be made. Dropped before
+/// [`RewriteTarget::cut`], it is given up.
+pub trait RewriteTarget: Send {
+    /// Core `core` turns to its new file and takes part in the base. All cores do at one moment.
+    fn visit(&mut self, core: CoreId, store: &mut Store);
+
+    /// All cores were visited.
+    fn cut(&mut self, cut: &Cut);
 }
 
 /// Facts about the process for INFO and the like.
@@ -72,6 +203,21 @@ pub struct ProcessFacts {
     pub cpu_children_system_us: u64,
     /// CPU time of finished children in user space, in microseconds.
     pub cpu_children_user_us: u64,
+    /// Saving and loading.
+    pub persistence: PersistenceFacts,
+}
+
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For those who look for mistakes.
+    Debug,
+    /// A lot, seldom of use.
+    Verbose,
+    /// What one wants to know in production.
+    Notice,
+    /// What one must know.
+    Warning,
 }
 
 /// Something that takes long to free: freed when it is dropped, by whoever has time.
@@ -112,8 +258,50 @@ pub trait Host: Send {
         is_local: bool,
     ) -> Result<Arc<Settings>, CommandError>;
 
-    /// Writes the configuration file anew.
-    fn config_rewrite(&mut self) -> Result<(), CommandError>;
+    /// Writes the configuration file anew. `users` are the lines about users, `user alice on ...`;
+    /// they belong there unless users have a file of their own.
+    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError>;
+
+    /// Whether what a directive is set to must not be shown; true for names that are none.
+    fn is_sensitive(&self, directive: &[u8]) -> bool;
+
+    /// The configured ACL file: its name, and what is in it or why that cannot be read. `None` if
+    /// none is configured.
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)>;
+
+    /// Puts `text` in place of the configured ACL file; on an error the old one is still there.
+    /// `None` if none is configured.
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>>;
+
+    /// Fills `bytes` with random ones that nobody can foretell, or says why that cannot be done.
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError>;
+
+    /// Saving and loading. A few locks, no system calls.
+    fn persistence(&self) -> PersistenceFacts;
+
+    /// Begins a snapshot.
+    fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError>;
+
+    /// Begins a rewrite of the append-only file, turning it on if it is not.
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        Err(CommandError::Fixed("ERR there is no append only file here"))
+    }
+
+    /// What CONFIG SET asks of the append-only file, if it asks for another state than it has:
+    /// whether it is to be on.
+    fn wanted_append_only(&self) -> Option<bool> {
+        None
+    }
+
+    /// Core `core` stops telling what it changes.
+    fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
+
+    /// Gives the snapshot up that is under way in the background; whether there was one.
+    fn cancel_save(&mut self) -> bool;
+
+    /// Loads the file of snapshots into a store that has all slots. Whether it could; the log says
+    /// why not. `replaces` allows keys that are there already.
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool;
 
     /// Ends the process, or says why not. Does not return until the caller's turn is over; the
     /// process ends soon after.
@@ -125,8 +313,27 @@ pub trait Host: Send {
     /// Blocks the whole core for `us` microseconds (`DEBUG SLEEP`).
     fn sleep_us(&mut self, us: u64);
 
+    /// Writes a line to the log about what goes its usual way.
+    fn log_notice(&self, text: &str);
+
     /// Writes a line to the log (`DEBUG LOG`).
     fn log_warning(&self, text: &str);
+
+    /// Writes a line to the log if its level is shown (`redis.log`).
+    fn log(&self, level: LogLevel, text: &str) {
+        if level == LogLevel::Warning {
+            self.log_warning(text);
+        }
+    }
+
+    /// A script has run for long and goes on: the next command each of these sockets has brought in
+    /// full, taken off the socket, with the index of the socket. Takes little time.
+    fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        Vec::new()
+    }
+
+    /// Sends a short reply to such a command at once.
+    fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

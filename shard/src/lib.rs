@@ -16,15 +16,21 @@
 //! | [`key_waits`], [`watches`], `observers` | clients that wait for keys, and that watch them |
 //! | [`expiry`], `field_expiry`, `deadlines` | expiry of keys and of hash fields |
 //! | `eviction` | which keys go when memory is short |
+//! | [`journal`], [`replay`] | what changed, as commands for files and replicas, and back |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
+//! | [`scripting`] | Lua scripts and functions |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
+//! | [`snapshot`], [`loading`] | the data of one moment as bytes, while commands go on; and back |
 //! | [`number`], `long_double` | numbers as Redis reads, adds and prints them |
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
+//! | [`acl`] | users and their rights |
+//! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
 
 mod access;
+pub mod acl;
 pub mod arguments;
 pub mod bits;
 pub mod call;
@@ -33,6 +39,7 @@ pub mod command;
 pub mod commands;
 pub mod core;
 mod deadlines;
+pub mod defragment;
 mod digest;
 pub mod error;
 pub mod event;
@@ -46,8 +53,11 @@ mod hashes;
 pub mod host;
 pub mod hyperloglog;
 pub mod interests;
+pub mod journal;
 pub mod key_waits;
+pub mod latency;
 pub mod list;
+pub mod loading;
 mod long_double;
 mod news;
 pub mod number;
@@ -57,10 +67,15 @@ pub mod packed;
 pub mod random;
 pub mod rdb;
 mod readers;
+mod redaction;
+pub mod replay;
 pub mod reply;
+pub mod scripting;
 pub mod set;
 pub mod settings;
 pub mod slot;
+pub mod slow_log;
+pub mod snapshot;
 pub mod sorted_set;
 pub mod stats;
 pub mod store;

@@ -53,11 +53,12 @@ pub fn parse_memory(text: &[u8]) -> Option<u64> {
 pub fn parse_double(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let value = if unsigned.len() > 2 && unsigned[..2].eq_ignore_ascii_case("0x") {
-        let magnitude = parse_hexadecimal(&unsigned[2..])?;
-        if text.starts_with('-') { -magnitude } else { magnitude }
-    } else {
-        text.parse::<f64>().ok()?
+    let value = match unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        Some(digits) => {
+            let magnitude = parse_hexadecimal(digits)?;
+            if text.starts_with('-') { -magnitude } else { magnitude }
+        }
+        None => text.parse::<f64>().ok()?,
     };
     (!value.is_nan()).then_some(value)
 }
@@ -173,11 +174,23 @@ mod tests {
         assert_eq!(parse_double(b" 1"), None);
     }
 
+    #[test]
+    fn letters_of_several_bytes_are_no_number() {
+        for text in ["1\u{3ac}", "\u{3ac}", "0\u{3ac}x1", "0x\u{3ac}", "0x1p\u{3ac}"] {
+            assert_eq!(parse_double(text.as_bytes()), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn integers_print_back(number: i64) {
             let mut digits = itoa::Buffer::new();
             prop_assert_eq!(parse_integer(digits.format(number).as_bytes()), Some(number));
+        }
+
+        #[test]
+        fn any_text_is_a_number_or_none(text in ".{0,12}|[0-9.xXpPe+-]{0,12}|0x.{0,8}") {
+            let _any = (parse_double(text.as_bytes()), parse_integer(text.as_bytes()));
         }
 
         #[test]

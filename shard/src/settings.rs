@@ -92,6 +92,10 @@ pub struct Settings {
     pub databases: u32,
     /// Password of the default user; empty for none.
     pub requirepass: Vec<u8>,
+    /// Whether a new user may use all channels.
+    pub acl_pubsub_default_all: bool,
+    /// Entries of ACL LOG that are kept.
+    pub acllog_max_len: usize,
     /// Longest string value, in bytes.
     pub proto_max_bulk_len: usize,
     /// Connections allowed.
@@ -140,6 +144,12 @@ pub struct Settings {
     pub latency_tracking_percentiles: Vec<f64>,
     /// Whether latencies are recorded per command.
     pub latency_tracking: bool,
+    /// From how many microseconds on a command goes into the slow log; none does below zero.
+    pub slowlog_log_slower_than_us: i64,
+    /// Entries of the slow log that are kept.
+    pub slowlog_max_len: usize,
+    /// From how many milliseconds on the latency monitor notes an event; 0 for never.
+    pub latency_monitor_threshold_ms: u64,
     /// Size of one run of a list: elements if positive, a class of bytes if negative.
     pub list_max_listpack_size: i32,
     /// Whether strings in payloads and files are compressed.
@@ -158,6 +168,9 @@ pub struct Settings {
     pub notify_keyspace_events: EventClasses,
     /// Most keys that are remembered for clients which track what they read; 0 for any number.
     pub tracking_table_max_keys: u64,
+    /// How long a script may run before other clients are told that the server is busy, in
+    /// milliseconds; 0 for any time.
+    pub busy_reply_threshold_ms: u64,
 }
 
 impl Default for Settings {
@@ -165,6 +178,8 @@ impl Default for Settings {
         Self {
             databases: 16,
             requirepass: Vec::new(),
+            acl_pubsub_default_all: false,
+            acllog_max_len: 128,
             proto_max_bulk_len: 512 << 20,
             maxclients: 10_000,
             hll_sparse_max_bytes: 3000,
@@ -189,6 +204,9 @@ impl Default for Settings {
             zset_max_listpack_value_bytes: 64,
             latency_tracking_percentiles: vec![50.0, 99.0, 99.9],
             latency_tracking: true,
+            slowlog_log_slower_than_us: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold_ms: 0,
             list_max_listpack_size: -2,
             rdbcompression: true,
             set_max_intset_entries: 512,
@@ -198,6 +216,7 @@ impl Default for Settings {
             stream_node_max_entries: 100,
             notify_keyspace_events: EventClasses::default(),
             tracking_table_max_keys: 1_000_000,
+            busy_reply_threshold_ms: 5000,
         }
     }
 }

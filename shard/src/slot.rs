@@ -20,6 +20,7 @@ use crate::hash::Seed;
 use crate::interests::Directory;
 use crate::object::Object;
 use crate::observers::Observers;
+use crate::snapshot::SlotSnapshot;
 use crate::table::{Table, prefetch};
 
 /// A hash slot with its keys.
@@ -30,7 +31,7 @@ pub struct Slot {
     pub(crate) first_field_deadline_ms: i64,
     /// Who is to be told of changes of its keys; `None` while nobody is.
     pub(crate) observers: Option<Box<Observers>>,
-    /// Counts the changes to the slot since the server started.
+    /// Counts the records of the journal about the slot, from the start of a generation of files.
     pub sequence: u64,
     /// What [`Slot::next_expiry_ms`] answers while no sweep is running.
     pub(crate) expiry_bound_ms: i64,
@@ -38,6 +39,7 @@ pub struct Slot {
     others: Vec<(u32, Table<Object>)>,
     pub(crate) sweep: Sweep,
     pub(crate) field_deadlines: FieldDeadlines,
+    pub(crate) snapshot: SlotSnapshot,
     /// Who listens to the channels of this slot; `None` while nobody does.
     pub(crate) channels: Option<Box<Directory>>,
 }
@@ -61,6 +63,7 @@ impl Slot {
             others: Vec::new(),
             sweep: Sweep::default(),
             field_deadlines: FieldDeadlines::default(),
+            snapshot: SlotSnapshot::default(),
             channels: None,
         }
     }

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::acl::log::Counts;
 use crate::command::{Command, command_count};
 use crate::error::CommandError;
+use crate::slow_log::{SlowCommand, Summary};
 
 /// Kinds of errors INFO errorstats tells apart; the rest is counted together.
 const ERROR_KINDS_MAX: usize = 128;
@@ -62,6 +64,29 @@ impl LatencyHistogram {
     #[inline]
     pub fn record(&mut self, ns: u64) {
         self.counts[Self::bucket(ns)] += 1;
+    }
+
+    /// How many calls were counted.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// How many calls took no longer than each power of two of microseconds, from 1 on, where that
+    /// is more than for the one before. Every bound is told in whole microseconds.
+    pub fn cumulative_by_octave(&self) -> Vec<(u64, u64)> {
+        let mut steps: Vec<(u64, u64)> = Vec::new();
+        let mut cumulative = 0;
+        for (octave, counts) in self.counts.chunks_exact(4).enumerate() {
+            let before = cumulative;
+            cumulative += counts.iter().sum::<u64>();
+            let upper_us = ((2_u64 << octave) / 1000).max(1);
+            match steps.last_mut() {
+                Some((known_us, count)) if *known_us == upper_us => *count = cumulative,
+                _ if cumulative > before => steps.push((upper_us, cumulative)),
+                _ => {}
+            }
+        }
+        steps
     }
 
     /// Adds the counts of another core.
@@ -135,8 +160,14 @@ pub struct Stats {
     /// Rates over the last seconds.
     pub rates: Rates,
     last_ns: u64,
+    /// What clients were refused for want of rights.
+    pub denials: Counts,
     /// Whether latencies are recorded per command.
     pub latency_tracking: bool,
+    /// From how many nanoseconds on a command is noted in `slow`.
+    pub slow_ns: u64,
+    /// Slow commands that nobody has logged yet.
+    pub slow: Vec<SlowCommand>,
 }
 
 /// Rates sampled by the periodic work, per second.
@@ -174,7 +205,10 @@ impl Default for Stats {
             commands_ns: 0,
             rates: Rates::default(),
             last_ns: 0,
+            denials: Counts::default(),
             latency_tracking: true,
+            slow_ns: u64::MAX,
+            slow: Vec::new(),
         }
     }
 }
@@ -187,11 +221,16 @@ impl Stats {
     }
 
     /// Counts a command that ran until `elapsed_ns`, since the one before it or the last
-    /// [`Stats::mark`]. One look at the clock a command.
+    /// [`Stats::mark`]. One look at the clock a command. Returns the time if it was slow.
     #[inline]
-    pub fn ran(&mut self, row: &Command, elapsed_ns: u64, error: Option<&CommandError>) {
+    pub fn ran(
+        &mut self,
+        row: &Command,
+        elapsed_ns: u64,
+        error: Option<&CommandError>,
+    ) -> Option<u64> {
         let ns = self.lap(elapsed_ns);
-        self.took(row, ns, error);
+        self.took(row, ns, error)
     }
 
     /// Nanoseconds since the last command, [`Stats::mark`], or this.
@@ -200,9 +239,9 @@ impl Stats {
         elapsed_ns.saturating_sub(std::mem::replace(&mut self.last_ns, elapsed_ns))
     }
 
-    /// Counts a command that took so long.
+    /// Counts a command that took so long. Returns the time if it was slow.
     #[inline]
-    pub fn took(&mut self, row: &Command, ns: u64, error: Option<&CommandError>) {
+    pub fn took(&mut self, row: &Command, ns: u64, error: Option<&CommandError>) -> Option<u64> {
         self.commands_processed += 1;
         self.commands_ns += ns;
         let stats = &mut self.commands[row.id.index()];
@@ -215,6 +254,13 @@ impl Stats {
             stats.failed += 1;
             self.count_error(error);
         }
+        (ns >= self.slow_ns).then_some(ns)
+    }
+
+    /// Notes a slow command for the logs.
+    #[cold]
+    pub fn note_slow(&mut self, row: &'static Command, ns: u64, summary: Summary) {
+        self.slow.push(SlowCommand { row, ns, summary });
     }
 
     /// Counts a command that was refused.
@@ -247,6 +293,7 @@ impl Stats {
         for (code, count) in &other.errors {
             *self.errors.entry(code.clone()).or_default() += count;
         }
+        self.denials.add(other.denials);
         self.connections_received += other.connections_received;
         self.connections_rejected += other.connections_rejected;
         self.commands_processed += other.commands_processed;
@@ -289,6 +336,8 @@ impl Stats {
     pub fn reset(&mut self) {
         *self = Self {
             latency_tracking: self.latency_tracking,
+            slow_ns: self.slow_ns,
+            slow: std::mem::take(&mut self.slow),
             last_ns: self.last_ns,
             ..Self::default()
         };

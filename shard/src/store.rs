@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::AccessClock;
+use crate::acl::Acl;
 use crate::arguments::Arguments;
 use crate::clock::Now;
 use crate::command::Command;
@@ -19,12 +20,16 @@ use crate::event::{Event, EventClasses};
 use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
+use crate::journal::Journal;
 use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
-use crate::table::{Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Table, Value};
+use crate::snapshot::Snapshot;
+use crate::table::{
+    Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value,
+};
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -61,6 +66,12 @@ pub struct KeyspaceStats {
     pub expire_cycles_us: u64,
     /// Values handed to the background to be freed.
     pub lazy_freed: u64,
+    /// What defragmentation has moved and left.
+    pub relocated: Relocated,
+    /// Time spent on it, in microseconds.
+    pub defragmentation_us: u64,
+    /// Time spent on it in the present walk, in microseconds.
+    pub defragmentation_now_us: u64,
 }
 
 impl KeyspaceStats {
@@ -75,6 +86,9 @@ impl KeyspaceStats {
         self.expire_cycles_capped += other.expire_cycles_capped;
         self.expire_cycles_us += other.expire_cycles_us;
         self.lazy_freed += other.lazy_freed;
+        self.relocated.add(&other.relocated);
+        self.defragmentation_us += other.defragmentation_us;
+        self.defragmentation_now_us += other.defragmentation_now_us;
     }
 
     /// `CONFIG RESETSTAT`; changes since the last save are no statistic.
@@ -99,10 +113,14 @@ pub struct Store {
     random: Random,
     now: Now,
     now_ms: i64,
+    is_loading: bool,
     settings: Arc<Settings>,
+    acl: Arc<Acl>,
     counts: Vec<(u32, DatabaseCount)>,
     /// Counters for INFO.
     pub stats: KeyspaceStats,
+    /// Share of its time that the core spends on defragmentation at present, in percent.
+    pub defragmentation_percent: u32,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
@@ -113,6 +131,9 @@ pub struct Store {
     garbage_bytes: usize,
     slots_received: u64,
     access: AccessClock,
+    pub(crate) journal: Journal,
+    /// The snapshot this core takes part in.
+    pub(crate) snapshot: Option<Box<Snapshot>>,
     /// Slots with keys that somebody waits for and that changed, in order.
     pub(crate) ready_slots: VecDeque<HashSlot>,
     /// Who wants to hear of changes, and what there is to tell.
@@ -145,9 +166,12 @@ impl Store {
             random: Random::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             now: Now::default(),
             now_ms: 0,
+            is_loading: false,
             settings,
+            acl: Arc::default(),
             counts: Vec::new(),
             stats: KeyspaceStats::default(),
+            defragmentation_percent: 0,
             active_expiry: true,
             large_element_bytes: u64::MAX,
             expiry_cursor: crate::expiry::Cursor::default(),
@@ -155,6 +179,8 @@ impl Store {
             garbage_bytes: 0,
             slots_received: 0,
             access,
+            journal: Journal::default(),
+            snapshot: None,
             ready_slots: VecDeque::new(),
             news,
         }
@@ -174,13 +200,30 @@ impl Store {
     /// Starts a turn.
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
-        self.now_ms = now.unix_ms();
+        self.now_ms = if self.is_loading { 0 } else { now.unix_ms() };
         self.access.set_seconds(now.unix_seconds());
+    }
+
+    /// Says whether commands come from a file rather than from clients. For them time stands still
+    /// at 0, so that nothing expires but by what the file says.
+    pub fn set_loading(&mut self, is_loading: bool) {
+        self.is_loading = is_loading;
+        self.set_now(self.now);
     }
 
     /// Settings of the commands.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// All users.
+    pub fn acl(&self) -> &Arc<Acl> {
+        &self.acl
+    }
+
+    /// Puts other users in force.
+    pub fn set_acl(&mut self, acl: Arc<Acl>) {
+        self.acl = acl;
     }
 
     /// Puts new settings in force.
@@ -254,9 +297,26 @@ impl Store {
         if content.observers.as_deref().is_some_and(|observers| observers.waits.has_ready()) {
             self.ready_slots.push_back(slot);
         }
+        self.note_slot_for_snapshot(&content);
         let before = self.slots[slot.index()].replace(content);
         assert!(before.is_none(), "a slot is in one place");
         self.slots_received += 1;
+    }
+
+    /// Takes slots in that were filled elsewhere, in place of those that are here, and the keys they
+    /// bring into account.
+    ///
+    /// # Panics
+    /// If a slot that is here is not empty.
+    pub fn adopt(&mut self, slots: Vec<(HashSlot, Box<Slot>)>, counts: &[(u32, DatabaseCount)]) {
+        for (number, content) in slots {
+            let before = self.take_slot(number).expect("only slots that are here are replaced");
+            assert!(before.tables().all(|(_, table)| table.is_empty()), "nothing gets lost");
+            self.put_slot(number, content);
+        }
+        for (db, count) in counts {
+            self.count(*db, count.keys, count.expiring);
+        }
     }
 
     /// The slots that are here, ascending.
@@ -270,10 +330,29 @@ impl Store {
         self.slots[slot.index()].as_deref()
     }
 
+    /// The slots that are here, for change.
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut())
+    }
+
+    /// What writing a slot's keys into the snapshot takes.
+    pub(crate) fn snapshot_parts(
+        &mut self,
+        slot: HashSlot,
+    ) -> (Option<&mut Snapshot>, Option<&mut Slot>, &AccessClock) {
+        let slot = self.slots[slot.index()].as_deref_mut();
+        (self.snapshot.as_deref_mut(), slot, &self.access)
+    }
+
     /// The slot, which must be here.
     #[inline]
     pub fn slot_mut(&mut self, slot: HashSlot) -> &mut Slot {
         self.slots[slot.index()].as_deref_mut().expect("a command runs where its slots are")
+    }
+
+    /// The slot for change, if it is here.
+    pub(crate) fn slot_if_here(&mut self, slot: HashSlot) -> Option<&mut Slot> {
+        self.slots[slot.index()].as_deref_mut()
     }
 
     /// The table of a database of a slot, if it is here and was ever written to.
@@ -335,6 +414,7 @@ impl Store {
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_, Object, Seed>> {
         let place = self.locate(key)?;
+        self.preserve(key);
         let table = self.slots[key.slot.index()].as_deref_mut()?.table_mut(key.db)?;
         let entry = table.at_mut(key.hash, place);
         let view = entry.as_entry();
@@ -375,6 +455,7 @@ impl Store {
     }
 
     fn insert(&mut self, key: Key<'_>, record: Record<'_, Object>) -> bool {
+        self.preserve(key);
         let expiry_ms = record.expiry_ms;
         let new_field_ms = match &record.value {
             Value::Object(object) => first_deadline_ms(object),
@@ -407,6 +488,7 @@ impl Store {
 
     /// Puts an entry that was taken from elsewhere under a key of the same name.
     pub fn put_entry(&mut self, key: Key<'_>, entry: OwnedEntry<Object>) {
+        self.preserve(key);
         let expiry_ms = entry.as_entry().expiry_ms();
         let new_field_ms = first_deadline_of(entry.as_entry().value());
         let table = self.slot_mut(key.slot).table_or_new(key.db);
@@ -429,6 +511,7 @@ impl Store {
 
     /// Sets or clears the expiry of a key that is there.
     pub fn set_expiry(&mut self, key: Key<'_>, expiry_ms: Option<i64>) {
+        self.preserve(key);
         let Some(table) = self.table_mut(key.slot, key.db) else { return };
         let before = table.expiring_len();
         if let Some(mut entry) = table.get_mut(key.hash, key.name) {
@@ -456,6 +539,7 @@ impl Store {
     }
 
     pub(crate) fn take_entry(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
+        self.preserve(key);
         let entry = self.table_mut(key.slot, key.db)?.remove(key.hash, key.name)?;
         let expiring = i64::from(entry.as_entry().expiry_ms().is_some());
         self.count(key.db, -1, -expiring);
@@ -505,15 +589,17 @@ impl Store {
     pub(crate) fn expire(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.expired += 1;
-        self.changed(key, Event::Expired);
-        if self.settings.lazyfree_lazy_expire {
+        let lazily = self.settings.lazyfree_lazy_expire;
+        self.changed_by_itself(key, Event::Expired);
+        self.journal_removal(key, lazily);
+        self.stats.changes += 1;
+        if lazily {
             self.dispose_entry(entry);
         }
     }
 
-    /// The one place every change is reported to, once, after it was made: from here it reaches
-    /// watchers, waiters, subscribers and clients that remember the key, and will reach AOF and
-    /// replicas.
+    /// The one place every change is reported to, once, after it was made: from here it reaches the
+    /// journal, watchers, waiters, subscribers and clients that remember the key.
     #[inline]
     pub fn changed(&mut self, key: Key<'_>, event: Event) {
         self.stats.changes += 1;
@@ -524,9 +610,17 @@ impl Store {
     /// the expiry set along with a value, the other key of a RENAME.
     #[inline]
     pub fn changed_too(&mut self, key: Key<'_>, event: Event) {
-        let slot = self.slot_mut(key.slot);
-        slot.sequence += 1;
-        if slot.observers.is_some() {
+        if self.journal.is_on() {
+            self.journal.touch(key.slot);
+        }
+        self.changed_by_itself(key, event);
+    }
+
+    /// Reports what no command has done: the end of a key whose time had come. The caller tells the
+    /// journal.
+    #[inline]
+    pub(crate) fn changed_by_itself(&mut self, key: Key<'_>, event: Event) {
+        if self.slot_mut(key.slot).observers.is_some() {
             self.tell_observers(key, event);
         }
         if self.news.is_asked_for() {
@@ -538,7 +632,9 @@ impl Store {
     /// encoding): it must reach files and replicas, but no subscriber hears of it.
     pub fn changed_quietly(&mut self, key: Key<'_>) {
         self.stats.changes += 1;
-        self.slot_mut(key.slot).sequence += 1;
+        if self.journal.is_on() {
+            self.journal.touch(key.slot);
+        }
     }
 
     fn count(&mut self, db: u32, keys: i64, expiring: i64) {
@@ -590,8 +686,10 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
-        self.changed_too(key, Event::Evicted);
-        if self.settings.lazyfree_lazy_eviction {
+        let lazily = self.settings.lazyfree_lazy_eviction;
+        self.changed_by_itself(key, Event::Evicted);
+        self.journal_removal(key, lazily);
+        if lazily {
             self.dispose_entry(entry);
         }
     }
@@ -660,7 +758,7 @@ impl Store {
         }
     }
 
-    fn discard(&mut self, garbage: Box<dyn Send>, bytes: usize) {
+    pub(crate) fn discard(&mut self, garbage: Box<dyn Send>, bytes: usize) {
         self.stats.lazy_freed += 1;
         self.garbage_bytes += bytes;
         self.garbage.push(Garbage::new(garbage, bytes));
@@ -684,26 +782,28 @@ impl Store {
         self.tell_observers_of_databases(|number| {
             db.is_none_or(|db| db == number).then_some(number)
         });
+        self.begin_walks();
         let mut removed = Vec::new();
-        for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
-            let numbers: Vec<u32> = slot.tables().map(|(number, _)| number).collect();
+        for slot in HashSlot::all() {
+            let Some(content) = self.slots[slot.index()].as_deref_mut() else { continue };
+            let numbers: Vec<u32> = content.tables().map(|(number, _)| number).collect();
             for number in numbers.into_iter().filter(|number| db.is_none_or(|db| db == *number)) {
-                let table = slot.take_table(number);
-                if !table.is_empty() {
-                    slot.sequence += 1;
-                    removed.push((number, table));
+                let content = self.slot_mut(slot);
+                let table = content.take_table(number);
+                if table.is_empty() {
+                    continue;
                 }
+                self.count(number, -(table.len() as i64), -(table.expiring_len() as i64));
+                self.stats.changes += table.len() as i64;
+                removed.extend(self.preserve_flushed(slot, number, table));
             }
         }
-        for (number, table) in &removed {
-            self.count(*number, -(table.len() as i64), -(table.expiring_len() as i64));
-            self.stats.changes += table.len() as i64;
-        }
-        removed.into_iter().map(|(_, table)| table).collect()
+        removed
     }
 
     /// Exchanges two databases in the slots that are here.
     pub fn swap_databases(&mut self, one: u32, other: u32) {
+        self.swap_walks(one, other);
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
         }

@@ -38,9 +38,10 @@ pub use cores::{CORES_MAX, Cores};
 pub use error::ConfigError;
 pub use events::KeyspaceEvents;
 pub use file::{INCLUDE_DEPTH_MAX, LineError, LoadError, SOURCE_BYTES_MAX, fuzz};
+pub(crate) use rewrite::replace_file;
 pub use settings::{
-    Allowed, EncodingThresholds, EvictionPolicy, IoBackend, LogLevel, Secret, Settings,
-    ShutdownFlags, Supervisor,
+    Allowed, DefragmentationLimits, EncodingThresholds, EvictionPolicy, IoBackend, LogLevel,
+    Secret, Settings, ShutdownFlags, Supervisor,
 };
 pub use store::{Changed, Config, SetContext};
 pub use value::{OutputLimit, PrimaryAddress, SavePoint, Value, ValueError};

@@ -42,13 +42,14 @@ struct Line {
 }
 
 impl Config {
-    /// Writes the configuration into the file it was read from.
+    /// Writes the configuration into the file it was read from. `users` are the lines about
+    /// users, if they belong there.
     ///
     /// # Errors
     ///
     /// Fails where there was no file, where the file is TOML (whose comments and order could not
     /// be kept), and where it can't be read or written.
-    pub fn rewrite(&self) -> Result<(), ConfigError> {
+    pub fn rewrite(&self, users: &[Vec<u8>]) -> Result<(), ConfigError> {
         let path = self.config_file().ok_or(ConfigError::NoConfigFile)?;
         if toml::is_toml(path) {
             let reason = "CONFIG REWRITE can't write TOML files";
@@ -58,11 +59,12 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other.map_err(ConfigError::Rewrite)?,
         };
-        replace_file(path, &self.rewritten(&old)).map_err(ConfigError::Rewrite)
+        replace_file(path, &self.rewritten(&old, users)).map_err(ConfigError::Rewrite)
     }
 
     /// The text of a file that says what the configuration is, given what the file says now.
-    pub fn rewritten(&self, old: &[u8]) -> Vec<u8> {
+    /// Lines about users stay as they are where none are given.
+    pub fn rewritten(&self, old: &[u8], users: &[Vec<u8>]) -> Vec<u8> {
         let mut page = Page::read(old);
         for (index, row) in rows::all() {
             if row.flags.contains(Flags::FILE_ONLY) {
@@ -73,12 +75,18 @@ impl Config {
             }
             page.blank_leftovers(row.name);
         }
+        for user in users {
+            page.put("user", Line { text: user.clone(), is_forced: true });
+        }
+        if !users.is_empty() {
+            page.blank_leftovers("user");
+        }
         page.write()
     }
 
     /// Writes the configuration down from scratch, lines known to files only included.
     pub(super) fn write(&self) -> Vec<u8> {
-        let mut text = self.rewritten(b"");
+        let mut text = self.rewritten(b"", &[]);
         for (index, row) in rows::all() {
             let Value::Lines(lines) = self.value_at(index) else { continue };
             for line_words in lines {
@@ -259,7 +267,7 @@ impl Page {
 }
 
 /// Puts a new file in the place of another, whole or not at all.
-fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let (temporary, mut file) = create_beside(path)?;
     let written = file
         .write_all(content)

@@ -10,6 +10,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use basalt_persist::aof::segment::SyncPolicy;
+
 use super::cores::Cores;
 use super::events::KeyspaceEvents;
 use super::store::Config;
@@ -62,6 +64,22 @@ pub enum Supervisor {
     Upstart,
     /// Whichever of the two the environment names.
     Auto,
+}
+
+/// When defragmentation runs, and how much of its time a core gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefragmentationLimits {
+    /// Whether it runs at all.
+    pub is_on: bool,
+    /// Not while less than this is wasted.
+    pub ignore_bytes: u64,
+    /// Wasted memory, as a share of what is used: below the first not, from the second on with all
+    /// it may take.
+    pub threshold_percent: (u32, u32),
+    /// Share of a core's time at the one and at the other.
+    pub cycle_percent: (u32, u32),
+    /// Longest piece of it.
+    pub slice_us: u32,
 }
 
 /// How the reactor meets the kernel.
@@ -174,9 +192,17 @@ pub struct Settings {
     pub shutdown_timeout_seconds: u32,
     /// 1 to 500.
     pub hz: u32,
+    /// How long a script may run before other clients are refused, in milliseconds; 0 for ever.
+    pub busy_reply_threshold_ms: u64,
 
     // Who may do what.
     pub requirepass: Option<Secret>,
+    /// The `user` lines of the file: name and rules.
+    pub users: Vec<Vec<Secret>>,
+    pub aclfile: Option<PathBuf>,
+    pub acllog_max_len: u64,
+    /// Whether a new user may use all channels.
+    pub acl_pubsub_default_all: bool,
     pub enable_protected_configs: Allowed,
     pub enable_debug_command: Allowed,
     pub enable_module_command: Allowed,
@@ -193,6 +219,8 @@ pub struct Settings {
     pub lfu_log_factor: u32,
     pub lfu_decay_time_minutes: u32,
     pub active_expire_effort: u32,
+    pub jemalloc_bg_thread: bool,
+    pub defragmentation: DefragmentationLimits,
     pub lazyfree_lazy_eviction: bool,
     pub lazyfree_lazy_expire: bool,
     pub lazyfree_lazy_server_del: bool,
@@ -214,11 +242,32 @@ pub struct Settings {
     /// Thresholds at which data types change their encoding.
     pub encodings: EncodingThresholds,
 
-    /// Whether strings in DUMP payloads are compressed.
+    // Snapshots.
+    pub save: Vec<SavePoint>,
+    pub dbfilename: PathBuf,
+    /// Whether strings in files and DUMP payloads are compressed.
     pub rdbcompression: bool,
+    pub rdbchecksum: bool,
+    pub rdb_save_incremental_fsync: bool,
+    /// A part of a microsecond where negative.
+    pub rdb_key_save_delay_microseconds: i32,
+    /// A part of a microsecond where negative.
+    pub key_load_delay_microseconds: i32,
+    pub stop_writes_on_bgsave_error: bool,
+
+    // The append-only file.
+    pub appendonly: bool,
+    pub appendfilename: String,
+    pub appenddirname: String,
+    pub appendfsync: SyncPolicy,
+    pub aof_load_truncated: bool,
+    pub aof_timestamp_enabled: bool,
+    pub aof_rewrite_incremental_fsync: bool,
+    /// Zero for no rewrites but those asked for.
+    pub auto_aof_rewrite_percentage: u32,
+    pub auto_aof_rewrite_min_size_bytes: u64,
 
     // Not built yet; here so that whoever builds them finds them.
-    pub save: Vec<SavePoint>,
     pub replicaof: Option<PrimaryAddress>,
 }
 
@@ -256,6 +305,13 @@ impl Config {
             shutdown_on_sigterm: self.shutdown_flags("shutdown-on-sigterm"),
             shutdown_timeout_seconds: self.number("shutdown-timeout"),
             hz: self.number("hz"),
+            users: self.users(),
+            aclfile: Some(self.text("aclfile"))
+                .filter(|text| !text.is_empty())
+                .map(|text| PathBuf::from(std::ffi::OsString::from_vec(text))),
+            acllog_max_len: self.number("acllog-max-len"),
+            acl_pubsub_default_all: self.word("acl-pubsub-default") == "allchannels",
+            busy_reply_threshold_ms: self.number("busy-reply-threshold"),
             requirepass: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret),
             enable_protected_configs: self.allowed("enable-protected-configs"),
             enable_debug_command: self.allowed("enable-debug-command"),
@@ -269,6 +325,8 @@ impl Config {
             lfu_log_factor: self.number("lfu-log-factor"),
             lfu_decay_time_minutes: self.number("lfu-decay-time"),
             active_expire_effort: self.number("active-expire-effort"),
+            jemalloc_bg_thread: self.flag("jemalloc-bg-thread"),
+            defragmentation: self.defragmentation(),
             lazyfree_lazy_eviction: self.flag("lazyfree-lazy-eviction"),
             lazyfree_lazy_expire: self.flag("lazyfree-lazy-expire"),
             lazyfree_lazy_server_del: self.flag("lazyfree-lazy-server-del"),
@@ -283,8 +341,23 @@ impl Config {
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
             encodings: self.encoding_thresholds(),
-            rdbcompression: self.flag("rdbcompression"),
             save: self.save_points(),
+            dbfilename: self.path("dbfilename").expect("its check refuses an empty one"),
+            rdbcompression: self.flag("rdbcompression"),
+            rdbchecksum: self.flag("rdbchecksum"),
+            rdb_save_incremental_fsync: self.flag("rdb-save-incremental-fsync"),
+            rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
+            key_load_delay_microseconds: self.number("key-load-delay"),
+            stop_writes_on_bgsave_error: self.flag("stop-writes-on-bgsave-error"),
+            appendonly: self.flag("appendonly"),
+            appendfilename: String::from_utf8_lossy(&self.text("appendfilename")).into_owned(),
+            appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
+            appendfsync: self.sync_policy(),
+            aof_load_truncated: self.flag("aof-load-truncated"),
+            aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
+            aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
+            auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
+            auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),
             replicaof: self.primary(),
         }
     }
@@ -377,6 +450,14 @@ impl Config {
         }
     }
 
+    fn sync_policy(&self) -> SyncPolicy {
+        match self.word("appendfsync") {
+            "always" => SyncPolicy::Always,
+            "no" => SyncPolicy::Never,
+            _ => SyncPolicy::EverySecond,
+        }
+    }
+
     fn log_level(&self) -> LogLevel {
         match self.word("loglevel") {
             "debug" => LogLevel::Debug,
@@ -407,11 +488,33 @@ impl Config {
         }
     }
 
+    fn users(&self) -> Vec<Vec<Secret>> {
+        let Value::Lines(lines) = self.value("user") else {
+            panic!("'user' holds no lines");
+        };
+        let secret = |words: &Vec<Vec<u8>>| words.iter().cloned().map(Secret).collect();
+        lines.iter().map(secret).collect()
+    }
+
     fn renamed_commands(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let Value::Lines(lines) = self.value("rename-command") else {
             panic!("'rename-command' holds no lines");
         };
         lines.iter().map(|words| (words[0].clone(), words[1].clone())).collect()
+    }
+
+    fn defragmentation(&self) -> DefragmentationLimits {
+        let range = |from, to| (self.number(from), self.number(to));
+        DefragmentationLimits {
+            is_on: self.flag("activedefrag"),
+            ignore_bytes: self.number("active-defrag-ignore-bytes"),
+            threshold_percent: range(
+                "active-defrag-threshold-lower",
+                "active-defrag-threshold-upper",
+            ),
+            cycle_percent: range("active-defrag-cycle-min", "active-defrag-cycle-max"),
+            slice_us: self.number("active-defrag-cycle-us"),
+        }
     }
 
     fn eviction_policy(&self) -> EvictionPolicy {

@@ -37,7 +37,8 @@ impl Driver {
             self.core.stats.connections_rejected += 1;
             return refuse(&socket, TOO_MANY_CLIENTS);
         }
-        let is_open = self.settings.protected_mode && self.settings.requirepass.is_none();
+        let is_open =
+            self.settings.protected_mode && self.core.acl().default_user().needs_no_password;
         if is_open && !origin.is_local() {
             clients.fetch_sub(1, Ordering::Relaxed);
             self.core.stats.connections_rejected += 1;

@@ -11,6 +11,7 @@ use basalt_net::doorbell::Doorbell;
 use basalt_net::inbox::{Receiver as InboxReceiver, Sender, inbox};
 use basalt_net::listen::{self, BindAddress, ListenError};
 use basalt_net::reactor::{BackendChoice, Reactor, ReactorOptions};
+use basalt_shard::acl::Acl;
 use basalt_shard::core::message::Message;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, inbox_capacity};
@@ -18,7 +19,8 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::clock;
 use super::driver::Driver;
-use super::host::{CoreHost, command_settings};
+use super::host::{CoreHost, command_settings, plain_reason};
+use super::loading::{self, CoreLoading};
 use super::mesh::CoreMesh;
 use super::process::Process;
 use super::processors;
@@ -142,18 +144,21 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         let process = Arc::clone(process);
         move || free(&process, trash)
     })?;
-    let threads = start_cores(process, &assigned, sockets, garbage)?;
+    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let (cores, source) = loading::Source::open(process, assigned.len())?;
+    let threads = start_cores(process, &assigned, sockets, garbage, (seed, cores))?;
+    let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();
     banner::initialized();
-    if settings.port != 0 {
-        banner::ready(banner::Listener::Tcp);
+    let loaded = loaded.wait(process);
+    if loaded.is_err() {
+        process.stop(ShutdownOptions { save: Some(false), ..ShutdownOptions::default() });
+    } else {
+        announce(&settings);
+        supervision.ready();
     }
-    if settings.unixsocket.is_some() {
-        banner::ready(banner::Listener::Unix);
-    }
-    supervision.ready();
     let mut result = Ok(());
     for thread in threads {
         match thread.join() {
@@ -166,12 +171,23 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         }
     }
     supervision.stopping();
+    process.persistence.wait_for_writers();
     freeing.join().map_err(|_| "the freeing thread has panicked")?;
     if let Some(path) = &settings.unixsocket {
         notice!("Removing the unix socket file.");
         let _ = std::fs::remove_file(settings.directory.join(path));
     }
+    loaded?;
     result.map_err(Into::into)
+}
+
+fn announce(settings: &Settings) {
+    if settings.port != 0 {
+        banner::ready(banner::Listener::Tcp);
+    }
+    if settings.unixsocket.is_some() {
+        banner::ready(banner::Listener::Unix);
+    }
 }
 
 fn listen_everywhere(settings: &Settings, cores: usize) -> Result<Vec<CoreSockets>, ListenError> {
@@ -254,6 +270,7 @@ struct CoreStart {
     processor: usize,
     may_spin: bool,
     sockets: CoreSockets,
+    loading: Option<CoreLoading>,
     senders: Vec<Sender<Message>>,
     receiver: InboxReceiver<Message>,
     host: CoreHost,
@@ -278,11 +295,13 @@ fn start_cores(
     assigned: &[usize],
     sockets: Vec<CoreSockets>,
     garbage: std::sync::mpsc::SyncSender<Garbage>,
+    (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
-    let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    let acl = Arc::new(load_users(&process.settings())?);
     let settings = Arc::new(command_settings(&process.settings()));
     let shared = Arc::new(Shared::new(count as u16));
+    process.persistence.share(&shared);
     let may_spin = !processors::is_oversubscribed(assigned);
     let bells = Arc::new(Bells {
         doorbells: std::sync::Mutex::new(vec![None; count]),
@@ -292,8 +311,8 @@ fn start_cores(
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| inbox(inbox_capacity(count))).unzip();
     let mut threads = Vec::with_capacity(count);
-    let parts = receivers.into_iter().zip(sockets).zip(assigned).enumerate();
-    for (index, ((receiver, sockets), &processor)) in parts {
+    let parts = receivers.into_iter().zip(sockets).zip(assigned).zip(loadings).enumerate();
+    for (index, (((receiver, sockets), &processor), loading)) in parts {
         let start = CoreStart {
             options: CoreOptions {
                 id: CoreId(index as u16),
@@ -301,10 +320,12 @@ fn start_cores(
                 seed,
                 settings: Arc::clone(&settings),
                 shared: Arc::clone(&shared),
+                acl: Arc::clone(&acl),
             },
             processor,
             may_spin,
             sockets,
+            loading,
             senders: senders.clone(),
             receiver,
             host: CoreHost::new(Arc::clone(process), garbage.clone()),
@@ -317,6 +338,58 @@ fn start_cores(
     }
     bells.all_here.wait();
     Ok(threads)
+}
+
+/// The users at the start, from the `user` lines of the configuration or from the ACL file.
+fn load_users(settings: &Settings) -> Result<Acl, Failure> {
+    let mut acl = Acl::default();
+    if let Some(password) = &settings.requirepass {
+        acl = acl.with_default_password(&password.0);
+    }
+    let all_channels = settings.acl_pubsub_default_all;
+    let Some(path) = &settings.aclfile else {
+        let lines: Vec<Vec<Vec<u8>>> = settings
+            .users
+            .iter()
+            .map(|line| line.iter().map(|word| word.0.clone()).collect())
+            .collect();
+        let acl = acl.with_lines(&lines, all_channels).inspect_err(|error| {
+            warning!("{error}");
+        });
+        let acl = acl.map_err(|_| "Critical error while loading ACLs. Exiting.")?;
+        warn_of_disabled_users(settings, &acl);
+        return Ok(acl);
+    };
+    if !settings.users.is_empty() {
+        return Err("Configuring Basalt with users defined in the configuration file and at the \
+                    same setting an ACL file path is invalid. This setup is very likely to lead \
+                    to configuration errors and security holes, please define either an ACL file \
+                    or declare users directly in the configuration file, but not both."
+            .into());
+    }
+    let loaded = match std::fs::read(path) {
+        Ok(text) => acl
+            .from_file(&path.display().to_string(), &text, all_channels)
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(format!(
+            "Error loading ACLs, opening file '{}': {}",
+            path.display(),
+            plain_reason(&error)
+        )),
+    };
+    loaded.map_err(|error| format!("Aborting Basalt startup because of ACL errors: {error}").into())
+}
+
+fn warn_of_disabled_users(settings: &Settings, acl: &Acl) {
+    for name in settings.users.iter().filter_map(|line| line.first()) {
+        if acl.user(&name.0).is_some_and(|user| !user.is_enabled) {
+            notice!(
+                "The user '{}' is disabled (there is no 'on' modifier in the user description). \
+                 Make sure this is not a configuration error.",
+                String::from_utf8_lossy(&name.0)
+            );
+        }
+    }
 }
 
 fn run_core(start: CoreStart) -> io::Result<()> {
@@ -351,7 +424,8 @@ fn run_core(start: CoreStart) -> io::Result<()> {
     memory::post_used_bytes();
     // Whoever has no reactor has left above, and so have all others then.
     start.bells.all_made.wait();
-    Driver::new(core, reactor, start.process, own_bell, unix_listeners, start.may_spin).run()
+    let CoreStart { process, may_spin, loading, .. } = start;
+    Driver::new(core, reactor, process, own_bell, unix_listeners, may_spin, loading).run()
 }
 
 type PreparedReactor = (Reactor, Vec<basalt_net::reactor::ListenerId>);
@@ -390,12 +464,10 @@ fn on_signal(process: &Process, event: signals::Event) {
             Err(error) => warning!("The log file could not be reopened: {error}"),
         },
         signals::Event::Terminate => {
-            notice!("User requested shutdown...");
-            process.stop(shutdown_options(settings.shutdown_on_sigterm));
+            process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigterm));
         }
         signals::Event::Interrupt => {
-            notice!("User requested shutdown...");
-            process.stop(shutdown_options(settings.shutdown_on_sigint));
+            process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigint));
         }
     }
 }

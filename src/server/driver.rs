@@ -23,10 +23,14 @@ use basalt_net::reactor::{
     BufferRef, CloseReason, Company, ConnectionId, Event, ListenerId, Reactor,
 };
 use basalt_shard::core::{Core, SessionId};
+use basalt_shard::snapshot::WalkState;
 
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
+use super::defragmentation::Defragmentation;
+use super::held::HeldReplies;
 use super::housekeeping;
+use super::loading::CoreLoading;
 use super::process::Process;
 use super::stage::Stage;
 use crate::config::Settings;
@@ -42,6 +46,9 @@ const COMPANY_MIN: usize = 4;
 const COMPANY_MAX: usize = 64;
 /// How long it sleeps for several before it settles for one.
 const COMPANY_PATIENCE: Duration = Duration::from_micros(20);
+
+/// Between two looks at the disk while too many replies wait for it.
+const HELD_PAUSE: Duration = Duration::from_micros(200);
 
 /// One core with its sockets.
 pub struct Driver {
@@ -60,6 +67,7 @@ pub struct Driver {
     pub(super) housekeeping_due_ms: u64,
     pub(super) expiry_pending: bool,
     pub(super) has_noted_start: bool,
+    pub(super) defragmentation: Defragmentation,
     pub(super) spin: Duration,
     /// How long the last sleep was.
     pub(super) last_sleep: Duration,
@@ -74,6 +82,14 @@ pub struct Driver {
     pub(super) closing_later: Vec<SessionId>,
     /// Unsent bytes of a client from which on its limits are looked at.
     pub(super) output_watch_bytes: usize,
+    /// What comes from a file at the start.
+    pub(super) loading: Option<CoreLoading>,
+    /// Changes the others know of.
+    pub(super) posted_changes: i64,
+    /// Replies that wait for the disk.
+    pub(super) held: HeldReplies,
+    /// Who was sent replies in the last turn.
+    pub(super) replied: Vec<SessionId>,
 }
 
 impl Driver {
@@ -86,6 +102,7 @@ impl Driver {
         doorbell: Doorbell,
         unix_listeners: Vec<ListenerId>,
         may_spin: bool,
+        loading: Option<CoreLoading>,
     ) -> Self {
         let settings = process.settings();
         let output_watch_bytes = watch_bytes(&settings);
@@ -105,6 +122,7 @@ impl Driver {
             housekeeping_due_ms: 0,
             expiry_pending: false,
             has_noted_start: false,
+            defragmentation: Defragmentation::default(),
             spin: Duration::from_micros(spin_us),
             last_sleep: Duration::MAX,
             last_events: 0,
@@ -113,6 +131,10 @@ impl Driver {
             suspended: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
+            loading,
+            posted_changes: 0,
+            held: HeldReplies::default(),
+            replied: Vec::new(),
         }
     }
 
@@ -124,15 +146,26 @@ impl Driver {
         while !self.process.is_stopping() {
             self.wait()?;
             self.turn();
+            // The one case in which a core stands still for the disk: nothing else bounds how much
+            // clients that send and do not wait can have it answer meanwhile.
+            while self.is_holding_too_much() && !self.process.is_stopping() {
+                std::thread::sleep(HELD_PAUSE);
+                self.release_replies();
+            }
         }
-        // Whoever is owed a reply that is made already still gets it.
+        // Whoever is owed a reply that is made already still gets it, if it may be told.
         self.flush_replies();
+        self.process.append_only.stop(self.core.id(), &mut self.core.store);
+        self.release_replies();
         self.reactor.poll(Some(Duration::ZERO))
     }
 
     /// Waits until there is something to do.
     fn wait(&mut self) -> std::io::Result<()> {
-        let has_chores = self.expiry_pending || self.core.has_eviction_work();
+        let has_chores = self.expiry_pending
+            || self.core.has_eviction_work()
+            || self.loading.is_some()
+            || self.core.store.snapshot_state() == WalkState::Busy;
         if !self.ready.is_empty() || self.core.has_mail() || has_chores {
             return self.reactor.poll(Some(Duration::ZERO));
         }
@@ -181,14 +214,13 @@ impl Driver {
         result
     }
 
-    /// How long it may sleep: until the next housekeeping, or until a blocked client's time is
-    /// over.
+    /// How long it may sleep: until the next housekeeping, until a blocked client's time is over,
+    /// or until defragmentation goes on.
     fn patience(&self) -> Duration {
         let now_ms = clock::now().monotonic_ms();
         let left_ms = self.core.next_deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
-        left_ms.map_or(housekeeping::INTERVAL, |ms| {
-            Duration::from_millis(ms).min(housekeeping::INTERVAL)
-        })
+        let until_deadline = left_ms.map_or(Duration::MAX, Duration::from_millis);
+        until_deadline.min(self.defragmentation_patience()).min(housekeeping::INTERVAL)
     }
 
     /// Looks for work for a while without giving up the processor; whether there is some.
@@ -211,6 +243,7 @@ impl Driver {
         if self.process.settings_version() != self.settings_version {
             self.take_settings();
         }
+        self.settle_replied();
         self.core.stats.mark(clock::elapsed_ns());
         self.had_mail = self.core.has_mail();
         self.core.drain();
@@ -223,6 +256,7 @@ impl Driver {
         self.core.end_turn();
         self.flush_replies();
         self.keep_house();
+        self.keep_files();
         self.core.stats.turns += 1;
         self.core.stats.turns_ns += clock::elapsed_ns() - begun_ns;
     }
@@ -277,8 +311,10 @@ impl Driver {
         let len = buffer.len();
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
+        let turn = self.core.turn();
         let Some(state) = self.core.session_mut(session) else { return };
         state.figures.active_ms = now_ms;
+        state.figures.active_turn = turn;
         state.figures.input_bytes += len as u64;
         let is_held = self.core.is_held(session);
         let Some(connection) = self.connection(id) else { return };
@@ -288,6 +324,9 @@ impl Driver {
         let bytes = self.reactor.bytes(buffer);
         let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
         connection.pending.extend_from_slice(bytes);
+        if let Some(state) = self.core.session_mut(session) {
+            state.figures.query_bytes = connection.pending.len();
+        }
         if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }
@@ -335,6 +374,9 @@ impl Driver {
 
     /// Forgets a connection; its socket is closed once its replies have left.
     pub(super) fn close_after_output(&mut self, id: ConnectionId) {
+        if !self.held.is_empty() && self.held.has(session_of(id)) {
+            return self.closing_later.push(session_of(id));
+        }
         if self.connection(id).is_some() {
             self.send_replies(session_of(id));
             self.connections[id.index as usize] = None;

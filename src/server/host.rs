@@ -5,15 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::arguments::OwnedArguments;
+use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
-use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{
+    Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
+    ShutdownOptions, SnapshotTarget,
+};
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
+use basalt_shard::store::Store;
 
-use super::clock;
 use super::process::Process;
+use super::{busy, clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
-use crate::{banner, logging, memory, warning};
+use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -74,6 +80,7 @@ impl Host for CoreHost {
             cpu_user_us: cpu.1,
             cpu_children_system_us: children.0,
             cpu_children_user_us: children.1,
+            persistence: self.persistence(),
         }
     }
 
@@ -93,21 +100,24 @@ impl Host for CoreHost {
         is_local: bool,
     ) -> Result<Arc<CommandSettings>, CommandError> {
         let mut config = self.process.config();
-        let context = SetContext { is_loading: false, is_local };
+        let is_loading = self.process.persistence.is_loading();
+        let context = SetContext { is_loading, is_local };
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
-        if let Err((name, reason)) = act_on(&config, &changed) {
+        if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
             config.revert(changed);
             let error = crate::config::ConfigError::Apply(name, reason);
             return Err(CommandError::worded(error.to_string()));
         }
         let settings = self.process.publish_settings(&config);
+        self.process.persistence.judge_writes(&settings);
         Ok(Arc::new(command_settings(&settings)))
     }
 
-    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError> {
+        let has_own_file = self.process.settings().aclfile.is_some();
         let config = self.process.config();
-        config.rewrite().map_err(|error| {
+        config.rewrite(if has_own_file { &[] } else { users }).map_err(|error| {
             warning!("CONFIG REWRITE failed: {error}");
             CommandError::worded(error.to_string())
         })?;
@@ -115,11 +125,61 @@ impl Host for CoreHost {
         Ok(())
     }
 
+    fn persistence(&self) -> PersistenceFacts {
+        let facts = self.process.persistence.facts(&self.process.settings());
+        PersistenceFacts { append_only: self.process.append_only.facts(), ..facts }
+    }
+
+    fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
+        persistence::begin(&self.process, kind)
+    }
+
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        rewrite::begin(&self.process)
+    }
+
+    fn wanted_append_only(&self) -> Option<bool> {
+        let (wanted, is_on) =
+            (self.process.settings().appendonly, self.process.append_only.is_on());
+        (wanted != is_on).then_some(wanted)
+    }
+
+    fn end_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.append_only.turn_off(core, store);
+    }
+
+    fn cancel_save(&mut self) -> bool {
+        self.process.persistence.cancel()
+    }
+
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool {
+        persistence::load_at_once(&self.process, store, replaces)
+    }
+
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        crate::config::Config::is_sensitive(directive)
+    }
+
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
+        let path = self.process.settings().aclfile.clone()?;
+        let text = std::fs::read(&path).map_err(|error| plain_reason(&error));
+        Some((path.display().to_string(), text))
+    }
+
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
+        let path = self.process.settings().aclfile.clone()?;
+        Some(crate::config::replace_file(&path, text).map_err(|error| plain_reason(&error)))
+    }
+
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        let read = std::fs::File::open("/dev/urandom")
+            .and_then(|mut source| std::io::Read::read_exact(&mut source, bytes));
+        read.map_err(|error| {
+            CommandError::worded(format!("ERR no random bytes: {}", plain_reason(&error)))
+        })
+    }
+
     fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
-        if options.save == Some(true) && !options.force {
-            warning!("SHUTDOWN SAVE was asked for, but this version cannot save yet.");
-            return Err(CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs."));
-        }
         crate::notice!("User requested shutdown...");
         self.process.stop(options);
         Ok(())
@@ -134,8 +194,29 @@ impl Host for CoreHost {
         std::thread::sleep(Duration::from_micros(us));
     }
 
+    fn log_notice(&self, text: &str) {
+        crate::notice!("{text}");
+    }
+
     fn log_warning(&self, text: &str) {
         warning!("{text}");
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Debug => debug!("{text}"),
+            LogLevel::Verbose => verbose!("{text}"),
+            LogLevel::Notice => notice!("{text}"),
+            LogLevel::Warning => warning!("{text}"),
+        }
+    }
+
+    fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        busy::receive(descriptors)
+    }
+
+    fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
+        busy::send(descriptor, bytes);
     }
 
     fn discard(&mut self, garbage: Garbage) {
@@ -157,9 +238,16 @@ impl Host for CoreHost {
     }
 }
 
+/// What the system says about an error, as C programs print it.
+pub fn plain_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
 /// in the settings.
 fn act_on(
+    process: &Process,
     config: &crate::config::Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
@@ -175,6 +263,9 @@ fn act_on(
     }
     if changed.contains("loglevel") {
         logging::set_level(settings.loglevel);
+    }
+    if changed.contains("appendfsync") {
+        process.append_only.set_policy(settings.appendfsync);
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
@@ -216,6 +307,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             .as_ref()
             .map(|secret| secret.0.clone())
             .unwrap_or_default(),
+        acl_pubsub_default_all: settings.acl_pubsub_default_all,
+        acllog_max_len: size(settings.acllog_max_len),
         proto_max_bulk_len: usize::try_from(settings.proto_max_bulk_len_bytes)
             .unwrap_or(usize::MAX),
         maxclients: u64::from(settings.maxclients),
@@ -255,6 +348,9 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
         latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
         latency_tracking: settings.latency_tracking,
+        slowlog_log_slower_than_us: settings.slowlog_log_slower_than_microseconds,
+        slowlog_max_len: size(settings.slowlog_max_len),
+        latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
@@ -262,6 +358,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
+        busy_reply_threshold_ms: settings.busy_reply_threshold_ms,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
         notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
         tracking_table_max_keys: settings.tracking_table_max_keys,

@@ -1,7 +1,10 @@
-//! What a core does besides serving: expired keys, idle clients, rates, memory to be freed.
+//! What a core does besides serving: expired keys, idle clients, rates, memory to be freed or put
+//! in order.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use basalt_shard::core::CoreId;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
@@ -12,6 +15,11 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Work units of active expiry in one turn, times the configured effort; some microseconds.
 const EXPIRE_WORK_PER_TURN: usize = 128;
+
+/// What a snapshot may write in a turn that serves clients: some tens of microseconds.
+const WALK_BYTES_BUSY: u64 = 16 * 1024;
+/// And in one that does not: some hundred.
+const WALK_BYTES_IDLE: u64 = 128 * 1024;
 
 impl Driver {
     /// A bounded amount of work at the end of each turn.
@@ -26,17 +34,54 @@ impl Driver {
             let cycle = self.core.expire_cycle(EXPIRE_WORK_PER_TURN * effort);
             self.expiry_pending = cycle.more;
         }
+        self.defragment();
         if !is_due {
             return;
         }
         self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
         self.core.stats.sample_rates(now_ms);
         self.note_memory();
+        self.consider_defragmentation(now_ms);
+        self.post_changes();
         self.check_clients(now_ms);
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
                 self.resting_listeners.push(listener);
             }
+        }
+    }
+
+    /// Posts what this core has changed; core 0 sees whether that calls for a snapshot.
+    fn post_changes(&mut self) {
+        let changes = self.core.store.stats.changes;
+        let news = changes - std::mem::replace(&mut self.posted_changes, changes);
+        let shared = self.core.shared();
+        let total = shared.changes.fetch_add(news, Ordering::Relaxed) + news;
+        let now_seconds = self.core.store.now().unix_seconds();
+        let is_first = self.core.id() == CoreId(0);
+        if is_first && self.process.append_only.is_rewrite_due(&self.settings, now_seconds) {
+            self.core.begin_background_rewrite();
+        }
+        if is_first && self.process.persistence.is_save_due(&self.settings, total, now_seconds) {
+            self.core.begin_background_save();
+        }
+    }
+
+    /// Goes on with what comes from a file and what goes into one.
+    pub(super) fn keep_files(&mut self) {
+        if let Some(loading) = &mut self.loading
+            && !loading.step(&mut self.core, &self.process, &self.settings)
+        {
+            self.loading = None;
+        }
+        let has_clients_waiting = self.last_events > 0 || self.had_mail || !self.ready.is_empty();
+        let budget_bytes = if has_clients_waiting { WALK_BYTES_BUSY } else { WALK_BYTES_IDLE };
+        self.core.store.walk_snapshot(budget_bytes);
+        if self.core.id() == CoreId(0)
+            && let Some(options) = self.process.take_shutdown_wish()
+        {
+            self.core.begin_shutdown(options);
+            self.core.end_turn();
         }
     }
 

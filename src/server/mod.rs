@@ -9,19 +9,28 @@
 //! | `connection`, `stage` | what it keeps per client and per turn |
 //! | `mesh` | the inboxes between cores |
 //! | [`process`], `host` | what cores share, and how commands reach it |
+//! | [`persistence`], [`loading`] | snapshots, and the data set at the start |
+//! | [`aof`], [`rewrite`], `held` | the append-only file, and the replies that wait for it |
 //! | [`clock`] | time |
 
 pub mod accept;
+pub mod aof;
 pub mod boot;
+mod busy;
 pub mod clock;
 pub mod connection;
+pub mod defragmentation;
 pub mod driver;
 pub mod fill;
+pub mod held;
 pub mod host;
 pub mod housekeeping;
 pub mod input;
+pub mod loading;
 pub mod mesh;
 pub mod output;
+pub mod persistence;
 pub mod process;
 pub mod processors;
+pub mod rewrite;
 pub mod stage;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use basalt_net::reactor::ConnectionId;
+use basalt_net::reactor::{ConnectionId, Reactor};
 use basalt_shard::core::SessionId;
+use basalt_shard::reply::Output;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
@@ -15,16 +16,23 @@ const SUSPEND_BYTES: usize = 1 << 20;
 
 /// Where the limits of each class of clients stand among `client-output-buffer-limit`.
 const CLASS_OF_OTHERS: usize = 0;
+const CLASS_OF_REPLICAS: usize = 1;
 const CLASS_OF_SUBSCRIBERS: usize = 2;
 
 impl Driver {
     /// Hands all new replies to the reactor and ends the connections that are to end.
     pub(super) fn flush_replies(&mut self) {
-        let changed = self.core.take_changed();
-        for &session in &changed {
-            self.send_replies(session);
+        self.keep_journal();
+        if !self.held.is_empty() {
+            self.release_replies();
         }
-        self.core.recycle_changed(changed);
+        let changed = self.core.take_changed();
+        if !self.hold_replies(&changed) {
+            for &session in &changed {
+                self.send_replies(session);
+            }
+        }
+        self.replied = changed;
         for closing in self.core.take_closings() {
             let id = connection_of(closing.session);
             if !closing.after_output {
@@ -37,6 +45,17 @@ impl Driver {
             }
         }
         self.end_closing_later();
+    }
+
+    /// Notes of what replies of the last turn has left by now: a script that takes long has to know.
+    pub(super) fn settle_replied(&mut self) {
+        let replied = std::mem::take(&mut self.replied);
+        for &session in &replied {
+            if let Some(state) = self.core.session_mut(session) {
+                state.figures.unsent_bytes = self.reactor.queued_bytes(connection_of(session));
+            }
+        }
+        self.core.recycle_changed(replied);
     }
 
     fn end_closing_later(&mut self) {
@@ -61,19 +80,23 @@ impl Driver {
             return;
         }
         let len = state.output.len();
-        if state.output.shared.is_empty() {
-            self.reactor.send(id, &mut state.output.bytes);
-        } else {
-            let mut sent = 0;
-            let bytes = std::mem::take(&mut state.output.bytes);
-            for (offset, shared) in state.output.shared.drain(..) {
-                self.reactor.send(id, &mut bytes[sent..offset].to_vec());
-                let range = 0..shared.len();
-                self.reactor.send_shared(id, Arc::new(shared), range);
-                sent = offset;
-            }
-            self.reactor.send(id, &mut bytes[sent..].to_vec());
+        send(&mut self.reactor, id, &mut state.output);
+        self.note_sent(session, len);
+    }
+
+    /// Hands replies that were put aside to the reactor.
+    pub(super) fn send_output(&mut self, session: SessionId, mut output: Output) {
+        if output.is_empty() || self.core.session(session).is_none() {
+            return;
         }
+        let len = output.len();
+        send(&mut self.reactor, connection_of(session), &mut output);
+        self.note_sent(session, len);
+    }
+
+    fn note_sent(&mut self, session: SessionId, len: usize) {
+        let id = connection_of(session);
+        let Some(state) = self.core.session_mut(session) else { return };
         state.figures.output_bytes += len as u64;
         let unsent_bytes = self.reactor.queued_bytes(id);
         state.figures.unsent_bytes = unsent_bytes;
@@ -87,8 +110,12 @@ impl Driver {
     /// A client leaves a lot unread: cuts it at its limits, or stops reading from it.
     pub(super) fn check_output(&mut self, id: ConnectionId, unsent_bytes: usize) {
         let session = self.core.session(session_of(id));
-        let is_subscriber = session.is_some_and(|session| session.is_subscriber());
-        let class = if is_subscriber { CLASS_OF_SUBSCRIBERS } else { CLASS_OF_OTHERS };
+        let class = match session {
+            Some(session) if session.is_subscriber() => CLASS_OF_SUBSCRIBERS,
+            // One who monitors is sent what it did not ask for, as a replica is.
+            Some(session) if session.is_monitor => CLASS_OF_REPLICAS,
+            _ => CLASS_OF_OTHERS,
+        };
         let limit = &self.settings.client_output_buffer_limits[class];
         let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
         let soft_ms = limit.soft_seconds * 1000;
@@ -127,4 +154,20 @@ impl Driver {
         self.core.stats.output_buffer_disconnections += 1;
         self.close(id);
     }
+}
+
+/// Hands an output to the reactor; long values leave from where they lie.
+fn send(reactor: &mut Reactor, id: ConnectionId, output: &mut Output) {
+    if output.shared.is_empty() {
+        return reactor.send(id, &mut output.bytes);
+    }
+    let mut sent = 0;
+    let bytes = std::mem::take(&mut output.bytes);
+    for (offset, shared) in output.shared.drain(..) {
+        reactor.send(id, &mut bytes[sent..offset].to_vec());
+        let range = 0..shared.len();
+        reactor.send_shared(id, Arc::new(shared), range);
+        sent = offset;
+    }
+    reactor.send(id, &mut bytes[sent..].to_vec());
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use basalt_net::reactor::Waker;
 use basalt_shard::host::{Garbage, ShutdownOptions};
 
+use super::aof::AppendOnly;
+use super::persistence::Persistence;
 use crate::config::{Config, Settings};
 use crate::memory;
 
@@ -19,6 +21,12 @@ pub struct Process {
     stopping: AtomicBool,
     shutdown: Mutex<Option<ShutdownOptions>>,
     wakers: Mutex<Vec<Waker>>,
+    /// Set while somebody wants the process to end in good order.
+    is_shutdown_wanted: AtomicBool,
+    /// Saving and loading.
+    pub persistence: Persistence,
+    /// The append-only file.
+    pub append_only: AppendOnly,
     /// Random id of this run: 40 hexadecimal digits.
     pub run_id: String,
     /// When the process started, seconds since 1970.
@@ -46,6 +54,7 @@ impl Process {
     pub fn new(config: Config, run_id: String, supervised: &'static str) -> Self {
         let settings = config.settings();
         memory::set_precision(settings.maxmemory_bytes);
+        memory::set_background_purging(settings.jemalloc_bg_thread);
         let settings = Mutex::new(Arc::new(settings));
         Self {
             config: Mutex::new(config),
@@ -54,6 +63,9 @@ impl Process {
             stopping: AtomicBool::new(false),
             shutdown: Mutex::new(None),
             wakers: Mutex::new(Vec::new()),
+            is_shutdown_wanted: AtomicBool::new(false),
+            persistence: Persistence::new(super::clock::now().unix_seconds()),
+            append_only: AppendOnly::default(),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
             startup_used_bytes: AtomicU64::new(0),
@@ -81,6 +93,7 @@ impl Process {
     pub fn publish_settings(&self, config: &Config) -> Arc<Settings> {
         let settings = Arc::new(config.settings());
         memory::set_precision(settings.maxmemory_bytes);
+        memory::set_background_purging(settings.jemalloc_bg_thread);
         *self.settings.lock().expect("the lock is held for a copy only") = Arc::clone(&settings);
         self.settings_version.fetch_add(1, Ordering::Release);
         settings
@@ -101,6 +114,26 @@ impl Process {
     pub fn stop(&self, options: ShutdownOptions) {
         *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
         self.stopping.store(true, Ordering::Release);
+        self.persistence.cancel();
+        self.wake_cores();
+    }
+
+    /// Has core 0 end the process: with a snapshot, if one is to be made.
+    pub fn ask_for_shutdown(&self, options: ShutdownOptions) {
+        *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
+        self.is_shutdown_wanted.store(true, Ordering::Release);
+        self.wake_cores();
+    }
+
+    /// How the process is to end, if somebody has asked for it since this was called last.
+    pub fn take_shutdown_wish(&self) -> Option<ShutdownOptions> {
+        let is_wanted = self.is_shutdown_wanted.load(Ordering::Acquire)
+            && self.is_shutdown_wanted.swap(false, Ordering::AcqRel);
+        if is_wanted { self.shutdown_options() } else { None }
+    }
+
+    /// Wakes all cores that sleep.
+    pub fn wake_cores(&self) {
         for waker in self.wakers.lock().expect("the lock is held for a walk only").iter() {
             waker.wake();
         }

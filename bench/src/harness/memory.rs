@@ -26,6 +26,8 @@ use crate::request::template::ValueSize;
 const REST: Duration = Duration::from_secs(2);
 const REST_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Within this time a server that defragments by itself has begun to.
+const TIDY_BEGIN: Duration = Duration::from_secs(3);
 /// Movements below this share of the whole are noise.
 const REST_SHARE: f64 = 0.001;
 
@@ -111,7 +113,7 @@ impl Trial<'_> {
             full_bytes,
             full_used_memory_bytes: used.and_then(|text| text.trim().parse().ok()),
             half_deleted_bytes,
-            half_deleted_at_rest_bytes: at_rest(server.pid())?,
+            half_deleted_at_rest_bytes: tidied_up(server)?,
         })
     }
 
@@ -125,6 +127,20 @@ impl Trial<'_> {
         progress.clear();
         result
     }
+}
+
+/// Waits until a server that defragments has begun and ended, then until memory is at rest.
+fn tidied_up(server: &Server) -> Outcome<u64> {
+    thread::sleep(TIDY_BEGIN);
+    let begin = Instant::now();
+    let is_at_it = || -> Outcome<bool> {
+        let share = server.client()?.info_field("memory", "active_defrag_running")?;
+        Ok(share.is_some_and(|percent| percent.trim() != "0"))
+    };
+    while begin.elapsed() < REST_TIMEOUT && is_at_it()? {
+        thread::sleep(POLL_INTERVAL);
+    }
+    at_rest(server.pid())
 }
 
 fn resident(pid: u32) -> Outcome<u64> {

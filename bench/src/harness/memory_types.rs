@@ -60,13 +60,14 @@ const fn small(name: &'static str, command: &'static str) -> Row {
     Row { name, command, times: 1, elements: SMALL_ELEMENTS }
 }
 
-/// `__key__` is the element where there is one collection, and names it where there are many.
+/// A fill ends when every key has been used, so each command names `__key__`: the element where
+/// there is one collection, the collection where there are many.
 const ROWS: &[Row] = &[
     large("one list", "RPUSH large __key__"),
     large("one set", "SADD large __key__"),
     large("one hash", "HSET large __key__ __value__"),
     large("one sorted set", "ZADD large __rand:100000-999999__ __key__"),
-    large("one stream", "XADD large * first __value__ second __value__"),
+    large("one stream", "XADD large * first __key__ second __value__"),
     small("lists of 100", "RPUSH __key__ (__value__)*100"),
     small("sets of 100", "SADD __key__ (member:0000000__i__)*100"),
     small("hashes of 100", "HSET __key__ (field:00000000__i__ __value__)*100"),
@@ -199,6 +200,7 @@ mod tests {
         let frame = Frame { shape, value: ValueSize::fixed(VALUE_LEN), key_count: 1000 };
         for row in ROWS {
             Template::compile(row.command, &frame).expect(row.name);
+            assert!(row.command.contains("__key__"), "{} would never end", row.name);
             assert_eq!(row.elements == SMALL_ELEMENTS, row.command.ends_with("*100"));
         }
     }

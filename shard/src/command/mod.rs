@@ -44,5 +44,5 @@ pub use keys::{ArgList, InvalidKeys, KeyPositions, KeyRef, RoutingKeys};
 pub use registry::{by_id, command_count, commands, lookup, lookup_full_name, lookup_line};
 pub use reply::ReplyWriter;
 pub use row::{Command, CommandId, Deprecation, FullName, Group};
-pub use rows::FAMILIES;
+pub use rows::{ChannelUse, FAMILIES};
 pub use syntax::{Argument, ArgumentType};

@@ -10,6 +10,7 @@
 
 use super::increment::{float_of, integer_of, replace_value};
 use super::lifetime::Lifetime;
+use super::string_set::journal_set;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
@@ -264,9 +265,15 @@ fn write(
         let lazily = call.store.settings().lazyfree_lazy_expire;
         if call.store.remove(key, lazily) {
             call.store.changed(key, Event::Del);
+            call.did(key, &[b"DEL", key.name]);
         }
         return;
     }
+    let text = match &value {
+        Value::Int(number) => number.to_string().into_bytes(),
+        Value::Bytes(bytes) => bytes.to_vec(),
+        Value::Shared(_) | Value::Object(_) => unreachable!("sums are numbers or text"),
+    };
     replace_value(call.store, key, value);
     call.store.changed(key, event);
     if deadline_ms.is_some() {
@@ -276,6 +283,8 @@ fn write(
         call.store.set_expiry(key, None);
         call.store.changed_too(key, Event::Persist);
     }
+    let expiry_ms = call.store.find(key, Access::Peek).and_then(|entry| entry.expiry_ms());
+    journal_set(call.store, key, &text, expiry_ms);
 }
 
 /// The smallest cases in which the two kinds of numbers differ from plain addition.

@@ -145,7 +145,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} \
          multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} \
-         omem={} tot-mem={} events={} cmd={} user=default redir={} resp={} lib-name={} lib-ver={} \
+         omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} \
          tot-net-in={} tot-net-out={} tot-cmds={} core={}",
         session.client_id,
         session.origin.peer,
@@ -171,6 +171,7 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         session.memory_bytes(),
         events,
         command,
+        error::printable(&session.user().name, session.user().name.len()),
         redirection(session),
         session.protocol.version(),
         text(&session.library_name),
@@ -203,6 +204,7 @@ pub(super) fn flags(session: &Session) -> String {
         (tracking.is_some_and(|tracking| tracking.is_broken), 'R'),
         (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Broadcast), 'B'),
         (session.is_watch_broken(), 'd'),
+        (session.is_monitor, 'O'),
         (session.closing, 'c'),
         (session.origin.is_unix, 'U'),
         (session.no_evict, 'e'),
@@ -215,6 +217,7 @@ pub(super) fn flags(session: &Session) -> String {
 /// CLIENT LIST.
 pub fn list(call: &mut SessionCall<'_>) -> Outcome {
     let filter = ClientFilter::parse(call.arguments, 2, Purpose::List)?;
+    filter.check_users(call.core.acl())?;
     call.tour(TourKind::Gathering, List { filter, lines: Vec::new() });
     Ok(())
 }
@@ -250,6 +253,7 @@ pub fn kill(call: &mut SessionCall<'_>) -> Outcome {
         (ClientFilter::of_address(arguments.at(2)), false, true)
     } else {
         let filter = ClientFilter::parse(arguments, 2, Purpose::Kill)?;
+        filter.check_users(call.core.acl())?;
         let skip_self = filter.skip_me.unwrap_or(true);
         (filter, skip_self, false)
     };

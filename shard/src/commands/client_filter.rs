@@ -3,6 +3,7 @@
 //! All filters of a command must hold. Redis 7.2 has the first seven; the rest and the `NOT-`
 //! forms are Valkey's.
 
+use crate::acl::Acl;
 use crate::arguments::Arguments;
 use crate::commands::client::flags;
 use crate::core::Core;
@@ -86,6 +87,23 @@ impl ClientFilter {
         Ok(filter)
     }
 
+    /// Sees to it that the users that are named exist.
+    ///
+    /// # Errors
+    ///
+    /// One does not.
+    pub(super) fn check_users(&self, acl: &Acl) -> Result<(), CommandError> {
+        for (condition, _) in &self.conditions {
+            if let Condition::User(name) = condition
+                && acl.user(name).is_none()
+            {
+                let name = error::printable(name, 128);
+                return Err(CommandError::worded(format!("ERR No such user '{name}'")));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a client meets all conditions.
     pub(super) fn matches(&self, core: &Core, session: &Session) -> bool {
         self.conditions.iter().all(|(condition, wanted)| condition.holds(core, session) == *wanted)
@@ -134,11 +152,7 @@ fn parse_condition(name: &[u8], value: &[u8]) -> Result<Condition, CommandError>
     let bytes = value.to_vec();
     Ok(match name.as_slice() {
         b"type" => Condition::Type(parse_type(value)?),
-        b"user" if value == b"default" => Condition::User(bytes),
-        b"user" => {
-            let user = error::printable(value, 128);
-            return Err(CommandError::worded(format!("ERR No such user '{user}'")));
-        }
+        b"user" => Condition::User(bytes),
         b"addr" => Condition::Address(bytes),
         b"laddr" => Condition::LocalAddress(bytes),
         b"maxage" => Condition::AgeMin(positive(value, "maxage")?),
@@ -188,7 +202,7 @@ impl Condition {
                 true => *kind == ClientType::PubSub,
                 false => *kind == ClientType::Normal,
             },
-            Self::User(user) => user == b"default",
+            Self::User(user) => *session.user().name == **user,
             Self::Address(address) => session.origin.peer.as_bytes() == address,
             Self::LocalAddress(address) => session.origin.local.as_bytes() == address,
             Self::AgeMin(seconds) => seconds_since(figures.connected_ms) >= *seconds,

@@ -159,6 +159,7 @@ fn delete_if(call: &mut Call<'_>, condition: Condition<'_>) -> Outcome {
         let lazily = call.store.settings().lazyfree_lazy_user_del;
         call.store.remove(key, lazily);
         call.store.changed(key, Event::Del);
+        call.did(key, &[b"DEL", key.name]);
     }
     call.reply.integer(i64::from(goes));
     Ok(())

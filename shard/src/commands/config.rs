@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::Acl;
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
@@ -29,7 +30,8 @@ pub fn set(call: &mut SessionCall<'_>) -> Outcome {
     }
     let words: Vec<Vec<u8>> = call.arguments.from(2).map(<[u8]>::to_vec).collect();
     let is_local = call.session().origin.is_local();
-    call.tour(TourKind::Parking, Set { words, is_local, result: None });
+    let asker = call.session().client_id;
+    call.tour(TourKind::Parking, Set { words, is_local, asker, result: None });
     Ok(())
 }
 
@@ -37,25 +39,35 @@ pub fn set(call: &mut SessionCall<'_>) -> Outcome {
 struct Set {
     words: Vec<Vec<u8>>,
     is_local: bool,
-    result: Option<Result<Arc<Settings>, CommandError>>,
+    asker: u64,
+    result: Option<Result<Change, CommandError>>,
+}
+
+/// What a CONFIG SET changes at each core.
+struct Change {
+    settings: Arc<Settings>,
+    /// Other users: `requirepass` is the password of the default user.
+    acl: Option<Arc<Acl>>,
 }
 
 impl TourTask for Set {
     fn visit(&mut self, core: &mut Core) {
         let (words, is_local) = (&self.words, self.is_local);
-        let result = self.result.get_or_insert_with(|| {
-            let pairs: Vec<(&[u8], &[u8])> =
-                words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
-            core.host.config_set(&pairs, is_local)
-        });
-        if let Ok(settings) = result {
-            core.apply_settings(Arc::clone(settings));
+        let result = self.result.get_or_insert_with(|| set_here(core, words, is_local));
+        if let Ok(change) = result {
+            core.apply_settings(Arc::clone(&change.settings));
+            if let Some(acl) = &change.acl {
+                core.apply_acl(acl, self.asker);
+            }
         }
     }
 
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         match self.result.expect("a tour visits at least one core") {
-            Ok(_) => reply.ok(),
+            Ok(_) => {
+                core.follow_append_only_setting();
+                reply.ok();
+            }
             Err(error) => {
                 core.stats.count_error(&error);
                 reply.error(&error);
@@ -64,9 +76,19 @@ impl TourTask for Set {
     }
 }
 
+fn set_here(core: &mut Core, words: &[Vec<u8>], is_local: bool) -> Result<Change, CommandError> {
+    let pairs: Vec<(&[u8], &[u8])> =
+        words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
+    let settings = core.host.config_set(&pairs, is_local)?;
+    let is_same = settings.requirepass == core.store.settings().requirepass;
+    let acl = (!is_same).then(|| Arc::new(core.acl().with_default_password(&settings.requirepass)));
+    Ok(Change { settings, acl })
+}
+
 /// CONFIG REWRITE.
 pub fn rewrite(call: &mut SessionCall<'_>) -> Outcome {
-    call.core.host.config_rewrite()?;
+    let users: Vec<Vec<u8>> = call.core.acl().lines().collect();
+    call.core.host.config_rewrite(&users)?;
     call.reply.ok();
     Ok(())
 }

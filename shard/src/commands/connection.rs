@@ -1,7 +1,6 @@
 //! Commands about the connection itself: who it is, which database it uses, how it is answered.
 
-use subtle::ConstantTimeEq;
-
+use crate::acl::DEFAULT_USER;
 use crate::call::SessionCall;
 use crate::commands::client;
 use crate::core::session::ReplyMode;
@@ -58,28 +57,18 @@ pub fn select(call: &mut SessionCall<'_>) -> Outcome {
 pub fn auth(call: &mut SessionCall<'_>) -> Outcome {
     let arguments = call.arguments;
     let (user, password) = match arguments.len() {
-        2 => (&b"default"[..], arguments.at(1)),
+        2 => (DEFAULT_USER, arguments.at(1)),
         3 => (arguments.at(1), arguments.at(2)),
         _ => return Err(error::SYNTAX),
     };
-    if arguments.len() == 2 && call.core.store.settings().requirepass.is_empty() {
+    if arguments.len() == 2 && call.core.acl().default_user().needs_no_password {
         return Err(CommandError::Fixed(
             "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
         ));
     }
-    authenticate(call, user, password)?;
+    call.core.log_in(call.session, user, password)?;
     call.reply.ok();
-    Ok(())
-}
-
-fn authenticate(call: &mut SessionCall<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = &call.core.store.settings().requirepass;
-    let is_right = required.is_empty() || bool::from(required.as_slice().ct_eq(password));
-    if user != b"default" || !is_right {
-        return Err(error::WRONG_PASSWORD);
-    }
-    call.session().authenticated = true;
     Ok(())
 }
 
@@ -103,9 +92,9 @@ pub fn hello(call: &mut SessionCall<'_>) -> Outcome {
     };
     let options = parse_hello_options(call)?;
     if let Some((user, password)) = options.credentials {
-        authenticate(call, user, password)?;
+        call.core.log_in(call.session, user, password)?;
     }
-    if !call.session().authenticated {
+    if !call.session().is_authenticated() {
         return Err(CommandError::Fixed(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
              HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
@@ -173,7 +162,7 @@ fn greet(call: &mut SessionCall<'_>) {
 
 /// RESET: the connection as it was when it began.
 pub fn reset(call: &mut SessionCall<'_>) -> Outcome {
-    let needs_password = !call.core.store.settings().requirepass.is_empty();
+    call.core.log_out(call.session);
     call.core.discard_transaction(call.session);
     call.core.stop_tracking(call.session);
     call.core.unsubscribe_all(call.session);
@@ -182,9 +171,9 @@ pub fn reset(call: &mut SessionCall<'_>) -> Outcome {
     session.name = None;
     session.no_touch = false;
     session.no_evict = false;
+    session.is_monitor = false;
     session.protocol = Protocol::Resp2;
     session.reply_mode = ReplyMode::On;
-    session.authenticated = !needs_password;
     call.reply.set_protocol(Protocol::Resp2);
     call.reply.simple("RESET");
     Ok(())

@@ -1,6 +1,6 @@
 //! DEBUG: what test suites and people in trouble need. Off unless `enable-debug-command` allows it.
 
-use super::debug_keys;
+use super::{debug_keys, save};
 use crate::call::SessionCall;
 use crate::command::SessionHandler;
 use crate::core::tour::{TourKind, TourTask};
@@ -62,6 +62,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         3,
         quicklist_packed_threshold,
         "Give elements of lists from this size on nodes of their own; zero for the default.",
+    ),
+    row(
+        "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        2,
+        save::reload,
+        "Save, empty all databases, and load what was saved.",
     ),
     row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),
     row("SLEEP <seconds>", 3, sleep, "Stop the server for so long. Fractions are allowed."),

@@ -141,6 +141,10 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
+        let (at_ms, payload) = (deadline_ms.unwrap_or(0).to_string(), call.arguments.at(3));
+        let parts: [&[u8]; 6] =
+            [b"RESTORE", key.name, at_ms.as_bytes(), payload, b"REPLACE", b"ABSTTL"];
+        call.did(key, &parts);
     }
     call.reply.ok();
     Ok(())
@@ -152,7 +156,7 @@ fn decode<'a>(store: &mut Store, reader: &mut Reader<'a>) -> Result<Decoded<'a>,
 }
 
 /// How values that are read are kept.
-fn limits_of(store: &mut Store) -> Limits {
+pub(crate) fn limits_of(store: &mut Store) -> Limits {
     Limits {
         hash: hash::limits_of(store),
         list: list::node_limit(store),
@@ -166,10 +170,12 @@ fn remove_old(store: &mut Store, key: Key<'_>) {
     let lazily = store.settings().lazyfree_lazy_server_del;
     if store.remove(key, lazily) {
         store.changed(key, Event::Del);
+        store.journal.replace(key.db, &[b"DEL", key.name]);
     }
 }
 
-fn put(store: &mut Store, key: Key<'_>, decoded: Decoded<'_>, deadline_ms: Option<i64>) {
+/// Stores what was read under a key.
+pub(crate) fn put(store: &mut Store, key: Key<'_>, decoded: Decoded<'_>, deadline_ms: Option<i64>) {
     let mut set = |kind, value: Value<'_, Object>| store.set(key, kind, value, deadline_ms);
     match decoded {
         Decoded::String(Text::Int(number)) => set(Type::String, Value::Int(i64::from(number))),

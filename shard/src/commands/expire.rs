@@ -98,9 +98,11 @@ fn set_deadline(call: &mut Call<'_>, form: TimeForm) -> Outcome {
         let lazily = call.store.settings().lazyfree_lazy_expire;
         call.store.remove(key, lazily);
         call.store.changed(key, Event::Del);
+        call.did(key, &[b"DEL", key.name]);
     } else if applies {
         call.store.set_expiry(key, Some(wanted_ms));
         call.store.changed(key, Event::Expire);
+        call.did(key, &[b"PEXPIREAT", key.name, wanted_ms.to_string().as_bytes()]);
     }
     call.reply.integer(i64::from(applies));
     Ok(())

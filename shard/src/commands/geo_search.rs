@@ -1,7 +1,8 @@
 //! Searching geo indexes.
 //!
 //! The map is cut into squares as fine as the shape allows; nine of them cover it, and each is one
-//! range of scores. What lies in them is looked at place by place.
+//! range of scores. What lies in them is looked at place by place. A set in its small form is read
+//! once instead, for there a range is as long a walk as everything.
 
 use super::geo::{reply_distance, reply_position};
 use super::geo_search_options::{Destination, Dialect, SearchOptions};
@@ -23,9 +24,22 @@ struct Found {
     distance_m: f64,
 }
 
+impl Found {
+    /// The entry as a place, if it lies inside `shape`.
+    fn inside(shape: &Shape, entry: Entry<'_>) -> Option<Self> {
+        let distance_m = shape.distance_within_m(Position::of_score(entry.score))?;
+        Some(Self { member: entry.member.to_vec(), score: entry.score, distance_m })
+    }
+}
+
 /// The places of `set` inside `shape`, up to `limit`, in the order the map is read.
 fn search(set: &SortedSet, shape: &Shape, limit: usize) -> Vec<Found> {
     let mut found = Vec::new();
+    if set.is_packed() {
+        search_once(set, shape, &mut found);
+        found.truncate(limit);
+        return found;
+    }
     for cell in shape.cells() {
         let low = Cut::BeforeScore(cell.first_score());
         let ranks = set.ranks_between(low, Cut::BeforeScore(cell.end_score()));
@@ -34,16 +48,28 @@ fn search(set: &SortedSet, shape: &Shape, limit: usize) -> Vec<Found> {
                 break;
             }
             set.visit(start..ranks.end.min(start + PART), Order::Rising, |entry| {
-                let place = Position::of_score(entry.score);
-                if let Some(distance_m) = shape.distance_within_m(place) {
-                    let member = entry.member.to_vec();
-                    found.push(Found { member, score: entry.score, distance_m });
-                }
+                found.extend(Found::inside(shape, entry));
             });
         }
     }
     found.truncate(limit);
     found
+}
+
+/// As [`search`], by looking at every entry once.
+fn search_once(set: &SortedSet, shape: &Shape, found: &mut Vec<Found>) {
+    let cells: Vec<(f64, f64)> =
+        shape.cells().into_iter().map(|cell| (cell.first_score(), cell.end_score())).collect();
+    let mut by_cell: Vec<Vec<Found>> = cells.iter().map(|_| Vec::new()).collect();
+    set.visit(0..set.len(), Order::Rising, |Entry { score, member }| {
+        // On a coarse grid one square may be covered twice.
+        for (cell, found) in cells.iter().zip(&mut by_cell) {
+            if cell.0 <= score && score < cell.1 {
+                found.extend(Found::inside(shape, Entry { score, member }));
+            }
+        }
+    });
+    found.extend(by_cell.into_iter().flatten());
 }
 
 /// Puts what was found in order and leaves as many as were asked for.

@@ -12,6 +12,7 @@ use crate::error::{CommandError, Outcome};
 use crate::event::Event;
 use crate::hashes::Hash;
 use crate::object::Missing;
+use crate::store::Key;
 
 /// What is answered for a field that is not there.
 const NO_FIELD: i64 = -2;
@@ -129,9 +130,39 @@ fn set_deadlines(call: &mut Call<'_>, form: TimeForm) -> Outcome {
     } else if effects.contains(&Effect::Set) {
         call.store.changed(key, Event::HExpire);
     }
+    if call.store.journal.is_on() {
+        let with = |effect| {
+            let all = arguments.from(first).zip(&effects);
+            all.filter(move |(_, own)| **own == effect).map(|(name, _)| name).collect()
+        };
+        journal_removed(call, key, with(Effect::Removed));
+        journal_deadline(call, key, with(Effect::Set), wanted_ms);
+    }
     call.reply.array_len(effects.len());
     effects.iter().for_each(|effect| call.reply.integer(*effect as i64));
     Ok(())
+}
+
+/// Tells the journal which fields were removed.
+pub(super) fn journal_removed(call: &mut Call<'_>, key: Key<'_>, names: Vec<&[u8]>) {
+    if !names.is_empty() {
+        call.did(key, &[&[b"HDEL", key.name], names.as_slice()].concat());
+    }
+}
+
+/// Tells the journal which fields got a deadline.
+pub(super) fn journal_deadline(
+    call: &mut Call<'_>,
+    key: Key<'_>,
+    names: Vec<&[u8]>,
+    deadline_ms: i64,
+) {
+    if !names.is_empty() {
+        let (at_ms, count) = (deadline_ms.to_string(), names.len().to_string());
+        let head: [&[u8]; 5] =
+            [b"HPEXPIREAT", key.name, at_ms.as_bytes(), b"FIELDS", count.as_bytes()];
+        call.did(key, &[head.as_slice(), names.as_slice()].concat());
+    }
 }
 
 /// HPERSIST.

@@ -1,6 +1,7 @@
 //! Fields and their deadlines in one step: HGETEX, HSETEX, HGETDEL.
 
 use super::hash::{limits_of, reply_value, report_removal};
+use super::hash_expire::{journal_deadline, journal_removed};
 use super::hash_fields::{BAD_COUNT, check_type, read_deadline, read_fields};
 use super::lifetime::TimeForm;
 use crate::arguments::Arguments;
@@ -10,7 +11,7 @@ use crate::event::Event;
 use crate::hashes::{Hash, Lifetime};
 use crate::number::parse_integer;
 use crate::object::Missing;
-use crate::store::Access;
+use crate::store::{Access, Key};
 
 const TWO_CONDITIONS: CommandError =
     CommandError::Fixed("ERR Only one of FXX or FNX arguments can be specified");
@@ -48,7 +49,10 @@ pub fn hgetdel(call: &mut Call<'_>) -> Outcome {
         removed
     })?;
     match removed {
-        Some(true) => report_removal(call.store, key, Event::HDel),
+        Some(true) => {
+            report_removal(call.store, key, Event::HDel);
+            journal_removed(call, key, arguments.from(first).collect());
+        }
         Some(false) => {}
         None => arguments.from(first).for_each(|_| call.reply.null()),
     }
@@ -121,11 +125,55 @@ pub fn hgetex(call: &mut Call<'_>) -> Outcome {
         event
     })?;
     match event {
-        Some(Some(event)) => report_removal(call.store, key, event),
+        Some(Some(event)) => {
+            report_removal(call.store, key, event);
+            journal_retiming(call, key, retiming, first);
+        }
         Some(None) => {}
         None => arguments.from(first).for_each(|_| call.reply.null()),
     }
     Ok(())
+}
+
+/// Tells the journal what became of the fields from argument `first` on.
+fn journal_retiming(call: &mut Call<'_>, key: Key<'_>, retiming: Retiming, first: usize) {
+    let (arguments, now_ms) = (call.arguments, call.store.now_ms());
+    let names = arguments.from(first);
+    match retiming {
+        Retiming::Nothing => {}
+        Retiming::Until(at_ms) if at_ms <= now_ms => journal_removed(call, key, names.collect()),
+        Retiming::Until(at_ms) => journal_deadline(call, key, names.collect(), at_ms),
+        Retiming::Persist => {
+            let count = names.len().to_string();
+            let head: [&[u8]; 4] = [b"HPERSIST", key.name, b"FIELDS", count.as_bytes()];
+            let parts: Vec<&[u8]> = head.into_iter().chain(arguments.from(first)).collect();
+            call.did(key, &parts);
+        }
+    }
+}
+
+/// Tells the journal which fields HSETEX has set; the conditions were met.
+fn journal_fields(call: &mut Call<'_>, key: Key<'_>, options: &SetOptions) {
+    let arguments = call.arguments;
+    let text_count = arguments.len() - options.first_pair;
+    let count = (text_count / 2).to_string();
+    let deadline = match options.lifetime {
+        Lifetime::Until(at_ms) => Some(at_ms.to_string()),
+        Lifetime::Endless | Lifetime::Kept => None,
+    };
+    let mut parts: Vec<&[u8]> = Vec::with_capacity(text_count + 6);
+    match (&deadline, options.lifetime) {
+        (Some(at_ms), _) => {
+            parts.extend([b"HSETEX", key.name, b"PXAT", at_ms.as_bytes()]);
+            parts.extend([b"FIELDS", count.as_bytes()]);
+        }
+        (None, Lifetime::Kept) => {
+            parts.extend([b"HSETEX", key.name, b"KEEPTTL", b"FIELDS", count.as_bytes()]);
+        }
+        (None, _) => parts.extend([b"HSET".as_slice(), key.name]),
+    }
+    parts.extend(arguments.from(options.first_pair));
+    call.did(key, &parts);
 }
 
 /// What must be there, or must not, for a HSETEX to be done.
@@ -256,6 +304,7 @@ pub fn hsetex(call: &mut Call<'_>) -> Outcome {
         })?;
         if removed.is_some_and(|count| count > 0) {
             report_removal(call.store, key, Event::HDel);
+            journal_removed(call, key, names);
         }
     } else {
         call.store.change_hash(key, Missing::Create, |hash| {
@@ -268,6 +317,9 @@ pub fn hsetex(call: &mut Call<'_>) -> Outcome {
         call.store.changed(key, Event::HSet);
         if matches!(options.lifetime, Lifetime::Until(_)) {
             call.store.changed_too(key, Event::HExpire);
+        }
+        if call.store.journal.is_on() {
+            journal_fields(call, key, &options);
         }
     }
     call.reply.integer(1);

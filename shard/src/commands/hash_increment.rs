@@ -10,6 +10,7 @@ use crate::hashes::{Hash, Lifetime, Text};
 use crate::long_double::LongDouble;
 use crate::number::parse_integer;
 use crate::object::Missing;
+use crate::store::{Access, Key};
 
 const NOT_AN_INTEGER: CommandError = CommandError::Fixed("ERR hash value is not an integer");
 const NOT_A_FLOAT: CommandError = CommandError::Fixed("ERR hash value is not a float");
@@ -58,6 +59,22 @@ fn float_of(value: Option<Text<'_>>) -> Result<LongDouble, CommandError> {
     }
 }
 
+/// Tells the journal what value a field has now; HSET would take its deadline away.
+fn journal_field(call: &mut Call<'_>, key: Key<'_>, name: &[u8], value: &[u8]) {
+    let now_ms = call.store.now_ms();
+    let hash = call.store.collection::<Hash>(key, Access::Peek).ok().flatten();
+    let deadline_ms = hash.and_then(|hash| hash.deadline_ms(name, now_ms)).flatten();
+    match deadline_ms {
+        None => call.did(key, &[b"HSET", key.name, name, value]),
+        Some(at_ms) => {
+            let at_ms = at_ms.to_string();
+            let parts: [&[u8]; 8] =
+                [b"HSETEX", key.name, b"PXAT", at_ms.as_bytes(), b"FIELDS", b"1", name, value];
+            call.did(key, &parts);
+        }
+    }
+}
+
 /// Writes what `next` makes of the value of the field at argument 2, and returns it.
 fn replace_value(
     call: &mut Call<'_>,
@@ -74,5 +91,8 @@ fn replace_value(
     let replaced = call.store.change_hash(key, Missing::Create, replace)?;
     let value = replaced.expect("it is made if it is missing")?;
     call.store.changed(key, event);
+    if call.store.journal.is_on() {
+        journal_field(call, key, name, value.as_bytes());
+    }
     Ok(value)
 }

@@ -59,6 +59,7 @@ pub fn hsetnx(call: &mut Call<'_>) -> Outcome {
     let is_new = is_new.expect("it is made if it is missing");
     if is_new {
         call.store.changed(key, Event::HSet);
+        call.did(key, &[b"HSET", key.name, name, value]);
     }
     call.reply.integer(i64::from(is_new));
     Ok(())

@@ -94,6 +94,7 @@ pub fn incrbyfloat(call: &mut Call<'_>) -> Outcome {
         .to_string();
     replace_value(call.store, key, Value::Bytes(sum.as_bytes()));
     call.store.changed(key, Event::IncrByFloat);
+    call.did(key, &[b"SET", key.name, sum.as_bytes(), b"KEEPTTL"]);
     call.reply.bulk(sum.as_bytes());
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use crate::call::SessionCall;
 use crate::command::{self, CommandId};
@@ -16,6 +17,8 @@ use crate::error::Outcome;
 use crate::host::ProcessFacts;
 use crate::interests::Kind;
 use crate::reply::Reply;
+use crate::scripting::cache::CacheFigures;
+use crate::scripting::functions::Libraries;
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::{DatabaseCount, KeyspaceStats};
@@ -123,15 +126,26 @@ struct Report {
     pause: Option<(i64, bool)>,
     /// Longest time a core has seen memory over the limit: in all and this time.
     overrun_ms: (u64, u64),
+    /// Share of its time that the busiest core spends on defragmentation, in percent.
+    defragmentation_percent: u32,
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
+    scripts: CacheFigures,
+    /// Memory of the machines for scripts and for functions, in bytes.
+    machine_bytes: (usize, usize),
+    libraries: Arc<Libraries>,
 }
 
 impl TourTask for Report {
     fn visit(&mut self, core: &mut Core) {
         self.stats.add(&core.stats);
         self.keyspace_stats.add(&core.store.stats);
+        self.defragmentation_percent =
+            self.defragmentation_percent.max(core.store.defragmentation_percent);
+        let (scripts, functions) = core.scripting.machine_bytes();
+        self.machine_bytes.0 += scripts;
+        self.machine_bytes.1 += functions;
         for &(db, count) in core.store.database_counts() {
             let sum = self.databases.entry(db).or_default();
             sum.keys += count.keys;
@@ -173,6 +187,8 @@ impl TourTask for Report {
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.scripts = core.shared().scripts.figures();
+        self.libraries = Arc::clone(&core.scripting.libraries);
         self.facts = core.host.facts();
         self.now_us = core.store.now().unix_us;
         let mut text = String::with_capacity(8 * 1024);
@@ -352,24 +368,35 @@ impl Report {
             "allocator_muzzy": 0,
             "total_system_memory": facts.total_system_bytes,
             "total_system_memory_human": human(facts.total_system_bytes),
-            "used_memory_lua": 0,
-            "used_memory_vm_eval": 0,
-            "used_memory_lua_human": human(0),
-            "used_memory_scripts_eval": 0,
-            "number_of_cached_scripts": 0,
-            "number_of_functions": 0,
-            "number_of_libraries": 0,
-            "used_memory_vm_functions": 0,
-            "used_memory_vm_total": 0,
-            "used_memory_vm_total_human": human(0),
-            "used_memory_functions": 0,
-            "used_memory_scripts": 0,
-            "used_memory_scripts_human": human(0),
+        );
+        self.scripting_memory(text);
+        fields!(text;
             "maxmemory": self.settings.maxmemory,
             "maxmemory_human": human(self.settings.maxmemory),
             "maxmemory_policy": self.settings.maxmemory_policy.name(),
         );
         self.fragmentation(text);
+    }
+
+    fn scripting_memory(&self, text: &mut String) {
+        let (eval, functions) = (self.machine_bytes.0 as u64, self.machine_bytes.1 as u64);
+        let library_bytes = self.libraries.bytes() as u64;
+        let script_bytes = self.scripts.bytes as u64;
+        fields!(text;
+            "used_memory_lua": eval,
+            "used_memory_vm_eval": eval,
+            "used_memory_lua_human": human(eval),
+            "used_memory_scripts_eval": script_bytes,
+            "number_of_cached_scripts": self.scripts.count,
+            "number_of_functions": self.libraries.function_count(),
+            "number_of_libraries": self.libraries.iter().len(),
+            "used_memory_vm_functions": functions,
+            "used_memory_vm_total": eval + functions,
+            "used_memory_vm_total_human": human(eval + functions),
+            "used_memory_functions": library_bytes,
+            "used_memory_scripts": script_bytes + library_bytes,
+            "used_memory_scripts_human": human(script_bytes + library_bytes),
+        );
     }
 
     fn fragmentation(&self, text: &mut String) {
@@ -395,45 +422,85 @@ impl Report {
             "mem_aof_buffer": 0,
             "mem_allocator": "jemalloc-5.3.1",
             "mem_overhead_db_hashtable_rehashing": 0,
-            "active_defrag_running": 0,
+            "active_defrag_running": self.defragmentation_percent,
             "lazyfree_pending_objects": facts.garbage_count,
             "lazyfreed_objects": self.keyspace_stats.lazy_freed,
         );
     }
 
     fn persistence(&self, text: &mut String) {
+        let facts = &self.facts.persistence;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
+        let total = facts.saving_keys_total.max(facts.saving_keys_done);
         fields!(text;
-            "loading": 0,
+            "loading": u8::from(facts.is_loading),
             "async_loading": 0,
             "current_cow_peak": 0,
             "current_cow_size": 0,
             "current_cow_size_age": 0,
-            "current_fork_perc": "0.00",
-            "current_save_keys_processed": 0,
-            "current_save_keys_total": 0,
-            "rdb_changes_since_last_save": self.keyspace_stats.changes,
-            "rdb_bgsave_in_progress": 0,
-            "rdb_last_save_time": self.facts.started_unix_seconds,
-            "rdb_last_bgsave_status": "ok",
-            "rdb_last_bgsave_time_sec": -1,
-            "rdb_current_bgsave_time_sec": -1,
-            "rdb_saves": 0,
+            "current_fork_perc": percent(facts.saving_keys_done, total).trim_end_matches('%'),
+            "current_save_keys_processed": facts.saving_keys_done,
+            "current_save_keys_total": total,
+            "rdb_changes_since_last_save": self.keyspace_stats.changes - facts.changes_saved,
+            "rdb_bgsave_in_progress": u8::from(facts.is_saving),
+            "rdb_last_save_time": facts.last_save_unix_seconds,
+            "rdb_last_bgsave_status": ok(facts.was_last_save_ok),
+            "rdb_last_bgsave_time_sec": facts.last_save_took_seconds,
+            "rdb_current_bgsave_time_sec": facts.saving_for_seconds,
+            "rdb_saves": facts.saves,
             "rdb_last_cow_size": 0,
-            "rdb_last_load_keys_expired": 0,
-            "rdb_last_load_keys_loaded": 0,
-            "aof_enabled": 0,
-            "aof_rewrite_in_progress": 0,
+            "rdb_last_load_keys_expired": facts.loaded_keys_expired,
+            "rdb_last_load_keys_loaded": facts.loaded_keys,
+        );
+        self.append_only_file(text);
+        if facts.is_loading {
+            self.loading(text);
+        }
+    }
+
+    fn loading(&self, text: &mut String) {
+        let facts = &self.facts.persistence;
+        let (done, total) = (facts.loading_done_bytes, facts.loading_total_bytes);
+        let spent = (self.now_us / 1_000_000 - facts.loading_since_unix_seconds).max(1);
+        let left = total.saturating_sub(done) as i64;
+        let eta = if done == 0 { 1 } else { spent.saturating_mul(left) / done as i64 };
+        fields!(text;
+            "loading_start_time": facts.loading_since_unix_seconds,
+            "loading_total_bytes": total,
+            "loading_rdb_used_mem": 0,
+            "loading_loaded_bytes": done,
+            "loading_loaded_perc": percent(done, total).trim_end_matches('%'),
+            "loading_eta_seconds": eta,
+        );
+    }
+
+    fn append_only_file(&self, text: &mut String) {
+        let facts = &self.facts.persistence.append_only;
+        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
+        fields!(text;
+            "aof_enabled": u8::from(facts.is_on),
+            "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
             "aof_rewrite_scheduled": 0,
-            "aof_last_rewrite_time_sec": -1,
-            "aof_current_rewrite_time_sec": -1,
-            "aof_last_bgrewrite_status": "ok",
-            "aof_rewrites": 0,
-            "aof_rewrites_consecutive_failures": 0,
-            "aof_last_write_status": "ok",
+            "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
+            "aof_current_rewrite_time_sec": facts.rewriting_for_seconds,
+            "aof_last_bgrewrite_status": ok(facts.was_last_rewrite_ok),
+            "aof_rewrites": facts.rewrites,
+            "aof_rewrites_consecutive_failures": facts.rewrite_failures,
+            "aof_last_write_status": ok(facts.was_last_write_ok),
             "aof_last_cow_size": 0,
             "module_fork_in_progress": 0,
             "module_fork_last_cow_size": 0,
         );
+        if facts.is_on {
+            fields!(text;
+                "aof_current_size": facts.current_bytes,
+                "aof_base_size": facts.base_bytes,
+                "aof_pending_rewrite": 0,
+                "aof_buffer_length": 0,
+                "aof_pending_bio_fsync": 0,
+                "aof_delayed_fsync": 0,
+            );
+        }
     }
 
     fn stats(&self, text: &mut String) {
@@ -462,7 +529,7 @@ impl Report {
             "expire_cycle_cpu_milliseconds": keys.expire_cycles_us / 1000,
             "evicted_keys": keys.evicted,
             "evicted_clients": 0,
-            "evicted_scripts": 0,
+            "evicted_scripts": self.scripts.evicted,
             "total_eviction_exceeded_time": self.overrun_ms.0,
             "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,
@@ -474,12 +541,12 @@ impl Report {
             "total_forks": 0,
             "migrate_cached_sockets": 0,
             "slave_expires_tracked_keys": 0,
-            "active_defrag_hits": 0,
-            "active_defrag_misses": 0,
-            "active_defrag_key_hits": 0,
-            "active_defrag_key_misses": 0,
-            "total_active_defrag_time": 0,
-            "current_active_defrag_time": 0,
+            "active_defrag_hits": keys.relocated.moved,
+            "active_defrag_misses": keys.relocated.left,
+            "active_defrag_key_hits": keys.relocated.keys_moved,
+            "active_defrag_key_misses": keys.relocated.keys_left,
+            "total_active_defrag_time": keys.defragmentation_us / 1000,
+            "current_active_defrag_time": keys.defragmentation_now_us / 1000,
             "tracking_total_keys": self.tracked.0,
             "tracking_total_items": self.tracked.1,
             "tracking_total_prefixes": self.prefixes,
@@ -508,10 +575,10 @@ impl Report {
             "eventloop_duration_cmd_sum": stats.commands_ns / 1000,
             "instantaneous_eventloop_cycles_per_sec": stats.rates.turns,
             "instantaneous_eventloop_duration_usec": per_turn_us,
-            "acl_access_denied_auth": stats.errors.get("WRONGPASS").copied().unwrap_or(0),
-            "acl_access_denied_cmd": 0,
-            "acl_access_denied_key": 0,
-            "acl_access_denied_channel": 0,
+            "acl_access_denied_auth": stats.denials.auth,
+            "acl_access_denied_cmd": stats.denials.command,
+            "acl_access_denied_key": stats.denials.key,
+            "acl_access_denied_channel": stats.denials.channel,
         );
     }
 

@@ -3,6 +3,7 @@
 //! Those whose answer must be true of one moment, or that must take effect at one, stop the world
 //! for it by a parking tour.
 
+use super::save::save_nothing;
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, CoreId, SessionId};
@@ -10,6 +11,7 @@ use crate::error::{self, CommandError, Outcome};
 use crate::field_expiry::is_listed;
 use crate::glob;
 use crate::host::Garbage;
+use crate::journal::GlobalEffect;
 use crate::number::parse_integer;
 use crate::reply::Reply;
 use crate::table::Table;
@@ -126,7 +128,7 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         _ => return Err(error::SYNTAX),
     };
     let asker = (call.core.id(), call.session);
-    call.tour(TourKind::Parking, Flush { db, in_background, asker });
+    call.tour(TourKind::Parking, Flush { db, in_background, asker, changes: 0 });
     Ok(())
 }
 
@@ -136,6 +138,8 @@ struct Flush {
     db: Option<u32>,
     in_background: bool,
     asker: (CoreId, SessionId),
+    /// Changes counted by the cores that were visited.
+    changes: i64,
 }
 
 impl TourTask for Flush {
@@ -146,6 +150,21 @@ impl TourTask for Flush {
             let bytes = tables.iter().map(Table::bytes).sum();
             core.host.discard(Garbage::new(Box::new(tables), bytes));
         }
+        self.changes += core.store.stats.changes;
+        if self.db.is_none() && core.id().0 + 1 == core.core_count() {
+            // What a snapshot under way would leave in the file is what was just thrown away.
+            core.host.cancel_save();
+            if core.host.persistence().has_save_points {
+                save_nothing(core, self.changes);
+            }
+        }
+    }
+
+    fn effect(&self) -> Option<GlobalEffect> {
+        Some(match self.db {
+            Some(db) => GlobalEffect { db, parts: vec![b"FLUSHDB".to_vec()] },
+            None => GlobalEffect { db: 0, parts: vec![b"FLUSHALL".to_vec()] },
+        })
     }
 
     fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>) {
@@ -177,6 +196,12 @@ impl TourTask for Swap {
         if self.one != self.other {
             core.store.swap_databases(self.one, self.other);
         }
+    }
+
+    fn effect(&self) -> Option<GlobalEffect> {
+        let numbers = [self.one, self.other].map(|number| number.to_string().into_bytes());
+        let parts = std::iter::once(b"SWAPDB".to_vec()).chain(numbers).collect();
+        (self.one != self.other).then_some(GlobalEffect { db: 0, parts })
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

@@ -40,6 +40,13 @@ pub(super) fn move_and_reply(
     Ok(text.is_some())
 }
 
+fn name_of(end: End) -> &'static [u8] {
+    match end {
+        End::Head => b"LEFT",
+        End::Tail => b"RIGHT",
+    }
+}
+
 /// Moves one element; its text, or `None` if there is no source.
 ///
 /// # Errors
@@ -71,5 +78,7 @@ fn move_one(
     };
     store.changed_too(target, push_event(to));
     store.changed_by_removal(source, pop_event(from), left.expect("the source is there"));
+    let parts: [&[u8]; 5] = [b"LMOVE", source.name, target.name, name_of(from), name_of(to)];
+    store.journal.replace(source.db, &parts);
     Ok(Some(text))
 }

@@ -30,6 +30,16 @@ pub(super) fn pop(
     })?;
     if let Some(left) = left {
         store.changed_by_removal(key, pop_event(end), left);
+        if store.journal.is_on() {
+            let (count, name): (_, &[u8]) = match end {
+                End::Head => (count.to_string(), b"LPOP"),
+                End::Tail => (count.to_string(), b"RPOP"),
+            };
+            match count.as_str() {
+                "1" => store.journal.replace(key.db, &[name, key.name]),
+                _ => store.journal.replace(key.db, &[name, key.name, count.as_bytes()]),
+            }
+        }
     }
     Ok(left.is_some())
 }

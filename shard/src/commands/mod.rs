@@ -1,6 +1,7 @@
 //! The code of the commands, a file per family. Which command runs what stands in the command
 //! table.
 
+pub mod acl;
 pub mod bitfield;
 pub mod bitmap;
 pub mod bitop;
@@ -15,6 +16,7 @@ pub mod debug;
 mod debug_keys;
 pub mod dump;
 pub mod expire;
+pub mod function;
 pub mod generic;
 pub mod geo;
 mod geo_search;
@@ -32,6 +34,8 @@ mod increment;
 pub mod info;
 pub mod introspection;
 pub mod keyspace;
+pub mod latency;
+mod latency_report;
 mod lcs;
 mod lifetime;
 pub mod list;
@@ -43,16 +47,21 @@ mod list_push;
 mod list_search;
 pub mod memory;
 pub mod memory_report;
+pub mod monitor;
 mod multi_set;
 pub mod object;
 mod operand;
 pub mod pubsub;
+pub mod rewrite;
+pub mod save;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod set;
 mod set_algebra;
 mod set_random;
 mod set_scan;
+pub mod slow_log;
 pub mod sort;
 mod sort_options;
 pub mod sorted_set;

@@ -1,9 +1,8 @@
-//! Commands about the server as a whole: its time, its end, its art.
+//! Commands about the server as a whole: its time, its art.
 
 use crate::call::SessionCall;
 use crate::commands::connection::REDIS_VERSION;
-use crate::error::{self, CommandError, Outcome};
-use crate::host::ShutdownOptions;
+use crate::error::{self, Outcome};
 use crate::number::parse_integer;
 
 /// TIME: seconds and microseconds.
@@ -13,38 +12,6 @@ pub fn time(call: &mut SessionCall<'_>) -> Outcome {
     call.reply.bulk_integer(us / 1_000_000);
     call.reply.bulk_integer(us % 1_000_000);
     Ok(())
-}
-
-/// SHUTDOWN.
-pub fn shutdown(call: &mut SessionCall<'_>) -> Outcome {
-    let arguments = call.arguments;
-    let mut options = ShutdownOptions::default();
-    let mut abort = false;
-    for index in 1..arguments.len() {
-        match () {
-            () if arguments.is(index, "nosave") && options.save != Some(true) => {
-                options.save = Some(false);
-            }
-            () if arguments.is(index, "save") && options.save != Some(false) => {
-                options.save = Some(true);
-            }
-            () if arguments.is(index, "now") => options.now = true,
-            () if arguments.is(index, "force") => options.force = true,
-            () if arguments.is(index, "abort") => abort = true,
-            () => return Err(error::SYNTAX),
-        }
-    }
-    if abort {
-        if arguments.len() > 2 {
-            return Err(error::SYNTAX);
-        }
-        if !call.core.host.abort_shutdown() {
-            return Err(CommandError::Fixed("ERR No shutdown in progress."));
-        }
-        call.reply.ok();
-        return Ok(());
-    }
-    call.core.host.shutdown(options)
 }
 
 /// LOLWUT: a wall of basalt columns, as high as it likes. `LOLWUT VERSION n [columns [rows]]`.

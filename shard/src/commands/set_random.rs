@@ -7,8 +7,8 @@ use crate::error::{self, Outcome};
 use crate::event::Event;
 use crate::object::Missing;
 use crate::random::Random;
-use crate::set::Set;
-use crate::store::{Access, Key};
+use crate::set::{Member, Set};
+use crate::store::{Access, Key, Store};
 
 /// Most members one SRANDMEMBER draws with repetition: what it answers has to fit into memory.
 const DRAWS_MAX: u64 = 1 << 27;
@@ -26,12 +26,19 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
     let key = call.key(1);
     let mut random = Random::new(call.store.random());
     let reply = &mut call.reply;
+    let mut taken = Taken::new(call.store);
     let left = call.store.change_collection(key, Missing::Skip, |set: &mut Set| {
-        set.take_random(1, &mut random, |member| reply_member(reply, member));
+        set.take_random(1, &mut random, |member| {
+            taken.note(member);
+            reply_member(reply, member);
+        });
         set.len()
     })?;
     match left {
-        Some(left) => call.store.changed_by_removal(key, Event::SPop, left),
+        Some(left) => {
+            call.store.changed_by_removal(key, Event::SPop, left);
+            taken.tell(call.store, key);
+        }
         None => call.reply.null(),
     }
     Ok(())
@@ -53,10 +60,15 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
         let mut random = Random::new(call.store.random());
         let reply = &mut call.reply;
         reply.set_len(count);
+        let mut taken = Taken::new(call.store);
         call.store.change_collection(key, Missing::Skip, |set: &mut Set| {
-            set.take_random(count, &mut random, |member| reply_member(reply, member));
+            set.take_random(count, &mut random, |member| {
+                taken.note(member);
+                reply_member(reply, member);
+            });
         })?;
         call.store.changed(key, Event::SPop);
+        taken.tell(call.store, key);
     }
     Ok(())
 }
@@ -66,6 +78,29 @@ fn remove_popped(call: &mut Call<'_>, key: Key<'_>) {
     let lazily = call.store.settings().lazyfree_lazy_server_del;
     call.store.remove(key, lazily);
     call.store.changed_by_removal(key, Event::SPop, 0);
+    call.did(key, &[if lazily { b"UNLINK" } else { b"DEL" }, key.name]);
+}
+
+/// Members that were taken out at random, for the journal, if anybody listens.
+struct Taken(Option<Vec<Vec<u8>>>);
+
+impl Taken {
+    fn new(store: &Store) -> Self {
+        Self(store.journal.is_on().then(Vec::new))
+    }
+
+    fn note(&mut self, member: Member<'_>) {
+        if let Some(members) = &mut self.0 {
+            members.push(member.to_vec());
+        }
+    }
+
+    fn tell(self, store: &mut Store, key: Key<'_>) {
+        let Some(members) = self.0 else { return };
+        let head: [&[u8]; 2] = [b"SREM", key.name];
+        let parts: Vec<&[u8]> = head.into_iter().chain(members.iter().map(Vec::as_slice)).collect();
+        store.journal.replace(key.db, &parts);
+    }
 }
 
 /// SRANDMEMBER.

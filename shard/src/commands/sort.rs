@@ -56,6 +56,11 @@ impl Item {
     }
 }
 
+const BY_DENIED: CommandError =
+    CommandError::Fixed("ERR BY option of SORT denied due to insufficient ACL permissions.");
+const GET_DENIED: CommandError =
+    CommandError::Fixed("ERR GET option of SORT denied due to insufficient ACL permissions.");
+
 /// SORT.
 pub fn sort(call: &mut Call<'_>) -> Outcome {
     run(call, true)
@@ -66,8 +71,24 @@ pub fn sort_ro(call: &mut Call<'_>) -> Outcome {
     run(call, false)
 }
 
+/// Elements could be made to name any key, so patterns need the right to read all of them.
+fn check_rights(call: &Call<'_>, options: &SortOptions<'_>) -> Outcome {
+    let is_reaching = matches!(options.by, Some(Pattern::Key { .. }));
+    if !is_reaching && options.gets.is_empty() {
+        return Ok(());
+    }
+    let may_read_all =
+        call.user().is_some_and(|user| user.may_read_any_key(call.row, &call.arguments));
+    match () {
+        () if may_read_all => Ok(()),
+        () if is_reaching => Err(BY_DENIED),
+        () => Err(GET_DENIED),
+    }
+}
+
 fn run(call: &mut Call<'_>, may_store: bool) -> Outcome {
     let mut options = SortOptions::parse(call.arguments, may_store)?;
+    check_rights(call, &options)?;
     let (kind, texts) = elements(call, options.order, options.keeps_order())?;
     // A stored set has to be in some order that is always the same.
     if options.keeps_order() && kind == Some(Type::Set) && options.destination.is_some() {
@@ -159,7 +180,9 @@ fn weigh(call: &mut Call<'_>, items: &mut [Item], options: &SortOptions<'_>) -> 
     Ok(())
 }
 
+/// The number an element stands for. Redis reads it as a C text, which ends at a zero byte.
 fn number(text: &[u8]) -> Result<f64, CommandError> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     parse_leniently(text, parse_score).ok_or(NOT_NUMBERS)
 }
 
@@ -231,6 +254,11 @@ fn store(
         let value = Value::Object(Box::new(Object::List(list)));
         call.store.set(key, Type::List, value, None);
         call.store.changed(key, Event::SortStore);
+        // What BY and GET looked at has no part in the order of records.
+        call.did(key, &[b"DEL", key.name]);
+        let head: [&[u8]; 2] = [b"RPUSH", key.name];
+        let parts: Vec<&[u8]> = head.into_iter().chain(texts.iter().map(Vec::as_slice)).collect();
+        call.did(key, &parts);
     }
     call.reply.integer(texts.len() as i64);
 }

@@ -31,6 +31,14 @@ impl End {
         }
     }
 
+    /// The command that takes off this end.
+    fn command(self) -> &'static [u8] {
+        match self {
+            Self::Min => b"ZPOPMIN",
+            Self::Max => b"ZPOPMAX",
+        }
+    }
+
     fn event(self) -> Event {
         match self {
             Self::Min => Event::ZPopMin,
@@ -48,7 +56,7 @@ pub(super) fn pop(
     count: usize,
     tell: impl FnOnce(&SortedSet, Range<usize>, Order),
 ) -> Result<usize, CommandError> {
-    shrink(store, key, end.event(), |set| {
+    let popped = shrink(store, key, end.event(), |set| {
         let count = count.min(set.len());
         let ranks = match end {
             End::Min => 0..count,
@@ -57,7 +65,12 @@ pub(super) fn pop(
         tell(set, ranks.clone(), end.order());
         set.remove_ranks(ranks);
         count
-    })
+    })?;
+    if popped > 0 && store.journal.is_on() {
+        let (name, count): (&[u8], _) = (end.command(), popped.to_string());
+        store.journal.replace(key.db, &[name, key.name, count.as_bytes()]);
+    }
+    Ok(popped)
 }
 
 /// ZPOPMIN.

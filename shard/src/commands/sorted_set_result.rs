@@ -123,5 +123,6 @@ pub(super) fn remove_destination(store: &mut Store, key: Key<'_>) {
     let lazily = store.settings().lazyfree_lazy_server_del;
     if store.remove(key, lazily) {
         store.changed(key, Event::Del);
+        store.journal.replace(key.db, &[b"DEL", key.name]);
     }
 }

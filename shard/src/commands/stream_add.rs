@@ -9,6 +9,7 @@ use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
 use crate::object::Missing;
 use crate::settings::Settings;
+use crate::store::{Access, Key};
 use crate::stream::{AppendError, BlockLimit, References, Stream, StreamId, Threshold, Trim, fits};
 
 /// How many blocks approximate trimming removes unless told otherwise.
@@ -249,7 +250,71 @@ fn add(call: &mut Call<'_>, options: Options) -> Outcome {
     if trimmed > 0 {
         call.store.changed_too(key, Event::XTrim);
     }
+    if call.store.journal.is_on() {
+        let trim = options.trim.filter(|_| trimmed > 0);
+        journal_added(call, key, (id, options.next), trim)?;
+    }
     reply_id(&mut call.reply, id);
+    Ok(())
+}
+
+/// Tells the journal of an entry, whose fields begin at argument `first_field`, and of the trimming
+/// that came with it.
+fn journal_added(
+    call: &mut Call<'_>,
+    key: Key<'_>,
+    (id, first_field): (StreamId, usize),
+    trim: Option<Trim>,
+) -> Outcome {
+    let id = id.to_string();
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let length = stream.expect("it got an entry").log().len().to_string();
+    let mut parts: Vec<&[u8]> = vec![b"XADD", key.name];
+    let (inside, behind) = match trim {
+        Some(trim) if trim.references == References::Keep => (true, None),
+        trim => (false, trim),
+    };
+    if inside {
+        parts.extend([b"MAXLEN".as_slice(), b"=", length.as_bytes()]);
+    }
+    parts.push(id.as_bytes());
+    parts.extend(call.arguments.from(first_field));
+    call.did(key, &parts);
+    match behind {
+        Some(trim) => journal_trimmed(call, key, trim),
+        None => Ok(()),
+    }
+}
+
+/// Tells the journal of trimming in exact terms. Where entries that are referred to were spared the
+/// words of the client are as exact: the same blocks and references are there to be looked at.
+fn journal_trimmed(call: &mut Call<'_>, key: Key<'_>, trim: Trim) -> Outcome {
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let log = stream.expect("a stream without entries stays").log();
+    let length = log.len().to_string();
+    match trim.references {
+        References::Keep => {
+            call.did(key, &[b"XTRIM", key.name, b"MAXLEN", b"=", length.as_bytes()]);
+        }
+        References::Remove => {
+            call.did(key, &[b"XTRIM", key.name, b"MAXLEN", b"=", length.as_bytes(), b"DELREF"]);
+        }
+        References::Spare => {
+            let threshold: [String; 2] = match trim.threshold {
+                Threshold::Length(length) => ["MAXLEN".to_owned(), length.to_string()],
+                Threshold::Id(id) => ["MINID".to_owned(), id.to_string()],
+            };
+            let limit = trim.limit.to_string();
+            let mark: &[u8] = if trim.is_approximate { b"~" } else { b"=" };
+            let [kind, value] = threshold.each_ref().map(String::as_bytes);
+            let mut parts: Vec<&[u8]> = vec![b"XTRIM", key.name, kind, mark, value];
+            if trim.is_approximate {
+                parts.extend([b"LIMIT".as_slice(), limit.as_bytes()]);
+            }
+            parts.push(b"ACKED");
+            call.did(key, &parts);
+        }
+    }
     Ok(())
 }
 
@@ -263,6 +328,9 @@ pub fn xtrim(call: &mut Call<'_>) -> Outcome {
         .unwrap_or(0);
     if trimmed > 0 {
         call.store.changed(key, Event::XTrim);
+        if call.store.journal.is_on() {
+            journal_trimmed(call, key, trim)?;
+        }
     }
     call.reply.integer(trimmed as i64);
     Ok(())

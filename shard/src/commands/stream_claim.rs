@@ -4,14 +4,14 @@
 
 use super::stream::{no_such_group, reply_entry, reply_id};
 use super::stream_id::{id_at, parse, range_start};
-use super::stream_read::seen_consumer;
+use super::stream_read::{journal_consumer, journal_pending, seen_consumer};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
 use crate::number::parse_integer;
 use crate::object::Missing;
-use crate::store::Access;
+use crate::store::{Access, Key};
 use crate::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
 
 /// How many pending entries XAUTOCLAIM looks at for each it may claim.
@@ -72,8 +72,10 @@ impl ClaimOptions {
                 CommandError::worded(format!("ERR Invalid {name} option argument for XCLAIM"))
             })
         };
-        // A time that makes no sense is taken for now: clocks of clients may be wrong.
-        let sensible = |ms: i64| if (0..=now_ms).contains(&ms) { ms } else { now_ms };
+        // A time that makes no sense is taken for now: clocks of clients may be wrong. While a file
+        // is loaded time stands still at 0, and what it says is right.
+        let sensible =
+            |ms: i64| if now_ms == 0 || (0..=now_ms).contains(&ms) { ms } else { now_ms };
         if arguments.is(index, "force") {
             self.forces = true;
             return Ok(index + 1);
@@ -166,7 +168,7 @@ fn claim_from(
     call: &mut Call<'_>,
     claim: impl FnOnce(&mut Claimer<'_>),
 ) -> Result<Claimed, CommandError> {
-    let (arguments, now_ms) = (call.arguments, call.store.now_ms());
+    let (arguments, now_ms) = (call.arguments, call.store.now().unix_ms());
     let (key, name, consumer) = (call.key(1), arguments.at(2), arguments.at(3));
     let claimed = call.store.change_collection(key, Missing::Skip, |stream: &mut Stream| {
         stream.change_group(name, |group, log| {
@@ -178,11 +180,44 @@ fn claim_from(
     let claimed = claimed.flatten().ok_or_else(|| no_such_group(key.name, name))?;
     if claimed.makes_consumer {
         call.store.changed(key, Event::XGroupCreateConsumer);
+        journal_consumer(call, key, name, consumer);
     }
     if claimed.changes {
         call.store.changed_quietly(key);
+        if call.store.journal.is_on() {
+            journal_claimed(call, key, (name, consumer), &claimed)?;
+        }
     }
     Ok(claimed)
+}
+
+/// Tells the journal what changed hands, and what is pending no more.
+fn journal_claimed(
+    call: &mut Call<'_>,
+    key: Key<'_>,
+    (name, consumer): (&[u8], &[u8]),
+    claimed: &Claimed,
+) -> Outcome {
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let group = stream.and_then(|stream| stream.group(name)).expect("it was claimed from");
+    let ids = claimed.ids.iter();
+    let pending: Vec<Pending> = ids.filter_map(|id| group.find_pending(*id).copied()).collect();
+    let (last_id, entries_read) = (group.last_id(), group.entries_read());
+    journal_pending(call, key, (name, consumer), &pending, last_id);
+    if !claimed.dropped.is_empty() {
+        let ids: Vec<String> = claimed.dropped.iter().map(StreamId::to_string).collect();
+        let head: [&[u8]; 3] = [b"XACK", key.name, name];
+        let parts: Vec<&[u8]> = head.into_iter().chain(ids.iter().map(String::as_bytes)).collect();
+        call.did(key, &parts);
+    }
+    if pending.is_empty() {
+        // LASTID may be all that has changed.
+        let (id, read) = (last_id.to_string(), entries_read.map(|count| count.to_string()));
+        let read = read.as_deref().unwrap_or("-1").as_bytes();
+        let head: [&[u8]; 4] = [b"XGROUP", b"SETID", key.name, name];
+        call.did(key, &[head.as_slice(), &[id.as_bytes(), b"ENTRIESREAD", read]].concat());
+    }
+    Ok(())
 }
 
 /// Answers with what was claimed.

@@ -121,7 +121,7 @@ pub fn xgroup_destroy(call: &mut Call<'_>) -> Outcome {
 
 /// XGROUP CREATECONSUMER.
 pub fn xgroup_createconsumer(call: &mut Call<'_>) -> Outcome {
-    let (name, now_ms) = (call.arguments.at(4), call.store.now_ms());
+    let (name, now_ms) = (call.arguments.at(4), call.store.now().unix_ms());
     let is_new = change_group(call, |group, _| group.create_consumer(name, now_ms).is_some())?;
     if is_new {
         call.store.changed(call.key(2), Event::XGroupCreateConsumer);

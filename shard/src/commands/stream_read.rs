@@ -289,11 +289,81 @@ fn deliver(
     };
     if is_new {
         call.store.changed(key, Event::XGroupCreateConsumer);
+        journal_consumer(call, key, reader.group, reader.consumer);
     }
-    if share.is_some() {
+    if let Some(share) = &share {
         call.store.changed_quietly(key);
+        if call.store.journal.is_on() {
+            journal_share(call, key, reader, share)?;
+        }
     }
     Ok(share)
+}
+
+/// Tells the journal of a consumer that was made on the way.
+pub(super) fn journal_consumer(call: &mut Call<'_>, key: Key<'_>, group: &[u8], name: &[u8]) {
+    call.did(key, &[b"XGROUP", b"CREATECONSUMER", key.name, group, name]);
+}
+
+/// Tells the journal what was delivered: how each entry is pending now, and up to where the group
+/// has read.
+fn journal_share(call: &mut Call<'_>, key: Key<'_>, reader: Reader<'_>, share: &Share) -> Outcome {
+    let stream = call.store.collection::<Stream>(key, Access::Peek)?;
+    let stream = stream.expect("something was delivered from it");
+    let group = stream.group(reader.group).expect("it has delivered something");
+    let pending: Vec<Pending> = match &share.entries {
+        Entries::From(start, count) => {
+            let ids = stream.log().range(*start, StreamId::MAX).take(*count).map(|entry| entry.id);
+            ids.filter_map(|id| group.find_pending(id).copied()).collect()
+        }
+        Entries::Pending(ids) => {
+            let is_there = |id: &&StreamId| stream.log().contains(**id);
+            ids.iter().filter(is_there).filter_map(|id| group.find_pending(*id).copied()).collect()
+        }
+    };
+    let (last_id, entries_read) = (group.last_id(), group.entries_read());
+    let is_new = matches!(share.entries, Entries::From(..));
+    if !is_new && pending.is_empty() {
+        call.store.journal.retract();
+    }
+    // An entry read without acknowledgement may be pending for somebody who read it before.
+    if reader.acknowledges_later || !is_new {
+        journal_pending(call, key, (reader.group, reader.consumer), &pending, last_id);
+    }
+    if is_new {
+        let last_id = last_id.to_string();
+        let entries_read = entries_read.map_or("-1".to_owned(), |count| count.to_string());
+        let parts: [&[u8]; 7] = [
+            b"XGROUP",
+            b"SETID",
+            key.name,
+            reader.group,
+            last_id.as_bytes(),
+            b"ENTRIESREAD",
+            entries_read.as_bytes(),
+        ];
+        call.did(key, &parts);
+    }
+    Ok(())
+}
+
+/// Tells the journal how entries are pending now.
+pub(super) fn journal_pending(
+    call: &mut Call<'_>,
+    key: Key<'_>,
+    (group, consumer): (&[u8], &[u8]),
+    pending: &[Pending],
+    last_id: StreamId,
+) {
+    let last_id = last_id.to_string();
+    for pending in pending {
+        let (id, time) = (pending.id.to_string(), pending.delivered_ms.to_string());
+        let deliveries = pending.deliveries.to_string();
+        let head: [&[u8]; 6] = [b"XCLAIM", key.name, group, consumer, b"0", id.as_bytes()];
+        let state: [&[u8]; 4] = [b"TIME", time.as_bytes(), b"RETRYCOUNT", deliveries.as_bytes()];
+        let manner: [&[u8]; 4] = [b"FORCE", b"JUSTID", b"LASTID", last_id.as_bytes()];
+        call.did(key, &[head.as_slice(), &state, &manner].concat());
+    }
 }
 
 /// The consumer of that name, made if there is none, and whether it was; it was seen now.

@@ -114,6 +114,7 @@ pub fn getdel(call: &mut Call<'_>) -> Outcome {
         let lazily = call.store.settings().lazyfree_lazy_user_del;
         call.store.remove(key, lazily);
         call.store.changed(key, Event::Del);
+        call.did(key, &[b"DEL", key.name]);
     }
     Ok(())
 }
@@ -148,14 +149,17 @@ pub fn getex(call: &mut Call<'_>) -> Outcome {
             let lazily = call.store.settings().lazyfree_lazy_expire;
             call.store.remove(key, lazily);
             call.store.changed(key, Event::Del);
+            call.did(key, &[b"DEL", key.name]);
         }
-        Some(_) => {
+        Some(at_ms) => {
             call.store.set_expiry(key, deadline_ms);
             call.store.changed(key, Event::Expire);
+            call.did(key, &[b"PEXPIREAT", key.name, at_ms.to_string().as_bytes()]);
         }
         None if lifetime == Lifetime::Persist && expires => {
             call.store.set_expiry(key, None);
             call.store.changed(key, Event::Persist);
+            call.did(key, &[b"PERSIST", key.name]);
         }
         None => {}
     }

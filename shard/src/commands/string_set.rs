@@ -42,22 +42,39 @@ pub(super) fn store_string(store: &mut Store, key: Key<'_>, text: &[u8], expiry:
         Expiry::At(at_ms) if at_ms <= store.now_ms() => {
             if store.remove(key, store.settings().lazyfree_lazy_expire) {
                 store.changed(key, Event::Del);
+                store.journal.replace(key.db, &[b"DEL", key.name]);
             }
         }
         Expiry::At(at_ms) => {
             store.set(key, Type::String, value_of(text), Some(at_ms));
             store.changed(key, Event::Set);
             store.changed_too(key, Event::Expire);
+            journal_set(store, key, text, Some(at_ms));
         }
         Expiry::Kept => {
             let kept = store.find(key, Access::Peek).and_then(|entry| entry.expiry_ms());
             store.set(key, Type::String, value_of(text), kept);
             store.changed(key, Event::Set);
+            journal_set(store, key, text, kept);
         }
         Expiry::Never => {
             store.set(key, Type::String, value_of(text), None);
             store.changed(key, Event::Set);
         }
+    }
+}
+
+/// Tells the journal what string a key has now, and until when.
+pub(super) fn journal_set(store: &mut Store, key: Key<'_>, text: &[u8], expiry_ms: Option<i64>) {
+    if !store.journal.is_on() {
+        return;
+    }
+    match expiry_ms {
+        Some(at_ms) => {
+            let at_ms = at_ms.to_string();
+            store.journal.replace(key.db, &[b"SET", key.name, text, b"PXAT", at_ms.as_bytes()]);
+        }
+        None => store.journal.replace(key.db, &[b"SET", key.name, text]),
     }
 }
 
@@ -127,6 +144,10 @@ fn set_with_options(call: &mut Call<'_>) -> Outcome {
         }
     }
     store_string(call.store, key, call.arguments.at(2), expiry);
+    if expiry == Expiry::Never {
+        // Older servers do not know every condition, and this one was met.
+        journal_set(call.store, key, call.arguments.at(2), None);
+    }
     if !options.returns_old {
         call.reply.ok();
     }

@@ -28,6 +28,7 @@ pub fn exec(call: &mut SessionCall<'_>) -> Outcome {
     let transaction = call.session().transaction.take().ok_or(EXEC_WITHOUT_MULTI)?;
     if transaction.is_broken {
         call.core.discard_transaction(call.session);
+        call.core.show_exec(call.session);
         return Err(BROKEN);
     }
     call.transaction = Some(transaction);

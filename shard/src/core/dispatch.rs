@@ -4,8 +4,9 @@
 //! for a whole batch of commands first, so that the memory they need is on its way into the cache
 //! when [`Core::execute`] comes to run them.
 
-use super::message::{Caller, Route};
-use super::session::{Hold, ReplyMode, Session};
+use super::message::{Batch, Caller, Route};
+use super::session::{Hold, ReplyMode, Rights, Session};
+use super::shared::Restrictions;
 use super::spreading::Author;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
@@ -16,6 +17,7 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Protocol, Reply};
+use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -33,6 +35,16 @@ pub enum Flow {
     /// It was taken; its reply is written or will come.
     Done,
     /// It was not taken: to be offered again when the session is resumed.
+    Refused,
+}
+
+/// The same in more detail.
+enum Offer {
+    /// It was taken, and runs or has run.
+    Taken,
+    /// It was taken and does not run now: it was answered with an error, or queued.
+    Aside,
+    /// It was not taken.
     Refused,
 }
 
@@ -88,15 +100,32 @@ impl Core {
     }
 
     /// Runs a command of a session, here or wherever its keys are.
+    #[inline]
     pub fn execute(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
-        let Some(session) = self.session_mut(id) else { return Flow::Done };
+        match self.offer(id, prepared, arguments) {
+            Offer::Refused => Flow::Refused,
+            Offer::Aside => Flow::Done,
+            Offer::Taken => {
+                if self.is_monitored()
+                    && let Some(row) = prepared.row
+                    && row.name != "exec"
+                {
+                    self.show_command(id, row, arguments);
+                }
+                Flow::Done
+            }
+        }
+    }
+
+    fn offer(&mut self, id: SessionId, prepared: &Prepared, arguments: Arguments<'_>) -> Offer {
+        let Some(session) = self.session_mut(id) else { return Offer::Aside };
         if !session.holds.is_empty() || session.closing {
-            return Flow::Refused;
+            return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
             self.host.log_warning(
@@ -105,15 +134,15 @@ impl Core {
                  Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
             );
             self.close_connection(id, false);
-            return Flow::Done;
+            return Offer::Aside;
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Flow::Refused,
+            Ok(None) => return Offer::Refused,
             Err(error) => {
                 self.break_transaction(id);
                 self.reject(id, prepared.row, &error);
-                return Flow::Done;
+                return Offer::Aside;
             }
         };
         let session = self.sessions[id.index as usize].as_deref().expect("seen above");
@@ -122,33 +151,31 @@ impl Core {
                 || matches!(row.handler, Some(Handler::Keys(_))))
         {
             self.queue(id, row, prepared.route, arguments);
-            return Flow::Done;
+            return Offer::Aside;
         }
-        if session.tracking.is_some() {
-            return self.execute_tracked(id, row, prepared.route, arguments);
+        let is_tracking = session.tracking.is_some();
+        let flow = self.execute_by_row(id, row, prepared.route, arguments);
+        match flow {
+            Flow::Refused => Offer::Refused,
+            Flow::Done => {
+                if is_tracking {
+                    self.end_caching(id, row);
+                }
+                Offer::Taken
+            }
         }
-        self.execute_by_row(id, row, prepared.route, arguments)
     }
 
     /// `CLIENT CACHING` is for the next command only.
     #[cold]
-    fn execute_tracked(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        let flow = self.execute_by_row(id, row, route, arguments);
-        if flow == Flow::Done
-            && row.container != "client"
+    fn end_caching(&mut self, id: SessionId, row: &'static Command) {
+        if row.container != "client"
             && let Some(session) = self.session_mut(id)
             && session.transaction.is_none()
             && let Some(tracking) = session.tracking.as_deref_mut()
         {
             tracking.caching = false;
         }
-        flow
     }
 
     #[inline]
@@ -191,21 +218,49 @@ impl Core {
         if !row.accepts_argument_count(arguments.len()) {
             return Err(error::wrong_arity(&row.full_name().to_string()));
         }
-        let session = self.session_mut(id).expect("the caller has seen the session");
-        if !session.authenticated && !row.flags.contains(flag::NO_AUTH) {
-            return Err(error::NO_AUTH);
+        let session = self.session(id).expect("the caller has seen the session");
+        if session.rights != Rights::All {
+            self.check_rights(id, row, arguments)?;
         }
         if self.pause.until_ms != 0 && self.must_pause(id, row) {
             self.hold(id, Hold::Pause);
             self.pause.waiting.push(id);
             return Ok(None);
         }
+        if self.shared.watch.is_busy() && !row.flags.contains(flag::ALLOW_BUSY) {
+            return Err(self.busy_error());
+        }
         self.check_memory(row.flags)?;
+        self.check_restrictions(row)?;
         let session = self.session(id).expect("the caller has seen the session");
         if session.interests.is_some() {
             check_subscriber(session, row)?;
         }
         Ok(Some(row))
+    }
+
+    /// Checks what the state of files and of loading forbids for now.
+    #[inline]
+    pub(crate) fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+        match self.restrictions == Restrictions::default() {
+            true => Ok(()),
+            false => self.check_against_restrictions(row),
+        }
+    }
+
+    #[cold]
+    fn check_against_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+        let is_write = row.flags.contains(flag::WRITE) || row.name == "ping";
+        if self.restrictions.refuses_writes && is_write {
+            return Err(error::SNAPSHOTS_FAIL);
+        }
+        if self.restrictions.append_error != 0 && is_write {
+            return Err(error::append_fails(self.restrictions.append_error));
+        }
+        if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
+            return Err(error::LOADING);
+        }
+        Ok(())
     }
 
     #[cold]
@@ -284,7 +339,12 @@ impl Core {
             call.reply.error(error);
         }
         if tour.is_none() {
-            self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+            let error = outcome.err();
+            if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+                let summary = self.summary(row, arguments);
+                self.stats.note_slow(row, ns, summary);
+                self.log_slow(Some(id));
+            }
         }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
@@ -302,7 +362,7 @@ impl Core {
             self.block(id, block);
         }
         if let Some(tour) = tour {
-            self.begin_tour(id, row, tour);
+            self.begin_tour(id, row, arguments, tour);
         }
         if let Some(transaction) = transaction {
             self.execute_transaction(id, *transaction);
@@ -322,6 +382,11 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        if row.flags.contains(flag::SCRIPT_RUNNER)
+            && let Some(flow) = self.execute_script(id, row, route, arguments)
+        {
+            return flow;
+        }
         let target = match route {
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
@@ -426,6 +491,9 @@ impl Core {
         let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script_now(id, row, route, arguments);
+        }
         let output = if answers { session.reply_output() } else { &mut *scratch };
         let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
@@ -435,6 +503,7 @@ impl Core {
             Some(Sequel::NeedsSlots(slots)) => {
                 return self.send_alone(id, row, route, arguments, slots);
             }
+            Some(Sequel::NeedsEverything) => unreachable!("only scripts need everything"),
             Some(Sequel::Watches(watcher)) => Some(watcher),
         };
         session.figures.note_command(row);
@@ -445,11 +514,56 @@ impl Core {
         if let Some(watcher) = watcher {
             self.note_watcher(id, watcher);
         }
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
+        }
         self.note_new_candidates();
         self.note_change(id);
         let author = Author { core: self.id, session: id, place: None };
         self.conclude(author, row, caller, arguments);
         self.note_news_sent(id);
+        self.serve_ready_keys();
+        Flow::Done
+    }
+
+    fn run_script_now(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let mut output = std::mem::take(&mut self.scratch);
+        let caller = self.session(id).expect("seen by the caller").caller();
+        let author = Author { core: self.id, session: id, place: None };
+        self.scripting_session = Some(id);
+        let sequel = self.run_script(author, row, caller, arguments, false, &mut output);
+        self.scripting_session = None;
+        match sequel.map(|sequel| *sequel) {
+            None => {}
+            Some(Sequel::NeedsSlots(slots)) => {
+                self.scratch = output;
+                return self.send_alone(id, row, route, arguments, slots);
+            }
+            Some(_) => {
+                self.scratch = output;
+                return self.send_everywhere(id, row, route, arguments);
+            }
+        }
+        let session = self.session_mut(id).expect("seen by the caller");
+        session.figures.note_command(row);
+        if session.reply_mode == ReplyMode::On {
+            session.reply_output().append(&mut output);
+        }
+        session.step_reply_mode();
+        output.clear();
+        self.scratch = output;
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
+        }
+        self.note_new_candidates();
+        self.note_change(id);
+        self.spread_pending(Some(author));
         self.serve_ready_keys();
         Flow::Done
     }
@@ -499,7 +613,7 @@ impl Core {
 
     /// Puts a command into a batch of its own that waits, or travels, until it can run. The session
     /// is held until it has.
-    fn defer(
+    pub(super) fn defer(
         &mut self,
         id: SessionId,
         row: &'static Command,
@@ -519,11 +633,28 @@ impl Core {
         arguments: Arguments<'_>,
         extra_slots: Vec<HashSlot>,
     ) -> Flow {
+        match self.pack_alone(id, row, route, arguments) {
+            Some(mut batch) => {
+                batch.extra_slots = extra_slots;
+                self.reroute(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
+        }
+    }
+
+    /// Makes a batch of one command that is a barrier for its session; none if it cannot go now.
+    pub(super) fn pack_alone(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Option<Box<Batch>> {
         if !self.flush_before_barrier(id) || !self.take_credit(id) {
-            return Flow::Refused;
+            return None;
         }
         let mut batch = self.spare_batch();
-        batch.extra_slots = extra_slots;
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let place = session.reserve(false);
@@ -533,8 +664,7 @@ impl Core {
         }
         session.step_reply_mode();
         self.hold(id, Hold::Replies);
-        self.reroute(batch);
-        Flow::Done
+        Some(batch)
     }
 }
 
@@ -594,14 +724,24 @@ pub(super) fn run_on_keys(
     output: &mut Output,
 ) -> Option<Box<Sequel>> {
     let reply = Reply::new(output, caller.protocol);
+    let is_journaled = store.journal.is_on();
+    if is_journaled {
+        store.begin_journaled();
+    }
     let mut call = Call::new(store, row, arguments, caller, route, reply);
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
     }
     let sequel = call.sequel.take();
+    if is_journaled {
+        call.store.end_journaled(row, route, caller.db, arguments);
+    }
     if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
-        stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(ns) = slow {
+            stats.note_slow(row, ns, summarize(arguments, |_| false));
+        }
     }
     sequel
 }

@@ -8,6 +8,7 @@ use super::{Core, CoreId};
 use crate::command::{CommandFlags, flag};
 use crate::error::{self, CommandError};
 use crate::eviction::{Candidate, Room, Victim};
+use crate::latency::event;
 
 /// Between two looks at the level of this core.
 const TICK_MS: u64 = 100;
@@ -141,6 +142,7 @@ impl Core {
         let now_ns = self.host.elapsed_ns();
         self.eviction.spend(now_ns.saturating_sub(begun_ns));
         self.eviction.note_room(room, now_ns);
+        self.note_latency(event::EVICTION_CYCLE, now_ns.saturating_sub(begun_ns));
         room
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Exclusive {
     homes: Vec<(HashSlot, CoreId)>,
     /// The next command.
     next: usize,
+    /// When the tour under way set out.
+    tour_begun_ns: u64,
     output: Output,
 }
 
@@ -38,10 +40,16 @@ impl Core {
         };
         let command_count = envelope.batch.commands.len();
         let id = envelope.batch.commands[0].session;
-        let mut exclusive =
-            Box::new(Exclusive { envelope, homes, next: 0, output: Output::default() });
+        let mut exclusive = Box::new(Exclusive {
+            envelope,
+            homes,
+            next: 0,
+            tour_begun_ns: 0,
+            output: Output::default(),
+        });
         self.unpack(&mut exclusive);
         self.check_watches(&mut execution);
+        self.store.begin_group();
         if execution.is_aborted {
             exclusive.next = command_count;
             self.reply_writer(id, &mut exclusive.output).null_array();
@@ -71,15 +79,23 @@ impl Core {
         while exclusive.next < exclusive.envelope.batch.commands.len() {
             let index = exclusive.next;
             exclusive.next += 1;
+            if !self.stats.slow.is_empty() {
+                self.log_slow(Some(exclusive.envelope.batch.commands[index].session));
+            }
             let batch = &exclusive.envelope.batch;
             let row = batch.commands[index].row;
+            let id = batch.commands[index].session;
+            if self.refuse_queued(id, batch, index, &mut exclusive.output) {
+                continue;
+            }
+            self.show_queued(id, &exclusive.envelope.batch, index);
+            let batch = &exclusive.envelope.batch;
             let Some(Handler::Session(handler)) = row.handler else {
-                self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                self.run_queued_on_keys(batch, index, true, &mut exclusive.output);
                 let author = batch.author_of(index);
                 self.spread_pending(Some(author));
                 continue;
             };
-            let id = batch.commands[index].session;
             let output = &mut exclusive.output;
             let tour = self.run_queued_on_session(batch, index, handler, output);
             let Some(task) = tour else { continue };
@@ -89,6 +105,7 @@ impl Core {
             }
             // Keys that others wait for stay listed in their slots: nobody is served between steps.
             self.pack(&mut exclusive);
+            exclusive.tour_begun_ns = self.host.elapsed_ns();
             self.exclusive = Some(exclusive);
             return self.send_tour(TourKind::Gathering, task, Asker::Transaction);
         }
@@ -113,16 +130,21 @@ impl Core {
         task.finish(self, id, &mut reply);
         let author = exclusive.envelope.batch.author_of(0);
         self.spread_pending(Some(author));
+        let ns = self.host.elapsed_ns().saturating_sub(exclusive.tour_begun_ns);
+        self.count_queued(&exclusive.envelope.batch, exclusive.next - 1, ns, None);
+        self.stats.mark(self.host.elapsed_ns());
         self.continue_exclusive(exclusive);
     }
 
     fn end_exclusive(&mut self, mut exclusive: Exclusive) {
+        self.store.end_group();
         self.serve_ready_keys();
         self.pack(&mut exclusive);
         let Exclusive { envelope: Envelope { batch, wanted, held }, output, .. } = exclusive;
         self.send_slots_home(held);
         self.shared.unclaim(&wanted);
         let (id, place) = (batch.commands[0].session, batch.commands[0].place);
+        self.show_exec(id);
         self.fill_place(id, place, output);
         self.keep_batch(batch);
         self.return_credit();

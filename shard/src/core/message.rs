@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::UserId;
 use crate::arguments::{ArgRange, Arguments};
 use crate::call::Travel;
 use crate::command::Command;
@@ -20,6 +21,7 @@ use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
+use crate::slow_log::SlowCommand;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -39,6 +41,8 @@ pub struct Caller {
     pub no_touch: bool,
     /// `CLIENT TRACKING`: which keys it reads is to be remembered.
     pub tracks: bool,
+    /// Who it is logged in as.
+    pub user: UserId,
 }
 
 /// How the keys of a command map to slots.
@@ -110,6 +114,8 @@ pub struct Batch {
     pub watcher: Option<Arc<Watcher>>,
     /// What the commands are to be run as.
     pub errand: Errand,
+    /// Commands that were slow on another core, for the log at home.
+    pub(super) slow: Vec<(SessionId, SlowCommand)>,
     /// News for clients of the origin, each behind the reply of the command at this index.
     pub(super) news: Vec<(usize, News)>,
     bytes: Vec<u8>,
@@ -195,6 +201,7 @@ impl Batch {
         self.waiter = None;
         self.watcher = None;
         self.errand = Errand::Commands;
+        self.slow.clear();
         self.news.clear();
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);

@@ -29,6 +29,7 @@
 //! messages.
 
 pub mod blocking;
+mod busy;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -36,11 +37,15 @@ mod exclusive;
 pub mod listeners;
 pub mod membership;
 pub mod message;
+pub mod monitoring;
 pub mod parcels;
 mod remote;
+mod rights;
+mod scripting;
 mod serving;
 pub mod session;
 pub mod shared;
+mod slow;
 pub mod spreading;
 pub mod tour;
 mod touring;
@@ -61,9 +66,11 @@ use self::message::{Batch, Message};
 use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
-use self::shared::Shared;
-use self::spreading::{Aboard, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
+use self::shared::{Restrictions, Shared};
+use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
+use crate::acl::Acl;
+use crate::acl::log::Log;
 use crate::clock::Now;
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
@@ -71,8 +78,11 @@ use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
+use crate::latency::{Monitor, event};
 use crate::reply::Output;
+use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
+use crate::slow_log::SlowLog;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -132,6 +142,8 @@ pub struct CoreOptions {
     pub settings: Arc<Settings>,
     /// Counters all cores share.
     pub shared: Arc<Shared>,
+    /// Users at the start.
+    pub acl: Arc<Acl>,
 }
 
 /// A connection the driver has to end.
@@ -153,6 +165,14 @@ pub struct Core {
     pub host: Box<dyn Host>,
     /// The slots this core owns and what commands need to work on them.
     pub store: Store,
+    /// Machines for scripts and functions.
+    pub scripting: Scripting,
+    /// Number of this turn.
+    turn: u64,
+    /// The session whose script runs here now.
+    scripting_session: Option<SessionId>,
+    /// The client whose script runs.
+    script_author: Option<Author>,
     /// Figures for INFO.
     pub stats: Stats,
     /// Who owns each slot, as far as this core knows.
@@ -167,8 +187,15 @@ pub struct Core {
     starving: VecDeque<SessionId>,
     lent: Lent,
     gate: Gate,
+    /// What clients of this core were refused.
+    acl_log: Log,
+    slow_log: SlowLog,
+    /// Sessions of any core that are shown every command.
+    monitors: Vec<(CoreId, SessionId)>,
+    latency: Monitor,
     eviction: Eviction,
     pause: Pause,
+    restrictions: Restrictions,
     blocked_clients: usize,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
@@ -211,7 +238,7 @@ pub struct Pause {
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
-        let CoreOptions { id, core_count, seed, settings, shared } = options;
+        let CoreOptions { id, core_count, seed, settings, shared, acl } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
             .map(|slot| {
@@ -220,7 +247,11 @@ impl Core {
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let eviction = Eviction::new(&settings);
-        let store = Store::new(owned, seed, u64::from(id.0), settings);
+        let mut stats = Stats::default();
+        stats.slow_ns = slow::slow_ns(&settings);
+        stats.latency_tracking = settings.latency_tracking;
+        let mut store = Store::new(owned, seed, u64::from(id.0), settings);
+        store.set_acl(acl);
         Self {
             id,
             core_count,
@@ -228,7 +259,11 @@ impl Core {
             mesh,
             host,
             store,
-            stats: Stats::default(),
+            stats,
+            scripting: Scripting::new(seed ^ u64::from(id.0)),
+            turn: 0,
+            scripting_session: None,
+            script_author: None,
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -238,8 +273,13 @@ impl Core {
             starving: VecDeque::new(),
             lent: Lent::default(),
             gate: Gate::default(),
+            acl_log: Log::default(),
+            slow_log: SlowLog::default(),
+            monitors: Vec::new(),
+            latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
+            restrictions: Restrictions::default(),
             blocked_clients: 0,
             deadlines: BTreeSet::new(),
             exclusive: None,
@@ -287,10 +327,17 @@ impl Core {
     /// Starts a turn at `now`.
     pub fn begin_turn(&mut self, now: Now) {
         self.store.set_now(now);
+        self.restrictions = self.shared.restrictions();
+        self.turn += 1;
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
         self.end_blocking();
+    }
+
+    /// Number of this turn.
+    pub fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// Runs everything that was in the inbox when this was called.
@@ -309,6 +356,9 @@ impl Core {
     /// Ends a turn: sends what was kept back for company, and wakes who was sent something.
     pub fn end_turn(&mut self) {
         self.evict_between_turns();
+        if !self.stats.slow.is_empty() {
+            self.log_slow(None);
+        }
         self.flush_all_open();
         self.send_bags();
         self.end_turn_of_news();
@@ -341,12 +391,13 @@ impl Core {
             self.sessions.resize_with(index + 1, || None);
         }
         assert!(self.sessions[index].is_none(), "a session is closed before its index is reused");
-        let authenticated = self.store.settings().requirepass.is_empty();
+        let user = Arc::clone(self.store.acl().default_user());
         let client_id = self.shared.next_client_id();
         let now_ms = self.store.now().monotonic_ms();
-        let mut session = Session::new(client_id, origin, authenticated, now_ms);
+        let mut session = Session::new(client_id, origin, user, now_ms);
         session.generation = id.generation;
         self.sessions[index] = Some(Box::new(session));
+        self.log_out(id);
         self.stats.connections_received += 1;
     }
 
@@ -476,7 +527,10 @@ impl Core {
         if self.gate.is_congested() {
             return Cycle::default();
         }
+        let begun_ns = self.host.elapsed_ns();
         let cycle = self.store.expire_cycle(work);
+        let ns = self.host.elapsed_ns().saturating_sub(begun_ns);
+        self.note_latency(event::EXPIRE_CYCLE, ns);
         if self.store.has_ready_keys() || self.store.news.has_pending() {
             self.serve_ready_keys();
             self.end_turn();
@@ -487,6 +541,7 @@ impl Core {
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
         self.stats.latency_tracking = settings.latency_tracking;
+        self.stats.slow_ns = slow::slow_ns(&settings);
         self.eviction.apply(&settings);
         self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);

@@ -8,11 +8,14 @@
 //!
 //! Parcels carry no effect on keys; that they arrive later than other messages is seen by nobody.
 
+use std::sync::Arc;
+
 use super::message::Message;
-use super::{Core, CoreId};
+use super::{Core, CoreId, SessionId};
 use crate::key_waits::Address;
 use crate::observers::Observer;
 use crate::reply::Output;
+use crate::slow_log::SlowCommand;
 
 /// What is in a bag.
 pub(super) enum Parcel {
@@ -20,6 +23,12 @@ pub(super) enum Parcel {
     Reply(Address, Output),
     /// Somebody waits or watches no more.
     Forget(Observer),
+    /// A command of a session was slow, for the log at home.
+    Slow(SessionId, SlowCommand),
+    /// A line for a session that monitors.
+    Line(SessionId, Arc<[u8]>),
+    /// A session of the sender monitors no more.
+    MonitorLeft(SessionId),
 }
 
 /// Parcels from one core to another.
@@ -47,6 +56,11 @@ impl Core {
         post.pending.push(parcel);
     }
 
+    /// How many parcels for another core have not left.
+    pub(super) fn parcels_for(&self, core: CoreId) -> usize {
+        self.posts[core.index()].pending.len()
+    }
+
     /// Sends every bag that may leave.
     pub(super) fn send_bags(&mut self) {
         if self.posted == 0 {
@@ -66,14 +80,21 @@ impl Core {
 
     /// A bag is here: empties it and sends it back.
     pub(super) fn open_bag(&mut self, mut bag: Box<Bag>) {
+        let sender = std::mem::replace(&mut bag.from, self.id);
         for parcel in bag.parcels.drain(..) {
             match parcel {
                 Parcel::Reply(address, output) => self.end_wait(address, output),
                 Parcel::Forget(observer) => self.forget(observer),
+                Parcel::Line(id, line) => {
+                    if !self.take_line(id, &line) {
+                        self.post(sender, Parcel::MonitorLeft(id));
+                    }
+                }
+                Parcel::MonitorLeft(id) => self.forget_monitor(sender, id),
+                Parcel::Slow(id, command) => self.log_slow_command(Some(id), command),
             }
         }
         bag.parcels.shrink_to(PARCELS_KEPT);
-        let sender = std::mem::replace(&mut bag.from, self.id);
         self.send(sender, Message::BagBack(bag));
     }
 

@@ -13,7 +13,7 @@ use crate::call::{Call, Sequel, Travel};
 use crate::command::{Command, Handler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::Reply;
+use crate::reply::{Output, Reply};
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -155,6 +155,7 @@ impl Core {
             Obstacle::Lent(slot) => self.lent.wait(slot, Waiter::Batch(batch)),
             Obstacle::Elsewhere => self.send_on(batch),
             Obstacle::SeveralLent => self.enclose(batch),
+            Obstacle::Everything => self.run_everywhere(batch),
         }
     }
 
@@ -179,11 +180,9 @@ impl Core {
                 batch.advance();
                 continue;
             }
-            let handler = row.keys_handler();
+            let author = batch.author_of(batch.next);
             let (arguments, output) = batch.arguments_and_output(batch.next);
-            let Self { store, stats, host, .. } = self;
-            let sequel =
-                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+            let sequel = self.run_traveller(author, row, route, caller, arguments, output);
             self.conclude_in(batch, sequel.is_none());
             match sequel.map(|sequel| *sequel) {
                 None => {}
@@ -193,11 +192,36 @@ impl Core {
                     batch.extra_slots = slots;
                     return Obstacle::SeveralLent;
                 }
+                Some(Sequel::NeedsEverything) => return Obstacle::Everything,
+            }
+            if !self.stats.slow.is_empty() {
+                let session = batch.commands[batch.next].session;
+                self.pack_slow(session, &mut batch.slow);
             }
             batch.advance();
             self.serve_ready_keys();
         }
         Obstacle::None
+    }
+
+    /// Runs a command that has come here, whose slots are all here.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "what a command is, and where its reply goes")]
+    pub(super) fn run_traveller(
+        &mut self,
+        author: Author,
+        row: &'static Command,
+        route: Route,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> Option<Box<Sequel>> {
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script(author, row, caller, arguments, false, output);
+        }
+        let handler = row.keys_handler();
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output)
     }
 
     /// The command at `next` of a batch is over: see [`Core::conclude`]. What it has read is to be
@@ -227,7 +251,13 @@ impl Core {
             batch.travel = Travel::Onward(walk);
             return false;
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        let error = outcome.err();
+        if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
+            let summary = self.summary(row, batch.arguments(batch.next));
+            self.stats.note_slow(row, ns, summary);
+            let session = batch.commands[batch.next].session;
+            self.pack_slow(session, &mut batch.slow);
+        }
         true
     }
 
@@ -313,6 +343,9 @@ impl Core {
 
     /// A batch is back at its origin, done: its replies go to their places.
     pub(super) fn finish_batch(&mut self, mut batch: Box<Batch>) {
+        for (id, command) in batch.slow.drain(..) {
+            self.log_slow_command(Some(id), command);
+        }
         match std::mem::take(&mut batch.errand) {
             Errand::Commands => {}
             Errand::Service(_) => {
@@ -435,4 +468,6 @@ enum Obstacle {
     SeveralLent,
     /// A slot lives on another core by now.
     Elsewhere,
+    /// It is a script that can only be run with all slots at hand.
+    Everything,
 }

@@ -25,10 +25,12 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::Command;
 use crate::core::message::Caller;
+use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::key_waits::{Address, KeyWait, KeyWaiter};
 use crate::observers::{Observer, ReadyKey};
 use crate::reply::{Output, Reply};
+use crate::slow_log::summarize;
 
 /// Envelopes a core may have under way on behalf of waiters; further ones wait for these.
 pub(super) const SERVICES_MAX: usize = 64;
@@ -100,6 +102,10 @@ impl Core {
         if !(waiter.wait.is_ready)(&mut call_of(store, waiter, &mut output), argument) {
             return Attempt::NotReady;
         }
+        if let Err(error) = self.check_waiter(waiter) {
+            return self.dismiss(waiter, &error);
+        }
+        let Self { store, .. } = self;
         let companion = waiter.wait.companion.map(|index| HashSlot::of_key(waiter.key(index)));
         if companion.is_some_and(|slot| !store.has_slot(slot)) {
             self.request_service(waiter, argument);
@@ -114,15 +120,51 @@ impl Core {
     /// Runs the second half of a command that was claimed, and delivers its reply.
     fn serve(&mut self, waiter: &Arc<KeyWaiter>, argument: usize, mut output: Output) {
         let Self { store, stats, host, .. } = self;
+        let is_journaled = store.journal.is_on();
+        if is_journaled {
+            store.begin_journaled();
+        }
         let mut call = call_of(store, waiter, &mut output);
         let outcome = (waiter.wait.serve)(&mut call, argument);
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
+        if is_journaled {
+            let arguments = waiter.arguments.borrow();
+            call.store.end_journaled(waiter.row, Route::Many, waiter.caller.db, arguments);
+        }
+        let slow = stats.ran(waiter.row, host.elapsed_ns(), outcome.err().as_ref());
+        if let Some(ns) = slow {
+            stats.note_slow(waiter.row, ns, summarize(waiter.arguments.borrow(), |_| false));
+            self.log_slow_service(waiter.address);
+        }
         let Address { core, session, place } = waiter.address;
         self.deliver_reply(waiter.address, output);
         self.spread_pending(Some(Author { core, session, place: Some(place) }));
+    }
+
+    /// Answers somebody who must not be served.
+    fn dismiss(&mut self, waiter: &Arc<KeyWaiter>, error: &CommandError) -> Attempt {
+        if waiter.claim() {
+            let mut output = Output::default();
+            Reply::new(&mut output, waiter.caller.protocol).error(error);
+            self.stats.rejected(Some(waiter.row), error);
+            self.deliver_reply(waiter.address, output);
+        }
+        Attempt::Done
+    }
+
+    /// What was just served was slow: the core of the client is told.
+    #[cold]
+    fn log_slow_service(&mut self, address: Address) {
+        if address.core == self.id {
+            return self.log_slow(Some(address.session));
+        }
+        let mut slow = Vec::new();
+        self.pack_slow(address.session, &mut slow);
+        for (session, command) in slow {
+            self.post(address.core, Parcel::Slow(session, command));
+        }
     }
 
     fn deliver_reply(&mut self, address: Address, output: Output) {

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::acl::User;
 use crate::command::Command;
 use crate::core::CoreId;
 use crate::core::blocking::Blocked;
@@ -46,6 +47,17 @@ impl Origin {
     pub fn is_local(&self) -> bool {
         self.is_unix || self.peer.starts_with("127.") || self.peer.starts_with("[::1]")
     }
+}
+
+/// What has to be checked before a command of a session runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing: its user may do everything.
+    All,
+    /// Whether its user may run this command line.
+    Some,
+    /// It has to log in first.
+    None,
 }
 
 /// `CLIENT REPLY` state.
@@ -122,8 +134,12 @@ pub struct Session {
     pub db: u32,
     /// Protocol version.
     pub protocol: Protocol,
-    /// Whether it passed AUTH or needs not.
-    pub authenticated: bool,
+    /// Who it is logged in as; the default user if it is not.
+    pub(super) user: Arc<User>,
+    /// Whether it has logged in, be it by connecting to a server that is open to all.
+    pub(super) is_logged_in: bool,
+    /// What follows from these two and from the default user.
+    pub(super) rights: Rights,
     /// `CLIENT SETNAME`.
     pub name: Option<Arc<[u8]>>,
     /// `CLIENT SETINFO LIB-NAME`.
@@ -134,6 +150,8 @@ pub struct Session {
     pub no_touch: bool,
     /// `CLIENT NO-EVICT`.
     pub no_evict: bool,
+    /// `MONITOR`.
+    pub is_monitor: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
     /// Why further commands wait; empty when they do not.
@@ -177,6 +195,8 @@ pub struct Figures {
     pub connected_ms: u64,
     /// When it last sent something, monotonic milliseconds.
     pub active_ms: u64,
+    /// In which turn of its core it last sent something.
+    pub active_turn: u64,
     /// Commands run.
     pub commands: u64,
     /// Bytes received.
@@ -202,18 +222,21 @@ impl Figures {
 
 impl Session {
     /// A fresh connection.
-    pub fn new(client_id: u64, origin: Origin, authenticated: bool, now_ms: u64) -> Self {
+    pub fn new(client_id: u64, origin: Origin, user: Arc<User>, now_ms: u64) -> Self {
         Self {
             client_id,
             origin,
             db: 0,
             protocol: Protocol::Resp2,
-            authenticated,
+            user,
+            is_logged_in: false,
+            rights: Rights::None,
             name: None,
             library_name: None,
             library_version: None,
             no_touch: false,
             no_evict: false,
+            is_monitor: false,
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
@@ -232,6 +255,16 @@ impl Session {
             places: VecDeque::new(),
             places_front: 0,
         }
+    }
+
+    /// Who it is logged in as; the default user if it is not.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// Whether it may run more than what is allowed before a login.
+    pub fn is_authenticated(&self) -> bool {
+        self.rights != Rights::None
     }
 
     /// Whether it waits in a blocking command.
@@ -257,6 +290,7 @@ impl Session {
             protocol: self.protocol,
             no_touch: self.no_touch,
             tracks: self.tracking.as_deref().is_some_and(Tracking::remembers_reads),
+            user: self.user.id,
         }
     }
 
@@ -284,6 +318,20 @@ impl Session {
             ReplyMode::Skip => self.reply_mode = ReplyMode::On,
             ReplyMode::On | ReplyMode::Off => {}
         }
+    }
+
+    /// Whether nothing of it is under way: no command, no reply, as far as its figures tell.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_authenticated()
+            && self.reply_mode == ReplyMode::On
+            && self.transaction.is_none()
+            && self.blocked.is_none()
+            && self.holds.is_empty()
+            && !self.closing
+            && self.output.is_empty()
+            && !self.is_owed()
+            && self.figures.query_bytes == 0
+            && self.figures.unsent_bytes == 0
     }
 
     /// Whether replies are still under way from other cores.

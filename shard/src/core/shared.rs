@@ -13,20 +13,50 @@
 //! is visible by now, and the connection holds its later commands until `c1` has answered. The
 //! same holds for a tour that parks cores.
 
-use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst,
+};
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::scripting::cache::ScriptCache;
+use crate::scripting::watch::Watch;
+
+/// What no core may do at present; each looks it up once a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Restrictions {
+    /// Only commands that are allowed while the data set is loaded.
+    pub(super) is_loading: bool,
+    /// No writes, since snapshots fail.
+    pub(super) refuses_writes: bool,
+    /// No writes, since the append-only file cannot be written: the number of the error.
+    pub(super) append_error: i32,
+}
 
 /// Counters that all cores of a server share.
 pub struct Shared {
+    core_count: u16,
     claims: Box<[AtomicU16]>,
     claims_active: AtomicU32,
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
+    next_acl_log_id: AtomicU64,
+    next_slow_id: AtomicU64,
     pub(crate) board: Board,
+    /// Scripts by digest.
+    pub scripts: ScriptCache,
+    /// Scripts that take long.
+    pub watch: Watch,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
+    /// The data set is being loaded.
+    pub is_loading: AtomicBool,
+    /// Writes are refused since snapshots fail.
+    pub refuses_writes: AtomicBool,
+    /// Number of the system's error that keeps the append-only file from being written; 0 for none.
+    pub append_error: AtomicI32,
+    /// Changes that cores have counted, as far as they have posted them.
+    pub changes: AtomicI64,
     /// Keys that are remembered for clients which track what they read.
     tracked_keys: AtomicI64,
 }
@@ -35,13 +65,36 @@ impl Shared {
     /// Counters at the start of a server of `core_count` cores.
     pub fn new(core_count: u16) -> Self {
         Self {
+            core_count,
             claims: (0..usize::from(HashSlot::COUNT)).map(|_| AtomicU16::new(0)).collect(),
             claims_active: AtomicU32::new(0),
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            next_acl_log_id: AtomicU64::new(0),
+            next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
+            scripts: ScriptCache::default(),
+            watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
+            is_loading: AtomicBool::new(false),
+            refuses_writes: AtomicBool::new(false),
+            append_error: AtomicI32::new(0),
+            changes: AtomicI64::new(0),
             tracked_keys: AtomicI64::new(0),
+        }
+    }
+
+    /// How many cores there are.
+    pub fn core_count(&self) -> u16 {
+        self.core_count
+    }
+
+    /// What no core may do at present.
+    pub(super) fn restrictions(&self) -> Restrictions {
+        Restrictions {
+            is_loading: self.is_loading.load(SeqCst),
+            refuses_writes: self.refuses_writes.load(SeqCst),
+            append_error: self.append_error.load(SeqCst),
         }
     }
 
@@ -67,6 +120,16 @@ impl Shared {
     /// How many keys are remembered for clients.
     pub fn tracked_keys(&self) -> u64 {
         u64::try_from(self.tracked_keys.load(SeqCst)).unwrap_or(0)
+    }
+
+    /// A number no entry of ACL LOG had before.
+    pub(crate) fn next_acl_log_id(&self) -> u64 {
+        self.next_acl_log_id.fetch_add(1, SeqCst)
+    }
+
+    /// A number no entry of the slow log had before.
+    pub(crate) fn next_slow_id(&self) -> u64 {
+        self.next_slow_id.fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -19,17 +19,36 @@
 use crate::command::Command;
 use crate::core::{Core, CoreId, SessionId};
 use crate::hash::HashSlot;
+use crate::journal::GlobalEffect;
 use crate::reply::Reply;
 use crate::slot::Slot;
+use crate::slow_log::Summary;
 
 /// What a tour does.
 pub trait TourTask: Send {
     /// Called at every core, in ascending order.
     fn visit(&mut self, core: &mut Core);
 
+    /// What a transaction answers instead of waiting for it, where its cut must not lie within one:
+    /// it sets out when the transaction is over.
+    fn answer_in_transaction(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What it does to all slots at once, as the journal tells it.
+    fn effect(&self) -> Option<GlobalEffect> {
+        None
+    }
+
     /// Slots that get a new owner, asked after the visit to each core of a parking tour. The answer
     /// must be the same at every core from the slot's old owner and from core 0 on.
     fn moves(&self) -> Vec<(HashSlot, CoreId)> {
+        Vec::new()
+    }
+
+    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
+    /// asked after the last visit.
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         Vec::new()
     }
 
@@ -62,6 +81,8 @@ pub(super) struct AskingCommand {
     /// Where its reply goes.
     pub(super) place: u64,
     pub(super) row: &'static Command,
+    /// What it was, for the slow log.
+    pub(super) summary: Summary,
     /// Time spent on it so far, on whatever core.
     pub(super) spent_ns: u64,
 }

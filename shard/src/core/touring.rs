@@ -5,6 +5,7 @@ use super::session::Hold;
 use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId, SessionId};
+use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
@@ -17,16 +18,18 @@ impl Core {
         &mut self,
         id: SessionId,
         row: &'static Command,
+        arguments: Arguments<'_>,
         (kind, task): (TourKind, Box<dyn TourTask>),
     ) {
         let spent_ns = self.stats.lap(self.host.elapsed_ns());
+        let summary = self.summary(row, arguments);
         let Some(session) = self.session_mut(id) else { return };
         assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
         let place = session.reserve(false);
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
-        let asker = AskingCommand { session: id, place, row, spent_ns };
+        let asker = AskingCommand { session: id, place, row, summary, spent_ns };
         self.send_tour(kind, task, Asker::Session(asker));
     }
 
@@ -69,6 +72,16 @@ impl Core {
                 asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
             }
         }
+        self.journal_visit(&*tour.task, tour.origin == self.id);
+    }
+
+    /// Tells the journal what a visit has done to all slots, if it has.
+    pub(super) fn journal_visit(&mut self, task: &dyn TourTask, tells: bool) {
+        if self.store.journal.is_on()
+            && let Some(effect) = task.effect()
+        {
+            self.store.journal_globally(&effect, tells);
+        }
     }
 
     /// Everything is home: the tour does its work here and goes on.
@@ -109,6 +122,7 @@ impl Core {
             return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
+        cargo.extend(tour.task.take_cargo());
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.send(origin, Message::TourDone(tour));
@@ -170,7 +184,10 @@ impl Core {
         let mut output = Output::default();
         tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
         let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
-        self.stats.took(asker.row, spent_ns, None);
+        if let Some(ns) = self.stats.took(asker.row, spent_ns, None) {
+            self.stats.note_slow(asker.row, ns, asker.summary);
+            self.log_slow(Some(id));
+        }
         let Some(session) = self.session_mut(id) else { return };
         if session.fill(asker.place, 1, |to| to.append(&mut output)) {
             self.resume(id, Hold::Replies);

@@ -102,7 +102,8 @@ impl Core {
         row: &Command,
         arguments: Arguments<'_>,
     ) {
-        if !row.flags.contains(flag::READONLY) {
+        // A script is told of by the commands it runs.
+        if !row.flags.contains(flag::READONLY) || row.flags.contains(flag::SCRIPT_RUNNER) {
             return;
         }
         let mut added = 0;

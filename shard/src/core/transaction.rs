@@ -24,9 +24,9 @@ use super::session::{Hold, ReplyMode};
 use super::spreading::Author;
 use super::tour::TourTask;
 use super::{Core, SessionId};
-use crate::arguments::Arguments;
+use crate::arguments::{ArgRange, Arguments};
 use crate::call::{Sequel, SessionCall};
-use crate::command::{Command, CommandFlags, Handler, SessionHandler, flag};
+use crate::command::{self, Command, CommandFlags, Handler, SessionHandler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::number::parse_integer;
@@ -77,6 +77,8 @@ pub struct Execution {
     pub(super) is_exclusive: bool,
     /// A watched key had changed: nothing was run.
     pub(super) is_aborted: bool,
+    /// Commands that are not allowed any more, by their places in the batch.
+    pub(super) refused: Vec<(usize, CommandError)>,
 }
 
 /// Where a transaction has to run.
@@ -156,12 +158,16 @@ impl Core {
         }
         let scope = self.scope_of(&mut batch, &watchers);
         let is_exclusive = matches!(scope, Scope::Everything);
-        let mut execution = Execution { watchers, is_exclusive, is_aborted: false };
+        let mut execution =
+            Execution { watchers, is_exclusive, is_aborted: false, refused: Vec::new() };
         let slots = match scope {
             Scope::Here => return self.execute_here(id, batch, &mut execution),
             Scope::Slots(slots) => slots,
             Scope::Everything => HashSlot::all().collect(),
         };
+        if !is_exclusive {
+            self.check_all_queued(id, &batch, &mut execution);
+        }
         self.credit -= 1;
         let session = self.session_mut(id).expect("seen by the caller");
         let place = session.reserve(false);
@@ -187,6 +193,7 @@ impl Core {
         } else {
             reply.array_len(0)
         }
+        self.show_exec(id);
         self.reply_at_once(id, output);
     }
 
@@ -212,6 +219,8 @@ impl Core {
                 Handler::Keys(_) | Handler::Channel(_) => {
                     row.for_each_key(arguments, |key| slots.push(HashSlot::of_key(key)));
                     sees_everything |= row.reaches_unnamed_keys();
+                    sees_everything |= row.flags.contains(flag::SCRIPT_RUNNER)
+                        && !self.keeps_to_its_keys(row, arguments);
                 }
                 Handler::Session(_) if row.name == "select" => db = self.selected(arguments, db),
                 Handler::Session(_) => sees_everything |= !row.flags.contains(flag::AT_HOME),
@@ -226,8 +235,10 @@ impl Core {
         }
         let watched = watchers.iter().flat_map(|watcher| watcher.names());
         slots.extend(watched.map(|name| HashSlot::of_key(name)));
-        let is_here = self.gate.is_open() && slots.iter().all(|slot| self.store.has_slot(*slot));
-        if is_here || slots.is_empty() { Scope::Here } else { Scope::Slots(slots) }
+        // One that touches no key need not wait for a tour to pass: no slot would come to it.
+        let all_here = || slots.iter().all(|slot| self.store.has_slot(*slot));
+        let is_here = slots.is_empty() || self.gate.is_open() && all_here();
+        if is_here { Scope::Here } else { Scope::Slots(slots) }
     }
 
     /// The database a queued SELECT leads to.
@@ -244,11 +255,17 @@ impl Core {
             self.reply_writer(id, &mut output).null_array();
         } else {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
+            self.store.begin_group();
             for index in 0..batch.commands.len() {
                 self.run_queued(id, &batch, index, &mut output);
+                if !self.stats.slow.is_empty() {
+                    self.log_slow(Some(id));
+                }
             }
+            self.store.end_group();
         }
         self.keep_batch(batch);
+        self.show_exec(id);
         self.reply_at_once(id, output);
         self.spread_pending(Some(Author { core: self.id, session: id, place: None }));
         self.note_news_sent(id);
@@ -263,22 +280,78 @@ impl Core {
     /// Runs a queued command at the core of its session.
     fn run_queued(&mut self, id: SessionId, batch: &Batch, index: usize, output: &mut Output) {
         let row = batch.commands[index].row;
+        if self.refuse_queued(id, batch, index, output) {
+            return;
+        }
+        self.show_queued(id, batch, index);
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(_) | Handler::Slot(..) | Handler::Channel(_) => {
-                self.run_queued_on_keys(batch, index, output);
+                self.run_queued_on_keys(batch, index, false, output);
             }
             Handler::Session(handler) => {
                 if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
                     self.visit_alone(id, task, output);
+                    let ns = self.stats.lap(self.host.elapsed_ns());
+                    self.count_queued(batch, index, ns, None);
                 }
             }
         }
     }
 
-    /// Runs a queued command on keys whose slots are here.
-    pub(super) fn run_queued_on_keys(&mut self, batch: &Batch, index: usize, output: &mut Output) {
+    /// Shows a queued command that is about to run to those who monitor.
+    pub(super) fn show_queued(&mut self, id: SessionId, batch: &Batch, index: usize) {
+        if self.is_monitored() {
+            self.show_command(id, batch.commands[index].row, batch.arguments(index));
+        }
+    }
+
+    /// Shows EXEC, behind what it has run.
+    pub(crate) fn show_exec(&mut self, id: SessionId) {
+        if self.is_monitored() {
+            let name = b"exec";
+            let ranges = [ArgRange { start: 0, len: name.len() as u32 }];
+            let row = command::lookup(name).expect("EXEC is built");
+            self.show_command(id, row, Arguments::new(name, &ranges));
+        }
+    }
+
+    /// Answers a queued command that is not allowed any more; whether it is so.
+    pub(super) fn refuse_queued(
+        &mut self,
+        id: SessionId,
+        batch: &Batch,
+        index: usize,
+        output: &mut Output,
+    ) -> bool {
+        let row = batch.commands[index].row;
+        let Err(error) = self.check_queued(id, row, batch.arguments(index)) else { return false };
+        self.stats.count_error(&error);
+        self.reply_writer(id, output).error(&error);
+        true
+    }
+
+    /// Runs a queued command on keys whose slots are here; all slots if `has_everything`.
+    pub(super) fn run_queued_on_keys(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        has_everything: bool,
+        output: &mut Output,
+    ) {
         let command = &batch.commands[index];
         let (row, route, caller) = (command.row, command.route, command.caller);
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            let arguments = batch.arguments(index);
+            let author = batch.author_of(index);
+            return self.run_script_to_its_end(
+                author,
+                row,
+                caller,
+                arguments,
+                has_everything,
+                output,
+            );
+        }
         let Self { store, stats, host, .. } = self;
         let (handler, arguments) = (row.keys_handler(), batch.arguments(index));
         let sequel =
@@ -290,7 +363,7 @@ impl Core {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 stats.ran(row, host.elapsed_ns(), None);
             }
-            Some(Sequel::NeedsSlots(_)) => {
+            Some(Sequel::NeedsSlots(_) | Sequel::NeedsEverything) => {
                 unreachable!("a transaction has all slots its commands may reach")
             }
             Some(Sequel::Watches(_)) => unreachable!("WATCH is not queued"),
@@ -309,7 +382,7 @@ impl Core {
         handler: SessionHandler,
         output: &mut Output,
     ) -> Option<Box<dyn TourTask>> {
-        let BatchCommand { session: id, row, .. } = batch.commands[index];
+        let BatchCommand { session: id, .. } = batch.commands[index];
         self.session(id)?;
         let reply = self.reply_writer(id, output);
         let mut call = SessionCall::new(self, id, batch.arguments(index), reply);
@@ -319,19 +392,43 @@ impl Core {
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        let (tour, block) = (call.tour.take(), call.block.take());
+        let (mut tour, block) = (call.tour.take(), call.block.take());
         assert!(call.membership.is_none(), "a transaction has all slots its commands may reach");
         if let Some(block) = block {
             (block.on_timeout)(&mut call.reply);
         }
-        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        let later = tour.take_if(|(_, task)| task.answer_in_transaction().is_some());
+        if let Some((kind, task)) = later {
+            call.reply.simple(task.answer_in_transaction().unwrap_or_default());
+            self.begin_tour_unasked(kind, task);
+        }
+        if tour.is_none() {
+            let ns = self.stats.lap(self.host.elapsed_ns());
+            self.count_queued(batch, index, ns, outcome.err().as_ref());
+        }
         tour.map(|(_, task)| task)
+    }
+
+    /// Counts a queued command on the connection or the server that took so long.
+    pub(super) fn count_queued(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        ns: u64,
+        error: Option<&CommandError>,
+    ) {
+        let row = batch.commands[index].row;
+        if let Some(ns) = self.stats.took(row, ns, error) {
+            let summary = self.summary(row, batch.arguments(index));
+            self.stats.note_slow(row, ns, summary);
+        }
     }
 
     /// A queued command visits all cores, of which this one is the only one.
     fn visit_alone(&mut self, id: SessionId, mut task: Box<dyn TourTask>, output: &mut Output) {
         assert!(self.core_count == 1, "with several cores a tour travels");
         task.visit(self);
+        self.journal_visit(&*task, true);
         let mut reply = self.reply_writer(id, output);
         task.finish(self, id, &mut reply);
     }
@@ -358,13 +455,20 @@ impl Core {
         };
         self.check_watches(&mut execution);
         let mut output = std::mem::take(&mut batch.output);
+        self.store.begin_group();
         for index in 0..batch.commands.len() {
             let is_on_keys = batch.commands[index].row.handler.and_then(Handler::on_keys).is_some();
-            if is_on_keys && !execution.is_aborted {
-                self.run_queued_on_keys(batch, index, &mut output);
+            let refusal = execution.refusal(index);
+            if is_on_keys && !execution.is_aborted && refusal.is_none() {
+                self.run_queued_on_keys(batch, index, false, &mut output);
             }
             batch.commands[index].reply_end = output.bytes.len();
+            if !self.stats.slow.is_empty() {
+                let session = batch.commands[index].session;
+                self.pack_slow(session, &mut batch.slow);
+            }
         }
+        self.store.end_group();
         batch.output = output;
         batch.next = batch.commands.len();
         batch.errand = Errand::Transaction(execution);
@@ -382,6 +486,12 @@ impl Core {
             self.reply_writer(id, &mut output).array_len(batch.commands.len());
             let mut from = 0;
             for (index, command) in batch.commands.iter().enumerate() {
+                if let Some(error) = execution.refusal(index) {
+                    self.stats.count_error(error);
+                    self.reply_writer(id, &mut output).error(error);
+                    continue;
+                }
+                self.show_queued(id, batch, index);
                 match command.row.handler.expect("rows without code are not found") {
                     Handler::Session(handler) => {
                         let tour = self.run_queued_on_session(batch, index, handler, &mut output);
@@ -392,6 +502,7 @@ impl Core {
                 from = command.reply_end;
             }
         }
+        self.show_exec(id);
         self.fill_place(id, place, output);
     }
 

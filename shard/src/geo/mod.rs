@@ -83,6 +83,11 @@ impl Position {
 
     /// The distance along the surface, in metres.
     pub fn distance_m(self, other: Self) -> f64 {
+        self.distance_along_m(radians(self.latitude).cos(), other)
+    }
+
+    /// As [`Position::distance_m`], where the cosine of this latitude is known.
+    fn distance_along_m(self, cosine: f64, other: Self) -> f64 {
         let (from, to) = (radians(self.longitude), radians(other.longitude));
         let v = ((to - from) / 2.0).sin();
         if v == 0.0 {
@@ -90,7 +95,7 @@ impl Position {
         }
         let (from, to) = (radians(self.latitude), radians(other.latitude));
         let u = ((to - from) / 2.0).sin();
-        let a = u * u + from.cos() * to.cos() * v * v;
+        let a = u * u + cosine * to.cos() * v * v;
         2.0 * EARTH_RADIUS_M * a.sqrt().asin()
     }
 

@@ -5,6 +5,10 @@ use super::{Cell, EARTH_RADIUS_M, Position, degrees, radians};
 /// Half the equator of the Mercator map, in metres.
 const MERCATOR_MAX_M: f64 = 20_037_726.37;
 
+/// What a latitude may be beyond a radius before a place is left out without a closer look: a share
+/// of the radius, and metres besides.
+const SLACK: f64 = 1e-6;
+
 /// The line around a shape.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outline {
@@ -31,6 +35,8 @@ pub enum Outline {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     centre: Position,
+    /// The cosine of its latitude, which every distance from it needs.
+    centre_cosine: f64,
     outline: Outline,
 }
 
@@ -46,7 +52,7 @@ struct Bounds {
 impl Shape {
     /// A circle or box around `centre`.
     pub fn around(centre: Position, outline: Outline) -> Self {
-        Self { centre, outline }
+        Self { centre, centre_cosine: radians(centre.latitude).cos(), outline }
     }
 
     /// A polygon, whose centre is the mean of its corners as points in space.
@@ -64,7 +70,7 @@ impl Shape {
             longitude: degrees(y.atan2(x)),
             latitude: degrees(z.atan2((x * x + y * y).sqrt())),
         };
-        Self { centre, outline: Outline::Polygon { corners } }
+        Self::around(centre, Outline::Polygon { corners })
     }
 
     /// The distance of a place from the centre in metres, if it is inside.
@@ -72,7 +78,12 @@ impl Shape {
         let centre = self.centre;
         match &self.outline {
             Outline::Circle { radius_m } => {
-                let distance_m = centre.distance_m(place);
+                // What is too far north or south is so however far east it is; the slack covers
+                // the last digits, which decide below.
+                if place.latitude_distance_m(centre) > radius_m * (1.0 + SLACK) + SLACK {
+                    return None;
+                }
+                let distance_m = self.distance_m(place);
                 (distance_m <= *radius_m).then_some(distance_m)
             }
             Outline::Box { width_m, height_m } => {
@@ -83,12 +94,16 @@ impl Shape {
                 if place.distance_m(same_parallel) > width_m / 2.0 {
                     return None;
                 }
-                Some(centre.distance_m(place))
+                Some(self.distance_m(place))
             }
             Outline::Polygon { corners } => {
-                is_inside(corners, place).then(|| centre.distance_m(place))
+                is_inside(corners, place).then(|| self.distance_m(place))
             }
         }
+    }
+
+    fn distance_m(&self, place: Position) -> f64 {
+        self.centre.distance_along_m(self.centre_cosine, place)
     }
 
     /// The cells that cover the shape, in the order they are searched: the one of the centre, then

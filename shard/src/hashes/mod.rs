@@ -301,11 +301,17 @@ impl Hash {
 
     /// Removes up to `count_max` fields that are due before `now_ms`, the earliest first, and
     /// returns how many. O(log fields) each; O(fields) once for a packed hash.
-    pub(crate) fn remove_due(&mut self, now_ms: i64, count_max: usize) -> usize {
+    /// `tell` gets the name of each.
+    pub(crate) fn remove_due(
+        &mut self,
+        now_ms: i64,
+        count_max: usize,
+        tell: impl FnMut(&[u8]),
+    ) -> usize {
         match &mut self.0 {
             Form::Packed(_) => 0,
-            Form::Timed(rows) => rows.remove_due(now_ms),
-            Form::Table(table) => table.remove_due(now_ms, count_max),
+            Form::Timed(rows) => rows.remove_due(now_ms, tell),
+            Form::Table(table) => table.remove_due(now_ms, count_max, tell),
         }
     }
 

@@ -141,13 +141,15 @@ impl Rows<3> {
     }
 
     /// Removes the rows whose deadline lies before `now_ms`; returns how many. O(bytes).
-    pub(super) fn remove_due(&mut self, now_ms: i64) -> usize {
+    pub(super) fn remove_due(&mut self, now_ms: i64, mut tell: impl FnMut(&[u8])) -> usize {
         let mut kept = Packed::new();
         let mut elements = self.0.iter();
         while let Some(name) = elements.next() {
             let row = [Some(name), elements.next(), elements.next()];
             if deadline_of(row[2]).is_none_or(|at_ms| at_ms >= now_ms) {
                 kept.extend(row.into_iter().flatten());
+            } else {
+                tell(Text::from(name).bytes(&mut itoa::Buffer::new()));
             }
         }
         let removed = (self.0.len() - kept.len()) / 3;

@@ -153,13 +153,19 @@ impl FieldTable {
 
     /// Removes up to `count_max` of the fields that are due before `now_ms`, the earliest first;
     /// returns how many. O(log deadlines) each.
-    pub(super) fn remove_due(&mut self, now_ms: i64, count_max: usize) -> usize {
+    pub(super) fn remove_due(
+        &mut self,
+        now_ms: i64,
+        count_max: usize,
+        mut tell: impl FnMut(&[u8]),
+    ) -> usize {
         let mut count = 0;
         while count < count_max
             && let Some((deadline_ms, position)) = self.deadlines.pop_before(now_ms)
         {
             let name = self.name_at(deadline_ms, position);
             self.fields.remove(self.seed.hash(&name), &name);
+            tell(&name);
             count += 1;
         }
         count

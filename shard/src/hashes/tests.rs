@@ -147,7 +147,7 @@ fn run(steps: Vec<Step>, limits: &Limits) -> (Hash, Model, i64) {
                 let due = model.remove_due(now_ms);
                 let (mut removed, len) = (0, hash.len(now_ms));
                 loop {
-                    let count = hash.remove_due(now_ms, count_max);
+                    let count = hash.remove_due(now_ms, count_max, |_| {});
                     assert!(hash.encoding() != "hashtable" || count <= count_max);
                     assert_eq!(hash.len(now_ms), len, "what is due was hidden before");
                     removed += count;
@@ -251,6 +251,6 @@ fn a_field_of_a_table_takes_fifty_bytes() {
     }
     let per_field = hash.footprint_bytes() as f64 / 100_000.0;
     assert!((64.0..72.0).contains(&per_field), "{per_field}");
-    assert_eq!(hash.remove_due(i64::MAX, usize::MAX), 100_000);
+    assert_eq!(hash.remove_due(i64::MAX, usize::MAX, |_| {}), 100_000);
     assert!(hash.is_empty());
 }

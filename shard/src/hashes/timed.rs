@@ -106,11 +106,11 @@ impl TimedRows {
 
     /// Removes the fields that are due before `now_ms` and returns how many. O(bytes), O(1) if
     /// there are none.
-    pub(super) fn remove_due(&mut self, now_ms: i64) -> usize {
+    pub(super) fn remove_due(&mut self, now_ms: i64, tell: impl FnMut(&[u8])) -> usize {
         if self.first_deadline_ms >= now_ms {
             return 0;
         }
-        let removed = self.rows.remove_due(now_ms);
+        let removed = self.rows.remove_due(now_ms, tell);
         self.find_first_deadline();
         removed
     }

@@ -1,7 +1,7 @@
 //! The checksum of RDB files and DUMP payloads: CRC-64 with the polynomial of Jones, reflected,
 //! without initial or final inversion.
 
-use crc::{CRC_64_REDIS, Crc, Table};
+use crc::{CRC_64_REDIS, Crc, Digest, Table};
 
 /// Sixteen tables of 256 words, worked out by the compiler.
 static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
@@ -9,6 +9,28 @@ static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 /// The checksum of `bytes`. O(length).
 pub fn crc64(bytes: &[u8]) -> u64 {
     CRC.checksum(bytes)
+}
+
+/// The checksum of bytes that come one after the other.
+#[derive(Clone)]
+pub struct Checksum(Digest<'static, u64, Table<16>>);
+
+impl Default for Checksum {
+    fn default() -> Self {
+        Self(CRC.digest())
+    }
+}
+
+impl Checksum {
+    /// Takes bytes in. O(length).
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of what was taken in.
+    pub fn value(&self) -> u64 {
+        self.0.clone().finalize()
+    }
 }
 
 #[cfg(test)]

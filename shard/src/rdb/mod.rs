@@ -8,6 +8,8 @@
 //! | [`payload`] | the frame around one value: DUMP and RESTORE |
 //! | [`value`] | values: the type one is written as, and reading each type |
 //! | `list`, `set`, `sorted_set`, `hash`, `stream` | the forms of each type, drawn |
+//! | [`opcode`] | what stands between the keys of a file |
+//! | [`skim`] | where a value ends, without reading it |
 //! | [`value_type`] | types and versions, and who writes which |
 //! | [`reader`], [`writer`] | lengths, strings and numbers |
 //! | [`ziplist`], [`zipmap`], [`intset`], `compact` | compact encodings; listpacks: `packed` |
@@ -34,9 +36,11 @@ mod hash;
 pub mod intset;
 mod list;
 pub mod lzf;
+pub mod opcode;
 pub mod payload;
 pub mod reader;
 mod set;
+pub mod skim;
 mod sorted_set;
 mod stream;
 mod stream_node;

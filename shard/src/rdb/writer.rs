@@ -10,6 +10,7 @@ use super::reader::{
 use super::value_type::ValueType;
 use crate::number::parse_integer;
 use crate::packed::Packed;
+use crate::snapshot::{Part, SnapshotSink};
 
 /// Strings up to this length may be numbers: the longest of 32 bits has eleven characters.
 const INT_TEXT_MAX: usize = 11;
@@ -29,9 +30,22 @@ pub enum Compression {
     On,
 }
 
+/// Where the bytes of a writer leave while a value is still being written, so that one of any size
+/// needs little memory.
+struct Outlet {
+    sink: Box<dyn SnapshotSink>,
+    /// From how many bytes on they leave.
+    part_bytes: usize,
+    /// Bytes that have left.
+    sent_bytes: u64,
+    /// Whether those that left last end within a record.
+    is_open: bool,
+}
+
 /// Bytes of values that are being written.
 pub struct Writer {
     bytes: Vec<u8>,
+    outlet: Option<Outlet>,
     compression: Compression,
     /// Made for the first string that is long enough.
     compressor: Option<Compressor>,
@@ -46,10 +60,66 @@ impl Writer {
     pub fn new(compression: Compression) -> Self {
         Self {
             bytes: Vec::new(),
+            outlet: None,
             compression,
             compressor: None,
             scratch: Vec::new(),
             blob_scratch: Vec::new(),
+        }
+    }
+
+    /// A writer whose bytes leave through `sink` whenever there are `part_bytes` of them, between
+    /// two strings. A single string is never divided.
+    pub fn with_sink(
+        compression: Compression,
+        sink: Box<dyn SnapshotSink>,
+        part_bytes: usize,
+    ) -> Self {
+        let outlet = Outlet { sink, part_bytes, sent_bytes: 0, is_open: false };
+        Self { outlet: Some(outlet), ..Self::new(compression) }
+    }
+
+    /// The sink of a writer that was made with one.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub fn sink(&mut self) -> &mut dyn SnapshotSink {
+        &mut *self.outlet.as_mut().expect("the writer was made with a sink").sink
+    }
+
+    /// Bytes written so far, those that have left included.
+    pub fn written_bytes(&self) -> u64 {
+        self.bytes.len() as u64 + self.outlet.as_ref().map_or(0, |outlet| outlet.sent_bytes)
+    }
+
+    /// Ends a record: sends what is written if that is enough for a part, or if a piece of the
+    /// record was sent already. `keys` have ended since this last sent something; returns whether it
+    /// did. O(1).
+    pub fn end_record(&mut self, keys: u64) -> bool {
+        let Some(outlet) = &mut self.outlet else { return false };
+        let is_due = outlet.is_open || self.bytes.len() >= outlet.part_bytes;
+        if is_due {
+            self.send(Part { keys, ..Part::default() });
+        }
+        is_due
+    }
+
+    /// Sends what is written as the bytes of `part`.
+    pub fn send(&mut self, part: Part) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let outlet = self.outlet.as_mut().expect("the writer was made with a sink");
+        outlet.sent_bytes += bytes.len() as u64;
+        outlet.is_open = part.is_open;
+        outlet.sink.send(Part { bytes, ..part });
+    }
+
+    /// Lets bytes leave in the midst of a record if there are enough of them.
+    #[inline]
+    fn relieve(&mut self) {
+        if let Some(outlet) = &self.outlet
+            && self.bytes.len() >= outlet.part_bytes
+        {
+            self.send(Part { is_open: true, ..Part::default() });
         }
     }
 
@@ -126,6 +196,7 @@ impl Writer {
         };
         self.bytes.push(form);
         self.raw(&bytes[..used]);
+        self.relieve();
     }
 
     /// Appends a string that is no small number, or need not be one.
@@ -137,6 +208,7 @@ impl Writer {
             self.count(text.len());
             self.raw(text);
         }
+        self.relieve();
     }
 
     /// Appends a string in compressed form if that is short enough.

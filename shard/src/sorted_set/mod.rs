@@ -118,6 +118,11 @@ impl SortedSet {
         self.len() == 0
     }
 
+    /// Whether it is in the small form, where finding a rank takes as long as visiting all. O(1).
+    pub fn is_packed(&self) -> bool {
+        matches!(self, Self::Packed(_))
+    }
+
     /// What OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
         match self {

@@ -240,6 +240,18 @@ impl<O> OwnedEntry<O> {
         unsafe { raw.free() }
     }
 
+    /// Moves the entry to other memory, whatever its value; returns its bytes. O(bytes).
+    pub(super) fn relocate(&mut self) -> usize {
+        let raw = self.raw;
+        // SAFETY: what the value owns moves along with the bytes, and the old block is not used
+        // again.
+        unsafe {
+            self.raw = raw.duplicate();
+            raw.free();
+        }
+        self.raw.allocated_bytes()
+    }
+
     /// Replaces the caller's tag. O(1).
     pub fn set_kind(&mut self, kind: Kind) {
         self.raw.set_header(self.raw.header().with_kind(kind));

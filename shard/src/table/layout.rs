@@ -179,6 +179,18 @@ impl RawEntry {
         entry
     }
 
+    /// A copy of the bytes, in another block of the same class.
+    ///
+    /// # Safety
+    /// Only one of the two is used as the owner of what a cell points to.
+    pub(super) unsafe fn duplicate(self) -> RawEntry {
+        let size = self.parts().end;
+        let copy = allocate(size, ALIGNMENT);
+        // SAFETY: both blocks are of this size, and the new one overlaps with nothing.
+        unsafe { copy.copy_from_nonoverlapping(self.0, size) };
+        RawEntry(copy)
+    }
+
     /// Frees the memory; what a cell points to is the caller's.
     ///
     /// # Safety

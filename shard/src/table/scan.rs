@@ -40,12 +40,12 @@ impl Position {
     }
 
     /// The lowest hash that does not lie before the position.
-    const fn hash(self) -> u64 {
+    pub(super) const fn hash(self) -> u64 {
         self.0 << (u64::BITS - Self::BITS)
     }
 
     /// The position of a tag, or of 65,536 for the end, in the segment at `slot`.
-    fn of_tag(directory: &Directory, slot: usize, tag: u32) -> Option<Position> {
+    pub(super) fn of_tag(directory: &Directory, slot: usize, tag: u32) -> Option<Position> {
         let start = (slot as u64) << (Self::BITS - directory.depth());
         let tag_step = Self::BITS - TAG_BITS - directory.segment(slot).depth();
         let bits = start + (u64::from(tag) << tag_step);

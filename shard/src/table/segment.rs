@@ -186,10 +186,15 @@ impl Segment {
     /// Frees the buckets. The entries in them are the caller's.
     pub(super) fn free(self) {
         let bytes = self.shape().bytes();
-        let memory = NonNull::new(self.memory()).expect("no segment to free");
+        let memory = self.start();
         // SAFETY: allocated with this size and alignment. A handle is freed by its directory only,
         // which at the same time replaces all aliases.
         unsafe { free(memory, bytes, BUCKET_BYTES) }
+    }
+
+    /// The address of its memory.
+    pub(super) fn start(&self) -> NonNull<u8> {
+        NonNull::new(self.memory()).expect("no segment, no address")
     }
 
     /// Another handle of the same segment, for another slot of the same directory.

@@ -75,6 +75,11 @@ impl SharedBytes {
         HEADER_SIZE + self.capacity()
     }
 
+    /// The address of the allocation.
+    pub(super) fn block(&self) -> NonNull<u8> {
+        self.at.cast()
+    }
+
     /// Whether no other handle shares the buffer.
     pub fn is_unique(&self) -> bool {
         self.header().references.load(Ordering::Acquire) == 1

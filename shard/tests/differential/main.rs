@@ -26,6 +26,7 @@ mod draw;
 mod events;
 mod geo;
 mod hashes;
+mod journal;
 mod keys;
 mod lists;
 mod masks;

@@ -4,6 +4,8 @@
 //! * Choices left to chance: as many elements, of the same form.
 //! * Collections without an order: the same elements.
 //! * Texts with a zero byte: sorted by `strcoll`, they end there, and equal ones have no order.
+//! * Numbers of keys: Redis counts those whose time is over until somebody looks at them.
+//! * Places equally far away, of which only some are wanted: any of them.
 //! * What depends on the release compared with: Redis 7.2 is what Basalt follows.
 
 use crate::support::Request;
@@ -90,6 +92,12 @@ impl Peer {
             request.get(index).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()))
         };
         match name.as_str() {
+            "dbsize" => is_fewer(ours, theirs),
+            "georadius"
+            | "georadius_ro"
+            | "georadiusbymember"
+            | "georadiusbymember_ro"
+            | "geosearch" => is_counted(request) && same_form(ours, theirs),
             "ttl" | "expiretime" => agree_about_time(ours, theirs, 1000),
             "pttl" | "pexpiretime" => agree_about_time(ours, theirs, 1),
             "keys" | "smembers" | "sinter" | "sunion" | "sdiff" | "hkeys" | "hvals" => {
@@ -132,11 +140,24 @@ impl Peer {
     }
 }
 
+fn number_of(reply: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(reply.strip_prefix(b":")?).ok()?;
+    text.trim_end().parse().ok()
+}
+
+/// A number that is a little smaller.
+fn is_fewer(ours: &[u8], theirs: &[u8]) -> bool {
+    let pair = (number_of(ours), number_of(theirs));
+    matches!(pair, (Some(ours), Some(theirs)) if (0..5).contains(&(theirs - ours)))
+}
+
+/// Only so many places are wanted.
+fn is_counted(request: &Request) -> bool {
+    request.iter().any(|word| word.eq_ignore_ascii_case(b"count"))
+}
+
 fn agree_about_time(ours: &[u8], theirs: &[u8], unit_ms: i64) -> bool {
-    let number = |reply: &[u8]| {
-        let text = std::str::from_utf8(reply.strip_prefix(b":")?).ok()?;
-        text.trim_end().parse::<i64>().ok().filter(|number| *number >= 0)
-    };
+    let number = |reply: &[u8]| number_of(reply).filter(|number| *number >= 0);
     match (number(ours), number(theirs)) {
         (Some(ours), Some(theirs)) => (ours - theirs).abs() <= CLOCK_TOLERANCE_MS / unit_ms,
         _ => false,

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
-use basalt_shard::host::{Garbage, Host, ProcessFacts, ShutdownOptions};
+use basalt_shard::host::{
+    Garbage, Host, PersistenceFacts, ProcessFacts, SaveKind, ShutdownOptions, SnapshotTarget,
+};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
+use basalt_shard::store::Store;
 
 /// A wall clock that all cores of a cluster share.
 #[derive(Clone)]
@@ -38,18 +41,28 @@ pub(crate) struct TestHost {
     settings: Settings,
     clock: VirtualClock,
     meter: Meter,
+    acl_file: Option<Vec<u8>>,
 }
 
 impl TestHost {
     /// A host whose settings start as `settings`.
     pub(crate) fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
-        Self { settings, clock, meter }
+        Self { settings, clock, meter, acl_file: None }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
         let refusal = || CommandError::worded(format!("ERR cannot set {name} to {value}"));
         let number = value.parse::<u64>().map_err(|_| refusal());
         match name {
+            "requirepass" => self.settings.requirepass = value.as_bytes().to_vec(),
+            "slowlog-max-len" => self.settings.slowlog_max_len = number? as usize,
+            "slowlog-log-slower-than" => {
+                self.settings.slowlog_log_slower_than_us = value.parse().map_err(|_| refusal())?;
+            }
+            "latency-monitor-threshold" => {
+                self.settings.latency_monitor_threshold_ms = number?;
+            }
+            "acllog-max-len" => self.settings.acllog_max_len = number? as usize,
             "maxmemory" => self.settings.maxmemory = number?,
             "proto-max-bulk-len" => self.settings.proto_max_bulk_len = number? as usize,
             "maxmemory-policy" => {
@@ -91,8 +104,42 @@ impl Host for TestHost {
         Ok(Arc::new(self.settings.clone()))
     }
 
-    fn config_rewrite(&mut self) -> Result<(), CommandError> {
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        directive == b"requirepass"
+    }
+
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
+        self.acl_file.clone().map(|text| ("users.acl".to_owned(), Ok(text)))
+    }
+
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
+        self.acl_file = Some(text.to_vec());
+        Some(Ok(()))
+    }
+
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        bytes.fill(0x5a);
+        Ok(())
+    }
+
+    fn config_rewrite(&mut self, _: &[Vec<u8>]) -> Result<(), CommandError> {
         Err(CommandError::Fixed("ERR The server is running without a config file"))
+    }
+
+    fn persistence(&self) -> PersistenceFacts {
+        PersistenceFacts::default()
+    }
+
+    fn begin_save(&mut self, _: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
+        Err(CommandError::Fixed("ERR There are no files here"))
+    }
+
+    fn cancel_save(&mut self) -> bool {
+        false
+    }
+
+    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> bool {
+        false
     }
 
     fn shutdown(&mut self, _: ShutdownOptions) -> Result<(), CommandError> {
@@ -106,6 +153,8 @@ impl Host for TestHost {
     fn sleep_us(&mut self, us: u64) {
         self.clock.advance_ms(us as i64 / 1000);
     }
+
+    fn log_notice(&self, _: &str) {}
 
     fn log_warning(&self, _: &str) {}
 

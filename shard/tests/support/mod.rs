@@ -139,6 +139,7 @@ impl Cluster {
                     seed,
                     settings: Arc::new(settings.clone()),
                     shared: Arc::clone(&shared),
+                    acl: Arc::default(),
                 };
                 let host = TestHost::new(settings.clone(), clock.clone(), meter);
                 let mesh = network.mesh_of(CoreId(number));
@@ -376,6 +377,8 @@ impl Cluster {
     fn end_turn(&mut self, number: usize) {
         let node = &mut self.nodes[number];
         node.core.end_turn();
+        // Small enough for many turns to come between the two ends of a slot.
+        node.core.store.walk_snapshot(self.random.u64(..200));
         node.core.store.take_garbage();
         // Sessions that may go on are looked at in every turn anyway.
         node.core.take_resumed();

@@ -18,7 +18,6 @@ const POLICIES: &[&str] = &[
 ];
 
 const CLIENT_EVICTION: &str = "eviction of clients is not built into Basalt yet";
-const DEFRAGMENTATION: &str = "active defragmentation is not built into Basalt yet";
 
 pub(super) const ROWS: &[Directive] = &[
     integer("databases", 1, INT_MAX, "16").immutable().built(),
@@ -37,13 +36,13 @@ pub(super) const ROWS: &[Directive] = &[
     boolean("lazyfree-lazy-user-del", "no").built(),
     boolean("lazyfree-lazy-user-flush", "no").built(),
     boolean("activerehashing", "yes").accepted(),
-    boolean("jemalloc-bg-thread", "yes").accepted(),
-    boolean("activedefrag", "no").refused(DEFRAGMENTATION),
-    memory("active-defrag-ignore-bytes", 1, LONG_MAX, "100mb").accepted(),
-    integer("active-defrag-threshold-lower", 0, 1000, "10").accepted(),
-    integer("active-defrag-threshold-upper", 0, 1000, "100").accepted(),
-    integer("active-defrag-cycle-min", 1, 99, "1").accepted(),
-    integer("active-defrag-cycle-max", 1, 99, "25").accepted(),
-    integer("active-defrag-cycle-us", 0, 100_000, "500").accepted(),
+    boolean("jemalloc-bg-thread", "yes").built(),
+    boolean("activedefrag", "yes").built(),
+    memory("active-defrag-ignore-bytes", 1, LONG_MAX, "100mb").built(),
+    integer("active-defrag-threshold-lower", 0, 1000, "10").built(),
+    integer("active-defrag-threshold-upper", 0, 1000, "100").built(),
+    integer("active-defrag-cycle-min", 1, 99, "1").built(),
+    integer("active-defrag-cycle-max", 1, 99, "25").built(),
+    integer("active-defrag-cycle-us", 0, 100_000, "500").built(),
     integer("active-defrag-max-scan-fields", 1, LONG_MAX, "1000").accepted(),
 ];

@@ -6,37 +6,32 @@ use crate::config::table::{
     row,
 };
 
-const PERSISTENCE: &str = "persistence is not built into Basalt yet";
-
 pub(super) const ROWS: &[Directive] = &[
-    // Redis saves by default. Until snapshots are built the honest default is not to.
-    row(Kind::SavePoints, "save", "").refused(PERSISTENCE),
-    checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().accepted(),
+    row(Kind::SavePoints, "save", "3600 1 300 100 60 10000").built(),
+    checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().built(),
     boolean("rdbcompression", "yes").built(),
-    boolean("rdbchecksum", "yes").immutable().accepted(),
+    boolean("rdbchecksum", "yes").immutable().built(),
     choice("rdb-version-check", &["strict", "relaxed"], "strict").accepted(),
     boolean("rdb-del-sync-files", "no").accepted(),
-    boolean("rdb-save-incremental-fsync", "yes").accepted(),
-    integer("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden().accepted(),
-    integer("key-load-delay", INT_MIN, INT_MAX, "0").hidden().accepted(),
+    boolean("rdb-save-incremental-fsync", "yes").built(),
+    integer("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden().built(),
+    integer("key-load-delay", INT_MIN, INT_MAX, "0").hidden().built(),
     integer("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152").hidden().accepted(),
-    boolean("stop-writes-on-bgsave-error", "yes").accepted(),
+    boolean("stop-writes-on-bgsave-error", "yes").built(),
     choice("sanitize-dump-payload", &["no", "yes", "clients"], "no").accepted(),
-    boolean("appendonly", "no").deny_loading().refused(PERSISTENCE),
-    checked_text("appendfilename", checks::append_file_name, "appendonly.aof")
-        .immutable()
-        .accepted(),
+    boolean("appendonly", "no").deny_loading().built(),
+    checked_text("appendfilename", checks::append_file_name, "appendonly.aof").immutable().built(),
     checked_text("appenddirname", checks::append_directory_name, "appendonlydir")
         .immutable()
-        .accepted(),
-    choice("appendfsync", &["everysec", "always", "no"], "everysec").accepted(),
+        .built(),
+    choice("appendfsync", &["everysec", "always", "no"], "everysec").built(),
     boolean("no-appendfsync-on-rewrite", "no").accepted(),
-    integer("auto-aof-rewrite-percentage", 0, INT_MAX, "100").accepted(),
-    memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").accepted(),
-    boolean("aof-load-truncated", "yes").accepted(),
+    integer("auto-aof-rewrite-percentage", 0, INT_MAX, "100").built(),
+    memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").built(),
+    boolean("aof-load-truncated", "yes").built(),
     memory("aof-load-corrupt-tail-max-size", 0, LONG_MAX, "0").accepted(),
     boolean("aof-use-rdb-preamble", "yes").accepted(),
-    boolean("aof-timestamp-enabled", "no").accepted(),
-    boolean("aof-rewrite-incremental-fsync", "yes").accepted(),
+    boolean("aof-timestamp-enabled", "no").built(),
+    boolean("aof-rewrite-incremental-fsync", "yes").built(),
     boolean("aof-disable-auto-gc", "no").hidden().accepted(),
 ];

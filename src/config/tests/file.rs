@@ -80,9 +80,8 @@ fn wrong_lines_are_named_as_redis_names_them() {
 
 #[test]
 fn what_is_not_built_stops_the_start() {
-    let persistence = "persistence is not built into Basalt yet";
+    let persistence = "the append only file is not built into Basalt yet";
     check_line_error(&["--appendonly", "yes"], 2, "appendonly \"yes\"", persistence);
-    check_line_error(&["--save", "900 1"], 2, "save \"900 1\"", persistence);
     let tls = "TLS is not built into Basalt yet";
     check_line_error(&["--tls-port", "6380"], 2, "tls-port \"6380\"", tls);
     for harmless in [

@@ -12,9 +12,11 @@ use super::super::{Config, SetContext};
 
 /// Directives of Redis 7.0 that Basalt shows with another default, and why.
 const OTHER_DEFAULTS: &[(&str, &str)] = &[
+    ("save", "the reference is started without save points"),
     ("dir", "the working directory of each"),
     ("port", "the Redis server of this test listens elsewhere"),
     ("bind", "the Redis server of this test listens on the loopback interface only"),
+    ("activedefrag", "it needs no patched allocator here, so nothing speaks against it"),
 ];
 
 /// CONFIG SET pairs that both servers must answer alike.

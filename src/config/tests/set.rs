@@ -91,7 +91,7 @@ fn errors_are_those_of_redis() {
             "loglevel",
             "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
         ),
-        (&["appendonly", "yes"], "appendonly", "persistence is not built into Basalt yet"),
+        (&["appendonly", "yes"], "appendonly", "the append only file is not built into Basalt yet"),
     ] {
         check_error(words, &failed(name, reason));
     }

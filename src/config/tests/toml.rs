@@ -44,7 +44,11 @@ user = ["default on nopass ~* &* +@all"]
     ] {
         assert_eq!(get(&config, name), value, "{name}");
     }
-    let said = config.rewrite().expect_err("TOML").to_string();
+    for points in ["save = [[900, 1], [60, 1]]", "save = [\"900 1\", \"60 1\"]"] {
+        let file = scratch.file("save.toml", points);
+        assert_eq!(get(&load(&[&file]).unwrap(), "save"), "900 1 60 1", "{points}");
+    }
+    let said = config.rewrite(&[]).expect_err("TOML").to_string();
     assert_eq!(said, "ERR Rewriting config file: CONFIG REWRITE can't write TOML files");
 }
 
@@ -72,8 +76,6 @@ fn mistakes_are_named_with_their_line() {
     check_error("timeout = 1979-05-27", 1, "argument must be a number, not a date");
     check_error("bind = [true]", 1, "argument must be a string, not true or false");
     check_error("include = \"x\"", 1, "include is not for TOML files");
-    check_error("save = [[900, 1]]", 1, "persistence is not built into Basalt yet");
-    check_error("save = [\"900 1\", \"60 1\"]", 1, "persistence is not built into Basalt yet");
     check_error("save = [900]", 1, "Invalid save parameters");
     check_error("timeout = 99999999999999999999", 1, "argument couldn't be parsed into an integer");
 }

@@ -24,6 +24,8 @@ mod transactions;
 
 use super::row::Command;
 
+pub use pubsub::ChannelUse;
+
 /// All families of rows as they are written, those without code included.
 ///
 /// The server answers the commands that have code and no others; the registry numbers them. Read

@@ -120,3 +120,28 @@ const PUBSUB_ROWS: &[Command] = &[
         .complexity("O(N), N shard channels asked for")
         .handler(on_session!(pubsub::shardnumsub)),
 ];
+
+/// How a command line names channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelUse {
+    /// Whether only the first argument is one; else all arguments are.
+    pub is_single: bool,
+    /// Whether they are patterns of channels.
+    pub are_patterns: bool,
+}
+
+impl Command {
+    /// How it names the channels that it publishes to or subscribes to; none if it does neither.
+    pub fn channel_use(&self) -> Option<ChannelUse> {
+        if !self.flags.contains(PUBSUB) || !self.container.is_empty() {
+            return None;
+        }
+        let (is_single, are_patterns) = match self.name {
+            "subscribe" | "ssubscribe" => (false, false),
+            "psubscribe" => (false, true),
+            "publish" | "spublish" => (true, false),
+            _ => return None,
+        };
+        Some(ChannelUse { is_single, are_patterns })
+    }
+}

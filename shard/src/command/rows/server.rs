@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
         .summary("Compacts the append only file in the background.")
         .complexity("O(1) to start")
-        .not_built(),
+        .handler(on_session!(rewrite::bgrewriteaof)),
     row("bgsave", -1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Writes an RDB snapshot in the background.")
         .complexity("O(1) to start")
         .history(&[("3.2.2", "Accepts `SCHEDULE`.")])
-        .not_built(),
+        .handler(on_session!(save::bgsave)),
     Command::new(GROUP, "command", -1)
         .since("2.8.13")
         .flags(&[LOADING, STALE, SENTINEL])
@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Command] = &[
         .acl(&[category::ADMIN, category::DANGEROUS])
         .summary("Tells the Unix time of the last good snapshot.")
         .tips(&["nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(save::lastsave)),
     Command::new(GROUP, "latency", -2)
         .since("2.8.13")
         .summary("Groups the commands that watch for latency spikes.")
@@ -138,7 +138,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Streams every command the server runs to this connection.")
         .complexity("O(1) to start")
-        .not_built(),
+        .handler(on_session!(monitor::monitor)),
     row("psync", -3)
         .since("2.8.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
@@ -184,7 +184,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
         .summary("Writes an RDB snapshot before it answers.")
         .complexity("O(N), N keys of all databases")
-        .not_built(),
+        .handler(on_session!(save::save)),
     row("shutdown", -1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL, NO_MULTI, ALLOW_BUSY])
@@ -192,7 +192,7 @@ pub(super) const ROWS: &[Command] = &[
         .summary("Stops the server, saving first when that is configured.")
         .complexity("O(N) when saving, N keys of all databases, else O(1)")
         .history(&[("7.0.0", "Accepts `NOW`, `FORCE` and `ABORT`.")])
-        .handler(on_session!(server::shutdown)),
+        .handler(on_session!(save::shutdown)),
     row("slaveof", 3)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING])

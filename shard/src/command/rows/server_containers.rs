@@ -44,7 +44,7 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .syntax("[category]")
         .summary("Lists the command categories, or the commands within one.")
         .complexity("O(N), N commands")
-        .not_built(),
+        .handler(on_session!(acl::cat)),
     acl_row("deluser", -3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -52,20 +52,20 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .summary("Removes users and closes their connections.")
         .complexity("O(N), N users, plus the connections to close")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(acl::deluser)),
     acl_row("dryrun", -4)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("username command [arg [arg ...]]")
         .summary("Tells whether a user could run a command, without running it.")
         .complexity("O(N), N keys and channels of the command")
-        .not_built(),
+        .handler(on_session!(acl::dryrun)),
     acl_row("genpass", -2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .syntax("[bits]")
         .summary("Makes a random password of hexadecimal digits.")
-        .not_built(),
+        .handler(on_session!(acl::genpass)),
     acl_row("getuser", 3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -76,24 +76,24 @@ pub(super) const ACL_ROWS: &[Command] = &[
             ("6.2.0", "Also shows the channel patterns."),
             ("7.0.0", "Also shows selectors; keys and channels are written as rules."),
         ])
-        .not_built(),
+        .handler(on_session!(acl::getuser)),
     acl_row("help", 2)
         .since("6.0.0")
         .flags(&[LOADING, STALE, SENTINEL])
         .summary("Lists the ACL subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     acl_row("list", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Prints every user as the rules that would recreate it.")
         .complexity("O(N), N users")
-        .not_built(),
+        .handler(on_session!(acl::list)),
     acl_row("load", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Reads all users anew from the configured ACL file.")
         .complexity("O(N), N users")
-        .not_built(),
+        .handler(on_session!(acl::load)),
     acl_row("log", -2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -101,14 +101,14 @@ pub(super) const ACL_ROWS: &[Command] = &[
         .summary("Shows recent refusals of commands, keys, channels and logins.")
         .complexity("O(N), N entries shown")
         .history(&[("7.2.0", "Entries carry an id and the times of creation and last update.")])
-        .not_built(),
+        .handler(on_session!(acl::log)),
     acl_row("save", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Writes all users to the configured ACL file.")
         .complexity("O(N), N users")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(acl::save)),
     acl_row("setuser", -3)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
@@ -120,18 +120,18 @@ pub(super) const ACL_ROWS: &[Command] = &[
             ("6.2.0", "Understands channel patterns."),
             ("7.0.0", "Understands selectors and key patterns limited to reading or writing."),
         ])
-        .not_built(),
+        .handler(on_session!(acl::setuser)),
     acl_row("users", 2)
         .since("6.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Lists the names of all users.")
         .complexity("O(N), N users")
-        .not_built(),
+        .handler(on_session!(acl::users)),
     acl_row("whoami", 2)
         .since("6.0.0")
         .flags(&[NOSCRIPT, LOADING, STALE, SENTINEL])
         .summary("Tells which user this connection is logged in as.")
-        .not_built(),
+        .handler(on_session!(acl::whoami)),
 ];
 
 /// What COMMAND contains.
@@ -196,19 +196,19 @@ pub(super) const COMMANDLOG_ROWS: &[Command] = &[
         .summary("Shows the newest entries of one of the command logs.")
         .complexity("O(N), N entries shown")
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(slow_log::command_get)),
     commandlog_row("help", 2)
         .since("8.1.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the COMMANDLOG subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     commandlog_row("len", 3)
         .since("8.1.0")
         .flags(&[ADMIN, LOADING, STALE])
         .syntax("<slow|large-request|large-reply>")
         .summary("Counts the entries of one of the command logs.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(slow_log::command_len)),
     commandlog_row("reset", 3)
         .since("8.1.0")
         .flags(&[ADMIN, LOADING, STALE])
@@ -216,7 +216,7 @@ pub(super) const COMMANDLOG_ROWS: &[Command] = &[
         .summary("Empties one of the command logs.")
         .complexity("O(N), N entries dropped")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(slow_log::command_reset)),
 ];
 
 /// What CONFIG contains.
@@ -266,19 +266,19 @@ pub(super) const LATENCY_ROWS: &[Command] = &[
         .summary("Explains the latency spikes seen and what may help.")
         .complexity("O(N), N samples recorded")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::doctor)),
     latency_row("graph", 3)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("event")
         .summary("Draws the latency of an event over time in characters.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::graph)),
     latency_row("help", 2)
         .since("2.8.13")
         .flags(&[LOADING, STALE])
         .summary("Lists the LATENCY subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     latency_row("histogram", -2)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -286,27 +286,27 @@ pub(super) const LATENCY_ROWS: &[Command] = &[
         .summary("Shows how the run times of commands are distributed.")
         .complexity("O(N), N commands asked for")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::histogram)),
     latency_row("history", 3)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("event")
         .summary("Shows the recorded latency samples of an event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::history)),
     latency_row("latest", 2)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .summary("Shows the newest latency sample of every event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(latency::latest)),
     latency_row("reset", -2)
         .since("2.8.13")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .syntax("[event [event ...]]")
         .summary("Forgets the samples of the given events, or of all.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
-        .not_built(),
+        .handler(on_session!(latency::reset)),
 ];
 
 /// What MEMORY contains.
@@ -395,23 +395,23 @@ pub(super) const SLOWLOG_ROWS: &[Command] = &[
             ("4.0.0", "Entries name the address and the name of the client."),
             ("8.10.0", "Entries count all arguments, also those cut off."),
         ])
-        .not_built(),
+        .handler(on_session!(slow_log::get)),
     slowlog_row("help", 2)
         .since("6.2.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the SLOWLOG subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     slowlog_row("len", 2)
         .since("2.2.12")
         .flags(&[ADMIN, LOADING, STALE])
         .summary("Counts the entries of the slow log.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .not_built(),
+        .handler(on_session!(slow_log::len)),
     slowlog_row("reset", 2)
         .since("2.2.12")
         .flags(&[ADMIN, LOADING, STALE])
         .summary("Empties the slow log.")
         .complexity("O(N), N entries dropped")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(slow_log::reset)),
 ];

@@ -4,13 +4,14 @@
 mod bounds;
 mod hostile;
 mod model;
+mod relocation;
 mod walks;
 
 use super::{Entry, Footprint, Kind, Record, Table, Value, ValueRef, size_class};
 use crate::hash::{KeyHasher, Seed};
 
 /// An object that owns memory.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Blob(Vec<u8>);
 
 impl Footprint for Blob {

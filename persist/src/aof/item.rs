@@ -1,0 +1,344 @@
+//! A segment of the append-only file, read item by item.
+//!
+//! The text is that of [`basalt_shard::journal`], or what a stock Redis writes, which has no
+//! annotations but perhaps times. Nothing is trusted: every length has a bound, and what does not
+//! fit is told with the place where the last good item ended, so that the rest can be cut off.
+//!
+//! ```text
+//! item := record | barrier | batch end | time
+//! record := [#S lines] [SELECT] (command | MULTI command* EXEC)
+//! ```
+
+use std::io::{self, BufRead, Read};
+
+use basalt_shard::arguments::{ArgRange, Arguments};
+
+/// Longest line: the head of a command, or an annotation.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Most arguments of one command.
+const ARGUMENTS_MAX: i64 = 1 << 24;
+/// Longest argument, in bytes.
+const ARGUMENT_BYTES_MAX: i64 = 1 << 30;
+/// Most bytes of one record, so that a position fits 32 bits.
+const RECORD_BYTES_MAX: usize = u32::MAX as usize;
+
+/// One or several commands that take effect together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The slots it depends on, each with the number this record is for it. Empty in a plain file.
+    pub slots: Vec<(u16, u64)>,
+    bytes: Vec<u8>,
+    ranges: Vec<ArgRange>,
+    /// Where each command's arguments end in `ranges`.
+    ends: Vec<usize>,
+}
+
+impl Record {
+    /// The commands, MULTI and EXEC among them.
+    pub fn commands(&self) -> impl ExactSizeIterator<Item = Arguments<'_>> {
+        (0..self.ends.len()).map(|index| {
+            let start = if index == 0 { 0 } else { self.ends[index - 1] };
+            Arguments::new(&self.bytes, &self.ranges[start..self.ends[index]])
+        })
+    }
+
+    fn clear(&mut self) {
+        self.slots.clear();
+        self.bytes.clear();
+        self.ranges.clear();
+        self.ends.clear();
+    }
+
+    fn last_is(&self, word: &str) -> bool {
+        self.commands().last().is_some_and(|command| command.is(0, word))
+    }
+}
+
+/// What stands in a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// [`Reader::record`] holds it.
+    Record,
+    /// All cores did something at once.
+    Barrier {
+        /// For the n-th time.
+        number: u64,
+        /// Whether what it was follows in this segment.
+        tells: bool,
+    },
+    /// The end of a batch: items so far, and items of other cores it may depend on, as far as these
+    /// have grown.
+    BatchEnd {
+        /// Items of this segment.
+        items: u64,
+        /// `(core, items)`
+        needs: Vec<(u16, u64)>,
+    },
+    /// Seconds since 1970 of what follows.
+    Time(i64),
+}
+
+/// What is wrong with a segment.
+#[derive(Debug)]
+pub enum Damage {
+    /// It ends in the midst of an item.
+    Truncated,
+    /// It holds something that is no item; in words.
+    Malformed(&'static str),
+    /// It cannot be read.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Damage {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated => formatter.write_str("unexpected end of file"),
+            Self::Malformed(what) => write!(formatter, "bad file format: {what}"),
+            Self::Io(error) => write!(formatter, "read error: {error}"),
+        }
+    }
+}
+
+/// Reads a segment.
+pub struct Reader<R> {
+    input: R,
+    /// Bytes read so far.
+    position: u64,
+    /// Where the last complete item ended.
+    good_bytes: u64,
+    line: Vec<u8>,
+    record: Record,
+    /// A line that begins the item after the present one.
+    put_back: bool,
+    needs: Vec<(u16, u64)>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads from `input`, which stands at offset `position` of its file.
+    pub fn new(input: R, position: u64) -> Self {
+        Self {
+            input,
+            position,
+            good_bytes: position,
+            line: Vec::new(),
+            record: Record::default(),
+            put_back: false,
+            needs: Vec::new(),
+        }
+    }
+
+    /// The record that was read last.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Where the last complete item ended, in bytes from the start of the file.
+    pub fn good_bytes(&self) -> u64 {
+        self.good_bytes
+    }
+
+    /// The next item; `None` at the end.
+    ///
+    /// # Errors
+    /// If the rest is damaged: [`Reader::good_bytes`] says from where on.
+    pub fn next_item(&mut self) -> Result<Option<Item>, Damage> {
+        self.record.clear();
+        loop {
+            if !self.read_line()? {
+                return if self.is_between_items() { Ok(None) } else { Err(Damage::Truncated) };
+            }
+            let item = match self.line.first() {
+                Some(b'#') => self.take_annotation()?,
+                _ => self.take_command()?.then_some(Item::Record),
+            };
+            if let Some(item) = item {
+                self.good_bytes = self.position - self.put_back_bytes();
+                return Ok(Some(item));
+            }
+        }
+    }
+
+    fn is_between_items(&self) -> bool {
+        // A SELECT at the very end selects for nobody.
+        let is_idle = self.record.ends.is_empty() || self.record.last_is("select");
+        is_idle && self.record.slots.is_empty() && self.needs.is_empty()
+    }
+
+    fn put_back_bytes(&self) -> u64 {
+        if self.put_back { self.line.len() as u64 + 2 } else { 0 }
+    }
+
+    /// Reads a line without its end; whether there was one.
+    fn read_line(&mut self) -> Result<bool, Damage> {
+        self.line.clear();
+        let limit = LINE_BYTES_MAX as u64;
+        let count = self.input.by_ref().take(limit).read_until(b'\n', &mut self.line)?;
+        self.position += count as u64;
+        match self.line.last() {
+            None => Ok(false),
+            Some(b'\n') => {
+                self.line.pop();
+                if self.line.last() == Some(&b'\r') {
+                    self.line.pop();
+                }
+                Ok(true)
+            }
+            Some(_) if self.line.len() == LINE_BYTES_MAX => Err(Damage::Malformed("a long line")),
+            Some(_) => Err(Damage::Truncated),
+        }
+    }
+
+    fn take_annotation(&mut self) -> Result<Option<Item>, Damage> {
+        const BAD: Damage = Damage::Malformed("an annotation");
+        if !self.record.ends.is_empty() && !self.record.last_is("select") {
+            return Err(Damage::Malformed("an annotation inside a transaction"));
+        }
+        let text = std::str::from_utf8(&self.line).map_err(|_| BAD)?;
+        if let Some(pairs) = text.strip_prefix("#S:") {
+            read_pairs(pairs, &mut self.record.slots).ok_or(BAD)?;
+            return Ok(None);
+        }
+        if let Some(pairs) = text.strip_prefix("#D:") {
+            read_pairs(pairs, &mut self.needs).ok_or(BAD)?;
+            return Ok(None);
+        }
+        let item = if let Some(number) = text.strip_prefix("#G:") {
+            Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: false }
+        } else if let Some(number) = text.strip_prefix("#T:") {
+            Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: true }
+        } else if let Some(items) = text.strip_prefix("#B:") {
+            let needs = std::mem::take(&mut self.needs);
+            Item::BatchEnd { items: items.parse().map_err(|_| BAD)?, needs }
+        } else if let Some(seconds) = text.strip_prefix("#TS:") {
+            Item::Time(seconds.parse().map_err(|_| BAD)?)
+        } else {
+            // Somebody else's note, which says nothing to us.
+            return Ok(None);
+        };
+        if self.record.slots.is_empty() { Ok(Some(item)) } else { Err(BAD) }
+    }
+
+    /// Takes in the command whose head is the present line; whether it completes a record.
+    fn take_command(&mut self) -> Result<bool, Damage> {
+        let count = head(&self.line, b'*').ok_or(Damage::Malformed("the head of a command"))?;
+        if !(1..=ARGUMENTS_MAX).contains(&count) {
+            return Err(Damage::Malformed("the number of arguments"));
+        }
+        for _ in 0..count {
+            self.take_argument()?;
+        }
+        self.record.ends.push(self.record.ranges.len());
+        let in_group = self.record.commands().any(|command| command.is(0, "multi"));
+        Ok(match in_group {
+            true => self.record.last_is("exec"),
+            false => !self.record.last_is("select"),
+        })
+    }
+
+    fn take_argument(&mut self) -> Result<(), Damage> {
+        if !self.read_line()? {
+            return Err(Damage::Truncated);
+        }
+        let len = head(&self.line, b'$').ok_or(Damage::Malformed("the head of an argument"))?;
+        if !(0..=ARGUMENT_BYTES_MAX).contains(&len) {
+            return Err(Damage::Malformed("the length of an argument"));
+        }
+        let (start, len) = (self.record.bytes.len(), len as usize);
+        if start + len + 2 > RECORD_BYTES_MAX {
+            return Err(Damage::Malformed("a record of more than 4 GiB"));
+        }
+        // Memory grows with what is really there, not with what a length claims.
+        let count = self.input.by_ref().take(len as u64 + 2).read_to_end(&mut self.record.bytes)?;
+        self.position += count as u64;
+        if count < len + 2 {
+            return Err(Damage::Truncated);
+        }
+        if !self.record.bytes.ends_with(b"\r\n") {
+            return Err(Damage::Malformed("the end of an argument"));
+        }
+        self.record.bytes.truncate(start + len);
+        self.record.ranges.push(ArgRange { start: start as u32, len: len as u32 });
+        Ok(())
+    }
+}
+
+fn head(line: &[u8], mark: u8) -> Option<i64> {
+    let (first, digits) = line.split_first()?;
+    let text = std::str::from_utf8(digits).ok()?;
+    (*first == mark).then_some(text.parse().ok()?)
+}
+
+fn read_pairs(text: &str, to: &mut Vec<(u16, u64)>) -> Option<()> {
+    for pair in text.split(',') {
+        let (number, value) = pair.split_once(':')?;
+        to.push((number.parse().ok()?, value.parse().ok()?));
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(text: &[u8]) -> (Vec<Item>, Result<(), Damage>, u64) {
+        let mut reader = Reader::new(text, 0);
+        let mut items = Vec::new();
+        loop {
+            match reader.next_item() {
+                Ok(Some(item)) => items.push(item),
+                Ok(None) => return (items, Ok(()), reader.good_bytes()),
+                Err(damage) => return (items, Err(damage), reader.good_bytes()),
+            }
+        }
+    }
+
+    const RECORD: &[u8] = b"#S:3:1,9:4\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*1\r\n$5\r\nMULTI\r\n\
+        *2\r\n$3\r\nDEL\r\n$1\r\na\r\n*1\r\n$4\r\nEXEC\r\n";
+
+    #[test]
+    fn a_record_has_slots_and_commands() {
+        let mut reader = Reader::new(RECORD, 0);
+        assert_eq!(reader.next_item().expect("it is whole"), Some(Item::Record));
+        assert_eq!(reader.record().slots, [(3, 1), (9, 4)]);
+        let names: Vec<&[u8]> = reader.record().commands().map(|command| command.at(0)).collect();
+        assert_eq!(names, [b"SELECT".as_slice(), b"MULTI", b"DEL", b"EXEC"]);
+        assert_eq!(reader.next_item().expect("nothing follows"), None);
+        assert_eq!(reader.good_bytes(), RECORD.len() as u64);
+    }
+
+    #[test]
+    fn a_record_that_is_cut_anywhere_is_truncated_where_it_began() {
+        let first = b"*1\r\n$4\r\nPING\r\n";
+        for length in 1..RECORD.len() {
+            let text = [first, &RECORD[..length]].concat();
+            let (items, outcome, good_bytes) = read_all(&text);
+            assert_eq!(items, [Item::Record], "cut at {length}");
+            assert!(matches!(outcome, Err(Damage::Truncated)), "cut at {length}");
+            assert_eq!(good_bytes, first.len() as u64, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn annotations_are_items() {
+        let (items, outcome, _) = read_all(b"#TS:5\r\n#T:1\r\n#D:1:7\r\n#B:2\r\n# a note\r\n");
+        assert!(outcome.is_ok());
+        let end = Item::BatchEnd { items: 2, needs: vec![(1, 7)] };
+        assert_eq!(items, [Item::Time(5), Item::Barrier { number: 1, tells: true }, end]);
+    }
+
+    #[test]
+    fn nonsense_is_malformed() {
+        for text in
+            ["*x\r\n", "hello\r\n", "*1\r\n$-1\r\n", "*0\r\n", "#B:x\r\n", "*1\r\n$1\r\nabc"]
+        {
+            let (_, outcome, _) = read_all(text.as_bytes());
+            assert!(matches!(outcome, Err(Damage::Malformed(_))), "{text}");
+        }
+    }
+}

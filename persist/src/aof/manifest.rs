@@ -1,0 +1,333 @@
+//! The manifest of an append-only directory: which files there are, and in which order they count.
+//!
+//! One line a file, as Redis 7 writes it; keys a reader does not know are skipped:
+//!
+//! ```text
+//! file appendonly.aof.4.base.rdb seq 4 type b
+//! file appendonly.aof.7.incr.aof seq 7 type i generation 3 core 0
+//! ```
+//!
+//! A *generation* is what was written between two cuts, one file per core. That of a single core is
+//! an increment any Redis can load (`i`). Of several cores the files only mean something together;
+//! they are segments (`s`), which makes a stock Redis refuse the directory instead of loading the
+//! files one after the other.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Longest manifest that is read.
+const MANIFEST_BYTES_MAX: u64 = 16 << 20;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// The data at a cut.
+    Base,
+    /// What happened since, told by one core.
+    Increment,
+    /// What happened since, told by one of several cores.
+    Segment,
+    /// Nothing any more: to be deleted.
+    History,
+}
+
+impl FileKind {
+    fn letter(self) -> char {
+        match self {
+            Self::Base => 'b',
+            Self::Increment => 'i',
+            Self::Segment => 's',
+            Self::History => 'h',
+        }
+    }
+
+    fn from_letter(letter: char) -> Option<Self> {
+        let all = [Self::Base, Self::Increment, Self::Segment, Self::History];
+        all.into_iter().find(|kind| kind.letter() == letter)
+    }
+}
+
+/// A file of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its name.
+    pub name: String,
+    /// Its number; bases and others count apart.
+    pub sequence: u64,
+    /// What it is.
+    pub kind: FileKind,
+    /// Which generation it is part of, if it is one of ours.
+    pub generation: Option<u64>,
+}
+
+/// The files of a directory, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// All of them.
+    pub files: Vec<FileEntry>,
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug)]
+pub enum ManifestError {
+    /// It cannot be read.
+    Io(io::Error),
+    /// A line makes no sense: its number, from 1, and why.
+    Line(usize, &'static str),
+}
+
+impl std::fmt::Display for ManifestError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Io(error) => write!(formatter, "cannot read the AOF manifest: {error}"),
+            Self::Line(number, reason) => {
+                write!(formatter, "error in AOF manifest file, line {number}: {reason}")
+            }
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest at `path`; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read or makes no sense.
+    pub fn read(path: &Path) -> Result<Option<Self>, ManifestError> {
+        let size = match fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ManifestError::Io(error)),
+        };
+        if size > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::Io(io::Error::other("it is too large")));
+        }
+        let text = fs::read(path).map_err(ManifestError::Io)?;
+        Self::parse(&text).map(Some)
+    }
+
+    /// Reads the text of a manifest.
+    ///
+    /// # Errors
+    /// If it makes no sense.
+    pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
+        let text =
+            std::str::from_utf8(text).map_err(|_| ManifestError::Line(1, "it is no text"))?;
+        let mut manifest = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let entry =
+                parse_line(line).map_err(|reason| ManifestError::Line(index + 1, reason))?;
+            let error = |reason| Err(ManifestError::Line(index + 1, reason));
+            let is_base = |kind| matches!(kind, FileKind::Base);
+            if is_base(entry.kind) && manifest.files.iter().any(|other| is_base(other.kind)) {
+                return error("Found duplicate base file information");
+            }
+            let counts = |kind| matches!(kind, FileKind::Increment | FileKind::Segment);
+            let last = manifest.files.iter().rev().find(|other| counts(other.kind));
+            if counts(entry.kind) && last.is_some_and(|last| last.sequence >= entry.sequence) {
+                return error("Found a non-monotonic sequence number");
+            }
+            manifest.files.push(entry);
+        }
+        if manifest.files.is_empty() {
+            return Err(ManifestError::Line(1, "Found an empty AOF manifest"));
+        }
+        Ok(manifest)
+    }
+
+    /// The text.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for file in &self.files {
+            let FileEntry { name, sequence, kind, .. } = file;
+            text += &format!("file {} seq {sequence} type {}", quoted(name), kind.letter());
+            if let Some(generation) = file.generation {
+                text += &format!(" generation {generation}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Puts the manifest in the place of the one at `path`: whoever is killed at any moment leaves
+    /// the old one or this one, whole.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("manifest");
+        let temporary = path.with_file_name(format!("temp-{name}"));
+        let mut file = File::create(&temporary)?;
+        file.write_all(self.to_text().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        crate::output::sync_directory(path)
+    }
+
+    /// The base, if there is one.
+    pub fn base(&self) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.kind == FileKind::Base)
+    }
+
+    /// The generations, oldest first, each with the files of its cores in their order.
+    pub fn generations(&self) -> Vec<Vec<&FileEntry>> {
+        let mut generations: Vec<Vec<&FileEntry>> = Vec::new();
+        let counts =
+            |file: &&FileEntry| matches!(file.kind, FileKind::Increment | FileKind::Segment);
+        for file in self.files.iter().filter(counts) {
+            let is_same = |last: &Vec<&FileEntry>| {
+                file.generation.is_some() && last[0].generation == file.generation
+            };
+            match generations.last_mut().filter(|last| is_same(last)) {
+                Some(last) => last.push(file),
+                None => generations.push(vec![file]),
+            }
+        }
+        generations
+    }
+
+    /// Adds the files of a new generation of so many cores, which are made by the caller.
+    pub fn add_generation(&mut self, prefix: &str, core_count: usize) -> Vec<FileEntry> {
+        let generation =
+            self.files.iter().filter_map(|file| file.generation).max().unwrap_or(0) + 1;
+        let counts = self.files.iter().filter(|file| file.kind != FileKind::Base);
+        let mut sequence = counts.map(|file| file.sequence).max().unwrap_or(0);
+        let kind = if core_count == 1 { FileKind::Increment } else { FileKind::Segment };
+        let files = (0..core_count).map(|_| {
+            sequence += 1;
+            let name = format!("{prefix}.{sequence}.incr.aof");
+            FileEntry { name, sequence, kind, generation: Some(generation) }
+        });
+        let files: Vec<FileEntry> = files.collect();
+        self.files.extend(files.iter().cloned());
+        files
+    }
+
+    /// The entry of the base that would come next.
+    pub fn next_base(&self, prefix: &str) -> FileEntry {
+        let bases = self.files.iter().filter(|file| file.name.contains(".base."));
+        let sequence = bases.map(|file| file.sequence).max().unwrap_or(0) + 1;
+        let name = format!("{prefix}.{sequence}.base.rdb");
+        FileEntry { name, sequence, kind: FileKind::Base, generation: None }
+    }
+
+    /// A base replaces everything up to the generation `first_kept`. Returns the names of the files
+    /// that mean nothing any more.
+    pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<String> {
+        let stays = |file: &FileEntry| {
+            file.kind != FileKind::Base
+                && file.generation.is_some_and(|number| number >= first_kept)
+        };
+        let (kept, gone): (Vec<_>, Vec<_>) = self.files.drain(..).partition(stays);
+        self.files.push(base);
+        self.files.extend(kept);
+        gone.into_iter().map(|file| file.name).collect()
+    }
+}
+
+fn parse_line(line: &str) -> Result<FileEntry, &'static str> {
+    const FORMAT: &str = "Invalid AOF manifest file format";
+    let words = words(line).ok_or(FORMAT)?;
+    if words.len() < 6 || !words.len().is_multiple_of(2) {
+        return Err(FORMAT);
+    }
+    let (mut name, mut sequence, mut kind, mut generation) = (None, None, None, None);
+    for pair in words.chunks_exact(2) {
+        let (key, value) = (pair[0].to_ascii_lowercase(), pair[1].as_str());
+        match key.as_str() {
+            "file" => name = Some(value.to_owned()),
+            "seq" => sequence = value.parse::<u64>().ok().filter(|number| *number > 0),
+            "type" => kind = value.chars().next(),
+            "generation" => generation = value.parse().ok(),
+            _ => {}
+        }
+    }
+    let name = name.ok_or(FORMAT)?;
+    if name.is_empty() || name.contains('/') {
+        return Err("File can't be a path, just a filename");
+    }
+    let kind = FileKind::from_letter(kind.ok_or(FORMAT)?).ok_or("Unknown AOF file type")?;
+    Ok(FileEntry { name, sequence: sequence.ok_or(FORMAT)?, kind, generation })
+}
+
+/// The words of a line; one may stand between double quotes, with a backslash before what would end
+/// it.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let mut word = String::new();
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut characters = quoted.char_indices();
+            let end = loop {
+                match characters.next()? {
+                    (index, '"') => break index,
+                    (_, '\\') => word.push(characters.next()?.1),
+                    (_, character) => word.push(character),
+                }
+            };
+            rest = &quoted[end + 1..];
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            word.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+        words.push(word);
+        rest = rest.trim_start();
+    }
+    Some(words)
+}
+
+fn quoted(name: &str) -> String {
+    if !name.contains([' ', '"', '\\']) {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let mut manifest = Manifest::default();
+        manifest.add_generation("my file", 1);
+        let base = manifest.next_base("my file");
+        manifest.replace_base(base, 1);
+        manifest.add_generation("my file", 3);
+        let read = Manifest::parse(manifest.to_text().as_bytes()).expect("it is sound");
+        assert_eq!(read, manifest);
+        let sizes: Vec<usize> = read.generations().iter().map(Vec::len).collect();
+        assert_eq!(sizes, [1, 3]);
+        assert_eq!(read.files.last().map(|file| file.sequence), Some(4));
+    }
+
+    #[test]
+    fn a_manifest_of_redis_is_read() {
+        let text = b"file appendonly.aof.1.base.rdb seq 1 type b\nfile a.incr seq 2 type i\n\
+            # a note\nfile b.incr seq 3 type i startoffset 5\n";
+        let manifest = Manifest::parse(text).expect("it is sound");
+        assert_eq!(manifest.base().map(|base| base.sequence), Some(1));
+        assert_eq!(manifest.generations().len(), 2, "each increment stands by itself");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "",
+            "file a seq 1",
+            "file a/b seq 1 type i",
+            "file a seq 0 type i",
+            "file a seq 1 type x",
+            "file a seq 2 type i\nfile b seq 1 type i",
+            "file a seq 1 type b\nfile b seq 2 type b",
+            "file \"a seq 1 type b",
+        ] {
+            assert!(Manifest::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

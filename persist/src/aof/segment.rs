@@ -1,0 +1,448 @@
+//! The writing end of a segment: what has to reach a file, and what has reached the disk.
+//!
+//! A core hands batches over and goes on; a thread of its own writes them, and brings them to the
+//! disk as `appendfsync` says:
+//!
+//! * `always`: what came together is written at once and followed by one fsync. Replies wait for
+//!   [`Durable`], not the core.
+//! * `everysec`: an fsync a second, if there is anything.
+//! * `no`: whenever the system likes.
+//!
+//! # When the disk fails
+//!
+//! After a failed write the file may end anywhere, and after a failed fsync nobody knows which
+//! pages reached the disk. So everything since the last good fsync is kept in memory; the file is
+//! cut back to that point, and all of it written again, once a second until it works. Meanwhile
+//! [`Durable::error`] says what is wrong, and writes of clients are refused. With `no`, what was
+//! written counts as good.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Batches that may wait for the thread. A core that finds no room keeps its records for a later
+/// turn, up to [`BACKLOG_BYTES_MAX`].
+const QUEUE_MAX: usize = 64;
+
+/// Records a core keeps before it waits for the thread, in bytes.
+pub const BACKLOG_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes after which an fsync is due before its time, since they are kept in memory until then.
+const UNSYNCED_BYTES_MAX: usize = 32 << 20;
+
+/// Between two fsyncs of `everysec`, and between two attempts on a disk that fails.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// `appendfsync`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before any reply.
+    Always,
+    /// Once a second.
+    #[default]
+    EverySecond,
+    /// When the system likes.
+    Never,
+}
+
+/// A file as a segment needs it; tests have one that fails.
+pub trait SegmentFile: Send {
+    /// Appends bytes at the end.
+    ///
+    /// # Errors
+    /// When the system refuses; any part of them may be there then.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Brings everything to the disk.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl SegmentFile for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+}
+
+/// How far the segment of one core is, in one generation.
+#[derive(Debug, Default)]
+pub struct Durable {
+    items: AtomicU64,
+    bytes: AtomicU64,
+    error: AtomicI32,
+}
+
+impl Durable {
+    /// Items on the disk.
+    pub fn items(&self) -> u64 {
+        self.items.load(SeqCst)
+    }
+
+    /// Bytes written to the file.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(SeqCst)
+    }
+
+    /// Number of the error of the system that keeps the segment from being written; 0 for none.
+    pub fn error(&self) -> i32 {
+        self.error.load(SeqCst)
+    }
+}
+
+/// What is written and what is safe, without a thread.
+pub struct Segment<F> {
+    file: F,
+    durable: Arc<Durable>,
+    policy: SyncPolicy,
+    /// Everything since the file was safe for the last time.
+    unsafe_bytes: Vec<u8>,
+    /// How much of it is in the file.
+    written: usize,
+    /// Length of the file when it was safe.
+    safe_length: u64,
+    /// Items in the file once all is written.
+    items: u64,
+    has_failed: bool,
+}
+
+impl<F: SegmentFile> Segment<F> {
+    /// A segment that goes on at the end of `file`, `length` bytes long.
+    pub fn new(file: F, length: u64, policy: SyncPolicy, durable: Arc<Durable>) -> Self {
+        durable.bytes.store(length, SeqCst);
+        Self {
+            file,
+            durable,
+            policy,
+            unsafe_bytes: Vec::new(),
+            written: 0,
+            safe_length: length,
+            items: 0,
+            has_failed: false,
+        }
+    }
+
+    /// Takes a batch, after which the segment has so many items.
+    pub fn push(&mut self, bytes: &[u8], items: u64) {
+        self.unsafe_bytes.extend_from_slice(bytes);
+        self.items = items;
+    }
+
+    /// Changes the policy.
+    pub fn set_policy(&mut self, policy: SyncPolicy) {
+        self.policy = policy;
+    }
+
+    /// Whether there is something to bring to the disk.
+    pub fn is_dirty(&self) -> bool {
+        !self.unsafe_bytes.is_empty()
+    }
+
+    /// Whether the disk failed the last time.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Writes what was pushed, and brings it to the disk if that is `due`, or always done.
+    pub fn flush(&mut self, due: bool) {
+        let due = due || self.policy == SyncPolicy::Always;
+        let due = due || self.unsafe_bytes.len() > UNSYNCED_BYTES_MAX;
+        match self.try_flush(due) {
+            Ok(()) => {
+                self.has_failed = false;
+                self.durable.error.store(0, SeqCst);
+            }
+            Err(error) => {
+                self.has_failed = true;
+                let number = error.raw_os_error().filter(|number| *number != 0);
+                self.durable.error.store(number.unwrap_or(libc::EIO), SeqCst);
+            }
+        }
+    }
+
+    fn try_flush(&mut self, due: bool) -> io::Result<()> {
+        if self.has_failed {
+            self.file.truncate(self.safe_length)?;
+            self.written = 0;
+        }
+        // Whatever goes wrong from here on, the file is cut back before it is written to again.
+        if self.written < self.unsafe_bytes.len() {
+            self.file.append(&self.unsafe_bytes[self.written..])?;
+            self.written = self.unsafe_bytes.len();
+            self.durable.bytes.store(self.safe_length + self.written as u64, SeqCst);
+        }
+        match self.policy {
+            SyncPolicy::Never => {}
+            SyncPolicy::Always | SyncPolicy::EverySecond if !due => return Ok(()),
+            SyncPolicy::Always | SyncPolicy::EverySecond => self.file.sync()?,
+        }
+        self.safe_length += self.unsafe_bytes.len() as u64;
+        self.unsafe_bytes.clear();
+        self.unsafe_bytes.shrink_to(UNSYNCED_BYTES_MAX);
+        self.written = 0;
+        self.durable.items.store(self.items, SeqCst);
+        Ok(())
+    }
+
+    /// Brings everything to the disk, whatever the policy; whether that worked.
+    pub fn finish(&mut self) -> bool {
+        let policy = std::mem::replace(&mut self.policy, SyncPolicy::Always);
+        self.flush(true);
+        self.policy = policy;
+        !self.has_failed
+    }
+}
+
+/// What the thread of a segment is asked to do.
+enum Order {
+    Append { bytes: Vec<u8>, items: u64 },
+    Begin { file: File, durable: Arc<Durable> },
+    Policy(SyncPolicy),
+    End,
+    Stop,
+}
+
+/// The thread of the segments of one core, seen from the core.
+pub struct SegmentThread {
+    orders: SyncSender<Order>,
+    /// Batches on their way to the thread.
+    queued: Arc<AtomicU64>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SegmentThread {
+    /// Starts it. `on_durable` is called when something has reached the disk, or failed to.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn start(
+        core: usize,
+        policy: SyncPolicy,
+        on_durable: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let (orders, received) = sync_channel(QUEUE_MAX);
+        let queued = Arc::new(AtomicU64::new(0));
+        let worker = Worker { policy, segment: None, on_durable, queued: Arc::clone(&queued) };
+        let work = move || worker.run(&received);
+        let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
+        Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
+    }
+
+    /// From now on batches go to `file`, which is empty. What went to the one before is brought to
+    /// the disk first. May wait.
+    pub fn begin(&self, file: File, durable: Arc<Durable>) {
+        self.order(Order::Begin { file, durable });
+    }
+
+    /// Batches are no longer written. May wait.
+    pub fn end(&self) {
+        self.order(Order::End);
+    }
+
+    /// Changes the policy. May wait.
+    pub fn set_policy(&self, policy: SyncPolicy) {
+        self.order(Order::Policy(policy));
+    }
+
+    /// Whether a batch can be handed over without waiting, but for rare orders.
+    pub fn has_room(&self) -> bool {
+        self.queued.load(SeqCst) < QUEUE_MAX as u64 / 2
+    }
+
+    /// Hands a batch over, after which the core has told so many items. Waits if there is no room.
+    pub fn append(&self, bytes: Vec<u8>, items: u64) {
+        self.queued.fetch_add(1, SeqCst);
+        self.order(Order::Append { bytes, items });
+    }
+
+    /// Brings everything to the disk and ends the thread.
+    pub fn stop(&self) {
+        let thread = self.thread.lock().expect("nobody panics here").take();
+        if let Some(thread) = thread {
+            self.order(Order::Stop);
+            thread.join().expect("the thread of a segment does not panic");
+        }
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.send(order).unwrap_or_else(|_| panic!("the thread of a segment has ended"));
+    }
+}
+
+struct Worker<N> {
+    policy: SyncPolicy,
+    segment: Option<Segment<File>>,
+    on_durable: N,
+    queued: Arc<AtomicU64>,
+}
+
+impl<N: Fn()> Worker<N> {
+    fn run(mut self, orders: &Receiver<Order>) {
+        let mut last_sync = Instant::now();
+        loop {
+            let wait = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
+            let first = match orders.recv_timeout(wait) {
+                Ok(order) => Some(order),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
+            };
+            for order in first.into_iter().chain(orders.try_iter()) {
+                if !self.take(order) {
+                    return;
+                }
+            }
+            let due = last_sync.elapsed() >= SYNC_INTERVAL;
+            if due {
+                last_sync = Instant::now();
+            }
+            self.flush(due);
+        }
+    }
+
+    fn flush(&mut self, due: bool) {
+        let Some(segment) = &mut self.segment else { return };
+        // A disk that fails is tried again once a second, not with every batch.
+        if segment.is_dirty() && (due || !segment.has_failed()) {
+            segment.flush(due);
+            (self.on_durable)();
+        }
+    }
+
+    /// Does what is asked; whether to go on.
+    fn take(&mut self, order: Order) -> bool {
+        match order {
+            Order::Append { bytes, items } => {
+                self.queued.fetch_sub(1, SeqCst);
+                let segment = self.segment.as_mut().expect("a segment begins before it grows");
+                segment.push(&bytes, items);
+            }
+            Order::Begin { file, durable } => {
+                self.finish();
+                self.segment = Some(Segment::new(file, 0, self.policy, durable));
+            }
+            Order::Policy(policy) => {
+                self.policy = policy;
+                if let Some(segment) = &mut self.segment {
+                    segment.set_policy(policy);
+                }
+            }
+            Order::End => {
+                self.finish();
+                self.segment = None;
+            }
+            Order::Stop => {
+                self.finish();
+                return false;
+            }
+        }
+        true
+    }
+
+    fn finish(&mut self) {
+        if let Some(segment) = &mut self.segment {
+            segment.finish();
+            (self.on_durable)();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file in memory that knows what is on the disk, and can be told to fail.
+    #[derive(Default)]
+    struct Disk {
+        content: Vec<u8>,
+        durable: Vec<u8>,
+        fails: u32,
+        random: fastrand::Rng,
+    }
+
+    impl Disk {
+        fn fail(&mut self) -> bool {
+            self.fails = self.fails.saturating_sub(1);
+            self.fails > 0
+        }
+    }
+
+    impl SegmentFile for Disk {
+        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+            if self.fail() {
+                let part = self.random.usize(..=bytes.len());
+                self.content.extend_from_slice(&bytes[..part]);
+                return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+            }
+            self.content.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            if self.fail() {
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            self.durable = self.content.clone();
+            Ok(())
+        }
+
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
+            if self.fail() {
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            self.content.truncate(length as usize);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_counts_as_durable_is_on_the_disk_in_order() {
+        let seed = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
+        let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
+        let mut random = fastrand::Rng::with_seed(seed);
+        for policy in [SyncPolicy::Always, SyncPolicy::EverySecond] {
+            let durable = Arc::new(Durable::default());
+            let disk = Disk { random: random.fork(), ..Disk::default() };
+            let mut segment = Segment::new(disk, 0, policy, Arc::clone(&durable));
+            let mut pushed = Vec::new();
+            for item in 1..=2000_u64 {
+                let text = format!("{item};");
+                pushed.extend_from_slice(text.as_bytes());
+                segment.push(text.as_bytes(), item);
+                if random.u32(..20) == 0 {
+                    segment.file.fails = random.u32(..6);
+                }
+                segment.flush(random.u32(..4) == 0);
+                let on_disk = String::from_utf8_lossy(&segment.file.durable).into_owned();
+                let count = on_disk.matches(';').count() as u64;
+                assert!(count >= durable.items(), "BASALT_TEST_SEED={seed}");
+                assert!(pushed.starts_with(on_disk.as_bytes()), "BASALT_TEST_SEED={seed}");
+                assert_eq!(segment.has_failed(), durable.error() != 0);
+            }
+            segment.file.fails = 0;
+            assert!(segment.finish());
+            assert_eq!(segment.file.durable, pushed, "BASALT_TEST_SEED={seed}");
+            assert_eq!(durable.items(), 2000);
+            assert_eq!(durable.bytes(), pushed.len() as u64);
+        }
+    }
+}

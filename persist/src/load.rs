@@ -1,0 +1,220 @@
+//! From a file to the cores: one thread finds the records, and each core decodes and keeps its own.
+//!
+//! ```text
+//! file --> reader --> batch for core 0 --> core 0
+//!                \--> batch for core 1 --> core 1
+//! ```
+//!
+//! Finding a record's end takes a fraction of what decoding it takes, so one reader feeds several
+//! cores. What is under way is bounded by whoever takes the batches.
+
+use std::io::Read;
+use std::ops::Range;
+
+use basalt_shard::hash::HashSlot;
+use basalt_shard::loading::{LoadFault, LoadRules, Loaded, Record, Usage};
+use basalt_shard::rdb::value_type::{Project, ValueType};
+use basalt_shard::store::Store;
+
+use crate::fault::{RdbFault, Reason};
+use crate::reader::{Item, RdbReader};
+
+/// A batch is sent when it holds so much ...
+const BATCH_BYTES: usize = 256 * 1024;
+/// ... or so many.
+const BATCH_RECORDS: usize = 4096;
+
+/// Records for one core.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    records: Vec<Place>,
+}
+
+/// A record in the bytes of its batch.
+#[derive(Debug)]
+struct Place {
+    offset: u64,
+    db: u32,
+    expiry_ms: Option<i64>,
+    usage: Usage,
+    value_type: ValueType,
+    project: Project,
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+/// What became of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadCounts {
+    /// Keys that are there now.
+    pub loaded: u64,
+    /// Keys whose time had come.
+    pub expired: u64,
+    /// Collections without elements.
+    pub empty: u64,
+}
+
+impl LoadCounts {
+    /// Adds those of another part.
+    pub fn add(&mut self, other: Self) {
+        self.loaded += other.loaded;
+        self.expired += other.expired;
+        self.empty += other.empty;
+    }
+
+    fn note(&mut self, outcome: Loaded) {
+        match outcome {
+            Loaded::Added => self.loaded += 1,
+            Loaded::Expired => self.expired += 1,
+            Loaded::Empty => self.empty += 1,
+        }
+    }
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES || self.records.len() >= BATCH_RECORDS
+    }
+
+    fn push(&mut self, record: &Record<'_>, offset: u64) {
+        let name_start = self.bytes.len();
+        self.bytes.extend_from_slice(record.name);
+        let value_start = self.bytes.len();
+        self.bytes.extend_from_slice(record.value);
+        self.records.push(Place {
+            offset,
+            db: record.db,
+            expiry_ms: record.expiry_ms,
+            usage: record.usage,
+            value_type: record.value_type,
+            project: record.project,
+            name: name_start..value_start,
+            value: value_start..self.bytes.len(),
+        });
+    }
+
+    /// Puts all records into a store that has their slots.
+    ///
+    /// # Errors
+    /// The first record that cannot be taken; those before it are there.
+    pub fn load_into(&self, store: &mut Store, rules: LoadRules) -> Result<LoadCounts, RdbFault> {
+        let mut counts = LoadCounts::default();
+        for place in &self.records {
+            let record = Record {
+                db: place.db,
+                name: &self.bytes[place.name.clone()],
+                expiry_ms: place.expiry_ms,
+                usage: place.usage,
+                value_type: place.value_type,
+                project: place.project,
+                value: &self.bytes[place.value.clone()],
+            };
+            let outcome = store.load(&record, rules);
+            counts.note(outcome.map_err(|fault| fault_of(&record, place.offset, fault))?);
+        }
+        Ok(counts)
+    }
+}
+
+fn fault_of(record: &Record<'_>, offset: u64, fault: LoadFault) -> RdbFault {
+    RdbFault {
+        offset,
+        opcode: Some(record.value_type.code()),
+        key: Some(record.name.to_vec()),
+        reason: Reason::Key(fault),
+    }
+}
+
+/// What a file tells besides its keys.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Names and values about the file.
+    pub aux: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The code of each library of functions.
+    pub functions: Vec<Vec<u8>>,
+    /// Pieces of data that modules have left and that are skipped.
+    pub module_data: u64,
+}
+
+/// Takes what is found in a file.
+pub trait Receiver {
+    /// Takes records for the slots of core `core`; whether there is any use in going on.
+    fn take(&mut self, core: usize, batch: Batch) -> bool;
+
+    /// So many bytes of the file are done.
+    fn progress(&mut self, offset: u64);
+}
+
+/// Divides a file among cores, `core_of` saying which one has a slot. Ends early where the receiver
+/// has no use for more.
+///
+/// # Errors
+/// When the file cannot be read or is damaged; batches sent by then are with their cores.
+pub fn divide<R: Read>(
+    reader: &mut RdbReader<R>,
+    core_count: usize,
+    core_of: impl Fn(HashSlot) -> usize,
+    receiver: &mut dyn Receiver,
+) -> Result<Contents, RdbFault> {
+    let mut contents = Contents::default();
+    let mut batches: Vec<Batch> = (0..core_count).map(|_| Batch::default()).collect();
+    loop {
+        let offset = reader.offset();
+        match reader.read_item()? {
+            Item::Key(record) => {
+                let core = core_of(HashSlot::of_key(record.name));
+                batches[core].push(&record, offset);
+                if batches[core].is_full() {
+                    if !receiver.take(core, std::mem::take(&mut batches[core])) {
+                        return Ok(contents);
+                    }
+                    receiver.progress(offset);
+                }
+            }
+            Item::End => break,
+            item => contents.note(item),
+        }
+    }
+    for (core, batch) in batches.into_iter().enumerate() {
+        if !receiver.take(core, batch) {
+            break;
+        }
+    }
+    receiver.progress(reader.offset());
+    Ok(contents)
+}
+
+/// Loads a whole file into a store that has all slots.
+///
+/// # Errors
+/// When the file cannot be read, is damaged, or holds what cannot be taken.
+pub fn load_all<R: Read>(
+    reader: &mut RdbReader<R>,
+    store: &mut Store,
+    rules: LoadRules,
+) -> Result<(LoadCounts, Contents), RdbFault> {
+    let (mut counts, mut contents) = (LoadCounts::default(), Contents::default());
+    loop {
+        let offset = reader.offset();
+        match reader.read_item()? {
+            Item::Key(record) => {
+                let outcome = store.load(&record, rules);
+                counts.note(outcome.map_err(|fault| fault_of(&record, offset, fault))?);
+            }
+            Item::End => return Ok((counts, contents)),
+            item => contents.note(item),
+        }
+    }
+}
+
+impl Contents {
+    fn note(&mut self, item: Item<'_>) {
+        match item {
+            Item::Aux { name, value } => self.aux.push((name, value)),
+            Item::Function(code) => self.functions.push(code),
+            Item::ModuleAux(_) => self.module_data += 1,
+            Item::Resize { .. } | Item::Key(_) | Item::End => {}
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The append-only file on demand: BGREWRITEAOF, and what CONFIG SET appendonly leads to.
+//!
+//! Both make their cut by a parking tour, at which every core turns to a new file and takes part in
+//! the snapshot that becomes the base.
+
+use crate::call::SessionCall;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, SessionId};
+use crate::error::Outcome;
+use crate::host::{Cut, RewriteTarget};
+use crate::reply::Reply;
+
+/// BGREWRITEAOF.
+pub fn bgrewriteaof(call: &mut SessionCall<'_>) -> Outcome {
+    let target = call.core.host.begin_rewrite()?;
+    call.tour(TourKind::Parking, Rewrite { target, cut: Cut::default() });
+    Ok(())
+}
+
+/// The cut of a rewrite.
+struct Rewrite {
+    target: Box<dyn RewriteTarget>,
+    cut: Cut,
+}
+
+impl TourTask for Rewrite {
+    fn visit(&mut self, core: &mut Core) {
+        self.cut.add(&core.store);
+        let id = core.id();
+        self.target.visit(id, &mut core.store);
+    }
+
+    fn answer_in_transaction(&self) -> Option<&'static str> {
+        Some("Background append only file rewriting scheduled")
+    }
+
+    fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.target.cut(&self.cut);
+        reply.simple("Background append only file rewriting started");
+    }
+}
+
+/// Nothing is told from now on.
+struct TurnOff;
+
+impl TourTask for TurnOff {
+    fn visit(&mut self, core: &mut Core) {
+        let id = core.id();
+        core.host.end_append_only(id, &mut core.store);
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        reply.ok();
+    }
+}
+
+impl Core {
+    /// Begins a rewrite that nobody has asked for by a command. Where it cannot, the host has told
+    /// the log.
+    pub fn begin_background_rewrite(&mut self) {
+        if let Ok(target) = self.host.begin_rewrite() {
+            let task = Rewrite { target, cut: Cut::default() };
+            self.begin_tour_unasked(TourKind::Parking, Box::new(task));
+        }
+    }
+
+    /// Turns the append-only file on or off, if the configuration says otherwise than it is.
+    pub(crate) fn follow_append_only_setting(&mut self) {
+        match self.host.wanted_append_only() {
+            Some(true) => self.begin_background_rewrite(),
+            Some(false) => self.begin_tour_unasked(TourKind::Parking, Box::new(TurnOff)),
+            None => {}
+        }
+    }
+}

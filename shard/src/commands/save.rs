@@ -1,0 +1,304 @@
+//! Snapshots on demand: SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD, and the last one of SHUTDOWN.
+//!
+//! BGSAVE makes its cut by a parking tour; the rest happens beside the commands
+//! (`crate::snapshot`). SAVE and DEBUG RELOAD must be over when they answer, with nothing in
+//! between: their tour takes the slots of all cores along, does the work where it has seen the
+//! last one, and brings them home.
+
+use crate::call::SessionCall;
+use crate::core::tour::{TourKind, TourTask};
+use crate::core::{Core, CoreId, SessionId};
+use crate::error::{self, CommandError, Outcome};
+use crate::hash::HashSlot;
+use crate::host::{Cut, Garbage, SaveKind, ShutdownOptions, SnapshotTarget};
+use crate::reply::Reply;
+use crate::slot::Slot;
+use crate::snapshot::Part;
+use crate::table::Table;
+
+/// What Redis answers where only the log knows more.
+const FAILED: CommandError = CommandError::Fixed("ERR");
+
+const CANNOT_SHUT_DOWN: CommandError =
+    CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs.");
+
+const CANNOT_LOAD: CommandError =
+    CommandError::Fixed("ERR Error trying to load the RDB dump, check server logs.");
+
+/// LASTSAVE.
+pub fn lastsave(call: &mut SessionCall<'_>) -> Outcome {
+    let seconds = call.core.host.persistence().last_save_unix_seconds;
+    call.reply.integer(seconds);
+    Ok(())
+}
+
+/// BGSAVE.
+pub fn bgsave(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    match arguments.len() {
+        1 => {}
+        // There is no other work in the background that a snapshot would have to wait for.
+        2 if arguments.is(1, "schedule") => {}
+        2 if arguments.is(1, "cancel") => {
+            if !call.core.host.cancel_save() {
+                return Err(CommandError::Fixed(
+                    "ERR Background save is currently not in progress or scheduled",
+                ));
+            }
+            call.reply.simple("Background saving cancelled");
+            return Ok(());
+        }
+        _ => return Err(error::SYNTAX),
+    }
+    let target = call.core.host.begin_save(SaveKind::Background)?;
+    call.tour(TourKind::Parking, BeginSnapshot { target, cut: Cut::default() });
+    Ok(())
+}
+
+/// SAVE.
+pub fn save(call: &mut SessionCall<'_>) -> Outcome {
+    refuse_second(call.core)?;
+    call.tour(TourKind::Parking, AllSlots::new(save_now, answer));
+    Ok(())
+}
+
+fn refuse_second(core: &Core) -> Outcome {
+    if core.host.persistence().is_saving { Err(error::SAVE_IN_PROGRESS) } else { Ok(()) }
+}
+
+/// SHUTDOWN.
+pub fn shutdown(call: &mut SessionCall<'_>) -> Outcome {
+    let arguments = call.arguments;
+    let mut options = ShutdownOptions::default();
+    let mut abort = false;
+    for index in 1..arguments.len() {
+        match () {
+            () if arguments.is(index, "nosave") && options.save != Some(true) => {
+                options.save = Some(false);
+            }
+            () if arguments.is(index, "save") && options.save != Some(false) => {
+                options.save = Some(true);
+            }
+            () if arguments.is(index, "now") => options.now = true,
+            () if arguments.is(index, "force") => options.force = true,
+            () if arguments.is(index, "abort") => abort = true,
+            () => return Err(error::SYNTAX),
+        }
+    }
+    if abort {
+        if arguments.len() > 2 {
+            return Err(error::SYNTAX);
+        }
+        if !call.core.host.abort_shutdown() {
+            return Err(CommandError::Fixed("ERR No shutdown in progress."));
+        }
+        call.reply.ok();
+        return Ok(());
+    }
+    if !saves_at_end(call.core, options) {
+        return call.core.host.shutdown(options);
+    }
+    call.tour(TourKind::Parking, last_save(options));
+    Ok(())
+}
+
+/// Whether there is a snapshot to be made before the process ends.
+fn saves_at_end(core: &Core, options: ShutdownOptions) -> bool {
+    let facts = core.host.persistence();
+    // What is in memory is not the data while that is being loaded.
+    !facts.is_loading && options.save.unwrap_or(facts.has_save_points)
+}
+
+fn last_save(options: ShutdownOptions) -> impl TourTask {
+    AllSlots::new(
+        |core: &mut Core, cut: &mut Cut| {
+            core.host.cancel_save();
+            core.host.log_notice("Saving the final RDB snapshot before exiting.");
+            save_now(core, cut)
+        },
+        move |core: &mut Core, outcome: Outcome, reply: &mut Reply<'_>| {
+            let outcome = match outcome {
+                Err(_) if !options.force => {
+                    core.host.log_warning("Error trying to save the DB, can't exit.");
+                    Err(CANNOT_SHUT_DOWN)
+                }
+                _ => core.host.shutdown(options),
+            };
+            if let Err(error) = outcome {
+                core.stats.count_error(&error);
+                reply.error(&error);
+            }
+        },
+    )
+}
+
+impl Core {
+    /// Ends the process as a signal asks for: with a snapshot, if one is to be made.
+    pub fn begin_shutdown(&mut self, options: ShutdownOptions) {
+        if saves_at_end(self, options) {
+            self.begin_tour_unasked(TourKind::Parking, Box::new(last_save(options)));
+        } else if let Err(error) = self.host.shutdown(options) {
+            self.host.log_warning(&format!("The shutdown failed: {error}"));
+        }
+    }
+
+    /// Begins a snapshot that nobody has asked for by a command.
+    pub fn begin_background_save(&mut self) {
+        // Where it cannot, the host has told the log.
+        if let Ok(target) = self.host.begin_save(SaveKind::Background) {
+            let task = BeginSnapshot { target, cut: Cut::default() };
+            self.begin_tour_unasked(TourKind::Parking, Box::new(task));
+        }
+    }
+}
+
+/// The cut of a snapshot that all cores write beside what else they do.
+struct BeginSnapshot {
+    target: Box<dyn SnapshotTarget>,
+    cut: Cut,
+}
+
+impl TourTask for BeginSnapshot {
+    fn visit(&mut self, core: &mut Core) {
+        self.cut.add(&core.store);
+        core.store.begin_snapshot(self.target.order(core.id()));
+    }
+
+    fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.target.cut(&self.cut);
+        reply.simple("Background saving started");
+    }
+}
+
+fn answer(core: &mut Core, outcome: Outcome, reply: &mut Reply<'_>) {
+    match outcome {
+        Ok(()) => reply.ok(),
+        Err(error) => {
+            core.stats.count_error(&error);
+            reply.error(&error);
+        }
+    }
+}
+
+/// Writes a snapshot at a core that has all slots.
+fn save_now(core: &mut Core, cut: &mut Cut) -> Outcome {
+    let mut target = core.host.begin_save(SaveKind::Foreground)?;
+    target.cut(cut);
+    core.store.begin_snapshot(target.order(CoreId(0)));
+    core.store.write_snapshot();
+    if target.wait() { Ok(()) } else { Err(FAILED) }
+}
+
+/// Replaces the file by one without keys, while all cores are empty and parked. What fails is in
+/// the log.
+pub(super) fn save_nothing(core: &mut Core, changes: i64) {
+    if let Ok(mut target) = core.host.begin_save(SaveKind::Foreground) {
+        target.cut(&Cut { changes, ..Cut::default() });
+        target.order(CoreId(0)).sink.send(Part { is_last: true, ..Part::default() });
+        target.wait();
+    }
+}
+
+/// Work at one core with the slots of all of them, while nothing else runs.
+struct AllSlots<Work, Answer> {
+    work: Work,
+    answer: Answer,
+    cut: Cut,
+    /// Slots on the way, with their owners.
+    slots: Vec<(CoreId, HashSlot, Box<Slot>)>,
+    outcome: Option<Outcome>,
+}
+
+impl<Work, Answer> AllSlots<Work, Answer>
+where
+    Work: FnMut(&mut Core, &mut Cut) -> Outcome + Send,
+    Answer: FnOnce(&mut Core, Outcome, &mut Reply<'_>) + Send,
+{
+    fn new(work: Work, answer: Answer) -> Self {
+        Self { work, answer, cut: Cut::default(), slots: Vec::new(), outcome: None }
+    }
+
+    fn work(&mut self, core: &mut Core) {
+        let mut guests = Vec::with_capacity(self.slots.len());
+        for (owner, slot, content) in self.slots.drain(..) {
+            guests.push((owner, slot));
+            core.store.put_slot(slot, content);
+        }
+        self.outcome = Some((self.work)(core, &mut self.cut));
+        self.slots.extend(guests.into_iter().map(|(owner, slot)| {
+            let content = core.store.take_slot(slot).expect("it was put in above");
+            (owner, slot, content)
+        }));
+    }
+}
+
+impl<Work, Answer> TourTask for AllSlots<Work, Answer>
+where
+    Work: FnMut(&mut Core, &mut Cut) -> Outcome + Send,
+    Answer: FnOnce(&mut Core, Outcome, &mut Reply<'_>) + Send,
+{
+    fn visit(&mut self, core: &mut Core) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.cut.add(&core.store);
+        let here: Vec<HashSlot> = core.store.slots().map(|(slot, _)| slot).collect();
+        if self.slots.len() + here.len() == usize::from(HashSlot::COUNT) {
+            return self.work(core);
+        }
+        self.slots.extend(here.into_iter().map(|slot| {
+            let content = core.store.take_slot(slot).expect("it was listed above");
+            (core.id(), slot, content)
+        }));
+    }
+
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+        std::mem::take(&mut self.slots)
+    }
+
+    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        let outcome = self.outcome.expect("one core has seen the last slot");
+        (self.answer)(core, outcome, reply);
+    }
+}
+
+/// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: saves, forgets everything, and loads it again.
+pub(super) fn reload(call: &mut SessionCall<'_>) -> Outcome {
+    let (mut saves, mut flushes, mut replaces) = (true, true, false);
+    for index in 2..call.arguments.len() {
+        match () {
+            () if call.arguments.is(index, "merge") => replaces = true,
+            () if call.arguments.is(index, "noflush") => flushes = false,
+            () if call.arguments.is(index, "nosave") => saves = false,
+            () => {
+                return Err(CommandError::Fixed(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    if saves {
+        refuse_second(call.core)?;
+    }
+    let work = move |core: &mut Core, cut: &mut Cut| {
+        if saves {
+            save_now(core, cut)?;
+        }
+        if flushes {
+            forget_everything(core);
+        }
+        let is_loaded = core.host.load_snapshot(&mut core.store, replaces);
+        if is_loaded { Ok(()) } else { Err(CANNOT_LOAD) }
+    };
+    call.tour(TourKind::Parking, AllSlots::new(work, answer));
+    Ok(())
+}
+
+/// Empties all databases; that is no change, for what was there comes back.
+fn forget_everything(core: &mut Core) {
+    let changes = core.store.stats.changes;
+    let tables = core.store.flush(None);
+    core.store.stats.changes = changes;
+    let bytes = tables.iter().map(Table::bytes).sum();
+    core.host.discard(Garbage::new(Box::new(tables), bytes));
+}

@@ -1,0 +1,225 @@
+//! Users at a core: who a session is logged in as, and what it is refused.
+//!
+//! All cores hold the same [`Acl`] and take a new one while a parking tour passes through, so a
+//! command is checked by the rights of one moment. Commands are checked at the core of the client,
+//! before they are queued, sent or run; what EXEC runs is checked once more.
+
+use std::sync::Arc;
+
+use super::session::Rights;
+use super::transaction::Execution;
+use super::{Core, SessionId};
+use crate::acl::log::{self, Context, Entry, Log, Reason};
+use crate::acl::{self, Acl, UserId};
+use crate::arguments::Arguments;
+use crate::command::{Command, flag};
+use crate::commands::client::describe;
+use crate::core::message::Batch;
+use crate::error::{self, CommandError, Outcome};
+use crate::key_waits::KeyWaiter;
+
+impl Core {
+    /// All users.
+    pub fn acl(&self) -> &Arc<Acl> {
+        self.store.acl()
+    }
+
+    /// What clients of this core were refused.
+    pub(crate) fn acl_log(&mut self) -> &mut Log {
+        &mut self.acl_log
+    }
+
+    /// Puts other users in force at this core. Connections of users that are gone are closed; the
+    /// client that asked for it gets its answer before.
+    pub(crate) fn apply_acl(&mut self, acl: &Arc<Acl>, asker: u64) {
+        self.store.set_acl(Arc::clone(acl));
+        let everybody: Vec<(SessionId, u64)> =
+            self.sessions().map(|(id, session)| (id, session.client_id)).collect();
+        for (id, client_id) in everybody {
+            let session = self.session_mut(id).expect("it was there a moment ago");
+            match acl.user(&session.user.name).filter(|user| user.id == session.user.id) {
+                Some(user) => {
+                    session.user = Arc::clone(user);
+                    self.note_rights(id);
+                }
+                None => {
+                    self.log_out(id);
+                    self.close_connection(id, client_id == asker);
+                }
+            }
+        }
+    }
+
+    /// Works out anew what has to be checked for a session.
+    fn note_rights(&mut self, id: SessionId) {
+        let is_open = self.acl().is_open();
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        session.rights = match () {
+            () if !session.is_logged_in && !is_open => Rights::None,
+            () if session.user.is_unrestricted() => Rights::All,
+            () => Rights::Some,
+        };
+    }
+
+    /// Makes a session what it is when it connects.
+    pub(crate) fn log_out(&mut self, id: SessionId) {
+        let acl = Arc::clone(self.acl());
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        session.user = Arc::clone(acl.default_user());
+        session.is_logged_in = acl.is_open();
+        self.note_rights(id);
+    }
+
+    /// AUTH.
+    ///
+    /// # Errors
+    ///
+    /// There is no such user with that password.
+    pub(crate) fn log_in(&mut self, id: SessionId, name: &[u8], password: &[u8]) -> Outcome {
+        let user = self.acl().authenticate(name, password).map(Arc::clone);
+        let session = self.session_mut(id).expect("a session is open while its command runs");
+        let Some(user) = user else {
+            let context = context_of(session.transaction.is_some());
+            self.note_refusal(Some(id), context, Reason::Auth, b"AUTH", name);
+            return Err(error::WRONG_PASSWORD);
+        };
+        session.user = user;
+        session.is_logged_in = true;
+        self.note_rights(id);
+        Ok(())
+    }
+
+    /// Checks a command of a session whose user may not do everything.
+    #[cold]
+    pub(super) fn check_rights(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+    ) -> Outcome {
+        let session = self.session_mut(id).expect("the caller has seen the session");
+        if session.rights == Rights::None && !row.flags.contains(flag::NO_AUTH) {
+            return Err(error::NO_AUTH);
+        }
+        let user = Arc::clone(&session.user);
+        let Err(denial) = acl::check(&user, row, &arguments) else { return Ok(()) };
+        session.figures.last_command = Some(row);
+        let context = context_of(session.transaction.is_some());
+        let (reason, object) = log::subject(denial, row, &arguments);
+        self.note_refusal(Some(id), context, reason, &object, &user.name);
+        Err(denial.error(&user, row))
+    }
+
+    /// Checks a queued command right before it runs: rights may have changed since.
+    pub(super) fn check_queued(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+    ) -> Outcome {
+        let Some(session) = self.session(id).filter(|session| session.rights != Rights::All) else {
+            return Ok(());
+        };
+        let user = Arc::clone(&session.user);
+        let Err(denial) = acl::check(&user, row, &arguments) else { return Ok(()) };
+        let (reason, object) = log::subject(denial, row, &arguments);
+        self.note_refusal(Some(id), Context::Multi, reason, &object, &user.name);
+        Err(denial.error_at_exec())
+    }
+
+    /// Checks a command of a script that runs on behalf of a user.
+    pub(crate) fn check_scripted(
+        &mut self,
+        user: UserId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+    ) -> Outcome {
+        let user = self.acl().by_id(user).map(Arc::clone).ok_or(error::NO_AUTH)?;
+        if user.is_unrestricted() {
+            return Ok(());
+        }
+        let Err(denial) = acl::check(&user, row, &arguments) else { return Ok(()) };
+        let (reason, object) = log::subject(denial, row, &arguments);
+        let client = self.script_author.filter(|author| author.core == self.id);
+        let client = client.map(|author| author.session);
+        self.note_refusal(client, Context::Script, reason, &object, &user.name);
+        Err(denial.error_in_script(&user, row, &arguments))
+    }
+
+    /// Whether somebody who waits for keys has lost the right to them meanwhile: what it is told.
+    pub(super) fn check_waiter(&mut self, waiter: &KeyWaiter) -> Outcome {
+        let arguments = waiter.arguments.borrow();
+        let Some(user) = self.acl().by_id(waiter.caller.user).map(Arc::clone) else {
+            // Its connection is about to be closed; what is here is not for it any more.
+            return Err(error::NO_AUTH);
+        };
+        if user.is_unrestricted() {
+            return Ok(());
+        }
+        let Err(denial) = acl::check(&user, waiter.row, &arguments) else { return Ok(()) };
+        let (reason, object) = log::subject(denial, waiter.row, &arguments);
+        let is_here = waiter.address.core == self.id;
+        let client = is_here.then_some(waiter.address.session);
+        self.note_refusal(client, Context::TopLevel, reason, &object, &user.name);
+        Err(denial.error(&user, waiter.row))
+    }
+
+    /// Checks all commands of a transaction that is about to leave for other cores.
+    pub(super) fn check_all_queued(
+        &mut self,
+        id: SessionId,
+        batch: &Batch,
+        execution: &mut Execution,
+    ) {
+        for (index, command) in batch.commands.iter().enumerate() {
+            if let Err(error) = self.check_queued(id, command.row, batch.arguments(index)) {
+                execution.refused.push((index, error));
+            }
+        }
+    }
+
+    /// Notes that something was refused, for ACL LOG and INFO. `id` is none for a client elsewhere.
+    pub(crate) fn note_refusal(
+        &mut self,
+        id: Option<SessionId>,
+        context: Context,
+        reason: Reason,
+        object: &[u8],
+        user_name: &[u8],
+    ) {
+        self.stats.denials.count(reason);
+        let entries_max = self.store.settings().acllog_max_len;
+        if entries_max == 0 {
+            return self.acl_log.reset();
+        }
+        let mut client = String::new();
+        if let Some(session) = id.and_then(|id| self.session(id)) {
+            describe(self, session, &mut client);
+        }
+        client.truncate(client.trim_end().len());
+        let now_ms = self.store.now_ms();
+        let entry = Entry {
+            count: 1,
+            reason,
+            context,
+            object: object.into(),
+            user_name: user_name.into(),
+            client,
+            id: 0,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        };
+        self.acl_log.add(entry, entries_max, || self.shared.next_acl_log_id());
+    }
+}
+
+fn context_of(is_in_transaction: bool) -> Context {
+    if is_in_transaction { Context::Multi } else { Context::TopLevel }
+}
+
+impl Execution {
+    /// The error of a command that was refused before the transaction set out.
+    pub(super) fn refusal(&self, index: usize) -> Option<&CommandError> {
+        self.refused.iter().find(|(refused, _)| *refused == index).map(|(_, error)| error)
+    }
+}

@@ -1,0 +1,108 @@
+//! Slow commands at a core: into the slow log and the latency monitor.
+
+use super::{Core, SessionId};
+use crate::arguments::Arguments;
+use crate::command::{Command, flag};
+use crate::latency::{Monitor, Sample, event};
+use crate::redaction;
+use crate::settings::Settings;
+use crate::slow_log::{Entry, SlowCommand, SlowLog, Summary, summarize};
+
+const NS_PER_US: u64 = 1000;
+const NS_PER_MS: u64 = 1_000_000;
+
+/// From how many nanoseconds on a command is slow for the slow log or the latency monitor.
+pub(super) fn slow_ns(settings: &Settings) -> u64 {
+    slow_log_ns(settings).min(latency_ns(settings))
+}
+
+fn slow_log_ns(settings: &Settings) -> u64 {
+    match u64::try_from(settings.slowlog_log_slower_than_us) {
+        Ok(us) => us.saturating_mul(NS_PER_US),
+        Err(_) => u64::MAX,
+    }
+}
+
+fn latency_ns(settings: &Settings) -> u64 {
+    match settings.latency_monitor_threshold_ms {
+        0 => u64::MAX,
+        ms => ms.saturating_mul(NS_PER_MS),
+    }
+}
+
+impl Core {
+    /// Slow commands of the clients of this core.
+    pub(crate) fn slow_log(&mut self) -> &mut SlowLog {
+        &mut self.slow_log
+    }
+
+    /// What stopped this core for long.
+    pub(crate) fn latency(&mut self) -> &mut Monitor {
+        &mut self.latency
+    }
+
+    /// A command line as logs may show it.
+    pub(super) fn summary(&self, row: &Command, arguments: Arguments<'_>) -> Summary {
+        let host = &*self.host;
+        summarize(arguments, |index| redaction::is_secret(row, arguments, index, host))
+    }
+
+    /// Logs the slow commands that ended here lately, all of them of one session, or of one that
+    /// has left.
+    #[cold]
+    pub(super) fn log_slow(&mut self, id: Option<SessionId>) {
+        for command in std::mem::take(&mut self.stats.slow) {
+            self.note_slow_event(&command);
+            self.log_slow_command(id, command);
+        }
+    }
+
+    /// Takes what was slow here to the core it came from.
+    #[cold]
+    pub(super) fn pack_slow(&mut self, id: SessionId, slow: &mut Vec<(SessionId, SlowCommand)>) {
+        for command in std::mem::take(&mut self.stats.slow) {
+            self.note_slow_event(&command);
+            slow.push((id, command));
+        }
+    }
+
+    /// The latency monitor tells of the core that was stopped.
+    fn note_slow_event(&mut self, command: &SlowCommand) {
+        let event = match command.row.flags.contains(flag::FAST) {
+            true => event::FAST_COMMAND,
+            false => event::COMMAND,
+        };
+        self.note_latency(event, command.ns);
+    }
+
+    /// Notes how long something took that is no command.
+    pub(super) fn note_latency(&mut self, event: &'static str, ns: u64) {
+        if ns >= latency_ns(self.store.settings()) {
+            let unix_seconds = self.store.now_ms() / 1000;
+            self.latency.add(event, Sample { unix_seconds, ms: ns / NS_PER_MS });
+        }
+    }
+
+    /// The slow log tells of clients.
+    pub(super) fn log_slow_command(&mut self, id: Option<SessionId>, command: SlowCommand) {
+        let settings = self.store.settings();
+        let SlowCommand { row, ns, summary } = command;
+        if ns < slow_log_ns(settings) || row.flags.contains(flag::SKIP_SLOWLOG) {
+            return;
+        }
+        let entries_max = settings.slowlog_max_len;
+        let session = id.and_then(|id| self.session(id));
+        let entry = Entry {
+            id: self.shared.next_slow_id(),
+            unix_seconds: self.store.now_ms() / 1000,
+            us: ns / NS_PER_US,
+            summary,
+            peer: session.map(|session| session.origin.peer.clone()).unwrap_or_default(),
+            client_name: session
+                .and_then(|session| session.name.as_deref())
+                .unwrap_or_default()
+                .into(),
+        };
+        self.slow_log.add(entry, entries_max);
+    }
+}

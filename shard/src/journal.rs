@@ -1,0 +1,439 @@
+//! The journal of effects: what changed at this core, as commands that make the same change again.
+//!
+//! Every change is told here once, in the order of changes, in the words a stock Redis knows: the
+//! command itself where it would do the same anywhere, else what it came to (an absolute time of
+//! expiry, the members SPOP drew, the id XADD gave). The append-only file is made of these bytes,
+//! and replication will be.
+//!
+//! # Text
+//!
+//! A *record* is what one command did, or one transaction: the slots it depends on, each with its
+//! next number, and the commands, between MULTI and EXEC if there are several. Lines that start
+//! with `#` are skipped by Redis.
+//!
+//! ```text
+//! #S:12539:4,866:1      slot 12539 for the 4th time, slot 866 for the 1st
+//! *3 $3 SET ...         the effects
+//!
+//! #G:2                  a barrier: all cores write this line, or the next,
+//! #T:2                  once everything before it is done; what follows the latter
+//! *1 $8 FLUSHALL        concerns all slots, and comes before what follows the former
+//!
+//! #D:1:17               what stands above may depend on 17 items of core 1,
+//! #B:9                  and is item 9 of this core: the end of a batch
+//! ```
+//!
+//! *Items* are records and barriers, counted per core. Numbers start anew with each generation of
+//! files.
+//!
+//! # Why a reader can trust it
+//!
+//! * A slot is in one place, so the records of a slot have an order of their own, wherever they
+//!   were written: a reader takes a record once its slots are exactly one number behind it.
+//! * Whatever a record depends on was counted on the [`JournalBoard`] before it. A batch ends with
+//!   the counts read *after* its last record, so a set of batches in which every count is met is a
+//!   prefix of history, and one that is not can be cut back to one.
+//!
+//! While nobody listens all of this costs one test of a flag per change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
+
+use crate::arguments::Arguments;
+use crate::command::Command;
+use crate::core::message::Route;
+use crate::hash::HashSlot;
+use crate::store::{Key, Store};
+
+/// Longest annotation line written. Redis reads lines of up to 1024 bytes.
+const LINE_BYTES_MAX: usize = 900;
+
+/// A count in a cache line of its own, since one core writes it for every change.
+#[repr(align(64))]
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+/// How many items each core has made in the present generation: a word per core, which that core
+/// alone writes.
+#[derive(Debug)]
+pub struct JournalBoard(Box<[Count]>);
+
+impl JournalBoard {
+    /// A board for so many cores, all at zero.
+    pub fn new(core_count: u16) -> Self {
+        Self((0..core_count).map(|_| Count::default()).collect())
+    }
+
+    /// Items core number `core` has made.
+    pub fn items(&self, core: usize) -> u64 {
+        self.0[core].0.load(Ordering::SeqCst)
+    }
+
+    fn publish(&self, core: usize, items: u64) {
+        self.0[core].0.store(items, Ordering::SeqCst);
+    }
+}
+
+/// An effect on all slots at once.
+#[derive(Clone, Debug)]
+pub struct GlobalEffect {
+    /// The database it is told in.
+    pub db: u32,
+    /// The command.
+    pub parts: Vec<Vec<u8>>,
+}
+
+/// The journal of one core.
+#[derive(Debug, Default)]
+pub struct Journal {
+    is_on: bool,
+    core: usize,
+    board: Option<Arc<JournalBoard>>,
+    /// How many commands and groups are open, one in the other.
+    depth: u32,
+    /// Slots the open record is about; some more than once.
+    slots: SmallVec<[HashSlot; 4]>,
+    /// Effects of the open record.
+    effects: Vec<u8>,
+    effect_count: u32,
+    /// Barriers the open record stands behind.
+    record_barriers: u64,
+    /// Whether the command that runs has changed anything.
+    is_changed: bool,
+    /// Whether it has said itself what it did.
+    is_replaced: bool,
+    selected: Option<u32>,
+    /// Records that are complete.
+    text: Vec<u8>,
+    items: u64,
+    barriers: u64,
+    /// Items of the other cores by the last mark.
+    seen: Vec<u64>,
+    timestamp: i64,
+}
+
+/// The end of a batch: what has to be on disk before it counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchEnd {
+    /// Items of this core.
+    pub items: u64,
+    /// Items of every core that the batch may depend on, this one's among them.
+    pub needs: Vec<u64>,
+}
+
+impl Journal {
+    /// Whether anybody listens.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Begins a generation: every number starts anew. All cores do at one moment, at rest.
+    pub fn begin(&mut self, core: usize, board: Arc<JournalBoard>) {
+        let (depth, seen) = (self.depth, vec![0; board.0.len()]);
+        *self = Self { is_on: true, core, depth, seen, board: Some(board), ..Self::default() };
+    }
+
+    /// Nobody listens any more.
+    pub fn end(&mut self) {
+        *self = Self { depth: self.depth, ..Self::default() };
+    }
+
+    /// Tells that a slot has changed.
+    pub(crate) fn touch(&mut self, slot: HashSlot) {
+        self.is_changed = true;
+        self.depend_on(slot);
+    }
+
+    fn depend_on(&mut self, slot: HashSlot) {
+        if self.slots.last() != Some(&slot) {
+            self.slots.push(slot);
+        }
+    }
+
+    /// Adds an effect to the open record, beside what the command that runs is told as.
+    pub(crate) fn add(&mut self, db: u32, parts: &[&[u8]]) {
+        if self.is_on {
+            self.write_effect(db, parts.len(), parts.iter().copied());
+        }
+    }
+
+    /// Adds an effect instead of the command that runs, which is not told any more.
+    pub(crate) fn replace(&mut self, db: u32, parts: &[&[u8]]) {
+        if self.is_on {
+            self.write_effect(db, parts.len(), parts.iter().copied());
+            self.is_replaced = true;
+        }
+    }
+
+    /// The command that runs reported a change that is none to anybody else.
+    pub(crate) fn retract(&mut self) {
+        self.is_replaced = true;
+    }
+
+    fn write_effect<'a>(&mut self, db: u32, count: usize, parts: impl Iterator<Item = &'a [u8]>) {
+        if self.selected != Some(db) {
+            let number = db.to_string();
+            let select: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
+            write_command(&mut self.effects, select.len(), select.into_iter());
+            self.selected = Some(db);
+        }
+        write_command(&mut self.effects, count, parts);
+        self.effect_count += 1;
+    }
+
+    /// Adds an effect on all slots to what this core tells; the others write the same barrier.
+    fn stand_behind_barrier(&mut self, effect: &GlobalEffect) {
+        self.record_barriers += 1;
+        let parts = effect.parts.iter().map(Vec::as_slice);
+        self.write_effect(effect.db, effect.parts.len(), parts);
+    }
+
+    fn write_barrier(&mut self, kind: char) {
+        self.barriers += 1;
+        self.items += 1;
+        self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
+    }
+
+    /// Whether there is something to take.
+    #[inline]
+    pub fn has_text(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    /// Bytes that wait to be taken.
+    pub fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Items made so far.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Appends the batch of all complete records to `to`, and tells what it depends on. With
+    /// `unix_seconds` a line with the time goes ahead of it, if that has changed.
+    pub fn take_batch(&mut self, to: &mut Vec<u8>, unix_seconds: Option<i64>) -> BatchEnd {
+        let board = self.board.as_ref().expect("a journal that is on has a board");
+        if let Some(seconds) = unix_seconds.filter(|seconds| *seconds != self.timestamp) {
+            self.timestamp = seconds;
+            to.extend_from_slice(format!("#TS:{seconds}\r\n").as_bytes());
+        }
+        to.append(&mut self.text);
+        let mut line = String::new();
+        for core in 0..self.seen.len() {
+            let items = board.items(core);
+            if core != self.core && items != self.seen[core] {
+                self.seen[core] = items;
+                append_pair(&mut line, 'D', core as u64, items, to);
+            }
+        }
+        end_line(&mut line, to);
+        self.seen[self.core] = self.items;
+        to.extend_from_slice(format!("#B:{}\r\n", self.items).as_bytes());
+        BatchEnd { items: self.items, needs: self.seen.clone() }
+    }
+}
+
+/// Adds `number:value` to a line of kind `kind`, which is written out once it is long.
+fn append_pair(line: &mut String, kind: char, number: u64, value: u64, to: &mut Vec<u8>) {
+    use std::fmt::Write;
+    if line.len() > LINE_BYTES_MAX {
+        end_line(line, to);
+    }
+    let opening = if line.is_empty() { format!("#{kind}:") } else { ",".to_owned() };
+    line.push_str(&opening);
+    let _ = write!(line, "{number}:{value}");
+}
+
+fn end_line(line: &mut String, to: &mut Vec<u8>) {
+    if !line.is_empty() {
+        to.extend_from_slice(line.as_bytes());
+        to.extend_from_slice(b"\r\n");
+        line.clear();
+    }
+}
+
+/// Writes a command as a client would send it.
+pub fn write_command<'a>(to: &mut Vec<u8>, count: usize, parts: impl Iterator<Item = &'a [u8]>) {
+    let mut digits = itoa::Buffer::new();
+    let mut number = |mark: u8, number: usize, to: &mut Vec<u8>| {
+        to.push(mark);
+        to.extend_from_slice(digits.format(number).as_bytes());
+        to.extend_from_slice(b"\r\n");
+    };
+    number(b'*', count, to);
+    for part in parts {
+        number(b'$', part.len(), to);
+        to.extend_from_slice(part);
+        to.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Store {
+    /// The journal of this core.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The same, to be drained, or turned on and off.
+    pub fn journal_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// Lets the slots that are here count their records from the start, for a new generation.
+    pub fn restart_sequences(&mut self) {
+        for slot in HashSlot::all() {
+            if self.has_slot(slot) {
+                self.slot_mut(slot).sequence = 0;
+            }
+        }
+    }
+
+    /// A command begins.
+    #[inline]
+    pub(crate) fn begin_journaled(&mut self) {
+        self.journal.depth += 1;
+    }
+
+    /// A command that began with [`Store::begin_journaled`] is over: tells what it did, if it did
+    /// anything and has not said so itself.
+    pub(crate) fn end_journaled(
+        &mut self,
+        row: &Command,
+        route: Route,
+        db: u32,
+        arguments: Arguments<'_>,
+    ) {
+        if self.journal.is_changed && !self.journal.is_replaced {
+            self.journal.write_effect(db, arguments.len(), arguments.from(0));
+            if route == Route::Many {
+                // What is only read has to be as it was when this runs again.
+                row.for_each_key(arguments, |key| self.journal.depend_on(HashSlot::of_key(key)));
+            }
+        }
+        self.end_group();
+    }
+
+    /// Begins a group: whatever changes until its end is one record. Groups may lie in each other.
+    /// Transactions are groups; whoever runs scripts makes each of them one.
+    pub(crate) fn begin_group(&mut self) {
+        self.journal.depth += 1;
+    }
+
+    /// Ends a group. The slots of what changed must still be here.
+    pub(crate) fn end_group(&mut self) {
+        self.journal.is_changed = false;
+        self.journal.is_replaced = false;
+        self.journal.depth = self.journal.depth.saturating_sub(1);
+        self.close_if_outside();
+    }
+
+    /// Closes the open record, unless a command or group runs that may add to it.
+    pub(crate) fn close_if_outside(&mut self) {
+        if self.journal.is_on && self.journal.depth == 0 {
+            self.close_record();
+        }
+    }
+
+    fn close_record(&mut self) {
+        for _ in 0..std::mem::take(&mut self.journal.record_barriers) {
+            self.journal.write_barrier('T');
+        }
+        if self.journal.effect_count == 0 {
+            self.journal.slots.clear();
+            return;
+        }
+        let mut slots = std::mem::take(&mut self.journal.slots);
+        slots.sort_unstable();
+        slots.dedup();
+        let mut line = String::new();
+        for &slot in &slots {
+            let content = self.slot_mut(slot);
+            content.sequence += 1;
+            let sequence = content.sequence;
+            append_pair(&mut line, 'S', slot.index() as u64, sequence, &mut self.journal.text);
+        }
+        let Journal { text, effects, effect_count, .. } = &mut self.journal;
+        end_line(&mut line, text);
+        let is_group = std::mem::take(effect_count) > 1;
+        if is_group {
+            text.extend_from_slice(b"*1\r\n$5\r\nMULTI\r\n");
+        }
+        text.append(effects);
+        if is_group {
+            text.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+        }
+        self.journal.items += 1;
+        let Journal { core, items, board, .. } = &self.journal;
+        board.as_ref().expect("a journal that is on has a board").publish(*core, *items);
+    }
+
+    /// A key went away by itself: because its time had come, or to make room.
+    pub(crate) fn journal_removal(&mut self, key: Key<'_>, lazily: bool) {
+        let name: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
+        self.journal_by_itself(key, &[name, key.name]);
+    }
+
+    /// Something happened to a key that no command did.
+    pub(crate) fn journal_by_itself(&mut self, key: Key<'_>, parts: &[&[u8]]) {
+        if self.journal.is_on {
+            self.journal.add(key.db, parts);
+            self.journal.depend_on(key.slot);
+            self.close_if_outside();
+        }
+    }
+
+    /// All cores do something at one moment. The core that `tells` writes the effect, or adds it
+    /// to the transaction it is part of; the others only say when it was.
+    pub(crate) fn journal_globally(&mut self, effect: &GlobalEffect, tells: bool) {
+        if !self.journal.is_on {
+            return;
+        }
+        if tells {
+            self.journal.stand_behind_barrier(effect);
+            self.close_if_outside();
+        } else {
+            self.journal.write_barrier('G');
+            let Journal { core, items, board, .. } = &self.journal;
+            board.as_ref().expect("a journal that is on has a board").publish(*core, *items);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_many_pairs_is_written_as_several() {
+        let (mut line, mut text) = (String::new(), Vec::new());
+        for number in 0..500 {
+            append_pair(&mut line, 'S', number, u64::MAX, &mut text);
+        }
+        end_line(&mut line, &mut text);
+        let text = String::from_utf8(text).expect("lines are ASCII");
+        let pairs = text.lines().flat_map(|line| line[3..].split(','));
+        assert_eq!(pairs.count(), 500);
+        assert!(text.lines().all(|line| line.starts_with("#S:") && line.len() < 1000));
+    }
+
+    #[test]
+    fn a_batch_tells_what_other_cores_have_made() {
+        let board = Arc::new(JournalBoard::new(3));
+        let mut journal = Journal::default();
+        journal.begin(1, Arc::clone(&board));
+        board.publish(2, 7);
+        let mut text = Vec::new();
+        journal.write_barrier('G');
+        let end = journal.take_batch(&mut text, Some(5));
+        assert_eq!(text, b"#TS:5\r\n#G:1\r\n#D:2:7\r\n#B:1\r\n");
+        assert_eq!(end, BatchEnd { items: 1, needs: vec![0, 1, 7] });
+        text.clear();
+        journal.write_barrier('G');
+        journal.take_batch(&mut text, Some(5));
+        assert_eq!(text, b"#G:2\r\n#B:2\r\n");
+    }
+}

@@ -1,0 +1,477 @@
+//! The append-only file as the process sees it: its directory, its generations, the threads that
+//! write, and the rewrite.
+//!
+//! ```text
+//! core 0: journal --batches--> thread aof-0 --> segment of core 0 \
+//! core 1: journal --batches--> thread aof-1 --> segment of core 1  > a generation
+//! ```
+//!
+//! Every start begins a new generation of files, and so does every rewrite: at its cut, between two
+//! transactions, each core turns to a new file and takes part in a snapshot, which becomes the base
+//! of everything that follows. When the base is complete the manifest names it and the new
+//! generation, and what was before is deleted.
+//!
+//! The state is behind one lock, held for moments by administration; a core looks at its own part
+//! once a turn.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
+use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
+use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
+use basalt_shard::core::CoreId;
+use basalt_shard::host::AppendOnlyFacts;
+use basalt_shard::journal::JournalBoard;
+use basalt_shard::store::Store;
+
+use super::clock;
+use super::process::Process;
+use crate::config::Settings;
+use crate::{notice, warning};
+
+/// After a rewrite that failed the next automatic one waits so long, twice as long each time.
+const RETRY_SECONDS_MIN: i64 = 60;
+const RETRY_SECONDS_MAX: i64 = 3600;
+
+/// What was written between two cuts, or is being written.
+pub struct Generation {
+    /// Its number in the manifest.
+    pub number: u64,
+    board: Arc<JournalBoard>,
+    durable: Vec<Arc<Durable>>,
+}
+
+impl Generation {
+    /// Items every core has made by now.
+    pub fn made(&self) -> Vec<u64> {
+        (0..self.durable.len()).map(|core| self.board.items(core)).collect()
+    }
+
+    /// Whether so many items of every core are on the disk.
+    pub fn is_durable(&self, items: &[u64]) -> bool {
+        self.durable.iter().zip(items).all(|(durable, items)| durable.items() >= *items)
+    }
+}
+
+/// A generation whose files are empty and wait for their cores.
+pub struct NewGeneration {
+    generation: Arc<Generation>,
+    files: Vec<Option<File>>,
+}
+
+impl NewGeneration {
+    /// Its number in the manifest.
+    pub fn number(&self) -> u64 {
+        self.generation.number
+    }
+}
+
+/// The end of one core.
+struct CoreEnd {
+    thread: SegmentThread,
+    generation: Mutex<Option<Arc<Generation>>>,
+}
+
+/// The append-only file.
+pub struct AppendOnly {
+    cores: OnceLock<Vec<CoreEnd>>,
+    state: Mutex<State>,
+    is_on: AtomicBool,
+    /// Bytes of the files that are not written any more, the base among them.
+    closed_bytes: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    manifest: Manifest,
+    current: Option<Arc<Generation>>,
+    rewrite: Option<Rewrite>,
+    /// Size of everything after the last rewrite, or the load.
+    base_bytes: u64,
+    rewrites: u64,
+    failures: u32,
+    last_took_seconds: i64,
+    retry_after_seconds: i64,
+    /// What was there before the append-only file was turned on has no base yet: until then the
+    /// manifest names nothing new.
+    lacks_base: bool,
+}
+
+struct Rewrite {
+    begun_seconds: i64,
+    first_kept: u64,
+    /// Bytes of the generations that it replaces do not count from its end on.
+    closed_bytes: u64,
+}
+
+impl Default for AppendOnly {
+    /// Nothing is written yet.
+    fn default() -> Self {
+        let state = State { last_took_seconds: -1, ..State::default() };
+        Self {
+            cores: OnceLock::new(),
+            state: Mutex::new(state),
+            is_on: AtomicBool::new(false),
+            closed_bytes: AtomicU64::new(0),
+        }
+    }
+}
+
+impl AppendOnly {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics while holding the state")
+    }
+
+    /// Whether cores tell what they change.
+    pub fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Acquire)
+    }
+
+    /// Finds the directory and what is in it.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn open(&self, settings: &Settings) -> Result<u64, load::LoadError> {
+        let location = location(settings);
+        let manifest = load::open(&location)?;
+        let size = |file: &FileEntry| {
+            location.file(&file.name).metadata().map_or(0, |metadata| metadata.len())
+        };
+        let bytes = manifest.files.iter().map(size).sum();
+        self.state().manifest = manifest;
+        Ok(bytes)
+    }
+
+    /// Loads what is in the directory into a store that has all slots.
+    ///
+    /// # Errors
+    /// When something is damaged that must not be.
+    pub fn load(
+        &self,
+        settings: &Settings,
+        store: &mut Store,
+    ) -> Result<LoadReport, load::LoadError> {
+        let manifest = self.state().manifest.clone();
+        let options = LoadOptions { cuts_torn_ends: settings.aof_load_truncated };
+        let report = load::load(&location(settings), &manifest, options, store)?;
+        self.closed_bytes.store(report.bytes, Ordering::Relaxed);
+        self.state().base_bytes = report.bytes;
+        Ok(report)
+    }
+
+    /// Forgets files in which nothing was written, of starts that brought no change.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn forget_empty(&self, settings: &Settings) -> io::Result<()> {
+        let location = location(settings);
+        let mut state = self.state();
+        let is_bare = |file: &FileEntry| {
+            let length = location.file(&file.name).metadata().map(|metadata| metadata.len());
+            file.kind != FileKind::Base && length.is_ok_and(|length| length == 0)
+        };
+        // The files of a generation go together: their places say whose they are.
+        let full: Vec<Option<u64>> = state
+            .manifest
+            .files
+            .iter()
+            .filter(|file| !is_bare(file))
+            .map(|file| file.generation)
+            .collect();
+        let is_empty = |file: &FileEntry| is_bare(file) && !full.contains(&file.generation);
+        let (empty, kept): (Vec<_>, Vec<_>) =
+            state.manifest.files.iter().cloned().partition(is_empty);
+        if empty.is_empty() || kept.is_empty() {
+            return Ok(());
+        }
+        let manifest = Manifest { files: kept };
+        manifest.write(&location.manifest())?;
+        state.manifest = manifest;
+        for file in empty {
+            // The manifest does not name it any more, so it may as well stay.
+            let _ = fs::remove_file(location.file(&file.name));
+        }
+        Ok(())
+    }
+
+    /// Starts the threads that write, one per core.
+    ///
+    /// # Errors
+    /// When the system has none.
+    pub fn start_threads(&self, process: &Arc<Process>, core_count: usize) -> io::Result<()> {
+        if self.cores.get().is_some() {
+            return Ok(());
+        }
+        let policy = process.settings().appendfsync;
+        let end_of = |core| {
+            let waking = Arc::clone(process);
+            let on_durable = move || waking.append_only.note_progress(&waking);
+            let thread = SegmentThread::start(core, policy, on_durable)?;
+            Ok(CoreEnd { thread, generation: Mutex::new(None) })
+        };
+        let ends: Vec<CoreEnd> = (0..core_count).map(end_of).collect::<io::Result<_>>()?;
+        let _ = self.cores.set(ends);
+        Ok(())
+    }
+
+    /// Something has reached the disk, or failed to: tells the cores.
+    fn note_progress(&self, process: &Process) {
+        process.persistence.set_append_error(self.error());
+        if process.settings().appendfsync == SyncPolicy::Always {
+            process.wake_cores();
+        }
+    }
+
+    /// Number of the error that keeps any segment from being written; 0 for none.
+    pub fn error(&self) -> i32 {
+        let state = self.state();
+        let current = state.current.as_deref();
+        let segments = current.map_or(&[][..], |generation| &generation.durable);
+        segments.iter().map(|durable| durable.error()).find(|error| *error != 0).unwrap_or(0)
+    }
+
+    /// Makes the files of a new generation, and names them in the manifest if `is_named`.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn new_generation(
+        &self,
+        settings: &Settings,
+        core_count: usize,
+        is_named: bool,
+    ) -> io::Result<NewGeneration> {
+        let location = location(settings);
+        fs::create_dir_all(&location.directory)?;
+        let mut state = self.state();
+        let mut manifest = state.manifest.clone();
+        let entries = manifest.add_generation(&location.prefix, core_count);
+        let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
+        let create = |entry: &FileEntry| File::create(location.file(&entry.name));
+        let files: Vec<File> = entries.iter().map(create).collect::<io::Result<_>>()?;
+        if is_named {
+            manifest.write(&location.manifest())?;
+        }
+        state.manifest = manifest;
+        let durable = (0..core_count).map(|_| Arc::new(Durable::default())).collect();
+        let board = Arc::new(JournalBoard::new(core_count as u16));
+        let generation = Arc::new(Generation { number, board, durable });
+        Ok(NewGeneration { generation, files: files.into_iter().map(Some).collect() })
+    }
+
+    /// A core turns to a new generation, at the same moment as all others.
+    pub fn turn_to(&self, new: &mut NewGeneration, core: CoreId, store: &mut Store) {
+        self.hand_over(core, store, None, true);
+        let end = self.end_of(core);
+        let file = new.files[core.index()].take().expect("a core turns to a generation once");
+        end.thread.begin(file, Arc::clone(&new.generation.durable[core.index()]));
+        store.restart_sequences();
+        store.journal_mut().begin(core.index(), Arc::clone(&new.generation.board));
+        *end.generation.lock().expect("the lock is held for moments") =
+            Some(Arc::clone(&new.generation));
+        self.is_on.store(true, Ordering::Release);
+        let mut state = self.state();
+        let is_known = |current: &Arc<Generation>| Arc::ptr_eq(current, &new.generation);
+        if !state.current.as_ref().is_some_and(is_known) {
+            let before = state.current.replace(Arc::clone(&new.generation));
+            let written = before.map_or(0, |before| written_bytes(&before));
+            self.closed_bytes.fetch_add(written, Ordering::Relaxed);
+        }
+    }
+
+    /// A core stops telling.
+    pub fn turn_off(&self, core: CoreId, store: &mut Store) {
+        if self.cores.get().is_none() {
+            return;
+        }
+        self.hand_over(core, store, None, true);
+        store.journal_mut().end();
+        let end = self.end_of(core);
+        end.thread.end();
+        *end.generation.lock().expect("the lock is held for moments") = None;
+        self.is_on.store(false, Ordering::Release);
+        self.state().current = None;
+    }
+
+    fn end_of(&self, core: CoreId) -> &CoreEnd {
+        &self.cores.get().expect("threads are started before cores tell anything")[core.index()]
+    }
+
+    /// The generation a core writes to.
+    pub fn generation(&self, core: CoreId) -> Option<Arc<Generation>> {
+        self.end_of(core).generation.lock().expect("the lock is held for moments").clone()
+    }
+
+    /// Hands over what a core has told. Records stay where they are if there is no room, unless
+    /// they `must` go.
+    pub fn hand_over(
+        &self,
+        core: CoreId,
+        store: &mut Store,
+        unix_seconds: Option<i64>,
+        must: bool,
+    ) {
+        let journal = store.journal_mut();
+        if !journal.is_on() || !journal.has_text() {
+            return;
+        }
+        let end = self.end_of(core);
+        if !must && !end.thread.has_room() {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(journal.text_bytes() + 64);
+        let batch = journal.take_batch(&mut bytes, unix_seconds);
+        end.thread.append(bytes, batch.items);
+    }
+
+    /// Changes `appendfsync`.
+    pub fn set_policy(&self, policy: SyncPolicy) {
+        for end in self.cores.get().into_iter().flatten() {
+            end.thread.set_policy(policy);
+        }
+    }
+
+    /// Brings what a core has told to the disk, and ends its thread.
+    pub fn stop(&self, core: CoreId, store: &mut Store) {
+        if let Some(ends) = self.cores.get() {
+            self.hand_over(core, store, None, true);
+            ends[core.index()].thread.stop();
+        }
+    }
+
+    /// Bytes of all files.
+    pub fn total_bytes(&self) -> u64 {
+        let current = self.state().current.clone();
+        let written = current.map_or(0, |generation| written_bytes(&generation));
+        self.closed_bytes.load(Ordering::Relaxed) + written
+    }
+}
+
+fn written_bytes(generation: &Generation) -> u64 {
+    generation.durable.iter().map(|durable| durable.bytes()).sum()
+}
+
+/// Where the files are.
+pub fn location(settings: &Settings) -> Location {
+    let directory = PathBuf::from(&settings.appenddirname);
+    Location { directory, prefix: settings.appendfilename.clone() }
+}
+
+/// The rewrite.
+impl AppendOnly {
+    /// A rewrite begins; its generation is made by the caller.
+    pub fn begin_rewrite(&self, first_kept: u64) {
+        let closed_bytes = self.total_bytes();
+        let begun_seconds = clock::now().unix_seconds();
+        let mut state = self.state();
+        state.lacks_base |= !self.is_on();
+        state.rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+    }
+
+    /// Whether new generations mean something without a base to come.
+    pub fn has_base(&self) -> bool {
+        self.is_on() && !self.state().lacks_base
+    }
+
+    /// Where the base of the rewrite under way belongs.
+    pub fn base_path(&self, settings: &Settings) -> PathBuf {
+        let location = location(settings);
+        location.file(&self.state().manifest.next_base(&location.prefix).name)
+    }
+
+    /// The base is complete, or will never be.
+    pub fn end_rewrite(&self, settings: &Settings, base_bytes: Option<u64>) {
+        let mut state = self.state();
+        let Some(rewrite) = state.rewrite.take() else { return };
+        let now_seconds = clock::now().unix_seconds();
+        state.last_took_seconds = now_seconds - rewrite.begun_seconds;
+        let location = location(settings);
+        let result = match base_bytes {
+            None => Err(io::Error::other("the base was not written")),
+            Some(bytes) => {
+                let mut manifest = state.manifest.clone();
+                let base = manifest.next_base(&location.prefix);
+                let gone = manifest.replace_base(base, rewrite.first_kept);
+                manifest.write(&location.manifest()).map(|()| (manifest, gone, bytes))
+            }
+        };
+        match result {
+            Ok((manifest, gone, bytes)) => {
+                state.manifest = manifest;
+                (state.rewrites, state.failures) = (state.rewrites + 1, 0);
+                state.lacks_base = false;
+                let closed = self.closed_bytes.load(Ordering::Relaxed);
+                let closed = closed.saturating_sub(rewrite.closed_bytes) + bytes;
+                self.closed_bytes.store(closed, Ordering::Relaxed);
+                drop(state);
+                let total = self.total_bytes();
+                self.state().base_bytes = total;
+                for name in gone {
+                    // One that stays takes room and nothing else: the manifest does not name it.
+                    let _ = fs::remove_file(location.file(&name));
+                }
+                notice!("Background AOF rewrite finished successfully");
+            }
+            Err(error) => {
+                state.failures += 1;
+                let wait = RETRY_SECONDS_MIN << state.failures.min(7).saturating_sub(1);
+                state.retry_after_seconds = now_seconds + wait.min(RETRY_SECONDS_MAX);
+                warning!("Background AOF rewrite terminated with error: {error}");
+            }
+        }
+    }
+
+    /// Whether a rewrite is due: the files have grown enough, or there is no base yet for what was
+    /// there when the append-only file was turned on.
+    pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
+        let percentage = u64::from(settings.auto_aof_rewrite_percentage);
+        if !self.is_on() {
+            return false;
+        }
+        let total = self.total_bytes();
+        let state = self.state();
+        if state.rewrite.is_some() || now_seconds < state.retry_after_seconds {
+            return false;
+        }
+        if state.lacks_base || percentage == 0 {
+            return state.lacks_base;
+        }
+        let base = state.base_bytes.max(1);
+        let growth = total.saturating_sub(base).saturating_mul(100) / base;
+        let is_due = total >= settings.auto_aof_rewrite_min_size_bytes && growth >= percentage;
+        if is_due {
+            notice!("Starting automatic rewriting of AOF on {growth}% growth");
+        }
+        is_due
+    }
+
+    /// Whether a rewrite is under way.
+    pub fn is_rewriting(&self) -> bool {
+        self.state().rewrite.is_some()
+    }
+
+    /// What INFO tells.
+    pub fn facts(&self) -> AppendOnlyFacts {
+        let total = self.total_bytes();
+        let error = self.error();
+        let state = self.state();
+        let running = state.rewrite.as_ref();
+        let now_seconds = clock::now().unix_seconds();
+        AppendOnlyFacts {
+            is_on: self.is_on(),
+            is_rewriting: running.is_some(),
+            rewriting_for_seconds: running
+                .map_or(-1, |running| now_seconds - running.begun_seconds),
+            last_rewrite_took_seconds: state.last_took_seconds,
+            was_last_rewrite_ok: state.failures == 0,
+            rewrites: state.rewrites,
+            rewrite_failures: u64::from(state.failures),
+            was_last_write_ok: error == 0,
+            current_bytes: total,
+            base_bytes: state.base_bytes,
+        }
+    }
+}

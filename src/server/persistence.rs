@@ -1,0 +1,531 @@
+//! Snapshots as the process sees them: whether one is due, the one under way, how the last ended.
+//!
+//! The state is behind one lock that is held for moments, by core 0, by commands of administration
+//! and by the thread that writes. What writing makes of it stands in `basalt_persist::save`.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use basalt_persist::load::{Contents, LoadCounts, load_all};
+use basalt_persist::output::{FileOutput, Output};
+use basalt_persist::preamble::Preamble;
+use basalt_persist::reader::{ChecksumUse, RdbReader};
+use basalt_persist::save::{Outcome, Save, SaveOptions, SaveProgress};
+use basalt_shard::commands::connection::REDIS_VERSION;
+use basalt_shard::core::CoreId;
+use basalt_shard::core::shared::Shared;
+use basalt_shard::error::{self, CommandError};
+use basalt_shard::host::{AppendOnlyFacts, Cut, PersistenceFacts, SaveKind, SnapshotTarget};
+use basalt_shard::loading::LoadRules;
+use basalt_shard::rdb::writer::Compression;
+use basalt_shard::snapshot::{SnapshotOrder, UsageKept};
+use basalt_shard::store::Store;
+
+use super::clock;
+use super::process::Process;
+use crate::config::{EvictionPolicy, Settings};
+use crate::{memory, notice, warning};
+
+/// After a snapshot that failed the next one is tried no sooner, in seconds.
+const RETRY_SECONDS: i64 = 5;
+
+/// How long the end of the process waits for a snapshot that was given up.
+const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Saving and loading.
+pub struct Persistence {
+    state: Mutex<State>,
+    shared: OnceLock<Arc<Shared>>,
+    /// Threads that write.
+    writers: Mutex<i32>,
+    writer_ended: Condvar,
+    pub(super) is_loading: AtomicBool,
+    pub(super) loading_done_bytes: AtomicU64,
+    pub(super) loading_total_bytes: AtomicU64,
+}
+
+struct State {
+    running: Option<Running>,
+    /// Snapshots begun so far.
+    number: u32,
+    saves: u64,
+    /// When the last good one was made, seconds since 1970.
+    last_save_seconds: i64,
+    /// When the last one was begun, seconds since 1970.
+    last_try_seconds: i64,
+    was_last_ok: bool,
+    last_took_seconds: i64,
+    /// Changes up to the last good one.
+    changes_saved: i64,
+    /// Libraries of functions that came with the data set and are kept for the next snapshot.
+    functions: Vec<Vec<u8>>,
+    loaded: LoadCounts,
+    loading_since_seconds: i64,
+}
+
+struct Running {
+    number: u32,
+    kind: SaveKind,
+    progress: Option<SaveProgress>,
+    begun_seconds: i64,
+    keys: u64,
+    changes: i64,
+}
+
+impl Persistence {
+    /// The state at the start.
+    pub fn new(now_seconds: i64) -> Self {
+        let state = State {
+            running: None,
+            number: 0,
+            saves: 0,
+            last_save_seconds: now_seconds,
+            last_try_seconds: 0,
+            was_last_ok: true,
+            last_took_seconds: -1,
+            changes_saved: 0,
+            functions: Vec::new(),
+            loaded: LoadCounts::default(),
+            loading_since_seconds: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            shared: OnceLock::new(),
+            writers: Mutex::new(0),
+            writer_ended: Condvar::new(),
+            is_loading: AtomicBool::new(false),
+            loading_done_bytes: AtomicU64::new(0),
+            loading_total_bytes: AtomicU64::new(0),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics while holding the state")
+    }
+
+    /// Learns where to tell cores what they may not do.
+    pub fn share(&self, shared: &Arc<Shared>) {
+        shared.is_loading.store(self.is_loading(), Ordering::SeqCst);
+        let _ = self.shared.set(Arc::clone(shared));
+    }
+
+    /// Whether the data set is being loaded.
+    pub fn is_loading(&self) -> bool {
+        self.is_loading.load(Ordering::SeqCst)
+    }
+
+    /// What INFO tells.
+    pub fn facts(&self, settings: &Settings) -> PersistenceFacts {
+        let state = self.state();
+        let now_seconds = clock::now().unix_seconds();
+        let running = state.running.as_ref().filter(|running| running.kind == SaveKind::Background);
+        let progress = running.and_then(|running| running.progress.as_ref());
+        PersistenceFacts {
+            is_loading: self.is_loading(),
+            loading_since_unix_seconds: state.loading_since_seconds,
+            loading_total_bytes: self.loading_total_bytes.load(Ordering::Relaxed),
+            loading_done_bytes: self.loading_done_bytes.load(Ordering::Relaxed),
+            is_saving: state
+                .running
+                .as_ref()
+                .is_some_and(|running| running.kind != SaveKind::Rewrite),
+            saving_for_seconds: running.map_or(-1, |running| now_seconds - running.begun_seconds),
+            saving_keys_done: progress.map_or(0, SaveProgress::keys),
+            saving_keys_total: running.map_or(0, |running| running.keys),
+            changes_saved: state.changes_saved,
+            last_save_unix_seconds: state.last_save_seconds,
+            was_last_save_ok: state.was_last_ok,
+            last_save_took_seconds: state.last_took_seconds,
+            saves: state.saves,
+            loaded_keys_expired: state.loaded.expired,
+            loaded_keys: state.loaded.loaded,
+            has_save_points: !settings.save.is_empty(),
+            append_only: AppendOnlyFacts::default(),
+        }
+    }
+
+    /// Whether a save point is reached: so many changes, so long after the last snapshot.
+    pub fn is_save_due(&self, settings: &Settings, changes: i64, now_seconds: i64) -> bool {
+        if settings.save.is_empty() || self.is_loading() {
+            return false;
+        }
+        let state = self.state();
+        let rests = now_seconds - state.last_try_seconds <= RETRY_SECONDS && !state.was_last_ok;
+        if state.running.is_some() || rests {
+            return false;
+        }
+        let changes = changes - state.changes_saved;
+        let passed = now_seconds - state.last_save_seconds;
+        let due = settings
+            .save
+            .iter()
+            .find(|point| changes >= point.changes as i64 && passed > point.seconds as i64);
+        if let Some(point) = due {
+            notice!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+        }
+        due.is_some()
+    }
+
+    /// Gives up the snapshot that is written in the background; whether there was one.
+    pub fn cancel(&self) -> bool {
+        let mut state = self.state();
+        let running = state.running.take_if(|running| running.kind == SaveKind::Background);
+        drop(state);
+        if let Some(progress) = running.as_ref().and_then(|running| running.progress.as_ref()) {
+            progress.abandon();
+            notice!("The snapshot under way was given up.");
+        }
+        running.is_some()
+    }
+
+    /// Works out whether writes have to be refused since snapshots fail.
+    pub fn judge_writes(&self, settings: &Settings) {
+        let fails = !self.state().was_last_ok;
+        let refuses = fails && settings.stop_writes_on_bgsave_error && !settings.save.is_empty();
+        if let Some(shared) = self.shared.get() {
+            shared.refuses_writes.store(refuses, Ordering::SeqCst);
+        }
+    }
+
+    /// The append-only file cannot be written, or can be again: the number of the error.
+    pub(super) fn set_append_error(&self, number: i32) {
+        if let Some(shared) = self.shared.get() {
+            shared.append_error.store(number, Ordering::SeqCst);
+        }
+    }
+
+    /// Keeps other snapshots from being made while the base of the append-only file is.
+    pub(super) fn reserve_for_rewrite(&self) -> Option<u32> {
+        let mut state = self.state();
+        if state.running.is_some() {
+            return None;
+        }
+        state.number += 1;
+        let number = state.number;
+        state.running = Some(Running {
+            number,
+            kind: SaveKind::Rewrite,
+            progress: None,
+            begun_seconds: clock::now().unix_seconds(),
+            keys: 0,
+            changes: 0,
+        });
+        Some(number)
+    }
+
+    /// That base is made, or given up.
+    pub(super) fn release_rewrite(&self, number: u32) {
+        drop(self.state().running.take_if(|running| running.number == number));
+    }
+
+    /// Libraries of functions that go along with every snapshot.
+    pub(super) fn functions(&self) -> Vec<Vec<u8>> {
+        self.state().functions.clone()
+    }
+
+    /// The data set begins to be loaded.
+    pub(super) fn begin_loading(&self, total_bytes: u64) {
+        self.state().loading_since_seconds = clock::now().unix_seconds();
+        self.loading_total_bytes.store(total_bytes, Ordering::Relaxed);
+        self.loading_done_bytes.store(0, Ordering::Relaxed);
+        self.is_loading.store(true, Ordering::SeqCst);
+    }
+
+    /// The data set is loaded.
+    pub(super) fn end_loading(&self, counts: LoadCounts, contents: &Contents) {
+        self.end_loading_quietly(counts, contents);
+        self.finish_loading();
+        if counts.empty > 0 {
+            warning!("{} collections without elements were left out.", counts.empty);
+        }
+        if contents.module_data > 0 {
+            warning!("Data of modules that belongs to no key was left out.");
+        }
+        let (loaded, expired) = (counts.loaded, counts.expired);
+        notice!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}.");
+    }
+
+    /// What was loaded is known; commands have to wait on.
+    pub(super) fn end_loading_quietly(&self, counts: LoadCounts, contents: &Contents) {
+        let mut state = self.state();
+        state.loaded = counts;
+        state.functions.clone_from(&contents.functions);
+    }
+
+    /// Commands need not wait any more.
+    pub(super) fn finish_loading(&self) {
+        self.is_loading.store(false, Ordering::SeqCst);
+        if let Some(shared) = self.shared.get() {
+            shared.is_loading.store(false, Ordering::SeqCst);
+        }
+    }
+
+    fn end_save(&self, number: u32, settings: &Settings, outcome: &Outcome) {
+        let mut state = self.state();
+        // One that was given up may end long after.
+        let running = state.running.take_if(|running| running.number == number);
+        let Some(running) = running else { return };
+        let now_seconds = clock::now().unix_seconds();
+        let is_background = running.kind == SaveKind::Background;
+        if is_background {
+            state.last_took_seconds = now_seconds - running.begun_seconds;
+        }
+        match outcome {
+            Outcome::Done(_) => {
+                state.saves += 1;
+                state.changes_saved = running.changes;
+                state.last_save_seconds = now_seconds;
+                state.was_last_ok = true;
+                notice!("DB saved on disk");
+            }
+            Outcome::Abandoned => notice!("The snapshot was given up."),
+            Outcome::Failed(error) => {
+                state.was_last_ok &= !is_background;
+                warning!("Write error saving DB on disk: {error}");
+            }
+        }
+        if is_background {
+            match outcome {
+                Outcome::Done(_) => notice!("Background saving terminated with success"),
+                Outcome::Abandoned => {}
+                Outcome::Failed(_) => warning!("Background saving error"),
+            }
+        }
+        drop(state);
+        self.judge_writes(settings);
+    }
+}
+
+/// Begins a snapshot.
+///
+/// # Errors
+/// When there is one already, or the system has no thread for it.
+pub fn begin(
+    process: &Arc<Process>,
+    kind: SaveKind,
+) -> Result<Box<dyn SnapshotTarget>, CommandError> {
+    let settings = process.settings();
+    let number = {
+        let mut state = process.persistence.state();
+        if state.running.is_some() {
+            return Err(error::SAVE_IN_PROGRESS);
+        }
+        let now_seconds = clock::now().unix_seconds();
+        state.last_try_seconds = now_seconds;
+        state.number += 1;
+        let number = state.number;
+        state.running = Some(Running {
+            number,
+            kind,
+            progress: None,
+            begun_seconds: now_seconds,
+            keys: 0,
+            changes: 0,
+        });
+        number
+    };
+    let save = start_writer(process, kind, number, &settings);
+    let mut state = process.persistence.state();
+    match save {
+        Ok(save) => {
+            if let Some(running) = &mut state.running {
+                running.progress = Some(save.progress());
+            }
+            drop(state);
+            let process = Arc::clone(process);
+            Ok(Box::new(Target { process, settings, number, save: Some(save), is_cut: false }))
+        }
+        Err(error) => {
+            (state.running, state.was_last_ok) = (None, false);
+            warning!("Can't save in background: {error}");
+            Err(CommandError::worded(format!("ERR {error}")))
+        }
+    }
+}
+
+fn start_writer(
+    process: &Arc<Process>,
+    kind: SaveKind,
+    number: u32,
+    settings: &Settings,
+) -> std::io::Result<Save> {
+    let syncs = settings.rdb_save_incremental_fsync;
+    // The directory of now, should `dir` change while it is written.
+    let (directory, name) = (std::env::current_dir(), settings.dbfilename.clone());
+    let open = move || -> std::io::Result<Box<dyn Output>> {
+        let directory = directory?;
+        let temporary = directory.join(format!("temp-{}-{number}.rdb", std::process::id()));
+        let output = FileOutput::create(&temporary, &directory.join(name), syncs);
+        let output = output.inspect_err(|error| {
+            let temporary = temporary.display();
+            warning!("Failed opening the temp RDB file {temporary} for saving: {error}");
+        })?;
+        Ok(Box::new(output))
+    };
+    let (waking, ending) = (Arc::clone(process), Arc::clone(process));
+    let core_count = match kind {
+        SaveKind::Foreground => 1,
+        SaveKind::Background | SaveKind::Rewrite => process.persistence.core_count(),
+    };
+    let options = SaveOptions {
+        core_count,
+        has_checksum: settings.rdbchecksum,
+        on_room: Box::new(move || waking.wake_cores()),
+        on_end: Box::new(move |outcome| {
+            ending.persistence.end_save(number, &ending.settings(), &outcome);
+            ending.persistence.note_writers(-1);
+        }),
+    };
+    if kind == SaveKind::Background {
+        notice!("Background saving started");
+    }
+    process.persistence.note_writers(1);
+    Save::begin(Box::new(open), options).inspect_err(|_| process.persistence.note_writers(-1))
+}
+
+impl Persistence {
+    pub(super) fn note_writers(&self, change: i32) {
+        *self.writers.lock().expect("the lock is held for a sum only") += change;
+        self.writer_ended.notify_all();
+    }
+
+    /// Waits until no thread writes any more, so that none leaves a file that is half done.
+    pub fn wait_for_writers(&self) {
+        let writers = self.writers.lock().expect("the lock is held for a sum only");
+        let end = self.writer_ended.wait_timeout_while(writers, WRITER_PATIENCE, |left| *left > 0);
+        let (left, _) = end.expect("the lock is held for a sum only");
+        if *left > 0 {
+            warning!("A snapshot is still being written; its temporary file stays behind.");
+        }
+    }
+
+    pub(super) fn core_count(&self) -> usize {
+        self.shared.get().map_or(1, |shared| usize::from(shared.core_count()))
+    }
+}
+
+/// A snapshot whose cut is being made.
+struct Target {
+    process: Arc<Process>,
+    settings: Arc<Settings>,
+    number: u32,
+    save: Option<Save>,
+    is_cut: bool,
+}
+
+impl Target {
+    fn save(&self) -> &Save {
+        self.save.as_ref().expect("it is there until it is waited for")
+    }
+}
+
+impl SnapshotTarget for Target {
+    fn order(&mut self, core: CoreId) -> SnapshotOrder {
+        order_of(&self.settings, self.number, self.save(), core)
+    }
+
+    fn cut(&mut self, cut: &Cut) {
+        let mut state = self.process.persistence.state();
+        if let Some(running) = &mut state.running {
+            running.keys = cut.databases.iter().map(|(_, keys, _)| keys).sum();
+            running.changes = cut.changes;
+        }
+        let functions = state.functions.clone();
+        drop(state);
+        self.is_cut = true;
+        self.save().cut(&preamble_of(cut, functions, "0"));
+    }
+
+    fn wait(mut self: Box<Self>) -> bool {
+        let saves_before = self.process.persistence.state().saves;
+        if let Some(save) = self.save.take() {
+            save.wait();
+        }
+        self.process.persistence.state().saves > saves_before
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(save) = self.save.as_ref().filter(|_| !self.is_cut) {
+            save.progress().abandon();
+        }
+    }
+}
+
+/// What core `core` needs to take part in a snapshot.
+pub(super) fn order_of(
+    settings: &Settings,
+    number: u32,
+    save: &Save,
+    core: CoreId,
+) -> SnapshotOrder {
+    SnapshotOrder {
+        number,
+        sink: save.sink(core.index()),
+        compression: if settings.rdbcompression { Compression::On } else { Compression::Off },
+        usage: usage_kept(settings.maxmemory_policy),
+        key_delay_us: settings.rdb_key_save_delay_microseconds.max(0) as u64,
+    }
+}
+
+/// What stands in front of the keys. `aof_base` is 1 where the file is the base of the append-only
+/// file.
+pub(super) fn preamble_of(cut: &Cut, functions: Vec<Vec<u8>>, aof_base: &'static str) -> Preamble {
+    Preamble {
+        has_field_deadlines: cut.has_field_deadlines,
+        aux: vec![
+            ("redis-ver", REDIS_VERSION.to_owned()),
+            ("redis-bits", "64".to_owned()),
+            ("ctime", clock::now().unix_seconds().to_string()),
+            ("used-mem", memory::used_bytes().to_string()),
+            ("aof-base", aof_base.to_owned()),
+        ],
+        functions,
+        databases: cut.databases.clone(),
+    }
+}
+
+fn usage_kept(policy: EvictionPolicy) -> UsageKept {
+    match policy {
+        EvictionPolicy::VolatileLru | EvictionPolicy::AllkeysLru => UsageKept::Idle,
+        EvictionPolicy::VolatileLfu | EvictionPolicy::AllkeysLfu => UsageKept::Counter,
+        _ => UsageKept::None,
+    }
+}
+
+/// Opens an RDB file for reading.
+pub(super) fn open_file(
+    path: &Path,
+    settings: &Settings,
+) -> Result<(RdbReader<File>, u64), Box<dyn std::error::Error + Send + Sync>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let checksum = if settings.rdbchecksum { ChecksumUse::Verify } else { ChecksumUse::Ignore };
+    Ok((RdbReader::new(file, Some(length), checksum)?, length))
+}
+
+/// Loads the file into a store that has all slots; whether that went well. There may be no file: it
+/// is the same as an empty one.
+pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> bool {
+    let settings = process.settings();
+    if !settings.dbfilename.exists() {
+        return true;
+    }
+    let rules = LoadRules { skips_expired: true, replaces };
+    let loaded = open_file(&settings.dbfilename, &settings)
+        .and_then(|(mut reader, _)| Ok(load_all(&mut reader, store, rules)?));
+    match loaded {
+        Ok((counts, contents)) => {
+            process.persistence.end_loading(counts, &contents);
+            true
+        }
+        Err(error) => {
+            warning!("Error loading {}: {error}", settings.dbfilename.display());
+            false
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The rewrite of the append-only file: its cut, and the base that is written beside the commands.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use basalt_persist::output::{FileOutput, Output};
+use basalt_persist::save::{Outcome, Save, SaveOptions};
+use basalt_shard::core::CoreId;
+use basalt_shard::error::CommandError;
+use basalt_shard::host::{Cut, RewriteTarget};
+use basalt_shard::store::Store;
+
+use super::aof::{NewGeneration, location};
+use super::persistence::{order_of, preamble_of};
+use super::process::Process;
+use crate::config::Settings;
+use crate::{notice, warning};
+
+const IN_PROGRESS: CommandError =
+    CommandError::Fixed("ERR Background append only file rewriting already in progress");
+const OTHER_SNAPSHOT: CommandError = CommandError::Fixed(
+    "ERR Can't execute an AOF background rewriting. Please check the server logs for more \
+     information.",
+);
+
+/// Begins a rewrite. The append-only file is on from its cut on, if it was not.
+///
+/// # Errors
+/// When one is under way, or a snapshot, or the system refuses.
+pub fn begin(process: &Arc<Process>) -> Result<Box<dyn RewriteTarget>, CommandError> {
+    if process.append_only.is_rewriting() {
+        return Err(IN_PROGRESS);
+    }
+    let Some(number) = process.persistence.reserve_for_rewrite() else {
+        warning!("Can't rewrite append only file in background: a snapshot is being made");
+        return Err(OTHER_SNAPSHOT);
+    };
+    let settings = process.settings();
+    match prepare(process, &settings, number) {
+        Ok((new, save)) => {
+            notice!("Background append only file rewriting started");
+            let process = Arc::clone(process);
+            Ok(Box::new(Target { process, settings, number, new, save: Some(save), is_cut: false }))
+        }
+        Err(error) => {
+            process.append_only.end_rewrite(&settings, None);
+            process.persistence.release_rewrite(number);
+            warning!("Can't rewrite append only file in background: {error}");
+            Err(CommandError::worded(format!("ERR {error}")))
+        }
+    }
+}
+
+fn prepare(
+    process: &Arc<Process>,
+    settings: &Arc<Settings>,
+    number: u32,
+) -> std::io::Result<(NewGeneration, Save)> {
+    let core_count = process.persistence.core_count();
+    process.append_only.start_threads(process, core_count)?;
+    // While nothing was written before, the files mean nothing without their base.
+    let is_named = process.append_only.has_base();
+    let new = process.append_only.new_generation(settings, core_count, is_named)?;
+    process.append_only.begin_rewrite(new.number());
+    let directory: PathBuf = location(settings).directory;
+    let temporary = directory.join(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
+    let target = process.append_only.base_path(settings);
+    let syncs = settings.aof_rewrite_incremental_fsync;
+    let open = move || -> std::io::Result<Box<dyn Output>> {
+        Ok(Box::new(FileOutput::create(&temporary, &target, syncs)?))
+    };
+    let (waking, ending) = (Arc::clone(process), Arc::clone(process));
+    let options = SaveOptions {
+        core_count,
+        has_checksum: settings.rdbchecksum,
+        on_room: Box::new(move || waking.wake_cores()),
+        on_end: Box::new(move |outcome| {
+            let bytes = match outcome {
+                Outcome::Done(bytes) => Some(bytes),
+                Outcome::Abandoned => None,
+                Outcome::Failed(error) => {
+                    warning!("Write error writing the base of the append only file: {error}");
+                    None
+                }
+            };
+            ending.append_only.end_rewrite(&ending.settings(), bytes);
+            ending.persistence.release_rewrite(number);
+            ending.persistence.note_writers(-1);
+        }),
+    };
+    process.persistence.note_writers(1);
+    let save = Save::begin(Box::new(open), options);
+    Ok((new, save.inspect_err(|_| process.persistence.note_writers(-1))?))
+}
+
+/// A rewrite whose cut is being made.
+struct Target {
+    process: Arc<Process>,
+    settings: Arc<Settings>,
+    number: u32,
+    new: NewGeneration,
+    save: Option<Save>,
+    is_cut: bool,
+}
+
+impl Target {
+    fn save(&self) -> &Save {
+        self.save.as_ref().expect("it is there until the target is dropped")
+    }
+}
+
+impl RewriteTarget for Target {
+    fn visit(&mut self, core: CoreId, store: &mut Store) {
+        self.process.append_only.turn_to(&mut self.new, core, store);
+        store.begin_snapshot(order_of(&self.settings, self.number, self.save(), core));
+    }
+
+    fn cut(&mut self, cut: &Cut) {
+        let functions = self.process.persistence.functions();
+        self.is_cut = true;
+        self.save().cut(&preamble_of(cut, functions, "1"));
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(save) = self.save.as_ref().filter(|_| !self.is_cut) {
+            save.progress().abandon();
+        }
+    }
+}
