@@ -259,6 +259,11 @@ impl Core {
         self.owes_receipts |= way.owes_receipt();
     }
 
+    /// Whether commands on keys wait here until other cores have delivered news of this one.
+    pub fn is_congested(&self) -> bool {
+        self.gate.is_congested()
+    }
+
     /// Another core has delivered news of this one: the gate may open again.
     pub(super) fn take_receipt(&mut self, receipt: NewsReceipt) {
         let way = &mut self.ways[receipt.from.index()];
