@@ -141,7 +141,7 @@ fn admit(run: &mut Run<'_>, arguments: Arguments<'_>) -> Result<&'static Command
     if !row.accepts_argument_count(arguments.len()) {
         return refuse(WRONG_ARITY);
     }
-    if row.flags.contains(flag::NOSCRIPT) || matches!(row.handler, None) {
+    if row.flags.contains(flag::NOSCRIPT) || row.handler.is_none() {
         return refuse(NOT_ALLOWED);
     }
     let refuse_with = |error: CommandError| (Some(row), Cow::Owned(format!("-{error}")));
