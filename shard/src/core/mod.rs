@@ -15,7 +15,8 @@
 //!    same session.
 //! 3. A command that needs slots of several cores ([`message::Envelope`]) or all cores
 //!    ([`tour::Tour`]) is a barrier for its own session: later commands wait for its reply.
-//! 4. A command whose slot may be lent out (see [`shared`]) is a barrier as well.
+//! 4. A command whose slot may be lent out (see [`shared`]) is a barrier as well, and so is PUBLISH
+//!    on another core.
 //!
 //! Together: every single-slot command takes effect at the moment it is enqueued or, if it is
 //! local, run; multi-slot commands take effect at the moment they run.
@@ -101,9 +102,10 @@ impl CoreId {
 pub const CREDIT_MAX: usize = 512;
 
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
-/// of every core may be here, each may have a homecoming of slots and a bag of news beside it, there
-/// are two bags of parcels a pair of cores, news and receipts within their bounds, tours release,
-/// and one core at a time may ask this one to evict.
+/// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
+/// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
+/// release, each core says farewell to one list of names, and one core at a time may ask this one
+/// to evict.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);

@@ -206,7 +206,6 @@ impl Core {
 
     /// Runs a command that has come here, whose slots are all here.
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "what a command is, and where its reply goes")]
     pub(super) fn run_traveller(
         &mut self,
         author: Author,
@@ -437,8 +436,8 @@ impl Core {
         }
     }
 
-    /// A batch is back because its next command's slots are lent out or live elsewhere by now: sends
-    /// it there. Its sessions are held, so nothing of theirs can overtake it.
+    /// A batch is back because its next command's slots are lent out or live elsewhere by now:
+    /// sends it there. Its sessions are held, so nothing of theirs can overtake it.
     pub(super) fn reroute(&mut self, mut batch: Box<Batch>) {
         self.hand_out_done(&mut batch);
         for index in batch.next..batch.commands.len() {

@@ -3,15 +3,21 @@
 //!
 //! # Order
 //!
-//! When a command is over, its core takes what the store has noted. What is for clients of its own
-//! is delivered at once, behind the command's reply; what is for clients of the core the command
-//! came from travels with its reply, at its place among the replies; the rest is put into one bag
-//! for each other core. A bag leaves *before anything else* the core sends, and at the end of the turn: so
-//! whoever learns of an effect by whatever way (a reply, a slot that moved on) has the news of it
-//! ahead in the same inbox. For rule 2 of the order (see [`super`]) news that leaves is a command
-//! that leaves: before the next local command of its session the core looks into its inbox. All
-//! messages of a channel come from whoever has its slot, one after
-//! the other, so all clients see them in one order.
+//! When a command is over, its core takes what the store has noted:
+//!
+//! * What is for clients of its own is delivered at once, behind the command's reply.
+//! * What is for clients of the core the command came from travels with its reply, at its place
+//!   among the replies of the batch. A batch of which some has run waits nowhere but goes home
+//!   first, for news made meanwhile would overtake its replies.
+//! * The rest is put into one bag for each other core. A bag leaves *before anything else* the core
+//!   sends, and at the end of the turn: so whoever learns of an effect by whatever way (a reply, a
+//!   slot that moved on) has the news of it ahead in the same inbox.
+//!
+//! For rule 2 of the order (see [`super`]) news that leaves is a command that leaves: before the
+//! next local command of its session the core looks into its inbox.
+//!
+//! All messages of a channel come from whoever has its slot, one after the other, so all clients
+//! see them in one order.
 //!
 //! # Bounds
 //!
@@ -251,6 +257,11 @@ impl Core {
         way.bags_in += 1;
         way.bytes_in += bag.bytes;
         self.owes_receipts |= way.owes_receipt();
+    }
+
+    /// Whether commands on keys wait here until other cores have delivered news of this one.
+    pub fn is_congested(&self) -> bool {
+        self.gate.is_congested()
     }
 
     /// Another core has delivered news of this one: the gate may open again.
