@@ -62,7 +62,7 @@ fn directives_tools_depend_on_have_their_defaults() {
             ("protected-mode", "yes"),
             ("replica-read-only", "yes"),
             ("requirepass", ""),
-            ("save", "3600 1 300 100 60 10000"),
+            ("save", ""),
             ("slave-read-only", "yes"),
             ("slowlog-log-slower-than", "10000"),
             ("slowlog-max-len", "128"),

@@ -1,8 +1,8 @@
 //! Where the bytes of a snapshot end up.
 //!
 //! A file comes into being beside the one it replaces: written under a temporary name, brought to
-//! the disk, renamed, and the directory brought to the disk as well. Whoever is killed at any moment
-//! leaves the old file or the new one, whole.
+//! the disk, renamed, and the directory brought to the disk as well. Whoever is killed at any
+//! moment leaves the old file or the new one, whole.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

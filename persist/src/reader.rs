@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The window holds what was read and not taken, a megabyte or the largest record. A record is
-//! looked at only as far as finding its end takes ([`Skimmer`]); whoever wants its value decodes it.
+//! looked at only as far as finding its end takes ([`Skimmer`]); who wants its value decodes it.
 //! Where an end lies behind what the source has left, that is said before anything is read, so a
 //! length that lies costs nothing.
 

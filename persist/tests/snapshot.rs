@@ -1,7 +1,7 @@
 //! A snapshot holds what was there at its cut, whatever happens while it is written.
 //!
-//! A server on one thread runs random commands under a seed: changes of every type, expiry, flushes,
-//! exchanged databases, transactions over several cores, slots that move. In the midst of them a
+//! A server on one thread runs random commands under a seed: changes of every type, expiry,
+//! flushes, exchanged databases, transactions over several cores, slots that move. In the midst of them a
 //! parking tour notes every key and its serialized value, and begins a snapshot. When the snapshot
 //! is complete it must be exactly those keys with exactly those values, each once.
 
@@ -20,7 +20,7 @@ use basalt_shard::rdb::opcode;
 use basalt_shard::rdb::payload;
 use basalt_shard::rdb::writer::Compression;
 use basalt_shard::reply::Reply;
-use basalt_shard::snapshot::{Part, SnapshotOrder, SnapshotSink, UsageKept};
+use basalt_shard::snapshot::{PART_BYTES, Part, SnapshotOrder, SnapshotSink, UsageKept};
 use support::resp::split_line;
 use support::{Cluster, Request, START_MS, under_seeds};
 
@@ -42,6 +42,8 @@ struct Collected {
     slots_done: usize,
     cores_over: usize,
     keys: u64,
+    /// Bytes of the largest part.
+    largest: usize,
     /// Asked for room so many times.
     asked: u64,
 }
@@ -68,6 +70,7 @@ impl SnapshotSink for Sink {
     fn send(&mut self, part: Part) {
         let core = self.core;
         self.with(|collected| {
+            collected.largest = collected.largest.max(part.bytes.len());
             let open = collected.open.entry(core).or_default();
             open.extend(part.bytes);
             if !part.is_open {
@@ -104,10 +107,6 @@ impl TourTask for NotedCut {
         for (_, slot) in core.store.slots() {
             for (db, table) in slot.tables() {
                 for entry in table.iter() {
-                    let is_over = entry.expiry_ms().is_some_and(|at_ms| at_ms < now_ms);
-                    if is_over {
-                        continue;
-                    }
                     let mut value = payload::dump(entry.value(), now_ms, Compression::On);
                     value.truncate(value.len() - FOOTER_BYTES);
                     if value.ends_with(&NO_FIELDS) {
@@ -268,6 +267,29 @@ fn check(seed: u64, cores: u16) {
     }
     assert_eq!(found.len(), noted.len(), "keys that were not there at the cut");
     assert!(cluster.now_ms() >= START_MS);
+}
+
+#[test]
+fn a_large_value_leaves_in_small_parts() {
+    let mut cluster = Cluster::new(2, 1);
+    let client = cluster.connect(0);
+    for start in (0..200_000).step_by(1000) {
+        let members = (start..start + 1000).map(|n| format!("member-number-{n}").into_bytes());
+        let request = [b"SADD".to_vec(), b"large".to_vec()].into_iter().chain(members);
+        cluster.execute_request_in_turns(client, request.collect());
+    }
+    let (noted, collected) = (Arc::default(), Arc::default());
+    let task = NotedCut { noted: Arc::clone(&noted), collected: Arc::clone(&collected) };
+    cluster.core(0).begin_tour_unasked(TourKind::Parking, Box::new(task));
+    while collected.lock().expect("one thread").cores_over < 2 {
+        cluster.step();
+        // The walk is not to come to it first.
+        cluster.send(client, split_line("SREM large member-number-7"));
+    }
+    let collected = collected.lock().expect("one thread");
+    assert!(collected.body.len() > 3_000_000, "{} bytes", collected.body.len());
+    assert!(collected.largest < 2 * PART_BYTES, "{} bytes at once", collected.largest);
+    assert_eq!(read_back(&collected), *noted.lock().expect("one thread"));
 }
 
 #[test]

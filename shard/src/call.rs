@@ -25,6 +25,8 @@ pub(crate) enum Sequel {
     Waits(KeyWait),
     /// It reaches keys it does not name, in slots that are elsewhere, and has to run again.
     NeedsSlots(Vec<HashSlot>),
+    /// It is a script that has to run again with all slots at hand.
+    NeedsEverything,
     /// It has its reply; its session watches keys from now on.
     Watches(Arc<Watcher>),
 }

@@ -89,12 +89,17 @@ pub(crate) fn first_deadline_of(value: ValueRef<'_, Object>) -> Option<i64> {
 /// neither expired itself nor a hash all of whose fields are due.
 pub(crate) fn is_listed(entry: Entry<'_, Object>, now_ms: i64) -> bool {
     let is_expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < now_ms);
+    !is_expired && has_content(entry, now_ms)
+}
+
+/// Whether a key holds anything at `now_ms`: is no hash all of whose fields are due.
+pub(crate) fn has_content(entry: Entry<'_, Object>, now_ms: i64) -> bool {
     let has_due_fields = || first_deadline_of(entry.value()).is_some_and(|at_ms| at_ms < now_ms);
     let has_live_fields = || match entry.value() {
         ValueRef::Object(object) => Hash::of(object).is_some_and(|hash| hash.len(now_ms) > 0),
         _ => true,
     };
-    !is_expired && (!has_due_fields() || has_live_fields())
+    !has_due_fields() || has_live_fields()
 }
 
 /// The name of a hash with that earliest deadline at that position.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::arguments::OwnedArguments;
 use crate::core::CoreId;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -206,6 +207,19 @@ pub struct ProcessFacts {
     pub persistence: PersistenceFacts,
 }
 
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For those who look for mistakes.
+    Debug,
+    /// A lot, seldom of use.
+    Verbose,
+    /// What one wants to know in production.
+    Notice,
+    /// What one must know.
+    Warning,
+}
+
 /// Something that takes long to free: freed when it is dropped, by whoever has time.
 pub struct Garbage {
     /// Memory that will be free then, in bytes.
@@ -304,6 +318,22 @@ pub trait Host: Send {
 
     /// Writes a line to the log (`DEBUG LOG`).
     fn log_warning(&self, text: &str);
+
+    /// Writes a line to the log if its level is shown (`redis.log`).
+    fn log(&self, level: LogLevel, text: &str) {
+        if level == LogLevel::Warning {
+            self.log_warning(text);
+        }
+    }
+
+    /// A script has run for long and goes on: the next command each of these sockets has brought in
+    /// full, taken off the socket, with the index of the socket. Takes little time.
+    fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        Vec::new()
+    }
+
+    /// Sends a short reply to such a command at once.
+    fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

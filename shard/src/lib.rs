@@ -18,6 +18,7 @@
 //! | `eviction` | which keys go when memory is short |
 //! | [`journal`], [`replay`] | what changed, as commands for files and replicas, and back |
 //! | [`access`], [`random`] | use counts of keys; random choices within a command |
+//! | [`scripting`] | Lua scripts and functions |
 //! | [`reply`], [`error`] | RESP replies and error texts |
 //! | [`hash`], [`glob`] | key hashes, patterns |
 //! | [`rdb`], `digest` | values as bytes for files and other servers, and as digests |
@@ -69,6 +70,7 @@ mod readers;
 mod redaction;
 pub mod replay;
 pub mod reply;
+pub mod scripting;
 pub mod set;
 pub mod settings;
 pub mod slot;

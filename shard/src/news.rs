@@ -39,6 +39,8 @@ pub(crate) enum Notice {
     Changed { key: Arc<[u8]>, readers: Vec<SessionId>, is_by_author: bool },
     /// To a client that tracks keys: all are gone.
     AllChanged { reader: SessionId },
+    /// The same to all who do, but one.
+    AllChangedForAll { but: (CoreId, SessionId) },
     /// To all whose prefixes this key has.
     ChangedInPrefix { key: Arc<[u8]>, is_by_author: bool },
     /// To the client that receives invalidations in place of another; `None` stands for all keys.
@@ -57,7 +59,9 @@ impl Notice {
             Self::Redirected { keys, .. } => {
                 keys.iter().flatten().map(|key| key.len()).sum::<usize>()
             }
-            Self::AllChanged { .. } | Self::RedirectionBroken { .. } => 0,
+            Self::AllChanged { .. }
+            | Self::AllChangedForAll { .. }
+            | Self::RedirectionBroken { .. } => 0,
         };
         content + size_of::<Self>()
     }

@@ -168,6 +168,9 @@ pub struct Settings {
     pub notify_keyspace_events: EventClasses,
     /// Most keys that are remembered for clients which track what they read; 0 for any number.
     pub tracking_table_max_keys: u64,
+    /// How long a script may run before other clients are told that the server is busy, in
+    /// milliseconds; 0 for any time.
+    pub busy_reply_threshold_ms: u64,
 }
 
 impl Default for Settings {
@@ -213,6 +216,7 @@ impl Default for Settings {
             stream_node_max_entries: 100,
             notify_keyspace_events: EventClasses::default(),
             tracking_table_max_keys: 1_000_000,
+            busy_reply_threshold_ms: 5000,
         }
     }
 }

@@ -192,6 +192,8 @@ pub struct Settings {
     pub shutdown_timeout_seconds: u32,
     /// 1 to 500.
     pub hz: u32,
+    /// How long a script may run before other clients are refused, in milliseconds; 0 for ever.
+    pub busy_reply_threshold_ms: u64,
 
     // Who may do what.
     pub requirepass: Option<Secret>,
@@ -309,6 +311,7 @@ impl Config {
                 .map(|text| PathBuf::from(std::ffi::OsString::from_vec(text))),
             acllog_max_len: self.number("acllog-max-len"),
             acl_pubsub_default_all: self.word("acl-pubsub-default") == "allchannels",
+            busy_reply_threshold_ms: self.number("busy-reply-threshold"),
             requirepass: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret),
             enable_protected_configs: self.allowed("enable-protected-configs"),
             enable_debug_command: self.allowed("enable-debug-command"),

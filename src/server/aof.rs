@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
-use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
 use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
 use basalt_shard::core::CoreId;
 use basalt_shard::host::AppendOnlyFacts;
@@ -96,6 +96,9 @@ struct State {
     failures: u32,
     last_took_seconds: i64,
     retry_after_seconds: i64,
+    /// What was there before the append-only file was turned on has no base yet: until then the
+    /// manifest names nothing new.
+    lacks_base: bool,
 }
 
 struct Rewrite {
@@ -105,9 +108,9 @@ struct Rewrite {
     closed_bytes: u64,
 }
 
-impl AppendOnly {
+impl Default for AppendOnly {
     /// Nothing is written yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let state = State { last_took_seconds: -1, ..State::default() };
         Self {
             cores: OnceLock::new(),
@@ -116,7 +119,9 @@ impl AppendOnly {
             closed_bytes: AtomicU64::new(0),
         }
     }
+}
 
+impl AppendOnly {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics while holding the state")
     }
@@ -133,7 +138,7 @@ impl AppendOnly {
     pub fn open(&self, settings: &Settings) -> Result<u64, load::LoadError> {
         let location = location(settings);
         let manifest = load::open(&location)?;
-        let size = |file: &basalt_persist::aof::manifest::FileEntry| {
+        let size = |file: &FileEntry| {
             location.file(&file.name).metadata().map_or(0, |metadata| metadata.len())
         };
         let bytes = manifest.files.iter().map(size).sum();
@@ -156,6 +161,41 @@ impl AppendOnly {
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
+    }
+
+    /// Forgets files in which nothing was written, of starts that brought no change.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn forget_empty(&self, settings: &Settings) -> io::Result<()> {
+        let location = location(settings);
+        let mut state = self.state();
+        let is_bare = |file: &FileEntry| {
+            let length = location.file(&file.name).metadata().map(|metadata| metadata.len());
+            file.kind != FileKind::Base && length.is_ok_and(|length| length == 0)
+        };
+        // The files of a generation go together: their places say whose they are.
+        let full: Vec<Option<u64>> = state
+            .manifest
+            .files
+            .iter()
+            .filter(|file| !is_bare(file))
+            .map(|file| file.generation)
+            .collect();
+        let is_empty = |file: &FileEntry| is_bare(file) && !full.contains(&file.generation);
+        let (empty, kept): (Vec<_>, Vec<_>) =
+            state.manifest.files.iter().cloned().partition(is_empty);
+        if empty.is_empty() || kept.is_empty() {
+            return Ok(());
+        }
+        let manifest = Manifest { files: kept };
+        manifest.write(&location.manifest())?;
+        state.manifest = manifest;
+        for file in empty {
+            // The manifest does not name it any more, so it may as well stay.
+            let _ = fs::remove_file(location.file(&file.name));
+        }
+        Ok(())
     }
 
     /// Starts the threads that write, one per core.
@@ -210,9 +250,7 @@ impl AppendOnly {
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(&location.prefix, core_count);
         let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
-        let create = |entry: &basalt_persist::aof::manifest::FileEntry| {
-            File::create(location.file(&entry.name))
-        };
+        let create = |entry: &FileEntry| File::create(location.file(&entry.name));
         let files: Vec<File> = entries.iter().map(create).collect::<io::Result<_>>()?;
         if is_named {
             manifest.write(&location.manifest())?;
@@ -328,7 +366,14 @@ impl AppendOnly {
     pub fn begin_rewrite(&self, first_kept: u64) {
         let closed_bytes = self.total_bytes();
         let begun_seconds = clock::now().unix_seconds();
-        self.state().rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+        let mut state = self.state();
+        state.lacks_base |= !self.is_on();
+        state.rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+    }
+
+    /// Whether new generations mean something without a base to come.
+    pub fn has_base(&self) -> bool {
+        self.is_on() && !self.state().lacks_base
     }
 
     /// Where the base of the rewrite under way belongs.
@@ -357,6 +402,7 @@ impl AppendOnly {
             Ok((manifest, gone, bytes)) => {
                 state.manifest = manifest;
                 (state.rewrites, state.failures) = (state.rewrites + 1, 0);
+                state.lacks_base = false;
                 let closed = self.closed_bytes.load(Ordering::Relaxed);
                 let closed = closed.saturating_sub(rewrite.closed_bytes) + bytes;
                 self.closed_bytes.store(closed, Ordering::Relaxed);
@@ -382,13 +428,16 @@ impl AppendOnly {
     /// there when the append-only file was turned on.
     pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
         let percentage = u64::from(settings.auto_aof_rewrite_percentage);
-        if !self.is_on() || percentage == 0 {
+        if !self.is_on() {
             return false;
         }
         let total = self.total_bytes();
         let state = self.state();
         if state.rewrite.is_some() || now_seconds < state.retry_after_seconds {
             return false;
+        }
+        if state.lacks_base || percentage == 0 {
+            return state.lacks_base;
         }
         let base = state.base_bytes.max(1);
         let growth = total.saturating_sub(base).saturating_mul(100) / base;

@@ -172,6 +172,7 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         }
     }
     supervision.stopping();
+    process.persistence.wait_for_writers();
     freeing.join().map_err(|_| "the freeing thread has panicked")?;
     if let Some(path) = &settings.unixsocket {
         notice!("Removing the unix socket file.");

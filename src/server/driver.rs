@@ -88,6 +88,8 @@ pub struct Driver {
     pub(super) posted_changes: i64,
     /// Replies that wait for the disk.
     pub(super) held: HeldReplies,
+    /// Who was sent replies in the last turn.
+    pub(super) replied: Vec<SessionId>,
 }
 
 impl Driver {
@@ -132,6 +134,7 @@ impl Driver {
             loading,
             posted_changes: 0,
             held: HeldReplies::default(),
+            replied: Vec::new(),
         }
     }
 
@@ -240,6 +243,7 @@ impl Driver {
         if self.process.settings_version() != self.settings_version {
             self.take_settings();
         }
+        self.settle_replied();
         self.core.stats.mark(clock::elapsed_ns());
         self.had_mail = self.core.has_mail();
         self.core.drain();
@@ -307,8 +311,10 @@ impl Driver {
         let len = buffer.len();
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
+        let turn = self.core.turn();
         let Some(state) = self.core.session_mut(session) else { return };
         state.figures.active_ms = now_ms;
+        state.figures.active_turn = turn;
         state.figures.input_bytes += len as u64;
         let is_held = self.core.is_held(session);
         let Some(connection) = self.connection(id) else { return };
@@ -318,6 +324,9 @@ impl Driver {
         let bytes = self.reactor.bytes(buffer);
         let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
         connection.pending.extend_from_slice(bytes);
+        if let Some(state) = self.core.session_mut(session) {
+            state.figures.query_bytes = connection.pending.len();
+        }
         if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }

@@ -5,20 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_shard::arguments::OwnedArguments;
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
-    SnapshotTarget,
+    Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
+    ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
 use super::process::Process;
-use super::{clock, persistence, rewrite};
+use super::{busy, clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
-use crate::{banner, logging, memory, warning};
+use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -124,29 +125,6 @@ impl Host for CoreHost {
         Ok(())
     }
 
-    fn is_sensitive(&self, directive: &[u8]) -> bool {
-        crate::config::Config::is_sensitive(directive)
-    }
-
-    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
-        let path = self.process.settings().aclfile.clone()?;
-        let text = std::fs::read(&path).map_err(|error| plain_reason(&error));
-        Some((path.display().to_string(), text))
-    }
-
-    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
-        let path = self.process.settings().aclfile.clone()?;
-        Some(crate::config::replace_file(&path, text).map_err(|error| plain_reason(&error)))
-    }
-
-    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
-        let read = std::fs::File::open("/dev/urandom")
-            .and_then(|mut source| std::io::Read::read_exact(&mut source, bytes));
-        read.map_err(|error| {
-            CommandError::worded(format!("ERR no random bytes: {}", plain_reason(&error)))
-        })
-    }
-
     fn persistence(&self) -> PersistenceFacts {
         let facts = self.process.persistence.facts(&self.process.settings());
         PersistenceFacts { append_only: self.process.append_only.facts(), ..facts }
@@ -178,6 +156,29 @@ impl Host for CoreHost {
         persistence::load_at_once(&self.process, store, replaces)
     }
 
+    fn is_sensitive(&self, directive: &[u8]) -> bool {
+        crate::config::Config::is_sensitive(directive)
+    }
+
+    fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
+        let path = self.process.settings().aclfile.clone()?;
+        let text = std::fs::read(&path).map_err(|error| plain_reason(&error));
+        Some((path.display().to_string(), text))
+    }
+
+    fn write_acl_file(&mut self, text: &[u8]) -> Option<Result<(), String>> {
+        let path = self.process.settings().aclfile.clone()?;
+        Some(crate::config::replace_file(&path, text).map_err(|error| plain_reason(&error)))
+    }
+
+    fn fill_with_secrets(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        let read = std::fs::File::open("/dev/urandom")
+            .and_then(|mut source| std::io::Read::read_exact(&mut source, bytes));
+        read.map_err(|error| {
+            CommandError::worded(format!("ERR no random bytes: {}", plain_reason(&error)))
+        })
+    }
+
     fn shutdown(&mut self, options: ShutdownOptions) -> Result<(), CommandError> {
         crate::notice!("User requested shutdown...");
         self.process.stop(options);
@@ -199,6 +200,23 @@ impl Host for CoreHost {
 
     fn log_warning(&self, text: &str) {
         warning!("{text}");
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Debug => debug!("{text}"),
+            LogLevel::Verbose => verbose!("{text}"),
+            LogLevel::Notice => notice!("{text}"),
+            LogLevel::Warning => warning!("{text}"),
+        }
+    }
+
+    fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
+        busy::receive(descriptors)
+    }
+
+    fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
+        busy::send(descriptor, bytes);
     }
 
     fn discard(&mut self, garbage: Garbage) {
@@ -340,6 +358,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
+        busy_reply_threshold_ms: settings.busy_reply_threshold_ms,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
         notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
         tracking_table_max_keys: settings.tracking_table_max_keys,

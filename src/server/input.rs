@@ -72,6 +72,10 @@ impl Driver {
         let index = session.index as usize;
         let Some(connection) = self.connections[index].as_deref_mut() else { return };
         connection.pending.extend_from_slice(rest);
+        let pending_bytes = connection.pending.len();
+        if let Some(state) = self.core.session_mut(session) {
+            state.figures.query_bytes = pending_bytes;
+        }
         if !self.core.is_held(session) {
             // More than an incomplete command may be left; the ready list finds out.
             self.make_ready(session);
@@ -241,6 +245,10 @@ impl Driver {
             if let Some(connection) = self.connection(connection_of(session)) {
                 connection.rewind();
                 connection.pending.splice(0..0, bytes);
+                let pending_bytes = connection.pending.len();
+                if let Some(state) = self.core.session_mut(session) {
+                    state.figures.query_bytes = pending_bytes;
+                }
             }
             self.come_back(session);
         }

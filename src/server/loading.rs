@@ -238,6 +238,9 @@ impl RecordLoading {
     }
 }
 
+/// What each core takes its part from, and what feeds them.
+pub type Ways = (Vec<Option<CoreLoading>>, Source);
+
 /// Where the data set comes from.
 pub enum Source {
     /// From nowhere.
@@ -264,10 +267,7 @@ impl Source {
     ///
     /// # Errors
     /// When what is there cannot be opened.
-    pub fn open(
-        process: &Process,
-        core_count: usize,
-    ) -> Result<(Vec<Option<CoreLoading>>, Self), Box<dyn std::error::Error>> {
+    pub fn open(process: &Process, core_count: usize) -> Result<Ways, Box<dyn std::error::Error>> {
         let settings = process.settings();
         if settings.appendonly {
             let bytes = process.append_only.open(&settings)?;
@@ -368,6 +368,7 @@ fn load_append_only(
     if report.failed > 0 {
         warning!("{} commands of the append only file answered with an error.", report.failed);
     }
+    process.append_only.forget_empty(&settings)?;
     process.append_only.start_threads(process, ways.len())?;
     let new = process.append_only.new_generation(&settings, ways.len(), true)?;
     let generation = Arc::new(Mutex::new(new));

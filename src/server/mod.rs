@@ -16,6 +16,7 @@
 pub mod accept;
 pub mod aof;
 pub mod boot;
+mod busy;
 pub mod clock;
 pub mod connection;
 pub mod defragmentation;

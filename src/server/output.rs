@@ -32,7 +32,7 @@ impl Driver {
                 self.send_replies(session);
             }
         }
-        self.core.recycle_changed(changed);
+        self.replied = changed;
         for closing in self.core.take_closings() {
             let id = connection_of(closing.session);
             if !closing.after_output {
@@ -45,6 +45,17 @@ impl Driver {
             }
         }
         self.end_closing_later();
+    }
+
+    /// Notes of what replies of the last turn has left by now: a script that takes long has to know.
+    pub(super) fn settle_replied(&mut self) {
+        let replied = std::mem::take(&mut self.replied);
+        for &session in &replied {
+            if let Some(state) = self.core.session_mut(session) {
+                state.figures.unsent_bytes = self.reactor.queued_bytes(connection_of(session));
+            }
+        }
+        self.core.recycle_changed(replied);
     }
 
     fn end_closing_later(&mut self) {

@@ -6,7 +6,8 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use basalt_persist::load::{Contents, LoadCounts, load_all};
 use basalt_persist::output::{FileOutput, Output};
@@ -31,10 +32,16 @@ use crate::{memory, notice, warning};
 /// After a snapshot that failed the next one is tried no sooner, in seconds.
 const RETRY_SECONDS: i64 = 5;
 
+/// How long the end of the process waits for a snapshot that was given up.
+const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Saving and loading.
 pub struct Persistence {
     state: Mutex<State>,
     shared: OnceLock<Arc<Shared>>,
+    /// Threads that write.
+    writers: Mutex<i32>,
+    writer_ended: Condvar,
     pub(super) is_loading: AtomicBool,
     pub(super) loading_done_bytes: AtomicU64,
     pub(super) loading_total_bytes: AtomicU64,
@@ -87,6 +94,8 @@ impl Persistence {
         Self {
             state: Mutex::new(state),
             shared: OnceLock::new(),
+            writers: Mutex::new(0),
+            writer_ended: Condvar::new(),
             is_loading: AtomicBool::new(false),
             loading_done_bytes: AtomicU64::new(0),
             loading_total_bytes: AtomicU64::new(0),
@@ -344,11 +353,14 @@ fn start_writer(
     settings: &Settings,
 ) -> std::io::Result<Save> {
     let syncs = settings.rdb_save_incremental_fsync;
-    let target = settings.dbfilename.clone();
+    // The directory of now, should `dir` change while it is written.
+    let (directory, name) = (std::env::current_dir(), settings.dbfilename.clone());
     let open = move || -> std::io::Result<Box<dyn Output>> {
-        let temporary = format!("temp-{}-{number}.rdb", std::process::id());
-        let output = FileOutput::create(Path::new(&temporary), &target, syncs);
+        let directory = directory?;
+        let temporary = directory.join(format!("temp-{}-{number}.rdb", std::process::id()));
+        let output = FileOutput::create(&temporary, &directory.join(name), syncs);
         let output = output.inspect_err(|error| {
+            let temporary = temporary.display();
             warning!("Failed opening the temp RDB file {temporary} for saving: {error}");
         })?;
         Ok(Box::new(output))
@@ -364,15 +376,32 @@ fn start_writer(
         on_room: Box::new(move || waking.wake_cores()),
         on_end: Box::new(move |outcome| {
             ending.persistence.end_save(number, &ending.settings(), &outcome);
+            ending.persistence.note_writers(-1);
         }),
     };
     if kind == SaveKind::Background {
         notice!("Background saving started");
     }
-    Save::begin(Box::new(open), options)
+    process.persistence.note_writers(1);
+    Save::begin(Box::new(open), options).inspect_err(|_| process.persistence.note_writers(-1))
 }
 
 impl Persistence {
+    pub(super) fn note_writers(&self, change: i32) {
+        *self.writers.lock().expect("the lock is held for a sum only") += change;
+        self.writer_ended.notify_all();
+    }
+
+    /// Waits until no thread writes any more, so that none leaves a file that is half done.
+    pub fn wait_for_writers(&self) {
+        let writers = self.writers.lock().expect("the lock is held for a sum only");
+        let end = self.writer_ended.wait_timeout_while(writers, WRITER_PATIENCE, |left| *left > 0);
+        let (left, _) = end.expect("the lock is held for a sum only");
+        if *left > 0 {
+            warning!("A snapshot is still being written; its temporary file stays behind.");
+        }
+    }
+
     pub(super) fn core_count(&self) -> usize {
         self.shared.get().map_or(1, |shared| usize::from(shared.core_count()))
     }

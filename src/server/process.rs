@@ -65,7 +65,7 @@ impl Process {
             wakers: Mutex::new(Vec::new()),
             is_shutdown_wanted: AtomicBool::new(false),
             persistence: Persistence::new(super::clock::now().unix_seconds()),
-            append_only: AppendOnly::new(),
+            append_only: AppendOnly::default(),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
             startup_used_bytes: AtomicU64::new(0),

@@ -59,7 +59,7 @@ fn prepare(
     let core_count = process.persistence.core_count();
     process.append_only.start_threads(process, core_count)?;
     // While nothing was written before, the files mean nothing without their base.
-    let is_named = process.append_only.is_on();
+    let is_named = process.append_only.has_base();
     let new = process.append_only.new_generation(settings, core_count, is_named)?;
     process.append_only.begin_rewrite(new.number());
     let directory: PathBuf = location(settings).directory;
@@ -85,9 +85,12 @@ fn prepare(
             };
             ending.append_only.end_rewrite(&ending.settings(), bytes);
             ending.persistence.release_rewrite(number);
+            ending.persistence.note_writers(-1);
         }),
     };
-    Ok((new, Save::begin(Box::new(open), options)?))
+    process.persistence.note_writers(1);
+    let save = Save::begin(Box::new(open), options);
+    Ok((new, save.inspect_err(|_| process.persistence.note_writers(-1))?))
 }
 
 /// A rewrite whose cut is being made.

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`check`] | looking through files, mending them, making one of them |
 //! | [`item`] | a segment, read item by item |
 //! | [`cut`] | how much of the segments of a generation is a prefix of history |
 //! | [`load`] | from a directory to the data |
@@ -9,6 +10,7 @@
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
 
+pub mod check;
 pub mod cut;
 pub mod item;
 pub mod load;

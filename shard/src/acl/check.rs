@@ -131,6 +131,18 @@ impl Denial {
         [&start, verb.as_bytes(), b" the '", object, &end].concat()
     }
 
+    /// What a script is told whose command is refused.
+    pub fn error_in_script<A: ArgList + ?Sized>(
+        self,
+        user: &User,
+        row: &Command,
+        args: &A,
+    ) -> CommandError {
+        let explanation = self.explanation(user, row, args);
+        let explanation = String::from_utf8_lossy(&explanation);
+        CommandError::worded(format!("ERR ACL failure in script: {explanation}"))
+    }
+
     /// What EXEC answers in place of a queued command that is not allowed any more.
     pub fn error_at_exec(self) -> CommandError {
         let reason = match self {

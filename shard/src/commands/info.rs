@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use crate::call::SessionCall;
 use crate::command::{self, CommandId};
@@ -16,6 +17,8 @@ use crate::error::Outcome;
 use crate::host::ProcessFacts;
 use crate::interests::Kind;
 use crate::reply::Reply;
+use crate::scripting::cache::CacheFigures;
+use crate::scripting::functions::Libraries;
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::store::{DatabaseCount, KeyspaceStats};
@@ -128,6 +131,10 @@ struct Report {
     now_us: i64,
     core_figures: Vec<CoreFigures>,
     facts: ProcessFacts,
+    scripts: CacheFigures,
+    /// Memory of the machines for scripts and for functions, in bytes.
+    machine_bytes: (usize, usize),
+    libraries: Arc<Libraries>,
 }
 
 impl TourTask for Report {
@@ -136,6 +143,9 @@ impl TourTask for Report {
         self.keyspace_stats.add(&core.store.stats);
         self.defragmentation_percent =
             self.defragmentation_percent.max(core.store.defragmentation_percent);
+        let (scripts, functions) = core.scripting.machine_bytes();
+        self.machine_bytes.0 += scripts;
+        self.machine_bytes.1 += functions;
         for &(db, count) in core.store.database_counts() {
             let sum = self.databases.entry(db).or_default();
             sum.keys += count.keys;
@@ -177,6 +187,8 @@ impl TourTask for Report {
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.scripts = core.shared().scripts.figures();
+        self.libraries = Arc::clone(&core.scripting.libraries);
         self.facts = core.host.facts();
         self.now_us = core.store.now().unix_us;
         let mut text = String::with_capacity(8 * 1024);
@@ -356,24 +368,35 @@ impl Report {
             "allocator_muzzy": 0,
             "total_system_memory": facts.total_system_bytes,
             "total_system_memory_human": human(facts.total_system_bytes),
-            "used_memory_lua": 0,
-            "used_memory_vm_eval": 0,
-            "used_memory_lua_human": human(0),
-            "used_memory_scripts_eval": 0,
-            "number_of_cached_scripts": 0,
-            "number_of_functions": 0,
-            "number_of_libraries": 0,
-            "used_memory_vm_functions": 0,
-            "used_memory_vm_total": 0,
-            "used_memory_vm_total_human": human(0),
-            "used_memory_functions": 0,
-            "used_memory_scripts": 0,
-            "used_memory_scripts_human": human(0),
+        );
+        self.scripting_memory(text);
+        fields!(text;
             "maxmemory": self.settings.maxmemory,
             "maxmemory_human": human(self.settings.maxmemory),
             "maxmemory_policy": self.settings.maxmemory_policy.name(),
         );
         self.fragmentation(text);
+    }
+
+    fn scripting_memory(&self, text: &mut String) {
+        let (eval, functions) = (self.machine_bytes.0 as u64, self.machine_bytes.1 as u64);
+        let library_bytes = self.libraries.bytes() as u64;
+        let script_bytes = self.scripts.bytes as u64;
+        fields!(text;
+            "used_memory_lua": eval,
+            "used_memory_vm_eval": eval,
+            "used_memory_lua_human": human(eval),
+            "used_memory_scripts_eval": script_bytes,
+            "number_of_cached_scripts": self.scripts.count,
+            "number_of_functions": self.libraries.function_count(),
+            "number_of_libraries": self.libraries.iter().len(),
+            "used_memory_vm_functions": functions,
+            "used_memory_vm_total": eval + functions,
+            "used_memory_vm_total_human": human(eval + functions),
+            "used_memory_functions": library_bytes,
+            "used_memory_scripts": script_bytes + library_bytes,
+            "used_memory_scripts_human": human(script_bytes + library_bytes),
+        );
     }
 
     fn fragmentation(&self, text: &mut String) {
@@ -506,7 +529,7 @@ impl Report {
             "expire_cycle_cpu_milliseconds": keys.expire_cycles_us / 1000,
             "evicted_keys": keys.evicted,
             "evicted_clients": 0,
-            "evicted_scripts": 0,
+            "evicted_scripts": self.scripts.evicted,
             "total_eviction_exceeded_time": self.overrun_ms.0,
             "current_eviction_exceeded_time": self.overrun_ms.1,
             "keyspace_hits": keys.hits,

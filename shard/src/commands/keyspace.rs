@@ -3,6 +3,7 @@
 //! Those whose answer must be true of one moment, or that must take effect at one, stop the world
 //! for it by a parking tour.
 
+use super::save::save_nothing;
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, CoreId, SessionId};
@@ -127,7 +128,7 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         _ => return Err(error::SYNTAX),
     };
     let asker = (call.core.id(), call.session);
-    call.tour(TourKind::Parking, Flush { db, in_background, asker });
+    call.tour(TourKind::Parking, Flush { db, in_background, asker, changes: 0 });
     Ok(())
 }
 
@@ -137,15 +138,25 @@ struct Flush {
     db: Option<u32>,
     in_background: bool,
     asker: (CoreId, SessionId),
+    /// Changes counted by the cores that were visited.
+    changes: i64,
 }
 
 impl TourTask for Flush {
     fn visit(&mut self, core: &mut Core) {
-        core.invalidate_everything(self.asker);
+        core.forget_all_reads(self.asker);
         let tables = core.store.flush(self.db);
         if self.in_background {
             let bytes = tables.iter().map(Table::bytes).sum();
             core.host.discard(Garbage::new(Box::new(tables), bytes));
+        }
+        self.changes += core.store.stats.changes;
+        if self.db.is_none() && core.id().0 + 1 == core.core_count() {
+            // What a snapshot under way would leave in the file is what was just thrown away.
+            core.host.cancel_save();
+            if core.host.persistence().has_save_points {
+                save_nothing(core, self.changes);
+            }
         }
     }
 
@@ -157,13 +168,6 @@ impl TourTask for Flush {
     }
 
     fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>) {
-        if self.db.is_none() {
-            // What a snapshot under way would leave in the file is what was just thrown away.
-            core.host.cancel_save();
-            if core.host.persistence().has_save_points {
-                core.begin_background_save();
-            }
-        }
         core.invalidate_everything_for(session);
         reply.ok();
     }

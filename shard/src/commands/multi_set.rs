@@ -2,7 +2,7 @@
 
 use super::comparison::Condition;
 use super::lifetime::Lifetime;
-use super::string_set::{Expiry, store_string};
+use super::string_set::{Expiry, journal_set, store_string};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
@@ -50,6 +50,10 @@ pub fn msetex(call: &mut Call<'_>) -> Outcome {
     let goes_ahead = is_met_by_all(call, 2, count, condition);
     if goes_ahead {
         store_pairs(call, 2, count, expiry);
+        for index in (2..2 + 2 * count).step_by(2).filter(|_| expiry == Expiry::Never) {
+            let (key, text) = (call.key(index), call.arguments.at(index + 1));
+            journal_set(call.store, key, text, None);
+        }
     }
     call.reply.integer(i64::from(goes_ahead));
     Ok(())

@@ -30,6 +30,10 @@ impl TourTask for Rewrite {
         self.target.visit(id, &mut core.store);
     }
 
+    fn answer_in_transaction(&self) -> Option<&'static str> {
+        Some("Background append only file rewriting scheduled")
+    }
+
     fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         self.target.cut(&self.cut);
         reply.simple("Background append only file rewriting started");

@@ -1,8 +1,9 @@
 //! Snapshots on demand: SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD, and the last one of SHUTDOWN.
 //!
-//! BGSAVE makes its cut by a parking tour; the rest happens beside the commands (`crate::snapshot`).
-//! SAVE and DEBUG RELOAD must be over when they answer, with nothing in between: their tour takes
-//! the slots of all cores along, does the work where it has seen the last one, and brings them home.
+//! BGSAVE makes its cut by a parking tour; the rest happens beside the commands
+//! (`crate::snapshot`). SAVE and DEBUG RELOAD must be over when they answer, with nothing in
+//! between: their tour takes the slots of all cores along, does the work where it has seen the
+//! last one, and brings them home.
 
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
@@ -12,6 +13,7 @@ use crate::hash::HashSlot;
 use crate::host::{Cut, Garbage, SaveKind, ShutdownOptions, SnapshotTarget};
 use crate::reply::Reply;
 use crate::slot::Slot;
+use crate::snapshot::Part;
 use crate::table::Table;
 
 /// What Redis answers where only the log knows more.
@@ -187,6 +189,16 @@ fn save_now(core: &mut Core, cut: &mut Cut) -> Outcome {
     if target.wait() { Ok(()) } else { Err(FAILED) }
 }
 
+/// Replaces the file by one without keys, while all cores are empty and parked. What fails is in
+/// the log.
+pub(super) fn save_nothing(core: &mut Core, changes: i64) {
+    if let Ok(mut target) = core.host.begin_save(SaveKind::Foreground) {
+        target.cut(&Cut { changes, ..Cut::default() });
+        target.order(CoreId(0)).sink.send(Part { is_last: true, ..Part::default() });
+        target.wait();
+    }
+}
+
 /// Work at one core with the slots of all of them, while nothing else runs.
 struct AllSlots<Work, Answer> {
     work: Work,
@@ -240,7 +252,7 @@ where
         }));
     }
 
-    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         std::mem::take(&mut self.slots)
     }
 

@@ -60,7 +60,6 @@ pub(super) fn store_string(store: &mut Store, key: Key<'_>, text: &[u8], expiry:
         Expiry::Never => {
             store.set(key, Type::String, value_of(text), None);
             store.changed(key, Event::Set);
-            journal_set(store, key, text, None);
         }
     }
 }
@@ -145,6 +144,10 @@ fn set_with_options(call: &mut Call<'_>) -> Outcome {
         }
     }
     store_string(call.store, key, call.arguments.at(2), expiry);
+    if expiry == Expiry::Never {
+        // Older servers do not know every condition, and this one was met.
+        journal_set(call.store, key, call.arguments.at(2), None);
+    }
     if !options.returns_old {
         call.reply.ok();
     }

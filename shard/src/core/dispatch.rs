@@ -4,7 +4,7 @@
 //! for a whole batch of commands first, so that the memory they need is on its way into the cache
 //! when [`Core::execute`] comes to run them.
 
-use super::message::{Caller, Route};
+use super::message::{Batch, Caller, Route};
 use super::session::{Hold, ReplyMode, Rights, Session};
 use super::shared::Restrictions;
 use super::spreading::Author;
@@ -46,15 +46,6 @@ enum Offer {
     Aside,
     /// It was not taken.
     Refused,
-}
-
-impl From<Flow> for Offer {
-    fn from(flow: Flow) -> Self {
-        match flow {
-            Flow::Done => Self::Taken,
-            Flow::Refused => Self::Refused,
-        }
-    }
 }
 
 impl Core {
@@ -166,31 +157,29 @@ impl Core {
             self.queue(id, row, prepared.route, arguments);
             return Offer::Aside;
         }
-        if session.tracking.is_some() {
-            return self.execute_tracked(id, row, prepared.route, arguments).into();
+        let is_tracking = session.tracking.is_some();
+        let flow = self.execute_by_row(id, row, prepared.route, arguments);
+        match flow {
+            Flow::Refused => Offer::Refused,
+            Flow::Done => {
+                if is_tracking {
+                    self.end_caching(id, row);
+                }
+                Offer::Taken
+            }
         }
-        self.execute_by_row(id, row, prepared.route, arguments).into()
     }
 
     /// `CLIENT CACHING` is for the next command only.
     #[cold]
-    fn execute_tracked(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        let flow = self.execute_by_row(id, row, route, arguments);
-        if flow == Flow::Done
-            && row.container != "client"
+    fn end_caching(&mut self, id: SessionId, row: &'static Command) {
+        if row.container != "client"
             && let Some(session) = self.session_mut(id)
             && session.transaction.is_none()
             && let Some(tracking) = session.tracking.as_deref_mut()
         {
             tracking.caching = false;
         }
-        flow
     }
 
     #[inline]
@@ -242,10 +231,11 @@ impl Core {
             self.pause.waiting.push(id);
             return Ok(None);
         }
-        self.check_memory(row.flags)?;
-        if self.restrictions != Restrictions::default() {
-            self.check_restrictions(row)?;
+        if self.shared.watch.is_busy() && !row.flags.contains(flag::ALLOW_BUSY) {
+            return Err(self.busy_error());
         }
+        self.check_memory(row.flags)?;
+        self.check_restrictions(row)?;
         let session = self.session(id).expect("the caller has seen the session");
         if session.interests.is_some() {
             check_subscriber(session, row)?;
@@ -253,8 +243,17 @@ impl Core {
         Ok(Some(row))
     }
 
+    /// Checks what the state of files and of loading forbids for now.
+    #[inline]
+    pub(crate) fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+        match self.restrictions == Restrictions::default() {
+            true => Ok(()),
+            false => self.check_against_restrictions(row),
+        }
+    }
+
     #[cold]
-    fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
+    fn check_against_restrictions(&self, row: &Command) -> Result<(), CommandError> {
         let is_write = row.flags.contains(flag::WRITE) || row.name == "ping";
         if self.restrictions.refuses_writes && is_write {
             return Err(error::SNAPSHOTS_FAIL);
@@ -402,6 +401,11 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        if row.flags.contains(flag::SCRIPT_RUNNER)
+            && let Some(flow) = self.execute_script(id, row, route, arguments)
+        {
+            return flow;
+        }
         let target = match route {
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
@@ -445,6 +449,7 @@ impl Core {
         if let Some(target) = session.open_target {
             self.flush_open(target);
         }
+        self.send_news();
         self.drain();
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
@@ -505,6 +510,9 @@ impl Core {
         let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
         let caller = session.caller();
         let answers = session.reply_mode == ReplyMode::On;
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script_now(id, row, route, arguments);
+        }
         let output = if answers { session.reply_output() } else { &mut *scratch };
         let sequel =
             run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
@@ -514,6 +522,7 @@ impl Core {
             Some(Sequel::NeedsSlots(slots)) => {
                 return self.send_alone(id, row, route, arguments, slots);
             }
+            Some(Sequel::NeedsEverything) => unreachable!("only scripts need everything"),
             Some(Sequel::Watches(watcher)) => Some(watcher),
         };
         session.figures.note_command(row);
@@ -531,6 +540,49 @@ impl Core {
         self.note_change(id);
         let author = Author { core: self.id, session: id, place: None };
         self.conclude(author, row, caller, arguments);
+        self.note_news_sent(id);
+        self.serve_ready_keys();
+        Flow::Done
+    }
+
+    fn run_script_now(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let mut output = std::mem::take(&mut self.scratch);
+        let caller = self.session(id).expect("seen by the caller").caller();
+        let author = Author { core: self.id, session: id, place: None };
+        self.scripting_session = Some(id);
+        let sequel = self.run_script(author, row, caller, arguments, false, &mut output);
+        self.scripting_session = None;
+        match sequel.map(|sequel| *sequel) {
+            None => {}
+            Some(Sequel::NeedsSlots(slots)) => {
+                self.scratch = output;
+                return self.send_alone(id, row, route, arguments, slots);
+            }
+            Some(_) => {
+                self.scratch = output;
+                return self.send_everywhere(id, row, route, arguments);
+            }
+        }
+        let session = self.session_mut(id).expect("seen by the caller");
+        session.figures.note_command(row);
+        if session.reply_mode == ReplyMode::On {
+            session.reply_output().append(&mut output);
+        }
+        session.step_reply_mode();
+        output.clear();
+        self.scratch = output;
+        if !self.stats.slow.is_empty() {
+            self.log_slow(Some(id));
+        }
+        self.note_new_candidates();
+        self.note_change(id);
+        self.spread_pending(Some(author));
         self.serve_ready_keys();
         Flow::Done
     }
@@ -580,7 +632,7 @@ impl Core {
 
     /// Puts a command into a batch of its own that waits, or travels, until it can run. The session
     /// is held until it has.
-    fn defer(
+    pub(super) fn defer(
         &mut self,
         id: SessionId,
         row: &'static Command,
@@ -600,11 +652,28 @@ impl Core {
         arguments: Arguments<'_>,
         extra_slots: Vec<HashSlot>,
     ) -> Flow {
+        match self.pack_alone(id, row, route, arguments) {
+            Some(mut batch) => {
+                batch.extra_slots = extra_slots;
+                self.reroute(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
+        }
+    }
+
+    /// Makes a batch of one command that is a barrier for its session; none if it cannot go now.
+    pub(super) fn pack_alone(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Option<Box<Batch>> {
         if !self.flush_before_barrier(id) || !self.take_credit(id) {
-            return Flow::Refused;
+            return None;
         }
         let mut batch = self.spare_batch();
-        batch.extra_slots = extra_slots;
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
         let place = session.reserve(false);
@@ -614,8 +683,7 @@ impl Core {
         }
         session.step_reply_mode();
         self.hold(id, Hold::Replies);
-        self.reroute(batch);
-        Flow::Done
+        Some(batch)
     }
 }
 

@@ -9,7 +9,6 @@
 
 use std::sync::Arc;
 
-use super::dispatch::run_on_keys;
 use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
@@ -17,6 +16,16 @@ use crate::call::Sequel;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
+
+/// What came of running an envelope.
+enum Ending {
+    /// That was all.
+    Over,
+    /// It has to set out again for more slots.
+    NeedsSlots,
+    /// It has to set out again for all slots.
+    NeedsEverything,
+}
 
 impl Core {
     /// Puts the next command of a batch into an envelope and sends it to collect its slots.
@@ -113,30 +122,38 @@ impl Core {
         homes: Vec<(HashSlot, CoreId)>,
         wanted: &[HashSlot],
     ) {
-        let is_over = match (&batch.errand, room) {
+        self.take_aboard(batch.origin);
+        self.set_aboard_index(batch.next);
+        let ending = match (&batch.errand, room) {
             (Errand::Transaction(_), _) => {
                 self.run_enclosed_transaction(&mut batch);
-                true
+                Ending::Over
             }
             (Errand::Service(waiter), _) => {
                 self.retry(&Arc::clone(waiter));
                 batch.advance();
-                true
+                Ending::Over
             }
             (Errand::Commands, Ok(())) => self.run_enclosed(&mut batch),
             (Errand::Commands, Err(error)) => {
                 self.refuse(&mut batch, &error);
                 batch.advance();
-                true
+                Ending::Over
             }
             (Errand::Membership(_), _) => unreachable!("the caller has seen to it"),
         };
         self.serve_ready_keys();
-        self.end_envelope(homes, wanted);
-        if is_over {
+        batch.news = self.unload();
+        // The replies first: from a slot that is home news may go out that would overtake them.
+        if matches!(ending, Ending::Over) {
             self.send_home(batch);
-        } else {
-            self.enclose(batch);
+            return self.end_envelope(homes, wanted);
+        }
+        self.send_ahead(&mut batch);
+        self.end_envelope(homes, wanted);
+        match ending {
+            Ending::NeedsEverything => self.run_everywhere(batch),
+            _ => self.enclose(batch),
         }
     }
 
@@ -154,16 +171,13 @@ impl Core {
         self.shared.unclaim(wanted);
     }
 
-    /// Runs the command an envelope was made for; whether that was all, or it has to set out again
-    /// for more slots.
-    fn run_enclosed(&mut self, batch: &mut Batch) -> bool {
+    /// Runs the command an envelope was made for.
+    fn run_enclosed(&mut self, batch: &mut Batch) -> Ending {
         let command = &batch.commands[batch.next];
         let (row, route, caller) = (command.row, command.route, command.caller);
-        let handler = row.keys_handler();
+        let author = batch.author_of(batch.next);
         let (arguments, output) = batch.arguments_and_output(batch.next);
-        let Self { store, stats, host, .. } = self;
-        let sequel =
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        let sequel = self.run_traveller(author, row, route, caller, arguments, output);
         self.conclude_in(batch, sequel.is_none());
         match sequel.map(|sequel| *sequel) {
             None => {}
@@ -171,15 +185,19 @@ impl Core {
             Some(Sequel::Waits(wait)) => self.wait_in_batch(batch, wait),
             Some(Sequel::NeedsSlots(slots)) => {
                 batch.extra_slots.extend(slots);
-                return false;
+                return match Self::wants_too_many(batch) {
+                    true => Ending::NeedsEverything,
+                    false => Ending::NeedsSlots,
+                };
             }
+            Some(Sequel::NeedsEverything) => return Ending::NeedsEverything,
         }
         if !self.stats.slow.is_empty() {
             let session = batch.commands[batch.next].session;
             self.pack_slow(session, &mut batch.slow);
         }
         batch.advance();
-        true
+        Ending::Over
     }
 
     pub(super) fn send_slots_home(&mut self, mut held: Vec<(HashSlot, CoreId, Box<Slot>)>) {

@@ -88,7 +88,7 @@ impl Core {
             self.show_queued(id, &exclusive.envelope.batch, index);
             let batch = &exclusive.envelope.batch;
             let Some(Handler::Session(handler)) = row.handler else {
-                self.run_queued_on_keys(batch, index, &mut exclusive.output);
+                self.run_queued_on_keys(batch, index, true, &mut exclusive.output);
                 let author = batch.author_of(index);
                 self.spread_pending(Some(author));
                 continue;
@@ -125,11 +125,11 @@ impl Core {
         let id = exclusive.envelope.batch.commands[0].session;
         let mut reply = self.reply_writer(id, &mut exclusive.output);
         task.finish(self, id, &mut reply);
+        let author = exclusive.envelope.batch.author_of(0);
+        self.spread_pending(Some(author));
         let ns = self.host.elapsed_ns().saturating_sub(exclusive.tour_begun_ns);
         self.count_queued(&exclusive.envelope.batch, exclusive.next - 1, ns, None);
         self.stats.mark(self.host.elapsed_ns());
-        let author = exclusive.envelope.batch.author_of(0);
-        self.spread_pending(Some(author));
         self.continue_exclusive(exclusive);
     }
 

@@ -15,6 +15,8 @@ use crate::interests::{KIND_COUNT, Kind};
 #[derive(Default)]
 pub struct Interests {
     names: [BTreeSet<Box<[u8]>>; KIND_COUNT],
+    /// Those it is just leaving, and their kind: still listened to, but perhaps counted no more.
+    leaving: (Option<Kind>, Vec<Box<[u8]>>),
 }
 
 impl Interests {
@@ -46,6 +48,16 @@ impl Interests {
     /// Takes a name away; whether it was there.
     pub(super) fn remove(&mut self, kind: Kind, name: &[u8]) -> bool {
         self.names[kind as usize].remove(name)
+    }
+
+    /// Notes which names it is about to leave; none when that is over.
+    pub(super) fn set_leaving(&mut self, kind: Option<Kind>, names: Vec<Box<[u8]>>) {
+        self.leaving = (kind, names);
+    }
+
+    /// The names it is about to leave.
+    pub(super) fn leaving(&self) -> (Option<Kind>, Vec<Box<[u8]>>) {
+        self.leaving.clone()
     }
 
     pub(super) fn is_empty(&self) -> bool {

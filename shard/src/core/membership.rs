@@ -14,6 +14,7 @@
 //! confirmations. What a client that is gone listened to is taken back without hurry: from slots
 //! the way watchers leave them, from all cores by one tour at a time for all who left meanwhile.
 
+use super::listeners::Interests;
 use super::message::{Batch, Errand, Route};
 use super::session::{Hold, ReplyMode};
 use super::tour::{TourKind, TourTask};
@@ -116,8 +117,25 @@ impl Core {
                 self.confirm_membership(id, &request, reply);
                 Pending::Nothing
             }
-            Reach::Slots(slots) => Pending::Envelope(request, slots),
-            Reach::Everywhere => Pending::Tour(request),
+            Reach::Slots(slots) => {
+                self.note_leaving(id, &request);
+                Pending::Envelope(request, slots)
+            }
+            Reach::Everywhere => {
+                self.note_leaving(id, &request);
+                Pending::Tour(request)
+            }
+        }
+    }
+
+    /// Until the word is back nobody here knows whether the client is still counted: should it be
+    /// gone by then, the request is what counts it no more.
+    fn note_leaving(&mut self, id: SessionId, request: &MembershipRequest) {
+        let session = self.session_mut(id).expect("a session is open while its command runs");
+        if request.direction == Direction::Leave
+            && let Some(interests) = session.interests.as_deref_mut()
+        {
+            interests.set_leaving(Some(request.kind), request.changes.clone());
         }
     }
 
@@ -226,6 +244,10 @@ impl Core {
         reply: &mut Reply<'_>,
     ) {
         let MembershipRequest { kind, direction, .. } = *request;
+        let session = self.session_mut(id).expect("the caller has seen it");
+        if let Some(interests) = session.interests.as_deref_mut() {
+            interests.set_leaving(None, Vec::new());
+        }
         for name in &request.named {
             match direction {
                 Direction::Join => self.listen(id, kind, name),
@@ -298,11 +320,17 @@ impl Core {
 
     /// A session listens to nothing of a kind any more, at once; it is counted for a while yet.
     pub(crate) fn abandon_interests(&mut self, id: SessionId, kinds: &[Kind]) {
+        let Some(session) = self.session(id) else { return };
+        let Some((leaving_kind, leaving)) = session.interests.as_deref().map(Interests::leaving)
+        else {
+            return;
+        };
         for &kind in kinds {
-            let names = self.interests_of(id, kind);
+            let mut names = self.interests_of(id, kind);
             for name in &names {
                 self.listen_no_more(id, kind, name);
             }
+            names.retain(|name| Some(kind) != leaving_kind || !leaving.contains(name));
             self.take_back(kind, names);
         }
     }

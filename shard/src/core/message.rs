@@ -13,7 +13,7 @@ use crate::call::Travel;
 use crate::command::Command;
 use crate::core::membership::MembershipRequest;
 use crate::core::parcels::Bag;
-use crate::core::spreading::{Author, NewsBag, NewsReceipt};
+use crate::core::spreading::{Author, News, NewsBag, NewsReceipt};
 use crate::core::tour::Tour;
 use crate::core::transaction::Execution;
 use crate::core::{CoreId, SessionId};
@@ -92,7 +92,8 @@ pub enum Errand {
 /// Commands on their way to the core that owns their slots, and their replies on the way back.
 ///
 /// Commands run in order; `next` is the first that has not run. A batch that meets a slot which is
-/// lent out waits as a whole, so nothing in it is overtaken.
+/// lent out waits as a whole, so nothing in it is overtaken; if some of it has run by then it goes
+/// home first, so that no news overtakes a reply.
 #[derive(Default)]
 pub struct Batch {
     /// Core the commands came from and the replies go to.
@@ -115,6 +116,8 @@ pub struct Batch {
     pub errand: Errand,
     /// Commands that were slow on another core, for the log at home.
     pub(super) slow: Vec<(SessionId, SlowCommand)>,
+    /// News for clients of the origin, each behind the reply of the command at this index.
+    pub(super) news: Vec<(usize, News)>,
     bytes: Vec<u8>,
     ranges: Vec<ArgRange>,
 }
@@ -174,6 +177,14 @@ impl Batch {
         self.next += 1;
     }
 
+    /// Forgets the commands that ran and what came of them.
+    pub(super) fn drop_done(&mut self) {
+        self.commands.drain(..self.next);
+        self.output.clear();
+        self.news.clear();
+        self.next = 0;
+    }
+
     /// Whether all commands ran.
     pub fn is_done(&self) -> bool {
         self.next == self.commands.len()
@@ -191,6 +202,7 @@ impl Batch {
         self.watcher = None;
         self.errand = Errand::Commands;
         self.slow.clear();
+        self.news.clear();
         self.next = 0;
         self.bytes.shrink_to(BATCH_BYTES_MAX);
         self.output.bytes.shrink_to(BATCH_BYTES_MAX);

@@ -28,6 +28,7 @@
 //! messages.
 
 pub mod blocking;
+mod busy;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -39,6 +40,7 @@ pub mod monitoring;
 pub mod parcels;
 mod remote;
 mod rights;
+mod scripting;
 mod serving;
 pub mod session;
 pub mod shared;
@@ -64,7 +66,7 @@ use self::parcels::Post;
 use self::serving::SERVICES_MAX;
 use self::session::{Hold, Origin, Session};
 use self::shared::{Restrictions, Shared};
-use self::spreading::{BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
+use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
@@ -78,6 +80,7 @@ use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
 use crate::reply::Output;
+use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
 use crate::slow_log::SlowLog;
 use crate::stats::Stats;
@@ -163,6 +166,14 @@ pub struct Core {
     pub host: Box<dyn Host>,
     /// The slots this core owns and what commands need to work on them.
     pub store: Store,
+    /// Machines for scripts and functions.
+    pub scripting: Scripting,
+    /// Number of this turn.
+    turn: u64,
+    /// The session whose script runs here now.
+    scripting_session: Option<SessionId>,
+    /// The client whose script runs.
+    script_author: Option<Author>,
     /// Figures for INFO.
     pub stats: Stats,
     /// Who owns each slot, as far as this core knows.
@@ -206,6 +217,7 @@ pub struct Core {
     /// Whether other cores are to be told that their news was delivered.
     owes_receipts: bool,
     broadcasts: Broadcasts,
+    aboard: Option<Aboard>,
     /// The slot whose readers are forgotten next when too many keys are remembered.
     tracked_cursor: HashSlot,
     /// A command of a transaction runs, with all slots it may reach at hand.
@@ -251,6 +263,10 @@ impl Core {
             host,
             store,
             stats,
+            scripting: Scripting::new(seed ^ u64::from(id.0)),
+            turn: 0,
+            scripting_session: None,
+            script_author: None,
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -281,6 +297,7 @@ impl Core {
             ways_loaded: 0,
             owes_receipts: false,
             broadcasts: Broadcasts::new(),
+            aboard: None,
             tracked_cursor: HashSlot::default(),
             is_transacting: false,
             scratch: Output::default(),
@@ -315,10 +332,16 @@ impl Core {
     pub fn begin_turn(&mut self, now: Now) {
         self.store.set_now(now);
         self.restrictions = self.shared.restrictions();
+        self.turn += 1;
         if self.pause.until_ms != 0 && self.pause.until_ms <= now.unix_ms() {
             self.unpause();
         }
         self.end_blocking();
+    }
+
+    /// Number of this turn.
+    pub fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// Runs everything that was in the inbox when this was called.

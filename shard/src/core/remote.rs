@@ -1,8 +1,11 @@
 //! Commands that run on another core: batches on their way out, at work, and back.
 
+use std::ops::Range;
+
 use super::dispatch::{Flow, run_on_keys};
 use super::message::{Batch, Caller, Errand, Message, Route};
 use super::session::Hold;
+use super::spreading::Author;
 use super::waiting::Waiter;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
@@ -10,7 +13,7 @@ use crate::call::{Call, Sequel, Travel};
 use crate::command::{Command, Handler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::Reply;
+use crate::reply::{Output, Reply};
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -138,40 +141,58 @@ impl Core {
     /// Like [`Core::run_batch`] for a batch that had its turn at the gate already.
     pub(super) fn continue_batch(&mut self, mut batch: Box<Batch>) {
         self.prefetch_batch(&batch);
+        self.take_aboard(batch.origin);
+        let obstacle = self.run_commands(&mut batch);
+        batch.news = self.unload();
+        self.note_new_candidates();
+        if obstacle == Obstacle::None || batch.next > 0 {
+            // Replies that wait could be overtaken by news of what is done meanwhile.
+            return self.send_home(batch);
+        }
+        self.send_ahead(&mut batch);
+        match obstacle {
+            Obstacle::None => unreachable!("seen to above"),
+            Obstacle::Lent(slot) => self.lent.wait(slot, Waiter::Batch(batch)),
+            Obstacle::Elsewhere => self.send_on(batch),
+            Obstacle::SeveralLent => self.enclose(batch),
+            Obstacle::Everything => self.run_everywhere(batch),
+        }
+    }
+
+    /// Runs the commands of a batch until one of them cannot run here and now; what keeps it.
+    fn run_commands(&mut self, batch: &mut Batch) -> Obstacle {
         while !batch.is_done() {
             let command = &batch.commands[batch.next];
             let (row, route, caller) = (command.row, command.route, command.caller);
+            self.set_aboard_index(batch.next);
             match self.obstacle(row, route, batch.arguments(batch.next)) {
                 Obstacle::None => {}
-                Obstacle::Lent(slot) => return self.lent.wait(slot, Waiter::Batch(batch)),
-                Obstacle::Elsewhere => return self.send_on(batch),
-                Obstacle::SeveralLent => return self.enclose(batch),
+                obstacle => return obstacle,
             }
             if !matches!(batch.travel, Travel::None) {
-                if self.walk_on(&mut batch) {
+                if self.walk_on(batch) {
                     batch.advance();
                 }
                 continue;
             }
             if let Err(error) = self.check_memory(row.flags) {
-                self.refuse(&mut batch, &error);
+                self.refuse(batch, &error);
                 batch.advance();
                 continue;
             }
-            let handler = row.keys_handler();
+            let author = batch.author_of(batch.next);
             let (arguments, output) = batch.arguments_and_output(batch.next);
-            let Self { store, stats, host, .. } = self;
-            let sequel =
-                run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-            self.conclude_in(&batch, sequel.is_none());
+            let sequel = self.run_traveller(author, row, route, caller, arguments, output);
+            self.conclude_in(batch, sequel.is_none());
             match sequel.map(|sequel| *sequel) {
                 None => {}
                 Some(Sequel::Watches(watcher)) => batch.watcher = Some(watcher),
-                Some(Sequel::Waits(wait)) => self.wait_in_batch(&mut batch, wait),
+                Some(Sequel::Waits(wait)) => self.wait_in_batch(batch, wait),
                 Some(Sequel::NeedsSlots(slots)) => {
                     batch.extra_slots = slots;
-                    return self.enclose(batch);
+                    return Obstacle::SeveralLent;
                 }
+                Some(Sequel::NeedsEverything) => return Obstacle::Everything,
             }
             if !self.stats.slow.is_empty() {
                 let session = batch.commands[batch.next].session;
@@ -180,8 +201,27 @@ impl Core {
             batch.advance();
             self.serve_ready_keys();
         }
-        self.note_new_candidates();
-        self.send_home(batch);
+        Obstacle::None
+    }
+
+    /// Runs a command that has come here, whose slots are all here.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "what a command is, and where its reply goes")]
+    pub(super) fn run_traveller(
+        &mut self,
+        author: Author,
+        row: &'static Command,
+        route: Route,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> Option<Box<Sequel>> {
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return self.run_script(author, row, caller, arguments, false, output);
+        }
+        let handler = row.keys_handler();
+        let Self { store, stats, host, .. } = self;
+        run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output)
     }
 
     /// The command at `next` of a batch is over: see [`Core::conclude`]. What it has read is to be
@@ -265,8 +305,12 @@ impl Core {
     }
 
     /// Sends a batch back to where it came from: done, or to be routed anew.
-    pub(super) fn send_home(&mut self, batch: Box<Batch>) {
+    pub(super) fn send_home(&mut self, mut batch: Box<Batch>) {
         let origin = batch.origin;
+        if origin == self.id && !batch.is_done() {
+            // Not after what is delivered here meanwhile.
+            self.hand_out_done(&mut batch);
+        }
         let message =
             if batch.is_done() { Message::Answer(batch) } else { Message::Bounced(batch) };
         match message {
@@ -305,11 +349,13 @@ impl Core {
         match std::mem::take(&mut batch.errand) {
             Errand::Commands => {}
             Errand::Service(_) => {
+                self.deliver_all(std::mem::take(&mut batch.news));
                 self.keep_batch(batch);
                 return self.finish_service();
             }
             Errand::Transaction(execution) => {
                 self.finish_transaction(&batch, &execution);
+                self.deliver_all(std::mem::take(&mut batch.news));
                 self.keep_batch(batch);
                 return self.return_credit();
             }
@@ -323,8 +369,11 @@ impl Core {
             self.note_watcher(batch.commands[0].session, watcher);
         }
         match batch.waiter.take() {
-            Some(waiter) => self.block_on_keys(waiter),
-            None => self.hand_out_replies(&batch),
+            Some(waiter) => {
+                self.block_on_keys(waiter);
+                self.deliver_all(std::mem::take(&mut batch.news));
+            }
+            None => self.hand_out(&mut batch),
         }
         self.keep_batch(batch);
         self.return_credit();
@@ -337,13 +386,38 @@ impl Core {
         }
     }
 
-    fn hand_out_replies(&mut self, batch: &Batch) {
+    /// Hands out what came of the commands that ran, and lets the batch go on without them.
+    fn hand_out_done(&mut self, batch: &mut Batch) {
+        if batch.next > 0 {
+            self.hand_out(batch);
+            batch.drop_done();
+        }
+    }
+
+    /// Hands out the replies of all commands that ran, and the news among them.
+    fn hand_out(&mut self, batch: &mut Batch) {
         let mut first = 0;
-        let mut from = 0;
-        while first < batch.commands.len() {
+        for (index, (author, notice)) in std::mem::take(&mut batch.news) {
+            let next = (index + 1).min(batch.next).max(first);
+            self.hand_out_replies(batch, first..next);
+            first = next;
+            // Its reply is handed out: the news may stand right behind it.
+            let author = author.map(|author| Author { place: None, ..author });
+            self.deliver_notice(author, notice);
+        }
+        self.hand_out_replies(batch, first..batch.next);
+    }
+
+    fn hand_out_replies(&mut self, batch: &Batch, commands: Range<usize>) {
+        let mut first = commands.start;
+        let mut from = match first {
+            0 => 0,
+            _ => batch.commands[first - 1].reply_end,
+        };
+        while first < commands.end {
             let (id, place) = (batch.commands[first].session, batch.commands[first].place);
             let mut end = first + 1;
-            while end < batch.commands.len()
+            while end < commands.end
                 && (batch.commands[end].session, batch.commands[end].place) == (id, place)
             {
                 end += 1;
@@ -363,9 +437,10 @@ impl Core {
         }
     }
 
-    /// A batch is back because its next command's slots live elsewhere by now: sends it there. Its
-    /// sessions are held, so nothing of theirs can overtake it.
-    pub(super) fn reroute(&mut self, batch: Box<Batch>) {
+    /// A batch is back because its next command's slots are lent out or live elsewhere by now: sends
+    /// it there. Its sessions are held, so nothing of theirs can overtake it.
+    pub(super) fn reroute(&mut self, mut batch: Box<Batch>) {
+        self.hand_out_done(&mut batch);
         for index in batch.next..batch.commands.len() {
             self.hold(batch.commands[index].session, Hold::Replies);
         }
@@ -393,4 +468,6 @@ enum Obstacle {
     SeveralLent,
     /// A slot lives on another core by now.
     Elsewhere,
+    /// It is a script that can only be run with all slots at hand.
+    Everything,
 }

@@ -10,7 +10,7 @@ use super::session::Rights;
 use super::transaction::Execution;
 use super::{Core, SessionId};
 use crate::acl::log::{self, Context, Entry, Log, Reason};
-use crate::acl::{self, Acl};
+use crate::acl::{self, Acl, UserId};
 use crate::arguments::Arguments;
 use crate::command::{Command, flag};
 use crate::commands::client::describe;
@@ -140,6 +140,26 @@ impl Core {
         let (reason, object) = log::subject(denial, row, &arguments);
         self.note_refusal(Some(id), Context::Multi, reason, &object, &user.name);
         Err(denial.error_at_exec())
+    }
+
+    /// Checks a command of a script that runs on behalf of a user.
+    pub(crate) fn check_scripted(
+        &mut self,
+        user: Option<UserId>,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+    ) -> Outcome {
+        let Some(user) = user else { return Ok(()) };
+        let user = self.acl().by_id(user).map(Arc::clone).ok_or(error::NO_AUTH)?;
+        if user.is_unrestricted() {
+            return Ok(());
+        }
+        let Err(denial) = acl::check(&user, row, &arguments) else { return Ok(()) };
+        let (reason, object) = log::subject(denial, row, &arguments);
+        let client = self.script_author.filter(|author| author.core == self.id);
+        let client = client.map(|author| author.session);
+        self.note_refusal(client, Context::Script, reason, &object, &user.name);
+        Err(denial.error_in_script(&user, row, &arguments))
     }
 
     /// Whether somebody who waits for keys has lost the right to them meanwhile: what it is told.

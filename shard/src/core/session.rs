@@ -195,6 +195,8 @@ pub struct Figures {
     pub connected_ms: u64,
     /// When it last sent something, monotonic milliseconds.
     pub active_ms: u64,
+    /// In which turn of its core it last sent something.
+    pub active_turn: u64,
     /// Commands run.
     pub commands: u64,
     /// Bytes received.
@@ -316,6 +318,20 @@ impl Session {
             ReplyMode::Skip => self.reply_mode = ReplyMode::On,
             ReplyMode::On | ReplyMode::Off => {}
         }
+    }
+
+    /// Whether nothing of it is under way: no command, no reply, as far as its figures tell.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_authenticated()
+            && self.reply_mode == ReplyMode::On
+            && self.transaction.is_none()
+            && self.blocked.is_none()
+            && self.holds.is_empty()
+            && !self.closing
+            && self.output.is_empty()
+            && !self.is_owed()
+            && self.figures.query_bytes == 0
+            && self.figures.unsent_bytes == 0
     }
 
     /// Whether replies are still under way from other cores.

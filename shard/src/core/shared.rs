@@ -19,6 +19,8 @@ use std::sync::atomic::{
 
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::scripting::cache::ScriptCache;
+use crate::scripting::watch::Watch;
 
 /// What no core may do at present; each looks it up once a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,10 @@ pub struct Shared {
     next_acl_log_id: AtomicU64,
     next_slow_id: AtomicU64,
     pub(crate) board: Board,
+    /// Scripts by digest.
+    pub scripts: ScriptCache,
+    /// Scripts that take long.
+    pub watch: Watch,
     /// Connections of clients that are open now.
     pub connected_clients: AtomicU64,
     /// The data set is being loaded.
@@ -67,6 +73,8 @@ impl Shared {
             next_acl_log_id: AtomicU64::new(0),
             next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
+            scripts: ScriptCache::default(),
+            watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
             refuses_writes: AtomicBool::new(false),
@@ -95,16 +103,6 @@ impl Shared {
         self.next_client_id.fetch_add(1, SeqCst)
     }
 
-    /// A number no entry of ACL LOG had before.
-    pub(crate) fn next_acl_log_id(&self) -> u64 {
-        self.next_acl_log_id.fetch_add(1, SeqCst)
-    }
-
-    /// A number no entry of the slow log had before.
-    pub(crate) fn next_slow_id(&self) -> u64 {
-        self.next_slow_id.fetch_add(1, SeqCst)
-    }
-
     /// Counts keys that are remembered for clients.
     pub fn count_tracked_keys(&self, difference: i64) {
         if difference != 0 {
@@ -122,6 +120,16 @@ impl Shared {
     /// How many keys are remembered for clients.
     pub fn tracked_keys(&self) -> u64 {
         u64::try_from(self.tracked_keys.load(SeqCst)).unwrap_or(0)
+    }
+
+    /// A number no entry of ACL LOG had before.
+    pub(crate) fn next_acl_log_id(&self) -> u64 {
+        self.next_acl_log_id.fetch_add(1, SeqCst)
+    }
+
+    /// A number no entry of the slow log had before.
+    pub(crate) fn next_slow_id(&self) -> u64 {
+        self.next_slow_id.fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -4,10 +4,13 @@
 //! # Order
 //!
 //! When a command is over, its core takes what the store has noted. What is for clients of its own
-//! is delivered at once, behind the command's reply; the rest is put into one bag for each other
-//! core. A bag leaves *before anything else* the core sends, and at the end of the turn: so
+//! is delivered at once, behind the command's reply; what is for clients of the core the command
+//! came from travels with its reply, at its place among the replies; the rest is put into one bag
+//! for each other core. A bag leaves *before anything else* the core sends, and at the end of the turn: so
 //! whoever learns of an effect by whatever way (a reply, a slot that moved on) has the news of it
-//! ahead in the same inbox. All messages of a channel come from whoever has its slot, one after
+//! ahead in the same inbox. For rule 2 of the order (see [`super`]) news that leaves is a command
+//! that leaves: before the next local command of its session the core looks into its inbox. All
+//! messages of a channel come from whoever has its slot, one after
 //! the other, so all clients see them in one order.
 //!
 //! # Bounds
@@ -21,7 +24,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::message::Message;
+use super::message::{Batch, Message};
 use super::{Core, CoreId, SessionId};
 use crate::glob::{self, Case};
 use crate::interests::Kind;
@@ -51,10 +54,21 @@ pub struct Author {
     pub(super) place: Option<u64>,
 }
 
+/// Something to be told, and whose command made it so.
+pub(super) type News = (Option<Author>, Notice);
+
+/// News for clients of the core that the commands come from which are running.
+pub(super) struct Aboard {
+    origin: CoreId,
+    /// Which of the commands runs.
+    index: usize,
+    news: Vec<(usize, News)>,
+}
+
 /// News for clients of one core.
 pub struct NewsBag {
     from: CoreId,
-    items: Vec<(Option<Author>, Notice)>,
+    items: Vec<News>,
     bytes: usize,
 }
 
@@ -69,7 +83,7 @@ pub struct NewsReceipt {
 /// The way of news to and from one other core.
 #[derive(Default)]
 pub(super) struct Way {
-    pending: Vec<(Option<Author>, Notice)>,
+    pending: Vec<News>,
     pending_bytes: usize,
     /// Sent and not known to be delivered.
     bags_out: u32,
@@ -96,9 +110,7 @@ impl Core {
     /// Sends a message to a core: after all news there is.
     pub(super) fn send(&mut self, to: CoreId, message: Message) {
         self.spread_pending(None);
-        if self.ways_loaded > 0 {
-            self.send_news();
-        }
+        self.send_news();
         self.mesh.send(to, message);
     }
 
@@ -122,6 +134,9 @@ impl Core {
 
     /// Delivers something here, or puts it into the bag for another core.
     pub(super) fn dispatch(&mut self, to: CoreId, author: Option<Author>, notice: Notice) {
+        if let Some(aboard) = self.aboard.as_mut().filter(|aboard| aboard.origin == to) {
+            return aboard.news.push((aboard.index, (author, notice)));
+        }
         if to == self.id {
             return self.deliver_notice(author, notice);
         }
@@ -131,9 +146,27 @@ impl Core {
         way.pending.push((author, notice));
     }
 
+    /// A command of a session was run here. If there is news of it for other cores, its next
+    /// command follows something that was sent (see rule 2 of the order).
+    #[inline]
+    pub(super) fn note_news_sent(&mut self, id: SessionId) {
+        if self.ways_loaded > 0
+            && let Some(session) = self.session_mut(id)
+        {
+            session.sent_since_drain = true;
+        }
+    }
+
     /// Sends all bags that have something in them.
+    #[inline]
+    pub(super) fn send_news(&mut self) {
+        if self.ways_loaded > 0 {
+            self.send_loaded_ways();
+        }
+    }
+
     #[cold]
-    fn send_news(&mut self) {
+    fn send_loaded_ways(&mut self) {
         for index in 0..self.ways.len() {
             let way = &mut self.ways[index];
             if way.pending.is_empty() {
@@ -151,14 +184,46 @@ impl Core {
         self.ways_loaded = 0;
     }
 
+    /// Commands of `origin` are about to run, whose replies travel together: what is news there
+    /// travels with them, so that each client sees replies and news in the order they came to be.
+    pub(super) fn take_aboard(&mut self, origin: CoreId) {
+        assert!(self.aboard.is_none(), "commands of one core run at a time");
+        self.aboard = Some(Aboard { origin, index: 0, news: Vec::new() });
+    }
+
+    /// The command at `index` is about to run.
+    #[inline]
+    pub(super) fn set_aboard_index(&mut self, index: usize) {
+        if let Some(aboard) = &mut self.aboard {
+            aboard.index = index;
+        }
+    }
+
+    /// They have run.
+    pub(super) fn unload(&mut self) -> Vec<(usize, News)> {
+        self.aboard.take().map_or_else(Vec::new, |aboard| aboard.news)
+    }
+
+    /// Sends the news of a batch whose command has not run after all ahead of it.
+    pub(super) fn send_ahead(&mut self, batch: &mut Batch) {
+        for (_, (author, notice)) in std::mem::take(&mut batch.news) {
+            self.dispatch(batch.origin, author, notice);
+        }
+    }
+
+    /// Delivers news that travelled with replies which are handed out.
+    pub(super) fn deliver_all(&mut self, news: Vec<(usize, News)>) {
+        for (_, (author, notice)) in news {
+            self.deliver_notice(author, notice);
+        }
+    }
+
     /// The turn is over: sends what is left, and receipts.
     pub(super) fn end_turn_of_news(&mut self) {
         self.limit_remembered_reads();
         self.spread_pending(None);
         self.send_broadcasts();
-        if self.ways_loaded > 0 {
-            self.send_news();
-        }
+        self.send_news();
         if std::mem::take(&mut self.owes_receipts) {
             self.send_receipts();
         }
@@ -200,7 +265,7 @@ impl Core {
         }
     }
 
-    fn deliver_notice(&mut self, author: Option<Author>, notice: Notice) {
+    pub(super) fn deliver_notice(&mut self, author: Option<Author>, notice: Notice) {
         match notice {
             Notice::Publication(publication) => self.deliver_publication(author, &publication),
             Notice::Changed { key, readers, is_by_author } => {
@@ -208,6 +273,7 @@ impl Core {
                     self.invalidate_for(reader, author, is_by_author, Some(&key));
                 }
             }
+            Notice::AllChangedForAll { but } => self.invalidate_all_clients(but),
             Notice::AllChanged { reader } => self.invalidate_for(reader, author, false, None),
             Notice::ChangedInPrefix { key, is_by_author } => {
                 let author = author.filter(|_| is_by_author);

@@ -29,6 +29,12 @@ pub trait TourTask: Send {
     /// Called at every core, in ascending order.
     fn visit(&mut self, core: &mut Core);
 
+    /// What a transaction answers instead of waiting for it, where its cut must not lie within one:
+    /// it sets out when the transaction is over.
+    fn answer_in_transaction(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What it does to all slots at once, as the journal tells it.
     fn effect(&self) -> Option<GlobalEffect> {
         None
@@ -40,8 +46,9 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
-    /// Slots that visits have taken out, with their owners: they go home when a parking tour ends.
-    fn cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
+    /// asked after the last visit.
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
         Vec::new()
     }
 

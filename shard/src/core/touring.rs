@@ -122,7 +122,7 @@ impl Core {
             return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
-        cargo.extend(tour.task.cargo());
+        cargo.extend(tour.task.take_cargo());
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.send(origin, Message::TourDone(tour));

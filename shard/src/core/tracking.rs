@@ -102,7 +102,8 @@ impl Core {
         row: &Command,
         arguments: Arguments<'_>,
     ) {
-        if !row.flags.contains(flag::READONLY) {
+        // A script is told of by the commands it runs.
+        if !row.flags.contains(flag::READONLY) || row.flags.contains(flag::SCRIPT_RUNNER) {
             return;
         }
         let mut added = 0;
@@ -179,12 +180,22 @@ impl Core {
         }
     }
 
-    /// All keys are gone: every client of this core that tracks any is told, but for the one who
-    /// did it, which is told when it has its reply.
-    pub(crate) fn invalidate_everything(&mut self, but: (CoreId, SessionId)) {
+    /// All keys are gone, and this core is visited for it: forgets who has read them. The last core
+    /// has all clients told, but for the one who did it, which is told when it has its reply: now
+    /// no core has a reply under way that was made before.
+    pub(crate) fn forget_all_reads(&mut self, but: (CoreId, SessionId)) {
         self.store.forget_all_readers();
         let difference = self.store.news.take_tracked_difference();
         self.shared.count_tracked_keys(difference);
+        if self.id.0 + 1 == self.core_count {
+            for core in (0..self.core_count).map(CoreId) {
+                self.store.news.push(core, Notice::AllChangedForAll { but });
+            }
+        }
+    }
+
+    /// All keys are gone: every client of this core that tracks any is told.
+    pub(super) fn invalidate_all_clients(&mut self, but: (CoreId, SessionId)) {
         let tracking = self.sessions().filter(|(_, session)| session.tracking.is_some());
         let ids = tracking.map(|(id, _)| id).filter(|id| (self.id, *id) != but);
         for id in ids.collect::<Vec<_>>() {

@@ -219,6 +219,8 @@ impl Core {
                 Handler::Keys(_) | Handler::Channel(_) => {
                     row.for_each_key(arguments, |key| slots.push(HashSlot::of_key(key)));
                     sees_everything |= row.reaches_unnamed_keys();
+                    sees_everything |= row.flags.contains(flag::SCRIPT_RUNNER)
+                        && !self.keeps_to_its_keys(row, arguments);
                 }
                 Handler::Session(_) if row.name == "select" => db = self.selected(arguments, db),
                 Handler::Session(_) => sees_everything |= !row.flags.contains(flag::AT_HOME),
@@ -266,6 +268,7 @@ impl Core {
         self.show_exec(id);
         self.reply_at_once(id, output);
         self.spread_pending(Some(Author { core: self.id, session: id, place: None }));
+        self.note_news_sent(id);
         self.serve_ready_keys();
     }
 
@@ -283,7 +286,7 @@ impl Core {
         self.show_queued(id, batch, index);
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(_) | Handler::Slot(..) | Handler::Channel(_) => {
-                self.run_queued_on_keys(batch, index, output);
+                self.run_queued_on_keys(batch, index, false, output);
             }
             Handler::Session(handler) => {
                 if let Some(task) = self.run_queued_on_session(batch, index, handler, output) {
@@ -327,10 +330,28 @@ impl Core {
         true
     }
 
-    /// Runs a queued command on keys whose slots are here.
-    pub(super) fn run_queued_on_keys(&mut self, batch: &Batch, index: usize, output: &mut Output) {
+    /// Runs a queued command on keys whose slots are here; all slots if `has_everything`.
+    pub(super) fn run_queued_on_keys(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        has_everything: bool,
+        output: &mut Output,
+    ) {
         let command = &batch.commands[index];
         let (row, route, caller) = (command.row, command.route, command.caller);
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            let arguments = batch.arguments(index);
+            let author = batch.author_of(index);
+            return self.run_script_to_its_end(
+                author,
+                row,
+                caller,
+                arguments,
+                has_everything,
+                output,
+            );
+        }
         let Self { store, stats, host, .. } = self;
         let (handler, arguments) = (row.keys_handler(), batch.arguments(index));
         let sequel =
@@ -342,7 +363,7 @@ impl Core {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 stats.ran(row, host.elapsed_ns(), None);
             }
-            Some(Sequel::NeedsSlots(_)) => {
+            Some(Sequel::NeedsSlots(_) | Sequel::NeedsEverything) => {
                 unreachable!("a transaction has all slots its commands may reach")
             }
             Some(Sequel::Watches(_)) => unreachable!("WATCH is not queued"),
@@ -371,10 +392,15 @@ impl Core {
         if let Err(error) = &outcome {
             call.reply.error(error);
         }
-        let (tour, block) = (call.tour.take(), call.block.take());
+        let (mut tour, block) = (call.tour.take(), call.block.take());
         assert!(call.membership.is_none(), "a transaction has all slots its commands may reach");
         if let Some(block) = block {
             (block.on_timeout)(&mut call.reply);
+        }
+        let later = tour.take_if(|(_, task)| task.answer_in_transaction().is_some());
+        if let Some((kind, task)) = later {
+            call.reply.simple(task.answer_in_transaction().unwrap_or_default());
+            self.begin_tour_unasked(kind, task);
         }
         if tour.is_none() {
             let ns = self.stats.lap(self.host.elapsed_ns());
@@ -434,7 +460,7 @@ impl Core {
             let is_on_keys = batch.commands[index].row.handler.and_then(Handler::on_keys).is_some();
             let refusal = execution.refusal(index);
             if is_on_keys && !execution.is_aborted && refusal.is_none() {
-                self.run_queued_on_keys(batch, index, &mut output);
+                self.run_queued_on_keys(batch, index, false, &mut output);
             }
             batch.commands[index].reply_end = output.bytes.len();
             if !self.stats.slow.is_empty() {

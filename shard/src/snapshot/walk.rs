@@ -19,7 +19,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::{Snapshot, SnapshotOrder, WalkState};
 use crate::access::AccessClock;
-use crate::field_expiry::{is_listed, position_of};
+use crate::field_expiry::{has_content, position_of};
 use crate::hash::{HashSlot, KeyHasher, Seed};
 use crate::object::Object;
 use crate::slot::Slot;
@@ -142,7 +142,7 @@ impl Snapshot {
         let Some(table) = slot.table(key.db) else { return };
         // All keys of the hash at once, for the hash is what is remembered.
         table.scan(position_of(key.hash), |entry| {
-            if seed.hash(entry.key()) == key.hash && is_listed(entry, self.cut_ms) {
+            if seed.hash(entry.key()) == key.hash && has_content(entry, self.cut_ms) {
                 self.write(db, entry, access);
             }
         });
@@ -201,7 +201,7 @@ impl Snapshot {
         table.scan(part.position, |entry| {
             let hash = seed.hash(entry.key());
             let is_due = position_of(hash) >= part.position && !part.ahead.contains(&hash);
-            if is_due && is_listed(entry, self.cut_ms) {
+            if is_due && has_content(entry, self.cut_ms) {
                 self.write(part.db, entry, access);
                 self.next_us = self.next_us.saturating_add(self.key_delay_us);
             }
@@ -275,6 +275,10 @@ impl Store {
             self.abandon_snapshot();
             return WalkState::None;
         }
+        if snapshot.writer.sink().all_slots_done() {
+            self.finish_snapshot();
+            return WalkState::None;
+        }
         if snapshot.next_us > now_us || !snapshot.writer.sink().has_room() {
             return WalkState::Waiting;
         }
@@ -284,7 +288,7 @@ impl Store {
             match self.walk_next_slot(left) {
                 Some(cost) if cost < left => left -= cost,
                 Some(_) => return WalkState::Busy,
-                None => return self.end_snapshot_if_done(),
+                None => break,
             }
         }
         WalkState::Waiting
@@ -351,15 +355,6 @@ impl Store {
         {
             snapshot.idle_slots = 0;
         }
-    }
-
-    fn end_snapshot_if_done(&mut self) -> WalkState {
-        let snapshot = self.snapshot.as_deref_mut().expect("the walk is over it");
-        if !snapshot.writer.sink().all_slots_done() {
-            return WalkState::Waiting;
-        }
-        self.finish_snapshot();
-        WalkState::None
     }
 
     fn finish_snapshot(&mut self) {

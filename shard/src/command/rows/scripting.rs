@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("script numkeys [key [key ...]] [arg [arg ...]]")
         .summary("Runs a Lua script given as text.")
         .complexity("Depends on the script")
-        .not_built(),
+        .handler(on_keys!(script::run)),
     row("evalsha", -3)
         .since("2.6.0")
         .flags(&[NOSCRIPT, STALE, SKIP_MONITOR, MAY_REPLICATE, NO_MANDATORY_KEYS, SCRIPT_RUNNER])
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("sha1 numkeys [key [key ...]] [arg [arg ...]]")
         .summary("Runs a cached Lua script named by its SHA1 digest.")
         .complexity("Depends on the script")
-        .not_built(),
+        .handler(on_keys!(script::run)),
     row("evalsha_ro", -3)
         .since("7.0.0")
         .flags(&[READONLY, NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, SCRIPT_RUNNER])
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("sha1 numkeys [key [key ...]] [arg [arg ...]]")
         .summary("Runs a cached Lua script by its digest and refuses writes.")
         .complexity("Depends on the script")
-        .not_built(),
+        .handler(on_keys!(script::run)),
     row("eval_ro", -3)
         .since("7.0.0")
         .flags(&[READONLY, NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, SCRIPT_RUNNER])
@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("script numkeys [key [key ...]] [arg [arg ...]]")
         .summary("Runs a Lua script given as text and refuses writes.")
         .complexity("Depends on the script")
-        .not_built(),
+        .handler(on_keys!(script::run)),
     row("fcall", -3)
         .since("7.0.0")
         .flags(&[NOSCRIPT, STALE, SKIP_MONITOR, MAY_REPLICATE, NO_MANDATORY_KEYS, SCRIPT_RUNNER])
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("function numkeys [key [key ...]] [arg [arg ...]]")
         .summary("Calls a function of a loaded library.")
         .complexity("Depends on the function")
-        .not_built(),
+        .handler(on_keys!(script::run)),
     row("fcall_ro", -3)
         .since("7.0.0")
         .flags(&[READONLY, NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, SCRIPT_RUNNER])
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("function numkeys [key [key ...]] [arg [arg ...]]")
         .summary("Calls a function of a loaded library and refuses writes.")
         .complexity("Depends on the function")
-        .not_built(),
+        .handler(on_keys!(script::run)),
     Command::new(GROUP, "function", -2)
         .since("7.0.0")
         .summary("Groups the commands that manage function libraries.")
@@ -91,13 +91,13 @@ const FUNCTION_ROWS: &[Command] = &[
         .syntax("library-name")
         .summary("Removes a library and its functions.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(function::delete)),
     function_row("dump", 2)
         .since("7.0.0")
         .flags(&[NOSCRIPT])
         .summary("Serializes all libraries in the format FUNCTION RESTORE reads.")
         .complexity("O(N), N functions")
-        .not_built(),
+        .handler(on_session!(function::dump)),
     function_row("flush", -2)
         .since("7.0.0")
         .flags(&[WRITE, NOSCRIPT])
@@ -105,18 +105,18 @@ const FUNCTION_ROWS: &[Command] = &[
         .summary("Removes all libraries.")
         .complexity("O(N), N functions")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(function::flush)),
     function_row("help", 2)
         .since("7.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the FUNCTION subcommands.")
-        .not_built(),
+        .handler(on_session!(function::help)),
     function_row("kill", 2)
         .since("7.0.0")
         .flags(&[NOSCRIPT, ALLOW_BUSY])
         .summary("Stops the function that is running, if it has written nothing.")
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
-        .not_built(),
+        .handler(on_session!(function::kill)),
     function_row("list", -2)
         .since("7.0.0")
         .flags(&[NOSCRIPT])
@@ -124,7 +124,7 @@ const FUNCTION_ROWS: &[Command] = &[
         .summary("Describes the libraries and their functions.")
         .complexity("O(N), N functions")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_session!(function::list)),
     function_row("load", -3)
         .since("7.0.0")
         .flags(&[WRITE, DENYOOM, NOSCRIPT])
@@ -132,7 +132,7 @@ const FUNCTION_ROWS: &[Command] = &[
         .summary("Loads a library from its source text.")
         .complexity("O(N), N bytes of source")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(function::load)),
     function_row("restore", -3)
         .since("7.0.0")
         .flags(&[WRITE, DENYOOM, NOSCRIPT])
@@ -140,13 +140,13 @@ const FUNCTION_ROWS: &[Command] = &[
         .summary("Loads libraries from a payload made by FUNCTION DUMP.")
         .complexity("O(N), N functions in the payload")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(function::restore)),
     function_row("stats", 2)
         .since("7.0.0")
         .flags(&[NOSCRIPT, ALLOW_BUSY])
         .summary("Describes the function that is running and the engines.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .not_built(),
+        .handler(on_session!(function::stats)),
 ];
 
 const SCRIPT_ROWS: &[Command] = &[
@@ -155,7 +155,7 @@ const SCRIPT_ROWS: &[Command] = &[
         .flags(&[NOSCRIPT])
         .syntax("<YES|SYNC|NO>")
         .summary("Chooses how the scripts of this connection are debugged.")
-        .not_built(),
+        .handler(on_session!(script::debug)),
     script_row("exists", -3)
         .since("2.6.0")
         .flags(&[NOSCRIPT])
@@ -163,7 +163,7 @@ const SCRIPT_ROWS: &[Command] = &[
         .summary("Tells which digests belong to cached scripts.")
         .complexity("O(N), N digests")
         .tips(&["request_policy:all_shards", "response_policy:agg_logical_and"])
-        .not_built(),
+        .handler(on_session!(script::exists)),
     script_row("flush", -2)
         .since("2.6.0")
         .flags(&[NOSCRIPT])
@@ -172,18 +172,18 @@ const SCRIPT_ROWS: &[Command] = &[
         .complexity("O(N), N scripts in the cache")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .history(&[("6.2.0", "Accepts `ASYNC` and `SYNC`.")])
-        .not_built(),
+        .handler(on_session!(script::flush)),
     script_row("help", 2)
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the SCRIPT subcommands.")
-        .not_built(),
+        .handler(on_session!(script::help)),
     script_row("kill", 2)
         .since("2.6.0")
         .flags(&[NOSCRIPT, ALLOW_BUSY])
         .summary("Stops the script that is running, if it has written nothing.")
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
-        .not_built(),
+        .handler(on_session!(script::kill)),
     script_row("load", 3)
         .since("2.6.0")
         .flags(&[NOSCRIPT, STALE])
@@ -191,5 +191,11 @@ const SCRIPT_ROWS: &[Command] = &[
         .summary("Puts a script into the cache without running it.")
         .complexity("O(N), N bytes of source")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .not_built(),
+        .handler(on_session!(script::load)),
+    script_row("show", 3)
+        .since("8.0.0")
+        .flags(&[NOSCRIPT, STALE])
+        .syntax("sha1")
+        .summary("Shows the text of a cached script.")
+        .handler(on_session!(script::show)),
 ];

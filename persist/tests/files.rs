@@ -1,0 +1,178 @@
+//! Files that are damaged in any way are refused with a place and a reason, or read; nothing panics,
+//! and no length that lies makes anybody wait for bytes that are not there.
+
+use basalt_persist::check::check;
+use basalt_persist::fault::Reason;
+use basalt_persist::load::load_all;
+use basalt_persist::preamble::{Preamble, ending};
+use basalt_persist::reader::{ChecksumUse, Item, RdbReader};
+use basalt_shard::hash::HashSlot;
+use basalt_shard::loading::LoadRules;
+use basalt_shard::rdb::crc64::crc64;
+use basalt_shard::rdb::opcode;
+use basalt_shard::settings::Settings;
+use basalt_shard::store::Store;
+use proptest::prelude::*;
+
+/// Keys in forms of all ages, as records.
+fn records() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    put(&[&[0, 1, b'a', 5], b"value"]);
+    put(&[&[0, 1, b'b', 0xc1, 0x39, 0x30]]);
+    put(&[&[opcode::EXPIRY_MS], &4_000_000_000_000_i64.to_le_bytes(), &[0, 1, b'c', 1, b'x']]);
+    put(&[&[opcode::EXPIRY_SECONDS], &4_000_000_i32.to_le_bytes(), &[0, 1, b'd', 1, b'x']]);
+    put(&[&[opcode::IDLE, 7, 1, 1, b'l', 2, 1, b'x', 1, b'y']]);
+    put(&[&[opcode::FREQUENCY, 9, 2, 1, b's', 2, 1, b'x', 1, b'y']]);
+    put(&[&[4, 1, b'h', 1, 1, b'f', 1, b'v']]);
+    put(&[&[3, 1, b'z', 1, 1, b'm', 3], b"1.5"]);
+    put(&[&[5, 1, b'Z', 1, 1, b'm'], &2.5_f64.to_le_bytes()]);
+    put(&[&[opcode::SELECT_DB, 3, opcode::RESIZE_DB, 1, 0]]);
+    put(&[&[opcode::SLOT_INFO, 1, 2, 3]]);
+    put(&[&[opcode::MODULE_AUX, 5, 2, 9, 1, 4, 3, 0, 0, 0, 0, 5, 2, b'h', b'i', 0]]);
+    put(&[&[24, 1, b't'], &4_000_000_000_000_i64.to_le_bytes(), &[1, 1, 1, b'f', 1, b'v']]);
+    bytes
+}
+
+/// A whole file around records.
+fn file(records: &[u8]) -> Vec<u8> {
+    let preamble = Preamble {
+        aux: vec![("redis-ver", "7.2.0".to_owned())],
+        functions: vec![b"#!lua name=library\n".to_vec()],
+        databases: vec![(0, 7, 2)],
+        has_field_deadlines: true,
+    };
+    let mut bytes = preamble.to_bytes();
+    bytes.extend_from_slice(records);
+    bytes.push(opcode::EOF);
+    let checksum = crc64(&bytes);
+    bytes.extend_from_slice(&ending(checksum));
+    bytes
+}
+
+fn store() -> Store {
+    Store::new(HashSlot::all(), 7, 0, Settings::default().into())
+}
+
+const RULES: LoadRules = LoadRules { skips_expired: true, replaces: false };
+
+/// How many keys a file gives, or what is wrong with it.
+fn load(bytes: &[u8]) -> Result<u64, String> {
+    let length = Some(bytes.len() as u64);
+    let reader = RdbReader::new(bytes, length, ChecksumUse::Verify);
+    let mut reader = reader.map_err(|fault| fault.to_string())?;
+    let loaded = load_all(&mut reader, &mut store(), RULES);
+    loaded.map(|(counts, _)| counts.loaded).map_err(|fault| fault.to_string())
+}
+
+#[test]
+fn forms_of_all_ages_are_read() {
+    assert_eq!(load(&file(&records())), Ok(10));
+    let bytes = file(&records());
+    let mut reader = RdbReader::new(&bytes[..], None, ChecksumUse::Verify).expect("a header");
+    let (_, contents) = load_all(&mut reader, &mut store(), RULES).expect("it is whole");
+    assert_eq!(contents.functions, [b"#!lua name=library\n"]);
+    assert_eq!(contents.module_data, 1);
+    assert_eq!(contents.aux, [(b"redis-ver".to_vec(), b"7.2.0".to_vec())]);
+}
+
+#[test]
+fn what_follows_the_end_is_left_to_others() {
+    let mut bytes = file(&records());
+    bytes.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+    let mut reader = RdbReader::new(&bytes[..], None, ChecksumUse::Verify).expect("a header");
+    load_all(&mut reader, &mut store(), RULES).expect("it is whole");
+    assert_eq!(reader.into_rest().0, b"*1\r\n$4\r\nPING\r\n");
+}
+
+#[test]
+fn a_file_that_ends_early_is_told_so_wherever_it_does() {
+    let bytes = file(&records());
+    for length in 0..bytes.len() {
+        let said = load(&bytes[..length]).expect_err("a part is no whole");
+        let is_told = said.ends_with("the file ends early");
+        assert!(is_told, "{length} bytes: {said}");
+    }
+}
+
+#[test]
+fn a_fault_has_a_place_an_opcode_and_a_key() {
+    let whole = records();
+    let mut twice = whole.clone();
+    twice.extend_from_slice(&[opcode::SELECT_DB, 0]);
+    twice.extend_from_slice(&whole[..9]);
+    let said = load(&file(&twice)).expect_err("a key comes twice");
+    assert!(said.contains(", value type 0, key 'a': the key comes twice"), "{said}");
+    let said = load(&file(&[7, 1, b'm', 1])).expect_err("a module's");
+    assert!(said.contains("value type 7, key 'm': values of modules"), "{said}");
+    let said =
+        load(&file(&[opcode::SELECT_DB, 0x40, 99, 0, 1, b'k', 1, b'v'])).expect_err("no such");
+    assert!(said.contains("there is no database 99"), "{said}");
+    let said = load(&file(&[opcode::FUNCTION_BEFORE_RELEASE])).expect_err("unreleased");
+    assert!(said.contains("opcode 246 (function)"), "{said}");
+    let mut wrong = file(&whole);
+    let last = wrong.len() - 1;
+    wrong[last] ^= 1;
+    let said = load(&wrong).expect_err("a wrong checksum");
+    assert!(said.contains("RDB CRC error"), "{said}");
+    for header in [&b"REDIS0000"[..], b"REDIS9999", b"REDIS00x1", b"RADIS0011", b"VALKEY081"] {
+        let known = header == b"VALKEY081";
+        let said = load(&[header, &[opcode::EOF], &[0; 8]].concat());
+        assert_eq!(said.is_ok(), known, "{}: {said:?}", header.escape_ascii());
+    }
+}
+
+#[test]
+fn lengths_that_lie_cost_nothing() {
+    let mut bytes = Preamble::default().to_bytes();
+    bytes.extend_from_slice(&[0, 1, b'k', 0x81, 0x7f, 0, 0, 0, 0, 0, 0, 0]);
+    let endless = std::io::Read::chain(&bytes[..], std::io::repeat(0));
+    let mut reader = RdbReader::new(endless, Some(1 << 40), ChecksumUse::Ignore).expect("a header");
+    let fault = reader.read_item().expect_err("nobody has so many bytes");
+    assert!(matches!(fault.reason, Reason::Truncated), "{fault}");
+}
+
+#[test]
+fn a_check_tells_what_it_found() {
+    let mut report = Vec::new();
+    let bytes = file(&records());
+    let verdict = check(&bytes[..], Some(bytes.len() as u64), &mut report).expect("a report");
+    verdict.write(&mut report).expect("a report");
+    let report = String::from_utf8(report).expect("text");
+    assert!(report.contains("AUX FIELD redis-ver = '7.2.0'"), "{report}");
+    assert!(
+        report.ends_with(
+            "\\o/ RDB looks OK! \\o/\n[info] 10 keys read\n[info] 2 expires\n\
+         [info] 1 already expired\n[info] 1 function libraries\n"
+        ),
+        "{report}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn damage_never_panics(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = file(&records());
+        for (index, byte) in damage {
+            *index.get_mut(&mut bytes) = byte;
+        }
+        let mut reader = match RdbReader::new(&bytes[..], None, ChecksumUse::Ignore) {
+            Ok(reader) => reader,
+            Err(_) => return Ok(()),
+        };
+        let mut store = store();
+        // Until the first fault, or the end.
+        let mut items = 0;
+        loop {
+            match reader.read_item() {
+                Ok(Item::End) | Err(_) => break,
+                Ok(Item::Key(record)) => drop(store.load(&record, RULES)),
+                Ok(_) => {}
+            }
+            items += 1;
+            prop_assert!(items < bytes.len(), "each item takes a byte at least");
+        }
+    }
+}

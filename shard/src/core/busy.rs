@@ -1,0 +1,79 @@
+//! Clients of a core whose script takes long.
+//!
+//! While a script runs its core does nothing else. Other cores see on the board
+//! ([`crate::scripting::watch`]) that a script is busy, and refuse commands. Clients of the busy core
+//! itself are looked after from within the script, every so many instructions: of those with
+//! nothing under way (no reply that has not left, no command that was begun or waits) the next
+//! command is taken straight off the socket and answered with an error, or, if it is one of the few
+//! that help, done. All others, and new connections, wait until the script is over; with several
+//! cores new connections come to other cores as well.
+
+use super::{Core, SessionId};
+use crate::arguments::Arguments;
+use crate::call::SessionCall;
+use crate::command::{self, Command, Handler};
+use crate::reply::{Output, Reply};
+
+/// Sockets looked at in one call.
+const PEERS_MAX: usize = 256;
+
+impl Core {
+    /// Answers clients of this core, a command each at most; whether the process is to end.
+    pub(crate) fn serve_while_busy(&mut self) -> bool {
+        let peers = self.quiet_peers();
+        let descriptors: Vec<i32> = peers.iter().map(|&(_, descriptor)| descriptor).collect();
+        let mut is_ending = false;
+        for (index, words) in self.host.receive_while_busy(&descriptors) {
+            let (id, descriptor) = peers[index];
+            let mut output = Output::default();
+            is_ending |= self.answer_while_busy(id, words.borrow(), &mut output);
+            self.host.send_while_busy(descriptor, &output.bytes);
+        }
+        is_ending
+    }
+
+    /// Sessions with nothing under way, and their sockets.
+    fn quiet_peers(&self) -> Vec<(SessionId, i32)> {
+        let peers = self.sessions().filter(|(id, session)| {
+            // What was received in this turn may wait in the stage.
+            session.figures.active_turn < self.turn
+                && session.is_quiet()
+                && Some(*id) != self.scripting_session
+        });
+        peers.map(|(id, session)| (id, session.origin.descriptor)).take(PEERS_MAX).collect()
+    }
+
+    /// Answers one command; whether it ends the process.
+    fn answer_while_busy(
+        &mut self,
+        id: SessionId,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> bool {
+        let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
+        let row = command::lookup_line(arguments.at(0), arguments.get(1));
+        let helpful = row.filter(|row| helps(row) && row.accepts_argument_count(arguments.len()));
+        let Some(row) = helpful else {
+            let error = self.busy_error();
+            self.stats.rejected(row, &error);
+            Reply::new(output, protocol).error(&error);
+            return false;
+        };
+        let Some(Handler::Session(handler)) = row.handler else { return false };
+        let mut call = SessionCall::new(self, id, arguments, Reply::new(output, protocol));
+        let outcome = handler(&mut call);
+        if let Err(error) = &outcome {
+            call.reply.error(error);
+        }
+        row.name == "shutdown" && outcome.is_ok()
+    }
+}
+
+/// Whether a command does something about the script, and is over at once.
+fn helps(row: &Command) -> bool {
+    match row.container {
+        "script" => row.name == "kill",
+        "function" => matches!(row.name, "kill" | "stats"),
+        _ => row.name == "shutdown",
+    }
+}

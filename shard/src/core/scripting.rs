@@ -1,0 +1,345 @@
+//! Scripts: where one runs, with which slots at hand, and what it may do there.
+//!
+//! A script is one unit, like a transaction: it runs at one core with all slots it touches, and
+//! nothing comes in between. It says which keys it will touch, but need not keep to them. So:
+//!
+//! * With **one core** all slots are here.
+//! * A script that can be **seen to keep to its keys** (`scripting/declared.rs`) is a command like any
+//!   other: it runs where its keys are, or in an envelope that collects them.
+//! * **Any other** starts where its declared keys are and may read. A key in a slot that is
+//!   elsewhere stops it: it runs again, from its start, with that slot too. Before its first write it
+//!   stops as well and runs again with *everything*; that is remembered with the script, which from
+//!   then on is run that way at once. Having written nothing it leaves no trace when it stops.
+//!
+//! **Everything** is a parking tour that takes the slots of all cores along to the last one, where
+//! the script runs; the releases bring them home. While the tour is on no core runs a command on
+//! keys, so the script takes effect at one moment that lies between sending and answering it, as for
+//! every tour; and whatever it touches is there, wherever slots have moved. Inside a transaction
+//! that has all slots (`exclusive.rs`) it has everything anyway, and a transaction with such a script
+//! is made to be one of those.
+//!
+//! What a script writes is reported change by change; [`Core::run_script`] is the place where one
+//! unit of changes begins and ends: for the journal it is one record.
+
+use std::sync::Arc;
+
+use super::dispatch::{Flow, run_on_keys};
+use super::message::{Batch, Caller, Route};
+use super::monitoring::FROM_SCRIPT;
+use super::session::{Hold, Origin, Session};
+use super::spreading::Author;
+use super::tour::{TourKind, TourTask};
+use super::{Core, CoreId, SessionId};
+use crate::arguments::Arguments;
+use crate::call::{Sequel, SessionCall};
+use crate::command::{Command, Handler, SessionHandler};
+use crate::error::CommandError;
+use crate::hash::HashSlot;
+use crate::reply::{Output, Reply};
+use crate::scripting::engine::Asked;
+use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
+use crate::slot::Slot;
+
+const BUSY_SCRIPT: CommandError = CommandError::Fixed(
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+);
+const BUSY_FUNCTION: CommandError = CommandError::Fixed(
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+);
+const UNFORESEEN: CommandError =
+    CommandError::Fixed("ERR Script attempted to access keys it could not be given");
+const CANNOT_MOVE: CommandError = CommandError::Fixed("ERR slots cannot move inside a script");
+
+impl Core {
+    /// What is answered while a script is busy.
+    pub fn busy_error(&self) -> CommandError {
+        match self.shared.watch.busy_kind() {
+            Some(false) => BUSY_FUNCTION,
+            _ => BUSY_SCRIPT,
+        }
+    }
+
+    /// EVAL, EVALSHA, FCALL and their like, at the core of the session.
+    pub(super) fn execute_script(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Option<Flow> {
+        if self.core_count == 1 || self.keeps_to_its_keys(row, arguments) {
+            return None;
+        }
+        if self.needs_everything(row, arguments) {
+            return Some(self.send_everywhere(id, row, route, arguments));
+        }
+        // It may have to wait for slots: nothing of its session may overtake it.
+        let is_here = self.common_owner(row, arguments) == Some(self.id);
+        (!is_here).then(|| self.defer(id, row, route, arguments))
+    }
+
+    /// Whether a script is seen to keep to its keys.
+    pub(super) fn keeps_to_its_keys(&self, row: &Command, arguments: Arguments<'_>) -> bool {
+        let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
+        script.is_some_and(|script| script.is_declared)
+    }
+
+    fn needs_everything(&self, row: &Command, arguments: Arguments<'_>) -> bool {
+        let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
+        script.is_some_and(|script| script.needs_all())
+    }
+
+    /// Runs a script, whose declared slots are here, and counts it if it was answered.
+    /// `has_everything` says that all slots are here.
+    pub(super) fn run_script(
+        &mut self,
+        author: Author,
+        row: &'static Command,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        has_everything: bool,
+        output: &mut Output,
+    ) -> Option<Box<Sequel>> {
+        let position = output.bytes.len();
+        let started_ns = self.host.elapsed_ns();
+        let asked = Asked { row, caller, arguments };
+        let reach =
+            if has_everything || self.core_count == 1 { Reach::Everything } else { Reach::Unknown };
+        let mut reply = Reply::new(output, caller.protocol);
+        self.script_author = Some(author);
+        self.store.begin_group();
+        let outcome = asked.run(self, reach, &mut reply);
+        self.store.end_group();
+        self.script_author = None;
+        let error = match outcome {
+            Ok(None) => None,
+            Ok(Some(need)) => {
+                reply.truncate(position);
+                return Some(Box::new(match need {
+                    Need::Slots(slots) => Sequel::NeedsSlots(slots),
+                    Need::Everything => Sequel::NeedsEverything,
+                }));
+            }
+            Err(error) => {
+                reply.error(&error);
+                Some(error)
+            }
+        };
+        let now_ns = self.host.elapsed_ns();
+        let ns = now_ns.saturating_sub(started_ns);
+        if self.stats.took(row, ns, error.as_ref()).is_some() {
+            let summary = self.summary(row, arguments);
+            self.stats.note_slow(row, ns, summary);
+        }
+        self.stats.mark(now_ns);
+        None
+    }
+
+    /// Whether memory is over the limit and nothing can be evicted.
+    pub(crate) fn is_short_of_memory(&mut self) -> bool {
+        self.check_memory(crate::command::flag::DENYOOM).is_err()
+    }
+
+    /// Runs a command of a script, whose slots are here; returns the selected database.
+    pub(crate) fn run_scripted(
+        &mut self,
+        row: &'static Command,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        has_everything: bool,
+        output: &mut Output,
+    ) -> Result<u32, Need> {
+        let handler = match row.handler.expect("rows without code are refused") {
+            Handler::Keys(handler) | Handler::Slot(handler, _) | Handler::Channel(handler) => {
+                handler
+            }
+            Handler::Session(handler) => {
+                return Ok(self.run_scripted_on_session(row, handler, caller, arguments, output));
+            }
+        };
+        if self.is_monitored() {
+            self.show_to_monitors(caller.db, FROM_SCRIPT, row, arguments);
+        }
+        let route = self.store.route(row, arguments);
+        let Self { store, stats, host, .. } = self;
+        let sequel =
+            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
+        if let (true, Some(author)) = (caller.tracks && sequel.is_none(), self.script_author) {
+            self.remember_reads(author, row, arguments);
+        }
+        match sequel.map(|sequel| *sequel) {
+            None => {}
+            // Nothing can change while a script runs, so it is as if the time were over.
+            Some(Sequel::Waits(wait)) => {
+                (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
+                self.stats.ran(row, self.host.elapsed_ns(), None);
+            }
+            Some(Sequel::NeedsSlots(slots)) => {
+                assert!(!has_everything, "all slots are here");
+                return Err(Need::Slots(slots));
+            }
+            Some(Sequel::NeedsEverything | Sequel::Watches(_)) => {
+                unreachable!("scripts run no scripts and watch nothing")
+            }
+        }
+        Ok(caller.db)
+    }
+
+    /// A command on the connection or the server, on behalf of a connection that is made up for it.
+    fn run_scripted_on_session(
+        &mut self,
+        row: &'static Command,
+        handler: SessionHandler,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        output: &mut Output,
+    ) -> u32 {
+        if row.name == "dbsize" {
+            // Counters of other cores do not come along with their slots.
+            let tables = self.store.slots().filter_map(|(_, slot)| slot.table(caller.db));
+            let keys: usize = tables.map(crate::table::Table::len).sum();
+            Reply::new(output, caller.protocol).integer(keys as i64);
+            self.stats.ran(row, self.host.elapsed_ns(), None);
+            return caller.db;
+        }
+        let id = SessionId { index: self.sessions.len() as u32, generation: 0 };
+        let origin =
+            Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
+        let acl = self.acl();
+        let user =
+            Arc::clone(caller.user.and_then(|id| acl.by_id(id)).unwrap_or(acl.default_user()));
+        let mut session = Session::new(0, origin, user, self.store.now().monotonic_ms());
+        (session.db, session.protocol) = (caller.db, caller.protocol);
+        self.sessions.push(Some(Box::new(session)));
+        let mut call = SessionCall::new(self, id, arguments, Reply::new(output, caller.protocol));
+        let mut outcome = handler(&mut call);
+        let (tour, block) = (call.tour.take(), call.block.take());
+        if let Some(block) = block {
+            (block.on_timeout)(&mut call.reply);
+        }
+        if let Some((_, mut task)) = tour {
+            task.visit(self);
+            if task.moves().is_empty() {
+                task.finish(self, id, &mut Reply::new(output, caller.protocol));
+            } else {
+                outcome = Err(CANNOT_MOVE);
+            }
+        }
+        if let Err(error) = &outcome {
+            Reply::new(output, caller.protocol).error(error);
+        }
+        self.stats.ran(row, self.host.elapsed_ns(), outcome.err().as_ref());
+        let session = self.sessions.pop().flatten();
+        session.map_or(caller.db, |session| session.db)
+    }
+
+    /// A script needs all slots: sends it to where they are brought together.
+    #[cold]
+    pub(super) fn send_everywhere(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        match self.pack_alone(id, row, route, arguments) {
+            Some(batch) => {
+                self.run_everywhere(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
+        }
+    }
+
+    /// The same for one that is under way already.
+    pub(super) fn run_everywhere(&mut self, batch: Box<Batch>) {
+        for command in &batch.commands[batch.next..] {
+            if batch.origin == self.id {
+                self.hold(command.session, Hold::Replies);
+            }
+        }
+        let task = Everything { batch: Some(batch), held: Vec::new() };
+        self.begin_tour_unasked(TourKind::Parking, Box::new(task));
+    }
+
+    /// Whether an envelope has set out for more slots so often that it had better have all.
+    pub(super) fn wants_too_many(batch: &Batch) -> bool {
+        batch.extra_slots.len() > EXTRA_SLOTS_MAX
+    }
+
+    /// Runs a script that was queued, or that has everything; it must not need more.
+    pub(super) fn run_script_to_its_end(
+        &mut self,
+        author: Author,
+        row: &'static Command,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        has_everything: bool,
+        output: &mut Output,
+    ) {
+        let sequel = self.run_script(author, row, caller, arguments, has_everything, output);
+        if sequel.is_some() {
+            // A script was loaded or a library changed after the transaction was looked through.
+            Reply::new(output, caller.protocol).error(&UNFORESEEN);
+        }
+    }
+}
+
+/// A visit to all cores that brings their slots to the last one and runs a script there.
+struct Everything {
+    batch: Option<Box<Batch>>,
+    held: Vec<(CoreId, HashSlot, Box<Slot>)>,
+}
+
+impl TourTask for Everything {
+    fn visit(&mut self, core: &mut Core) {
+        if core.id.0 + 1 < core.core_count {
+            for slot in HashSlot::all() {
+                if core.owner(slot) != core.id {
+                    continue;
+                }
+                let content = core.store.take_slot(slot).expect("a parked core has all its slots");
+                self.held.push((core.id, slot, content));
+            }
+            return;
+        }
+        let homes: Vec<(CoreId, HashSlot)> =
+            self.held.iter().map(|&(home, slot, _)| (home, slot)).collect();
+        for (_, slot, content) in self.held.drain(..) {
+            core.store.put_slot(slot, content);
+        }
+        let batch = self.batch.as_mut().expect("it comes along");
+        let command = &batch.commands[batch.next];
+        let (row, caller, author) = (command.row, command.caller, batch.author_of(batch.next));
+        core.take_aboard(batch.origin);
+        core.set_aboard_index(batch.next);
+        let (arguments, output) = batch.arguments_and_output(batch.next);
+        core.run_script_to_its_end(author, row, caller, arguments, true, output);
+        core.spread_pending(Some(author));
+        batch.news = core.unload();
+        batch.advance();
+        for (home, slot) in homes {
+            let content = core.store.take_slot(slot).expect("it was put there above");
+            self.held.push((home, slot, content));
+        }
+    }
+
+    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+        std::mem::take(&mut self.held)
+    }
+
+    fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, _: &mut Reply<'_>) {
+        core.send_home(self.batch.take().expect("it came along"));
+    }
+}
+
+/// Looks after the libraries of this core.
+impl Core {
+    /// Puts libraries in force at this core.
+    pub(crate) fn apply_libraries(
+        &mut self,
+        libraries: Arc<crate::scripting::functions::Libraries>,
+    ) {
+        self.scripting.libraries = libraries;
+    }
+}

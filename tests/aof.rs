@@ -1,0 +1,413 @@
+//! The append-only file of the real server: restarts with any number of cores, kills at any moment,
+//! torn files, rewrites beside writes, and files that go to a stock Redis and come from one.
+//!
+//! `BASALT_AOF_KILLS` says how often servers are killed in each of the tests that do; 3 unless set.
+
+mod support;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use support::{
+    Client, Fields, IoBackend, OK, Reply, Resp, Server, ServerConfig, TestDirectory, eventually,
+    signal,
+};
+
+fn cores(core_count: u32) -> ServerConfig {
+    ServerConfig::Basalt { core_count, io_backend: IoBackend::Epoll }
+}
+
+/// A server of so many cores with its append-only file in `files`, once that is loaded.
+fn start(core_count: u32, files: &TestDirectory, extra: &[&str]) -> (Server, Client) {
+    let directory = files.path().to_str().expect("test paths are plain text");
+    let mut arguments = vec!["--dir", directory, "--appendonly", "yes", "--save", ""];
+    arguments.extend(["--enable-debug-command", "yes"]);
+    arguments.extend(extra);
+    let server = Server::start(&cores(core_count), &arguments);
+    let mut client = server.connect(Resp::Two);
+    eventually("the data is loaded", || info(&mut client).number("loading") == 0);
+    (server, client)
+}
+
+fn info(client: &mut Client) -> Fields {
+    Fields::of_info(&client.text("INFO persistence"))
+}
+
+fn kill(mut server: Server) {
+    signal(server.process().id(), "KILL");
+    server.process().wait_for_exit();
+}
+
+/// Some of everything, and changes to it.
+fn fill(client: &mut Client) {
+    for line in [
+        "SET number 12345",
+        "SET later value EX 100000",
+        "SET gone value PX 1",
+        "MSET a 1 b 2 c 3 d 4",
+        "RPUSH list a b 3 4 5",
+        "LMOVE list other LEFT RIGHT",
+        "BLPOP nothing list 1",
+        "SADD words one two three four",
+        "SPOP words",
+        "ZADD sorted 1.5 a 2 b 3 c",
+        "ZPOPMIN sorted",
+        "ZUNIONSTORE union 2 sorted sorted",
+        "HSET hash name value other 7",
+        "HINCRBYFLOAT hash other 0.5",
+        "XADD stream * field value",
+        "XADD stream * field value",
+        "XGROUP CREATE stream group 0",
+        "XREADGROUP GROUP group me COUNT 1 STREAMS stream >",
+        "PFADD sketch a b c",
+        "COPY list copy",
+        "RENAME c renamed",
+        "SELECT 3",
+        "SET elsewhere value",
+        "SWAPDB 3 4",
+        "SELECT 0",
+        "MULTI",
+        "INCR a",
+        "INCR b",
+        "EXEC",
+        "DEL d",
+    ] {
+        client.call(line);
+    }
+    for number in 0..300 {
+        client.call(format!("SET key{number} {number}").as_str());
+    }
+}
+
+#[test]
+fn data_comes_back_after_a_kill_on_any_number_of_cores() {
+    for policy in ["always", "everysec", "no"] {
+        let files = TestDirectory::create();
+        let (server, mut client) = start(2, &files, &["--appendfsync", policy]);
+        fill(&mut client);
+        client.call("HEXPIRE hash 100000 FIELDS 1 name");
+        let digest = client.text("DEBUG DIGEST");
+        // What is still on its way to the file is written when the server ends in good order.
+        client.send_command("SHUTDOWN");
+        client.read_until_closed();
+        drop(server);
+        for core_count in [1, 3, 2] {
+            let (server, mut client) = start(core_count, &files, &["--appendfsync", "always"]);
+            assert_eq!(client.text("DEBUG DIGEST"), digest, "{policy}, {core_count} cores");
+            client.check("SET passing 1", OK);
+            assert_eq!(client.integer("DEL passing"), 1);
+            kill(server);
+        }
+    }
+}
+
+#[test]
+fn a_rewrite_keeps_what_is_there_and_what_comes_meanwhile() {
+    let files = TestDirectory::create();
+    let (server, mut client) = start(2, &files, &["--appendfsync", "always"]);
+    fill(&mut client);
+    let mut number = 0;
+    for _ in 0..3 {
+        client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+        loop {
+            for _ in 0..20 {
+                number += 1;
+                client.check(format!("MSET left {number} right {number}").as_str(), OK);
+            }
+            if info(&mut client).number("aof_rewrite_in_progress") == 0 {
+                break;
+            }
+        }
+    }
+    assert_eq!(info(&mut client).number("aof_rewrites"), 3);
+    let digest = client.text("DEBUG DIGEST");
+    kill(server);
+    let names: Vec<String> = fs::read_dir(files.path().join("appendonlydir"))
+        .expect("the directory is there")
+        .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names.len(), 4, "a base, two segments, the manifest: {names:?}");
+    let (_server, mut client) = start(1, &files, &[]);
+    assert_eq!(client.text("DEBUG DIGEST"), digest);
+    assert_eq!(client.text("GET left"), number.to_string());
+}
+
+#[test]
+fn it_is_turned_on_and_off_at_run_time() {
+    let files = TestDirectory::create();
+    let directory = files.path().to_str().expect("test paths are plain text");
+    let server = Server::start(&cores(2), &["--dir", directory, "--save", ""]);
+    let mut client = server.connect(Resp::Two);
+    client.check("SET before 1", OK);
+    client.check("CONFIG SET appendonly yes appendfsync always", OK);
+    eventually("the base is written", || info(&mut client).number("aof_rewrites") == 1);
+    client.check("SET during 2", OK);
+    client.check("CONFIG SET appendonly no", OK);
+    eventually("it is off", || info(&mut client).number("aof_enabled") == 0);
+    client.check("SET after 3", OK);
+    kill(server);
+    let (server, mut client) = start(1, &files, &[]);
+    let there = client.call("MGET before during after");
+    let there: Vec<bool> = there.elements().iter().map(|value| *value != Reply::Null).collect();
+    assert_eq!(there, [true, true, false]);
+    kill(server);
+}
+
+#[test]
+fn a_torn_end_is_cut_off_and_damage_stops_the_start() {
+    let files = TestDirectory::create();
+    let (server, mut client) = start(1, &files, &["--appendfsync", "always"]);
+    client.check("SET one 1", OK);
+    client.check("SET two 2", OK);
+    kill(server);
+    let path = files.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let whole = fs::read(&path).expect("the file is there");
+    let file = fs::OpenOptions::new().write(true).open(&path).expect("the file is there");
+    file.set_len(whole.len() as u64 - 15).expect("a file can be cut");
+    let directory = files.path().to_str().expect("test paths are plain text");
+    let mut refused = vec!["--appendonly", "yes", "--aof-load-truncated", "no", "--dir", directory];
+    assert!(ends_with_failure(&refused), "what is torn is not loaded if it must not be");
+    let (server, mut client) = start(1, &files, &[]);
+    assert_eq!(client.text("GET one"), "1");
+    assert_eq!(client.integer("EXISTS two"), 0);
+    kill(server);
+    let mut damaged = whole;
+    damaged[30] = b'x';
+    damaged[31] = b'x';
+    damaged[32] = b'x';
+    fs::write(&path, damaged).expect("the file can be written");
+    refused.truncate(2);
+    refused.extend(["--dir", directory]);
+    assert!(ends_with_failure(&refused), "damage in the middle stops the start");
+}
+
+/// Whether the server, started so, gives up.
+fn ends_with_failure(arguments: &[&str]) -> bool {
+    let mut process = Command::new(support::server_path())
+        .args(["--port", "0", "--unixsocket", "s", "--save", "", "--cores", "1"])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the server can be started");
+    let mut status = None;
+    eventually("the server ends", || {
+        status = process.try_wait().expect("its state can be asked for");
+        status.is_some()
+    });
+    status.is_some_and(|status| !status.success())
+}
+
+/// How often a server is killed.
+fn kills() -> u64 {
+    support::environment_number("BASALT_AOF_KILLS").unwrap_or(3)
+}
+
+/// Writers that know what was acknowledged: each counts in three keys at once.
+fn write_until_killed(server: &Server, acknowledged: &[AtomicU64]) {
+    std::thread::scope(|scope| {
+        for (number, count) in acknowledged.iter().enumerate() {
+            let mut client = server.connect(Resp::Two);
+            scope.spawn(move || {
+                let lines = format!(
+                    "MULTI\r\nINCR count{number}\r\nRPUSH log{number} x\r\nINCR twin{number}\r\n\
+                     EXEC\r\n"
+                );
+                while client.try_send(lines.as_bytes()).is_ok() {
+                    for _ in 0..8 {
+                        // +OK, three +QUEUED, *3 and its three lines.
+                        match client.read_line_if_any() {
+                            Some(_) => {}
+                            None => return,
+                        }
+                    }
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        let random = Duration::from_millis(fastrand::u64(50..600));
+        let begun = Instant::now();
+        while begun.elapsed() < random {
+            std::thread::yield_now();
+        }
+        signal(server_id(server), "KILL");
+    });
+}
+
+fn server_id(server: &Server) -> u32 {
+    Fields::of_info(&server.connect(Resp::Two).text("INFO server")).number("process_id") as u32
+}
+
+#[test]
+fn with_always_no_acknowledged_write_is_lost_and_no_transaction_halved() {
+    const WRITERS: usize = 6;
+    let files = TestDirectory::create();
+    let acknowledged: Vec<AtomicU64> = (0..WRITERS).map(|_| AtomicU64::new(0)).collect();
+    for round in 0..kills() {
+        let core_count = [2, 1, 3][round as usize % 3];
+        let (server, mut client) = start(core_count, &files, &["--appendfsync", "always"]);
+        check_counts(&mut client, &acknowledged);
+        if round % 2 == 1 {
+            client.call("BGREWRITEAOF");
+        }
+        write_until_killed(&server, &acknowledged);
+        kill_is_over(server);
+    }
+    let (_server, mut client) = start(2, &files, &[]);
+    check_counts(&mut client, &acknowledged);
+}
+
+fn kill_is_over(mut server: Server) {
+    server.process().wait_for_exit();
+}
+
+/// What is there is what was acknowledged, or one more that was on its way.
+fn check_counts(client: &mut Client, acknowledged: &[AtomicU64]) {
+    for (number, count) in acknowledged.iter().enumerate() {
+        let known = count.load(Ordering::SeqCst);
+        let there = client.integer(format!("LLEN log{number}").as_str()) as u64;
+        for key in ["count", "twin"] {
+            let value = client.call(format!("GET {key}{number}").as_str());
+            let value =
+                if value == Reply::Null { 0 } else { value.text().parse().expect("a number") };
+            assert_eq!(there, value, "{key}{number} and log{number} changed in one transaction");
+        }
+        assert!(there >= known, "writer {number}: {known} acknowledged, {there} there");
+        assert!(there <= known + 1, "writer {number}: {known} acknowledged, {there} there");
+        count.store(there, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn with_everysec_what_is_left_is_a_prefix_of_history() {
+    for _ in 0..kills() {
+        let files = TestDirectory::create();
+        let (server, mut client) = start(2, &files, &["--appendfsync", "everysec"]);
+        let process = server_id(&server);
+        let last = fastrand::u64(500..4000);
+        let begun = Instant::now();
+        for number in 1..=last {
+            client.check(format!("SET step{number} {number}").as_str(), OK);
+        }
+        let took = begun.elapsed();
+        signal(process, "KILL");
+        kill_is_over(server);
+        let (server, mut client) = start(1, &files, &[]);
+        let count = client.integer("DBSIZE") as u64;
+        for number in 1..=last {
+            let is_there = client.integer(format!("EXISTS step{number}").as_str()) == 1;
+            assert_eq!(is_there, number <= count, "step {number} of {count} that are left");
+        }
+        if took < Duration::from_secs(1) {
+            assert!(count <= last);
+        }
+        kill(server);
+    }
+}
+
+/// A stock redis-server with its files in `files`, or nothing where there is none.
+struct Stock(Child);
+
+impl Stock {
+    fn start(files: &TestDirectory, socket: &str) -> Option<Self> {
+        let directory = files.path().to_str().expect("test paths are plain text");
+        let child = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "yes", "--dir", directory])
+            .args(["--unixsocket", socket, "--enable-debug-command", "yes"])
+            .stdout(Stdio::null())
+            .spawn();
+        child.ok().map(Self)
+    }
+
+    fn client(&self, files: &TestDirectory, socket: &str) -> Client {
+        let path = files.path().join(socket);
+        let mut client = None;
+        eventually("the stock server listens", || {
+            client = Client::connect_unix(&path).ok();
+            client.is_some()
+        });
+        let mut client = client.expect("it is connected");
+        eventually("it has loaded its data", || {
+            client.call("PING") == Reply::Simple("PONG".into())
+        });
+        client
+    }
+}
+
+impl Drop for Stock {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_stock_server_loads_the_files_of_one_core_and_the_other_way_round() {
+    let files = TestDirectory::create();
+    let (server, mut client) = start(1, &files, &["--appendfsync", "always"]);
+    fill(&mut client);
+    let digest = client.text("DEBUG DIGEST");
+    kill(server);
+    let Some(stock) = Stock::start(&files, "one") else { return };
+    let mut client = stock.client(&files, "one");
+    assert_eq!(client.text("DEBUG DIGEST"), digest, "Redis loads what Basalt wrote");
+    client.check("SET by redis", OK);
+    client.call("SPOP words");
+    client.check("SET soon 1 EX 1000", OK);
+    let digest = client.text("DEBUG DIGEST");
+    drop(stock);
+    let (server, mut client) = start(2, &files, &["--appendfsync", "always"]);
+    assert_eq!(client.text("DEBUG DIGEST"), digest, "Basalt loads what Redis wrote");
+    client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+    eventually("the rewrite is over", || info(&mut client).number("aof_rewrites") == 1);
+    kill(server);
+    let (server, mut client) = start(1, &files, &[]);
+    assert_eq!(client.text("DEBUG DIGEST"), digest);
+    kill(server);
+}
+
+#[test]
+fn a_single_file_of_an_old_server_becomes_the_base() {
+    let files = TestDirectory::create();
+    files.write("appendonly.aof", "*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$1\r\n1\r\n");
+    let (server, mut client) = start(2, &files, &["--appendfsync", "always"]);
+    assert_eq!(client.text("GET old"), "1");
+    assert_eq!(client.integer("INCR old"), 2);
+    kill(server);
+    let (_server, mut client) = start(1, &files, &[]);
+    assert_eq!(client.text("GET old"), "2");
+}
+
+#[test]
+fn writes_are_refused_while_the_disk_is_full() {
+    let files = TestDirectory::create();
+    let directory = files.path().join("appendonlydir");
+    fs::create_dir_all(&directory).expect("a directory can be made");
+    let segment = directory.join("appendonly.aof.1.incr.aof");
+    std::os::unix::fs::symlink("/dev/full", segment).expect("a link can be made");
+    let (_server, mut client) = start(1, &files, &["--appendfsync", "everysec"]);
+    client.check("SET one 1", OK);
+    eventually("the disk is full", || info(&mut client).text("aof_last_write_status") == "err");
+    client.check("SET two 2", "-MISCONF Errors writing to the AOF file: No space left on device");
+    assert_eq!(client.text("GET one"), "1");
+}
+
+#[test]
+fn a_rewrite_asked_for_in_a_transaction_comes_after_it() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let (server, mut client) = start(core_count, &files, &["--appendfsync", "always"]);
+        for line in ["MULTI", "SET a 1", "BGREWRITEAOF", "SET b 2"] {
+            client.call(line);
+        }
+        let scheduled = "Background append only file rewriting scheduled";
+        assert_eq!(client.call("EXEC").texts(), ["OK", scheduled, "OK"]);
+        eventually("the rewrite is over", || info(&mut client).number("aof_rewrites") == 1);
+        client.check("SET c 3", OK);
+        kill(server);
+        let (server, mut client) = start(1, &files, &[]);
+        assert_eq!(client.call("MGET a b c").texts(), ["1", "2", "3"]);
+        kill(server);
+    }
+}
