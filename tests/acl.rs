@@ -187,3 +187,26 @@ fn users_are_read_from_a_file_and_written_back() {
         );
     });
 }
+
+#[test]
+fn commands_can_have_other_names_or_none() {
+    each(|t| {
+        let server = Server::launch(t.server.config(), |directory, port| {
+            let lines = format!(
+                "port {port}\nbind 127.0.0.1\nsave \"\"\nrename-command CONFIG secret\n\
+                 rename-command FLUSHALL \"\"\n"
+            );
+            let arguments = vec![directory.write("basalt.conf", &lines)];
+            Launch { arguments, input: String::new() }
+        });
+        let mut client = server.connect_plain();
+        client.check("secret GET hz", [bulk("hz"), bulk("10")]);
+        let unknown = "-ERR unknown command 'CONFIG', with args beginning with: 'GET' 'hz' ";
+        client.check("CONFIG GET hz", unknown);
+        client.check("FLUSHALL", "-ERR unknown command 'FLUSHALL', with args beginning with: ");
+        client.check("ACL SETUSER alice on nopass +config|get", OK);
+        client.check("AUTH alice x", OK);
+        client.check("Secret get hz", [bulk("hz"), bulk("10")]);
+        client.check("secret set hz 11", no_command("alice", "config|set"));
+    });
+}

@@ -12,6 +12,7 @@ use basalt_net::inbox::{Receiver as InboxReceiver, Sender, inbox};
 use basalt_net::listen::{self, BindAddress, ListenError};
 use basalt_net::reactor::{BackendChoice, Reactor, ReactorOptions};
 use basalt_shard::acl::Acl;
+use basalt_shard::command::Renames;
 use basalt_shard::core::message::Message;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, inbox_capacity};
@@ -299,6 +300,10 @@ fn start_cores(
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
     let acl = Arc::new(load_users(&process.settings())?);
+    let mut renames = Renames::default();
+    for (old, new) in &process.settings().renamed_commands {
+        renames.rename(old, new)?;
+    }
     let settings = Arc::new(command_settings(&process.settings()));
     let shared = Arc::new(Shared::new(count as u16));
     process.persistence.share(&shared);
@@ -321,6 +326,7 @@ fn start_cores(
                 settings: Arc::clone(&settings),
                 shared: Arc::clone(&shared),
                 acl: Arc::clone(&acl),
+                renames: renames.clone(),
             },
             processor,
             may_spin,

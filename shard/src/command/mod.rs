@@ -8,6 +8,7 @@
 //! | `handler` | how a row names its code |
 //! | `rows/` | the rows, one file per family |
 //! | `registry` | all registered rows; [`lookup`] |
+//! | `renames` | names that `rename-command` gives and takes |
 //! | `keys` | the keys of a command line |
 //! | `syntax`, `syntax_names` | the argument tree of COMMAND DOCS, parsed from a syntax line |
 //! | `docs`, `reply` | the replies of COMMAND INFO, DOCS, LIST, GETKEYS |
@@ -29,6 +30,7 @@ mod key_shape;
 mod key_spec;
 mod keys;
 mod registry;
+mod renames;
 mod reply;
 mod row;
 mod rows;
@@ -42,6 +44,7 @@ pub use key_shape::{KeyResolver, KeyShape, LegacyRange};
 pub use key_spec::{BeginSearch, FindKeys, KeyFlags, KeySpec, key_flag};
 pub use keys::{ArgList, InvalidKeys, KeyPositions, KeyRef, RoutingKeys};
 pub use registry::{by_id, command_count, commands, lookup, lookup_full_name, lookup_line};
+pub use renames::{RenameError, Renames};
 pub use reply::ReplyWriter;
 pub use row::{Command, CommandId, Deprecation, FullName, Group};
 pub use rows::{ChannelUse, FAMILIES};

@@ -56,21 +56,16 @@ enum Offer {
     Refused,
 }
 
-impl From<Flow> for Offer {
-    fn from(flow: Flow) -> Self {
-        match flow {
-            Flow::Done => Self::Taken,
-            Flow::Refused => Self::Refused,
-        }
-    }
-}
-
 impl Core {
     /// Looks a command up and finds out where its keys live. The slot of an only key is on its way
     /// into the cache then.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
-        let Some(row) = command::lookup_line(arguments.at(0), arguments.get(1)) else {
+        let found = match &self.renames {
+            None => command::lookup_line(arguments.at(0), arguments.get(1)),
+            Some(renames) => renames.lookup_line(arguments.at(0), arguments.get(1)),
+        };
+        let Some(row) = found else {
             return Prepared { row: None, route: Route::Home };
         };
         let route = self.store.route(row, arguments);
@@ -226,7 +221,7 @@ impl Core {
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Result<Option<&'static Command>, CommandError> {
-        let row = prepared.row.ok_or_else(|| unknown(arguments))?;
+        let row = prepared.row.ok_or_else(|| self.unknown(arguments))?;
         if !row.accepts_argument_count(arguments.len()) {
             return Err(error::wrong_arity(&row.full_name().to_string()));
         }
@@ -273,6 +268,21 @@ impl Core {
             return Err(error::LOADING);
         }
         Ok(())
+    }
+
+    /// The error for a command that is not in the table.
+    #[cold]
+    fn unknown(&self, arguments: Arguments<'_>) -> CommandError {
+        let found = match &self.renames {
+            None => command::lookup(arguments.at(0)),
+            Some(renames) => renames.lookup(arguments.at(0)),
+        };
+        match (found, arguments.get(1)) {
+            (Some(container), Some(subcommand)) => {
+                error::unknown_subcommand(container.name, subcommand)
+            }
+            _ => error::unknown_command(arguments),
+        }
     }
 
     #[cold]
@@ -709,16 +719,6 @@ fn check_subscriber(session: &Session, row: &Command) -> Result<(), CommandError
 /// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.
 fn is_web_request(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
-}
-
-/// The error for a command that is not in the table.
-fn unknown(arguments: Arguments<'_>) -> CommandError {
-    match (command::lookup(arguments.at(0)), arguments.get(1)) {
-        (Some(container), Some(subcommand)) => {
-            error::unknown_subcommand(container.name, subcommand)
-        }
-        _ => error::unknown_command(arguments),
-    }
 }
 
 /// Runs one command on keys that are all here, and counts it if it was answered.

@@ -72,6 +72,7 @@ use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
 use crate::clock::Now;
+use crate::command::Renames;
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
@@ -144,6 +145,8 @@ pub struct CoreOptions {
     pub shared: Arc<Shared>,
     /// Users at the start.
     pub acl: Arc<Acl>,
+    /// Commands that have other names.
+    pub renames: Renames,
 }
 
 /// A connection the driver has to end.
@@ -196,6 +199,8 @@ pub struct Core {
     slow_log: SlowLog,
     /// Sessions of any core that are shown every command.
     monitors: Vec<(CoreId, SessionId)>,
+    /// Names of commands that differ from the table, if any do.
+    renames: Option<Box<Renames>>,
     latency: Monitor,
     eviction: Eviction,
     pause: Pause,
@@ -242,7 +247,7 @@ pub struct Pause {
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
-        let CoreOptions { id, core_count, seed, settings, shared, acl } = options;
+        let CoreOptions { id, core_count, seed, settings, shared, acl, renames } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners: Box<[CoreId]> = HashSlot::all()
             .map(|slot| {
@@ -282,6 +287,7 @@ impl Core {
             acl_log: Log::default(),
             slow_log: SlowLog::default(),
             monitors: Vec::new(),
+            renames: (!renames.is_empty()).then(|| Box::new(renames)),
             latency: Monitor::default(),
             eviction,
             pause: Pause::default(),

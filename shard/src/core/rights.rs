@@ -116,9 +116,10 @@ impl Core {
         if session.rights == Rights::None && !row.flags.contains(flag::NO_AUTH) {
             return Err(error::NO_AUTH);
         }
+        // A script of this client may be refused something while its command still runs.
+        session.figures.last_command = Some(row);
         let user = Arc::clone(&session.user);
         let Err(denial) = acl::check(&user, row, &arguments) else { return Ok(()) };
-        session.figures.last_command = Some(row);
         let context = context_of(session.transaction.is_some());
         let (reason, object) = log::subject(denial, row, &arguments);
         self.note_refusal(Some(id), context, reason, &object, &user.name);

@@ -140,6 +140,7 @@ impl Cluster {
                     settings: Arc::new(settings.clone()),
                     shared: Arc::clone(&shared),
                     acl: Arc::default(),
+                    renames: Default::default(),
                 };
                 let host = TestHost::new(settings.clone(), clock.clone(), meter);
                 let mesh = network.mesh_of(CoreId(number));

@@ -16,7 +16,6 @@ const TIMESTAMPS: &[&str] = &["legacy", "iso8601", "milliseconds"];
 const LOG_FORMATS: &str = "only the legacy log format is built into Basalt yet";
 const METRICS: &str = "the metrics endpoint is not built into Basalt yet";
 const MODULES: &str = "loadable modules are not built into Basalt";
-const RENAMES: &str = "renaming commands is not built into Basalt yet";
 const SENTINEL: &str = "sentinel directive while not in sentinel mode";
 const COMMAND_LOG: &str = "logs of large requests and replies are not built into Basalt yet";
 
@@ -79,7 +78,7 @@ pub(super) const ROWS: &[Directive] = &[
     // Scripts and modules.
     integer("busy-reply-threshold", 0, LONG_MAX, "5000").aliases(&["lua-time-limit"]).built(),
     lines("loadmodule", 1, usize::MAX).refused(MODULES),
-    lines("rename-command", 2, 2).refused(RENAMES),
+    lines("rename-command", 2, 2).built(),
     lines("sentinel", 1, usize::MAX).refused(SENTINEL),
     ignored("lua-replicate-commands"),
     ignored("list-max-ziplist-entries"),

@@ -120,13 +120,14 @@ fn lines_known_to_files_only_are_taken_or_refused() {
     for line in [
         "user default on nopass ~* &* +@all",
         "user alice on",
+        "rename-command GET \"\"",
         "lua-replicate-commands yes",
         "list-max-ziplist-entries 1",
         "sentinel",
     ] {
         config.apply_text(line.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     }
-    for line in ["loadmodule x.so", "rename-command GET \"\"", "sentinel myid x"] {
+    for line in ["loadmodule x.so", "sentinel myid x"] {
         config.apply_text(line.as_bytes()).expect_err(line);
     }
     assert!(config.get(b"user").is_none());
