@@ -186,7 +186,6 @@ impl Core {
 
     /// Runs a command that has come here, whose slots are all here.
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "what a command is, and where its reply goes")]
     pub(super) fn run_traveller(
         &mut self,
         author: Author,
