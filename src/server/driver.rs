@@ -88,6 +88,8 @@ pub struct Driver {
     pub(super) posted_changes: i64,
     /// Replies that wait for the disk.
     pub(super) held: HeldReplies,
+    /// A script was put off until replies of its turn have left.
+    pub(super) has_put_off: bool,
     /// Who was sent replies in the last turn.
     pub(super) replied: Vec<SessionId>,
 }
@@ -134,6 +136,7 @@ impl Driver {
             loading,
             posted_changes: 0,
             held: HeldReplies::default(),
+            has_put_off: false,
             replied: Vec::new(),
         }
     }

@@ -311,7 +311,7 @@ impl Driver {
     #[inline]
     fn run_staged(&mut self, stage: &Stage, command: &Staged) -> Step {
         let id = connection_of(command.session);
-        let Self { core, reactor, connections, .. } = self;
+        let Self { core, reactor, connections, has_put_off, .. } = self;
         let Some(session) = core.session(command.session) else { return Step::Done };
         let connection = connections[id.index as usize].as_deref();
         let is_suspended = connection.is_some_and(|connection| connection.is_suspended);
@@ -325,11 +325,15 @@ impl Driver {
         if session.open_target.is_some() && core.turns_elsewhere(command.session, prepared) {
             return Step::TurnsElsewhere;
         }
-        if prepared.is_script()
-            && matches!(command.source, Source::Buffer(_))
-            && core.runs_scripts_last()
-        {
-            return Step::Refused;
+        if prepared.is_script() && core.runs_scripts_last() {
+            // What was answered before it in this turn leaves first, so it waits for the next one;
+            // only once, lest others keep it from ever running.
+            let is_early = matches!(command.source, Source::Buffer(_));
+            if is_early || (core.has_changed() && !*has_put_off) {
+                *has_put_off |= !is_early;
+                return Step::Refused;
+            }
+            *has_put_off = false;
         }
         let bytes = match (command.unquoted, command.source) {
             (Some(index), _) => &stage.unquoted[index][..],

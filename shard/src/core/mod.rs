@@ -457,6 +457,11 @@ impl Core {
         })
     }
 
+    /// Whether any session has new output.
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Sessions that have new output since the last call.
     pub fn take_changed(&mut self) -> Vec<SessionId> {
         for &id in &self.changed {
