@@ -167,10 +167,13 @@ impl Core {
         }
         let is_tracking = session.tracking.is_some();
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
-        if is_tracking && flow == Flow::Done {
+        if flow == Flow::Refused {
+            return Offer::Refused;
+        }
+        if is_tracking {
             self.end_caching(id, row);
         }
-        flow.into()
+        Offer::Taken
     }
 
     /// `CLIENT CACHING` is for the next command only.
