@@ -303,8 +303,8 @@ impl Store {
         self.slots_received += 1;
     }
 
-    /// Takes slots in that were filled elsewhere, in place of those that are here, and the keys they
-    /// bring into account.
+    /// Takes slots in that were filled elsewhere, in place of those that are here, and the keys
+    /// they bring into account.
     ///
     /// # Panics
     /// If a slot that is here is not empty.

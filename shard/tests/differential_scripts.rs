@@ -1,5 +1,5 @@
-//! Scripts beside a real server: each of a corpus must be answered with the same bytes, in RESP2 and
-//! RESP3, on one core and several.
+//! Scripts beside a real server: each of a corpus must be answered with the same bytes, in RESP2
+//! and RESP3, on one core and several.
 
 mod support;
 
@@ -42,7 +42,8 @@ const CORPUS: &[&str] = &[
     "redis.call('HSET', 'h', 'f', 'v') redis.setresp(3) return redis.call('HGETALL', 'h')",
     "redis.call('HSET', 'h', 'f', 'v') redis.setresp(3) return redis.call('HGETALL', 'h').map.f",
     "redis.call('SADD', 's', 'm') redis.setresp(3) return redis.call('SMEMBERS', 's').set.m",
-    "redis.call('ZADD', 'z', 1.5, 'm') redis.setresp(3) return redis.call('ZSCORE', 'z', 'm').double * 2",
+    "redis.call('ZADD', 'z', 1.5, 'm') redis.setresp(3) \
+     return redis.call('ZSCORE', 'z', 'm').double * 2",
     "redis.setresp(3) return type(redis.call('GET', 'nothing'))",
     "return redis.call('INCR', KEYS[1])",
     "return redis.pcall('INCR', 'h')",
@@ -132,7 +133,8 @@ const CORPUS: &[&str] = &[
     "return cjson.decode(string.rep('[', 1001))",
     "return cjson.encode_max_depth(0)",
     "cjson.encode_sparse_array(true) return cjson.encode({[1] = 1, [1000] = 2})",
-    "return cmsgpack.pack(1, -1, 127, 128, -32, -33, 255, 256, 65535, 65536, -128, -129, 2^40, -2^40)",
+    "return cmsgpack.pack(1, -1, 127, 128, -32, -33, 255, 256, 65535, 65536, -128, -129, 2^40, \
+     -2^40)",
     "return cmsgpack.pack(1.5, 0.1, 'x', string.rep('y', 40), true, nil, {1, 2}, {a = 1})",
     "return {cmsgpack.unpack(cmsgpack.pack(1, 'x', {1, {2}}, 2^33, -5))}",
     "return {cmsgpack.unpack_one(cmsgpack.pack(1, 2, 3))}",
@@ -157,7 +159,8 @@ const CORPUS: &[&str] = &[
     "return {struct.unpack('b', 'abc', 3)}",
     "return {struct.unpack('b', 'abc', 0)}",
     "return {bit.band(255, 15), bit.bor(1, 2), bit.bxor(5, 1), bit.bnot(0), bit.bswap(1)}",
-    "return {bit.lshift(1, 31), bit.rshift(-1, 28), bit.arshift(-8, 1), bit.rol(1, 33), bit.ror(1, 1)}",
+    "return {bit.lshift(1, 31), bit.rshift(-1, 28), bit.arshift(-8, 1), bit.rol(1, 33), \
+     bit.ror(1, 1)}",
     "return {bit.tohex(65535), bit.tohex(65535, 4), bit.tohex(-1, -3), bit.tobit(2^32 + 5)}",
     "return bit.band('x')",
     "return bit.band()",

@@ -40,8 +40,8 @@ pub use events::KeyspaceEvents;
 pub use file::{INCLUDE_DEPTH_MAX, LineError, LoadError, SOURCE_BYTES_MAX, fuzz};
 pub(crate) use rewrite::replace_file;
 pub use settings::{
-    Allowed, DefragmentationLimits, EncodingThresholds, EvictionPolicy, IoBackend, LogLevel,
-    Secret, Settings, ShutdownFlags, Supervisor,
+    Allowed, AppendOnlySettings, DefragmentationLimits, EncodingThresholds, EvictionPolicy,
+    IoBackend, LogLevel, Secret, Settings, ShutdownFlags, SnapshotSettings, Supervisor,
 };
 pub use store::{Changed, Config, SetContext};
 pub use value::{OutputLimit, PrimaryAddress, SavePoint, Value, ValueError};

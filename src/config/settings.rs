@@ -82,6 +82,39 @@ pub struct DefragmentationLimits {
     pub slice_us: u32,
 }
 
+/// When and how snapshots are made and loaded.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "fields are named after their directives")]
+pub struct SnapshotSettings {
+    pub save: Vec<SavePoint>,
+    pub dbfilename: PathBuf,
+    /// Whether strings in files and DUMP payloads are compressed.
+    pub rdbcompression: bool,
+    pub rdbchecksum: bool,
+    pub rdb_save_incremental_fsync: bool,
+    /// A part of a microsecond where negative.
+    pub rdb_key_save_delay_microseconds: i32,
+    /// A part of a microsecond where negative.
+    pub key_load_delay_microseconds: i32,
+    pub stop_writes_on_bgsave_error: bool,
+}
+
+/// The append-only file.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "fields are named after their directives")]
+pub struct AppendOnlySettings {
+    pub appendonly: bool,
+    pub appendfilename: String,
+    pub appenddirname: String,
+    pub appendfsync: SyncPolicy,
+    pub aof_load_truncated: bool,
+    pub aof_timestamp_enabled: bool,
+    pub aof_rewrite_incremental_fsync: bool,
+    /// Zero for no rewrites but those asked for.
+    pub auto_aof_rewrite_percentage: u32,
+    pub auto_aof_rewrite_min_size_bytes: u64,
+}
+
 /// How the reactor meets the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoBackend {
@@ -193,8 +226,6 @@ pub struct Settings {
     /// 1 to 500.
     pub hz: u32,
     /// How long a script may run before other clients are refused, in milliseconds; 0 for ever.
-    pub busy_reply_threshold_ms: u64,
-
     // Who may do what.
     pub requirepass: Option<Secret>,
     /// The `user` lines of the file: name and rules.
@@ -242,30 +273,8 @@ pub struct Settings {
     /// Thresholds at which data types change their encoding.
     pub encodings: EncodingThresholds,
 
-    // Snapshots.
-    pub save: Vec<SavePoint>,
-    pub dbfilename: PathBuf,
-    /// Whether strings in files and DUMP payloads are compressed.
-    pub rdbcompression: bool,
-    pub rdbchecksum: bool,
-    pub rdb_save_incremental_fsync: bool,
-    /// A part of a microsecond where negative.
-    pub rdb_key_save_delay_microseconds: i32,
-    /// A part of a microsecond where negative.
-    pub key_load_delay_microseconds: i32,
-    pub stop_writes_on_bgsave_error: bool,
-
-    // The append-only file.
-    pub appendonly: bool,
-    pub appendfilename: String,
-    pub appenddirname: String,
-    pub appendfsync: SyncPolicy,
-    pub aof_load_truncated: bool,
-    pub aof_timestamp_enabled: bool,
-    pub aof_rewrite_incremental_fsync: bool,
-    /// Zero for no rewrites but those asked for.
-    pub auto_aof_rewrite_percentage: u32,
-    pub auto_aof_rewrite_min_size_bytes: u64,
+    pub snapshots: SnapshotSettings,
+    pub append_only: AppendOnlySettings,
 
     // Not built yet; here so that whoever builds them finds them.
     pub replicaof: Option<PrimaryAddress>,
@@ -306,12 +315,9 @@ impl Config {
             shutdown_timeout_seconds: self.number("shutdown-timeout"),
             hz: self.number("hz"),
             users: self.users(),
-            aclfile: Some(self.text("aclfile"))
-                .filter(|text| !text.is_empty())
-                .map(|text| PathBuf::from(std::ffi::OsString::from_vec(text))),
+            aclfile: self.path("aclfile"),
             acllog_max_len: self.number("acllog-max-len"),
             acl_pubsub_default_all: self.word("acl-pubsub-default") == "allchannels",
-            busy_reply_threshold_ms: self.number("busy-reply-threshold"),
             requirepass: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret),
             enable_protected_configs: self.allowed("enable-protected-configs"),
             enable_debug_command: self.allowed("enable-debug-command"),
@@ -341,6 +347,16 @@ impl Config {
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
             encodings: self.encoding_thresholds(),
+            snapshots: self.snapshots(),
+            append_only: self.append_only(),
+            replicaof: self.primary(),
+        }
+    }
+}
+
+impl Config {
+    fn snapshots(&self) -> SnapshotSettings {
+        SnapshotSettings {
             save: self.save_points(),
             dbfilename: self.path("dbfilename").expect("its check refuses an empty one"),
             rdbcompression: self.flag("rdbcompression"),
@@ -349,6 +365,11 @@ impl Config {
             rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
             key_load_delay_microseconds: self.number("key-load-delay"),
             stop_writes_on_bgsave_error: self.flag("stop-writes-on-bgsave-error"),
+        }
+    }
+
+    fn append_only(&self) -> AppendOnlySettings {
+        AppendOnlySettings {
             appendonly: self.flag("appendonly"),
             appendfilename: String::from_utf8_lossy(&self.text("appendfilename")).into_owned(),
             appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
@@ -358,12 +379,9 @@ impl Config {
             aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
             auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
             auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),
-            replicaof: self.primary(),
         }
     }
-}
 
-impl Config {
     fn encoding_thresholds(&self) -> EncodingThresholds {
         EncodingThresholds {
             hash_max_listpack_entries: self.number("hash-max-listpack-entries"),

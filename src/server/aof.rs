@@ -156,7 +156,7 @@ impl AppendOnly {
         store: &mut Store,
     ) -> Result<LoadReport, load::LoadError> {
         let manifest = self.state().manifest.clone();
-        let options = LoadOptions { cuts_torn_ends: settings.aof_load_truncated };
+        let options = LoadOptions { cuts_torn_ends: settings.append_only.aof_load_truncated };
         let report = load::load(&location(settings), &manifest, options, store)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
@@ -206,7 +206,7 @@ impl AppendOnly {
         if self.cores.get().is_some() {
             return Ok(());
         }
-        let policy = process.settings().appendfsync;
+        let policy = process.settings().append_only.appendfsync;
         let end_of = |core| {
             let waking = Arc::clone(process);
             let on_durable = move || waking.append_only.note_progress(&waking);
@@ -221,7 +221,7 @@ impl AppendOnly {
     /// Something has reached the disk, or failed to: tells the cores.
     fn note_progress(&self, process: &Process) {
         process.persistence.set_append_error(self.error());
-        if process.settings().appendfsync == SyncPolicy::Always {
+        if process.settings().append_only.appendfsync == SyncPolicy::Always {
             process.wake_cores();
         }
     }
@@ -356,8 +356,8 @@ fn written_bytes(generation: &Generation) -> u64 {
 
 /// Where the files are.
 pub fn location(settings: &Settings) -> Location {
-    let directory = PathBuf::from(&settings.appenddirname);
-    Location { directory, prefix: settings.appendfilename.clone() }
+    let directory = PathBuf::from(&settings.append_only.appenddirname);
+    Location { directory, prefix: settings.append_only.appendfilename.clone() }
 }
 
 /// The rewrite.
@@ -427,7 +427,7 @@ impl AppendOnly {
     /// Whether a rewrite is due: the files have grown enough, or there is no base yet for what was
     /// there when the append-only file was turned on.
     pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
-        let percentage = u64::from(settings.auto_aof_rewrite_percentage);
+        let percentage = u64::from(settings.append_only.auto_aof_rewrite_percentage);
         if !self.is_on() {
             return false;
         }
@@ -441,7 +441,8 @@ impl AppendOnly {
         }
         let base = state.base_bytes.max(1);
         let growth = total.saturating_sub(base).saturating_mul(100) / base;
-        let is_due = total >= settings.auto_aof_rewrite_min_size_bytes && growth >= percentage;
+        let is_due =
+            total >= settings.append_only.auto_aof_rewrite_min_size_bytes && growth >= percentage;
         if is_due {
             notice!("Starting automatic rewriting of AOF on {growth}% growth");
         }

@@ -52,7 +52,8 @@ impl Driver {
             return;
         }
         let must = store.journal().text_bytes() > basalt_persist::aof::segment::BACKLOG_BYTES_MAX;
-        let seconds = self.settings.aof_timestamp_enabled.then(|| store.now().unix_seconds());
+        let seconds =
+            self.settings.append_only.aof_timestamp_enabled.then(|| store.now().unix_seconds());
         let id = self.core.id();
         self.process.append_only.hand_over(id, &mut self.core.store, seconds, must);
     }
@@ -62,7 +63,7 @@ impl Driver {
         if sessions.is_empty() || !self.core.store.journal().is_on() {
             return false;
         }
-        if self.settings.appendfsync != SyncPolicy::Always {
+        if self.settings.append_only.appendfsync != SyncPolicy::Always {
             return false;
         }
         let Some(generation) = self.process.append_only.generation(self.core.id()) else {

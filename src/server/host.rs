@@ -140,7 +140,7 @@ impl Host for CoreHost {
 
     fn wanted_append_only(&self) -> Option<bool> {
         let (wanted, is_on) =
-            (self.process.settings().appendonly, self.process.append_only.is_on());
+            (self.process.settings().append_only.appendonly, self.process.append_only.is_on());
         (wanted != is_on).then_some(wanted)
     }
 
@@ -265,7 +265,7 @@ fn act_on(
         logging::set_level(settings.loglevel);
     }
     if changed.contains("appendfsync") {
-        process.append_only.set_policy(settings.appendfsync);
+        process.append_only.set_policy(settings.append_only.appendfsync);
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
@@ -352,13 +352,13 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         slowlog_max_len: size(settings.slowlog_max_len),
         latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
-        rdbcompression: settings.rdbcompression,
+        rdbcompression: settings.snapshots.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,
         stream_node_max_bytes: size(settings.encodings.stream_node_max_bytes),
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
-        busy_reply_threshold_ms: settings.busy_reply_threshold_ms,
+        busy_reply_threshold_ms: settings.busy_reply_threshold_milliseconds,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
         notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
         tracking_table_max_keys: settings.tracking_table_max_keys,

@@ -99,7 +99,7 @@ pub struct Opened {
 /// When it cannot be opened, or is no RDB file of a known version.
 pub fn open(process: &Process) -> Result<Option<Opened>, Box<dyn std::error::Error>> {
     let settings = process.settings();
-    let path = &settings.dbfilename;
+    let path = &settings.snapshots.dbfilename;
     if matches!(path.metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
     }
@@ -181,7 +181,7 @@ impl Loading {
             }
             Err(fault) => {
                 let settings = process.settings();
-                let path = settings.dbfilename.display();
+                let path = settings.snapshots.dbfilename.display();
                 warning!("{path}: {fault}. Terminating server after rdb file reading failure.");
                 Err(format!("Fatal error loading the DB {path}: {fault}. Exiting."))
             }
@@ -234,7 +234,7 @@ impl RecordLoading {
         match batch.load_into(&mut core.store, rules) {
             Ok(counts) => {
                 self.counts.add(counts);
-                let delay_us = settings.key_load_delay_microseconds.max(0) as u64;
+                let delay_us = settings.snapshots.key_load_delay_microseconds.max(0) as u64;
                 self.next = Instant::now() + Duration::from_micros(delay_us * counts.loaded);
                 true
             }
@@ -288,7 +288,7 @@ impl Source {
     /// When what is there cannot be opened.
     pub fn open(process: &Process, core_count: usize) -> Result<Ways, Box<dyn std::error::Error>> {
         let settings = process.settings();
-        if settings.appendonly {
+        if settings.append_only.appendonly {
             let bytes = process.append_only.open(&settings)?;
             process.persistence.begin_loading(bytes);
             let (cores, ways) = deliveries(core_count);

@@ -47,7 +47,8 @@ impl Driver {
         self.end_closing_later();
     }
 
-    /// Notes of what replies of the last turn has left by now: a script that takes long has to know.
+    /// Notes of what replies of the last turn has left by now: a script that takes long has to
+    /// know.
     pub(super) fn settle_replied(&mut self) {
         let replied = std::mem::take(&mut self.replied);
         for &session in &replied {

@@ -145,14 +145,14 @@ impl Persistence {
             saves: state.saves,
             loaded_keys_expired: state.loaded.expired,
             loaded_keys: state.loaded.loaded,
-            has_save_points: !settings.save.is_empty(),
+            has_save_points: !settings.snapshots.save.is_empty(),
             append_only: AppendOnlyFacts::default(),
         }
     }
 
     /// Whether a save point is reached: so many changes, so long after the last snapshot.
     pub fn is_save_due(&self, settings: &Settings, changes: i64, now_seconds: i64) -> bool {
-        if settings.save.is_empty() || self.is_loading() {
+        if settings.snapshots.save.is_empty() || self.is_loading() {
             return false;
         }
         let state = self.state();
@@ -163,6 +163,7 @@ impl Persistence {
         let changes = changes - state.changes_saved;
         let passed = now_seconds - state.last_save_seconds;
         let due = settings
+            .snapshots
             .save
             .iter()
             .find(|point| changes >= point.changes as i64 && passed > point.seconds as i64);
@@ -187,7 +188,9 @@ impl Persistence {
     /// Works out whether writes have to be refused since snapshots fail.
     pub fn judge_writes(&self, settings: &Settings) {
         let fails = !self.state().was_last_ok;
-        let refuses = fails && settings.stop_writes_on_bgsave_error && !settings.save.is_empty();
+        let refuses = fails
+            && settings.snapshots.stop_writes_on_bgsave_error
+            && !settings.snapshots.save.is_empty();
         if let Some(shared) = self.shared.get() {
             shared.refuses_writes.store(refuses, Ordering::SeqCst);
         }
@@ -361,9 +364,9 @@ fn start_writer(
     number: u32,
     settings: &Settings,
 ) -> std::io::Result<Save> {
-    let syncs = settings.rdb_save_incremental_fsync;
+    let syncs = settings.snapshots.rdb_save_incremental_fsync;
     // The directory of now, should `dir` change while it is written.
-    let (directory, name) = (std::env::current_dir(), settings.dbfilename.clone());
+    let (directory, name) = (std::env::current_dir(), settings.snapshots.dbfilename.clone());
     let open = move || -> std::io::Result<Box<dyn Output>> {
         let directory = directory?;
         let temporary = directory.join(format!("temp-{}-{number}.rdb", std::process::id()));
@@ -381,7 +384,7 @@ fn start_writer(
     };
     let options = SaveOptions {
         core_count,
-        has_checksum: settings.rdbchecksum,
+        has_checksum: settings.snapshots.rdbchecksum,
         on_room: Box::new(move || waking.wake_cores()),
         on_end: Box::new(move |outcome| {
             ending.persistence.end_save(number, &ending.settings(), &outcome);
@@ -474,9 +477,13 @@ pub(super) fn order_of(
     SnapshotOrder {
         number,
         sink: save.sink(core.index()),
-        compression: if settings.rdbcompression { Compression::On } else { Compression::Off },
+        compression: if settings.snapshots.rdbcompression {
+            Compression::On
+        } else {
+            Compression::Off
+        },
         usage: usage_kept(settings.maxmemory_policy),
-        key_delay_us: settings.rdb_key_save_delay_microseconds.max(0) as u64,
+        key_delay_us: settings.snapshots.rdb_key_save_delay_microseconds.max(0) as u64,
     }
 }
 
@@ -512,7 +519,8 @@ pub(super) fn open_file(
 ) -> Result<(RdbReader<File>, u64), Box<dyn std::error::Error + Send + Sync>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    let checksum = if settings.rdbchecksum { ChecksumUse::Verify } else { ChecksumUse::Ignore };
+    let checksum =
+        if settings.snapshots.rdbchecksum { ChecksumUse::Verify } else { ChecksumUse::Ignore };
     Ok((RdbReader::new(file, Some(length), checksum)?, length))
 }
 
@@ -520,11 +528,11 @@ pub(super) fn open_file(
 /// is the same as an empty one.
 pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> bool {
     let settings = process.settings();
-    if !settings.dbfilename.exists() {
+    if !settings.snapshots.dbfilename.exists() {
         return true;
     }
     let rules = LoadRules { skips_expired: true, replaces };
-    let loaded = open_file(&settings.dbfilename, &settings)
+    let loaded = open_file(&settings.snapshots.dbfilename, &settings)
         .and_then(|(mut reader, _)| Ok(load_all(&mut reader, store, rules)?));
     match loaded {
         Ok((counts, contents)) => {
@@ -532,7 +540,7 @@ pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> boo
             true
         }
         Err(error) => {
-            warning!("Error loading {}: {error}", settings.dbfilename.display());
+            warning!("Error loading {}: {error}", settings.snapshots.dbfilename.display());
             false
         }
     }

@@ -65,14 +65,14 @@ fn prepare(
     let directory: PathBuf = location(settings).directory;
     let temporary = directory.join(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
     let target = process.append_only.base_path(settings);
-    let syncs = settings.aof_rewrite_incremental_fsync;
+    let syncs = settings.append_only.aof_rewrite_incremental_fsync;
     let open = move || -> std::io::Result<Box<dyn Output>> {
         Ok(Box::new(FileOutput::create(&temporary, &target, syncs)?))
     };
     let (waking, ending) = (Arc::clone(process), Arc::clone(process));
     let options = SaveOptions {
         core_count,
-        has_checksum: settings.rdbchecksum,
+        has_checksum: settings.snapshots.rdbchecksum,
         on_room: Box::new(move || waking.wake_cores()),
         on_end: Box::new(move |outcome| {
             let bytes = match outcome {

@@ -101,7 +101,9 @@ fn read(call: &mut Call<'_>, operations: &[Operation]) -> Outcome {
 fn write(call: &mut Call<'_>, operations: &[Operation], length: usize) -> Outcome {
     let key = call.key(1);
     let reply = &mut call.reply;
+    let mut has_grown = false;
     let changed = string_bytes::change(call.store, key, length, |bytes, grown| {
+        has_grown = grown;
         reply.array_len(operations.len());
         let mut changed = false;
         for operation in operations {
@@ -111,6 +113,9 @@ fn write(call: &mut Call<'_>, operations: &[Operation], length: usize) -> Outcom
     })?;
     if changed {
         call.store.changed(key, Event::SetBit);
+    } else if has_grown {
+        // Every write failed, yet the string is longer: files must know, subscribers hear nothing.
+        call.store.changed_quietly(key);
     }
     Ok(())
 }

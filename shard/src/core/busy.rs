@@ -1,8 +1,8 @@
 //! Clients of a core whose script takes long.
 //!
 //! While a script runs its core does nothing else. Other cores see on the board
-//! ([`crate::scripting::watch`]) that a script is busy, and refuse commands. Clients of the busy core
-//! itself are looked after from within the script, every so many instructions: of those with
+//! ([`crate::scripting::watch`]) that a script is busy, and refuse commands. Clients of the busy
+//! core itself are looked after from within the script, every so many instructions: of those with
 //! nothing under way (no reply that has not left, no command that was begun or waits) the next
 //! command is taken straight off the socket and answered with an error, or, if it is one of the few
 //! that help, done. All others, and new connections, wait until the script is over; with several

@@ -13,6 +13,7 @@ use super::message::{Batch, Envelope, Errand, Message};
 use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
 use crate::call::Sequel;
+use crate::command::flag;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::slot::Slot;
@@ -185,7 +186,8 @@ impl Core {
             Some(Sequel::Waits(wait)) => self.wait_in_batch(batch, wait),
             Some(Sequel::NeedsSlots(slots)) => {
                 batch.extra_slots.extend(slots);
-                return match Self::wants_too_many(batch) {
+                let is_script = row.flags.contains(flag::SCRIPT_RUNNER);
+                return match is_script && Self::wants_too_many(batch) {
                     true => Ending::NeedsEverything,
                     false => Ending::NeedsSlots,
                 };

@@ -4,19 +4,19 @@
 //! nothing comes in between. It says which keys it will touch, but need not keep to them. So:
 //!
 //! * With **one core** all slots are here.
-//! * A script that can be **seen to keep to its keys** (`scripting/declared.rs`) is a command like any
-//!   other: it runs where its keys are, or in an envelope that collects them.
+//! * A script that can be **seen to keep to its keys** (`scripting/declared.rs`) is a command like
+//!   any other: it runs where its keys are, or in an envelope that collects them.
 //! * **Any other** starts where its declared keys are and may read. A key in a slot that is
-//!   elsewhere stops it: it runs again, from its start, with that slot too. Before its first write it
-//!   stops as well and runs again with *everything*; that is remembered with the script, which from
-//!   then on is run that way at once. Having written nothing it leaves no trace when it stops.
+//!   elsewhere stops it: it runs again, from its start, with that slot too. Before its first write
+//!   it stops as well and runs again with *everything*; that is remembered with the script, which
+//!   from then on is run that way at once. Having written nothing it leaves no trace when it stops.
 //!
 //! **Everything** is a parking tour that takes the slots of all cores along to the last one, where
 //! the script runs; the releases bring them home. While the tour is on no core runs a command on
-//! keys, so the script takes effect at one moment that lies between sending and answering it, as for
-//! every tour; and whatever it touches is there, wherever slots have moved. Inside a transaction
-//! that has all slots (`exclusive.rs`) it has everything anyway, and a transaction with such a script
-//! is made to be one of those.
+//! keys, so the script takes effect at one moment that lies between sending and answering it, as
+//! for every tour; and whatever it touches is there, wherever slots have moved. Inside a
+//! transaction that has all slots (`exclusive.rs`) it has everything anyway, and a transaction with
+//! such a script is made to be one of those.
 //!
 //! What a script writes is reported change by change; [`Core::run_script`] is the place where one
 //! unit of changes begins and ends: for the journal it is one record.

@@ -170,7 +170,8 @@ impl<'a> Skimmer<'a> {
         let has_counts = value_type != ValueType::Stream;
         let has_activity = value_type == ValueType::Stream3;
         self.repeat(|it| it.string().and_then(|()| it.string()))?;
-        // Length and last id; then the first id, the last that was deleted, and how many there were.
+        // Length and last id; then the first id, the last that was deleted, and how many there
+        // were.
         self.lengths(if has_counts { 8 } else { 3 })?;
         self.repeat(|it| {
             it.string()?;

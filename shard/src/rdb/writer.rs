@@ -93,8 +93,8 @@ impl Writer {
     }
 
     /// Ends a record: sends what is written if that is enough for a part, or if a piece of the
-    /// record was sent already. `keys` have ended since this last sent something; returns whether it
-    /// did. O(1).
+    /// record was sent already. `keys` have ended since this last sent something; returns whether
+    /// it did. O(1).
     pub fn end_record(&mut self, keys: u64) -> bool {
         let Some(outlet) = &mut self.outlet else { return false };
         let is_due = outlet.is_open || self.bytes.len() >= outlet.part_bytes;

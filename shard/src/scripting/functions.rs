@@ -1,9 +1,9 @@
 //! Libraries of functions: the same for all cores at any moment.
 //!
-//! A set of libraries is immutable; a change makes a new one, which a tour brings to all cores. Each
-//! core loads the code into a machine of its own when a function is called there for the first time
-//! after a change. Before a library is taken in, its code has run once in a machine that is thrown
-//! away, which tells what functions there are.
+//! A set of libraries is immutable; a change makes a new one, which a tour brings to all cores.
+//! Each core loads the code into a machine of its own when a function is called there for the first
+//! time after a change. Before a library is taken in, its code has run once in a machine that is
+//! thrown away, which tells what functions there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@
 //! | `libraries` | `bit`, `cjson`, `cmsgpack`, `struct` |
 //! | `command` | `redis.call`: a command in the middle of a script |
 //! | `to_lua`, `to_reply` | replies to values of Lua, and back |
-//! | [`cache`], [`source`], `declared` | scripts by digest, for all cores; what they say about themselves |
+//! | [`cache`], [`source`], `declared` | scripts by digest, for all cores; what they say |
 //! | [`functions`] | libraries of functions, for all cores |
 //! | [`engine`], [`run`] | a core's machines; one run of a script |
 //! | [`watch`] | scripts that take long, and how they are ended |

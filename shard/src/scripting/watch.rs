@@ -3,7 +3,8 @@
 //! Each core has a place on a board all cores share. A script leaves a mark there when it has run
 //! for longer than `busy-reply-threshold` (it looks at the time every so many instructions); from
 //! then on every core refuses all commands but those that may run beside a busy script, and one of
-//! these may ask it to end. A script that has written is not ended: half of what it does would stay.
+//! these may ask it to end. A script that has written is not ended: half of what it does would
+//! stay.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};

@@ -316,8 +316,8 @@ impl Store {
         if may_end || may_walk { WalkState::Busy } else { WalkState::Waiting }
     }
 
-    /// Goes on in the slot the walk is at. Returns what that cost, or `None` if no slot that is here
-    /// has anything left to write.
+    /// Goes on in the slot the walk is at. Returns what that cost, or `None` if no slot that is
+    /// here has anything left to write.
     fn walk_next_slot(&mut self, budget_bytes: u64) -> Option<u64> {
         let seed = self.seed();
         let snapshot = self.snapshot.as_deref_mut()?;

@@ -1,8 +1,8 @@
 //! The Lua 5.1 virtual machine behind a safe face. All `unsafe` of scripting stands in this folder.
 //!
-//! A [`Lua`] is a handle on a state (or a coroutine of it) that is alive: [`machine::Machine`] makes
-//! one for its own state, and the trampoline below makes one for each call of a function of ours.
-//! It is not kept beyond that.
+//! A [`Lua`] is a handle on a state (or a coroutine of it) that is alive: [`machine::Machine`]
+//! makes one for its own state, and the trampoline below makes one for each call of a function of
+//! ours. It is not kept beyond that.
 //!
 //! # Errors of Lua
 //!
