@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use support::{
-    Client, Launch, OK, Process, Server, ServerConfig, TestDirectory, bulk, is_basalt, map, owned,
+    Client, Launch, OK, Process, Server, ServerConfig, TestDirectory, bulk, map, owned,
     two_core_configs,
 };
 
@@ -223,11 +223,6 @@ fn rewrite_keeps_comments_and_order_and_survives_a_restart() {
 
 #[test]
 fn renamed_commands_answer_to_the_new_name_only() {
-    if is_basalt() {
-        let text = "rename-command GET FETCH\n";
-        let expected = report(1, text.trim(), "renaming commands is not built into Basalt yet");
-        return assert_exit(TestDirectory::create(), &["-"], text, &expected);
-    }
     let server = server_from_file("rename-command GET FETCH\nrename-command DEBUG \"\"\n", &[]);
     let mut client = server.connect_plain();
     client.check("SET k v", OK);

@@ -352,6 +352,9 @@ impl Cluster {
         };
         let node = &mut self.nodes[number];
         node.core.begin_turn(now);
+        // As the driver does: time between two turns is no command's.
+        let elapsed_ns = node.core.host.elapsed_ns();
+        node.core.stats.mark(elapsed_ns);
         node.core.drain();
         node.turn = Some(ready);
         self.collect_replies(number);
