@@ -110,7 +110,12 @@ impl Store {
         let observers = self.slot(number).and_then(|slot| slot.observers.as_deref());
         let Some(Observers { watches, .. }) = observers else { return };
         for (db, name) in watches.keys() {
-            let is_in = |db: u32| self.entry(self.key(db, name)).is_some();
+            // A key whose time is over is not there, reclaimed or not.
+            let is_alive = |at_ms: i64| at_ms >= self.now_ms();
+            let is_in = |db: u32| {
+                let entry = self.entry(self.key(db, name));
+                entry.is_some_and(|entry| entry.expiry_ms().is_none_or(is_alive))
+            };
             if partner(db).is_some_and(|other| is_in(db) || is_in(other)) {
                 watches.touch(db, name);
             }

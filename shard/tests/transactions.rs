@@ -218,6 +218,21 @@ fn a_watched_key_that_expires_has_changed() {
 }
 
 #[test]
+fn databases_that_change_places_touch_no_key_whose_time_is_over() {
+    each_pair(|pair| {
+        pair.interfere("DEBUG SET-ACTIVE-EXPIRE 0");
+        pair.interfere("SET b 1 PX 10");
+        pair.cluster.advance_ms(20);
+        pair.check("SELECT 1", "+OK\r\n");
+        pair.check("WATCH b", "+OK\r\n");
+        pair.interfere("SWAPDB 0 1");
+        pair.check("MULTI", "+OK\r\n");
+        pair.check("PING", QUEUED);
+        pair.check("EXEC", "*1\r\n+PONG\r\n");
+    });
+}
+
+#[test]
 fn what_is_watched_no_more_may_change() {
     each_pair(|pair| {
         for end in ["UNWATCH", "DISCARD", "RESET", "EXEC"] {

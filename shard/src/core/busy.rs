@@ -68,6 +68,10 @@ impl Core {
         let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
         let row = command::lookup_line(arguments.at(0), arguments.get(1));
         let helpful = row.filter(|row| helps(row) && row.accepts_argument_count(arguments.len()));
+        if self.session(id).is_some_and(|session| session.transaction.is_some()) {
+            self.answer_in_transaction(id, row, Reply::new(output, protocol));
+            return false;
+        }
         let Some(row) = helpful else {
             let error = self.busy_error();
             self.stats.rejected(row, &error);
@@ -81,6 +85,29 @@ impl Core {
             call.reply.error(error);
         }
         row.name == "shutdown" && outcome.is_ok()
+    }
+}
+
+impl Core {
+    /// Answers a client that queues a transaction: it may give it up, and nothing else.
+    fn answer_in_transaction(
+        &mut self,
+        id: SessionId,
+        row: Option<&'static Command>,
+        mut reply: Reply<'_>,
+    ) {
+        let error = self.busy_error();
+        match row.map(|row| row.name) {
+            Some("discard") => {
+                self.discard_transaction(id);
+                reply.ok();
+            }
+            _ => {
+                let error = self.break_transaction(id, row, error);
+                self.stats.rejected(row, &error);
+                reply.error(&error);
+            }
+        }
     }
 }
 

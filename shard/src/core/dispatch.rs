@@ -8,6 +8,7 @@ use super::message::{Batch, Caller, Route};
 use super::session::{Hold, ReplyMode, Rights, Session};
 use super::shared::Restrictions;
 use super::spreading::Author;
+use super::transaction::aborted_by;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall, Travel};
@@ -152,7 +153,7 @@ impl Core {
             Ok(Some(row)) => row,
             Ok(None) => return Offer::Refused,
             Err(error) => {
-                self.break_transaction(id);
+                let error = self.break_transaction(id, prepared.row, error);
                 self.reject(id, prepared.row, &error);
                 return Offer::Aside;
             }
@@ -302,12 +303,23 @@ impl Core {
         self.pause.all || flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)
     }
 
-    /// A command was refused: if it was to be queued, EXEC will be refused as well.
-    fn break_transaction(&mut self, id: SessionId) {
+    /// A command was refused: if it was to be queued, EXEC will be refused as well; if it is EXEC,
+    /// the transaction is over. Returns what the client is told.
+    #[cold]
+    pub(super) fn break_transaction(
+        &mut self,
+        id: SessionId,
+        row: Option<&'static Command>,
+        error: CommandError,
+    ) -> CommandError {
         let session = self.session_mut(id).expect("the caller has seen the session");
-        if let Some(transaction) = session.transaction.as_deref_mut() {
-            transaction.is_broken = true;
+        let Some(transaction) = session.transaction.as_deref_mut() else { return error };
+        transaction.is_broken = true;
+        if row.is_none_or(|row| row.name != "exec") {
+            return error;
         }
+        self.discard_transaction(id);
+        aborted_by(&error)
     }
 
     /// Holds a session until it is owed nothing.

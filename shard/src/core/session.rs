@@ -320,11 +320,11 @@ impl Session {
         }
     }
 
-    /// Whether nothing of it is under way: no command, no reply, as far as its figures tell.
+    /// Whether nothing of it is under way: no command that was begun, no reply, as far as its figures
+    /// tell. It may be queueing a transaction.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_authenticated()
             && self.reply_mode == ReplyMode::On
-            && self.transaction.is_none()
             && self.blocked.is_none()
             && self.holds.is_empty()
             && !self.closing

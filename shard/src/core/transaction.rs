@@ -70,6 +70,12 @@ impl Transaction {
     }
 }
 
+/// What EXEC answers when it is refused.
+pub(super) fn aborted_by(error: &CommandError) -> CommandError {
+    let text = format!("EXECABORT Transaction discarded because of: {}", error.text());
+    CommandError::worded(text)
+}
+
 /// A transaction on its way.
 pub struct Execution {
     watchers: Vec<Arc<Watcher>>,
@@ -149,8 +155,7 @@ impl Core {
         if flags.contains(flag::DENYOOM)
             && let Err(error) = self.check_memory(flags)
         {
-            let text = format!("EXECABORT Transaction discarded because of: {}", error.text());
-            self.reject(id, None, &CommandError::worded(text));
+            self.reject(id, None, &aborted_by(&error));
             return self.end_watching(watchers);
         }
         if batch.commands.is_empty() {
