@@ -106,6 +106,24 @@ impl Store {
         }
     }
 
+    /// Removes the watched keys of two databases, and their namesakes in the other, whose time is
+    /// over: once the databases have changed places nobody could tell that they were before.
+    pub(crate) fn reclaim_watched(&mut self, one: u32, other: u32) {
+        let watches = self.slots().filter_map(|(_, slot)| slot.observers.as_deref());
+        let watched: Vec<Vec<u8>> = watches
+            .flat_map(|observers| observers.watches.keys())
+            .filter(|(db, _)| *db == one || *db == other)
+            .map(|(_, name)| name.to_vec())
+            .collect();
+        for (name, db) in watched.iter().flat_map(|name| [(name, one), (name, other)]) {
+            let key = self.key(db, name);
+            let expiry_ms = self.entry(key).and_then(|entry| entry.expiry_ms());
+            if expiry_ms.is_some_and(|at_ms| at_ms < self.now_ms()) {
+                self.expire(key);
+            }
+        }
+    }
+
     fn touch_watches_of_databases(&self, number: HashSlot, partner: impl Fn(u32) -> Option<u32>) {
         let observers = self.slot(number).and_then(|slot| slot.observers.as_deref());
         let Some(Observers { watches, .. }) = observers else { return };

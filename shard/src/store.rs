@@ -803,6 +803,7 @@ impl Store {
 
     /// Exchanges two databases in the slots that are here.
     pub fn swap_databases(&mut self, one: u32, other: u32) {
+        self.reclaim_watched(one, other);
         self.swap_walks(one, other);
         for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
             slot.swap_databases(one, other);
