@@ -232,7 +232,8 @@ impl Core {
                 Handler::Slot(..) => sees_everything = true,
             }
         }
-        if self.core_count == 1 && self.gate.is_open() {
+        // Slots are lent even by an only core: to transactions that waited for a tour to pass.
+        if self.core_count == 1 && self.gate.is_open() && self.lent.is_empty() {
             return Scope::Here;
         }
         if sees_everything {
