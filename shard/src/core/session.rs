@@ -320,8 +320,8 @@ impl Session {
         }
     }
 
-    /// Whether nothing of it is under way: no command that was begun, no reply, as far as its figures
-    /// tell. It may be queueing a transaction.
+    /// Whether nothing of it is under way: no command that was begun, no reply, as far as its
+    /// figures tell. It may be queueing a transaction.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_authenticated()
             && self.reply_mode == ReplyMode::On
