@@ -331,6 +331,11 @@ pub trait Host: Send {
         }
     }
 
+    /// Whether the process has been told to end.
+    fn is_ending(&self) -> bool {
+        false
+    }
+
     /// A script has run for long and goes on: the next command each of these sockets has brought in
     /// full, taken off the socket, with the index of the socket. Takes little time.
     fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {

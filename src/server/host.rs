@@ -211,6 +211,10 @@ impl Host for CoreHost {
         }
     }
 
+    fn is_ending(&self) -> bool {
+        self.process.is_stopping()
+    }
+
     fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
         busy::receive(descriptors)
     }

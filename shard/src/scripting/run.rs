@@ -138,6 +138,11 @@ impl<'a> Run<'a> {
             self.is_killed = elapsed_ns > super::functions::LOAD_MS_MAX * 1_000_000;
             return;
         }
+        // One that has written is not stopped half way: the end waits for it.
+        if !self.has_written && self.core.host.is_ending() {
+            self.is_killed = true;
+            return;
+        }
         if !self.is_busy {
             let threshold_ms = self.core.store.settings().busy_reply_threshold_ms;
             let elapsed_ms =
