@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::core::CoreId;
 use crate::event::Event;
+use crate::field_expiry::is_listed;
 use crate::hash::HashSlot;
 use crate::interests::Kind;
 use crate::key_waits::{Entry, KeyWaiter, KeyWaits};
@@ -116,11 +117,7 @@ impl Store {
             .map(|(_, name)| name.to_vec())
             .collect();
         for (name, db) in watched.iter().flat_map(|name| [(name, one), (name, other)]) {
-            let key = self.key(db, name);
-            let expiry_ms = self.entry(key).and_then(|entry| entry.expiry_ms());
-            if expiry_ms.is_some_and(|at_ms| at_ms < self.now_ms()) {
-                self.expire(key);
-            }
+            self.remove_if_expired(self.key(db, name));
         }
     }
 
@@ -128,11 +125,9 @@ impl Store {
         let observers = self.slot(number).and_then(|slot| slot.observers.as_deref());
         let Some(Observers { watches, .. }) = observers else { return };
         for (db, name) in watches.keys() {
-            // A key whose time is over is not there, reclaimed or not.
-            let is_alive = |at_ms: i64| at_ms >= self.now_ms();
             let is_in = |db: u32| {
                 let entry = self.entry(self.key(db, name));
-                entry.is_some_and(|entry| entry.expiry_ms().is_none_or(is_alive))
+                entry.is_some_and(|entry| is_listed(entry, self.now_ms()))
             };
             if partner(db).is_some_and(|other| is_in(db) || is_in(other)) {
                 watches.touch(db, name);

@@ -568,7 +568,7 @@ impl Store {
     /// Removes a key whose time has come, and fields of a hash whose time has come, for those who
     /// do not need the entry: without a lookup where nothing expires.
     #[inline]
-    fn remove_if_expired(&mut self, key: Key<'_>) {
+    pub(crate) fn remove_if_expired(&mut self, key: Key<'_>) {
         if self.may_expire(key) {
             let _ = self.locate(key);
         }

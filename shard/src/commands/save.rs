@@ -6,6 +6,7 @@
 //! last one, and brings them home.
 
 use crate::call::SessionCall;
+use crate::core::baggage::Baggage;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
@@ -204,8 +205,7 @@ struct AllSlots<Work, Answer> {
     work: Work,
     answer: Answer,
     cut: Cut,
-    /// Slots on the way, with their owners.
-    slots: Vec<(CoreId, HashSlot, Box<Slot>)>,
+    baggage: Baggage,
     outcome: Option<Outcome>,
 }
 
@@ -215,20 +215,7 @@ where
     Answer: FnOnce(&mut Core, Outcome, &mut Reply<'_>) + Send,
 {
     fn new(work: Work, answer: Answer) -> Self {
-        Self { work, answer, cut: Cut::default(), slots: Vec::new(), outcome: None }
-    }
-
-    fn work(&mut self, core: &mut Core) {
-        let mut guests = Vec::with_capacity(self.slots.len());
-        for (owner, slot, content) in self.slots.drain(..) {
-            guests.push((owner, slot));
-            core.store.put_slot(slot, content);
-        }
-        self.outcome = Some((self.work)(core, &mut self.cut));
-        self.slots.extend(guests.into_iter().map(|(owner, slot)| {
-            let content = core.store.take_slot(slot).expect("it was put in above");
-            (owner, slot, content)
-        }));
+        Self { work, answer, cut: Cut::default(), baggage: Baggage::default(), outcome: None }
     }
 }
 
@@ -242,18 +229,14 @@ where
             return;
         }
         self.cut.add(core);
-        let here: Vec<HashSlot> = core.store.slots().map(|(slot, _)| slot).collect();
-        if self.slots.len() + here.len() == usize::from(HashSlot::COUNT) {
-            return self.work(core);
+        if self.baggage.collect(core) {
+            let Self { work, cut, baggage, .. } = self;
+            self.outcome = Some(baggage.unpacked(core, |core| work(core, cut)));
         }
-        self.slots.extend(here.into_iter().map(|slot| {
-            let content = core.store.take_slot(slot).expect("it was listed above");
-            (core.id(), slot, content)
-        }));
     }
 
     fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
-        std::mem::take(&mut self.slots)
+        self.baggage.take()
     }
 
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

@@ -23,6 +23,7 @@
 
 use std::sync::Arc;
 
+use super::baggage::Baggage;
 use super::dispatch::{Flow, run_on_keys};
 use super::message::{Batch, Caller, Route};
 use super::monitoring::FROM_SCRIPT;
@@ -70,11 +71,6 @@ impl Core {
         if self.core_count == 1 || self.keeps_to_its_keys(row, arguments) {
             return None;
         }
-        let function = arguments.get(1).and_then(|name| self.scripting.libraries.function(name));
-        let is_function = row.name.starts_with("fcall");
-        if is_function && function.is_some_and(|(_, library)| library.is_declared) {
-            return None;
-        }
         if self.needs_everything(row, arguments) {
             return Some(self.send_everywhere(id, row, route, arguments));
         }
@@ -83,8 +79,13 @@ impl Core {
         (!is_here).then(|| self.defer(id, row, route, arguments))
     }
 
-    /// Whether a script is seen to keep to its keys.
+    /// Whether a script, or the library of a function, is seen to keep to its keys.
     pub(super) fn keeps_to_its_keys(&self, row: &Command, arguments: Arguments<'_>) -> bool {
+        if row.name.starts_with("fcall") {
+            let function =
+                arguments.get(1).and_then(|name| self.scripting.libraries.function(name));
+            return function.is_some_and(|(_, library)| library.is_declared);
+        }
         let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
         script.is_some_and(|script| script.is_declared)
     }
@@ -264,7 +265,7 @@ impl Core {
                 self.hold(command.session, Hold::Replies);
             }
         }
-        let task = Everything { batch: Some(batch), held: Vec::new() };
+        let task = Everything { batch: Some(batch), baggage: Baggage::default() };
         self.begin_tour_unasked(TourKind::Parking, Box::new(task));
     }
 
@@ -294,49 +295,37 @@ impl Core {
 /// A visit to all cores that brings their slots to the last one and runs a script there.
 struct Everything {
     batch: Option<Box<Batch>>,
-    held: Vec<(CoreId, HashSlot, Box<Slot>)>,
+    baggage: Baggage,
 }
 
 impl TourTask for Everything {
     fn visit(&mut self, core: &mut Core) {
-        if core.id.0 + 1 < core.core_count {
-            for slot in HashSlot::all() {
-                if core.owner(slot) != core.id {
-                    continue;
-                }
-                let content = core.store.take_slot(slot).expect("a parked core has all its slots");
-                self.held.push((core.id, slot, content));
-            }
-            return;
-        }
-        let homes: Vec<(CoreId, HashSlot)> =
-            self.held.iter().map(|&(home, slot, _)| (home, slot)).collect();
-        for (_, slot, content) in self.held.drain(..) {
-            core.store.put_slot(slot, content);
-        }
-        let batch = self.batch.as_mut().expect("it comes along");
-        let command = &batch.commands[batch.next];
-        let (row, caller, author) = (command.row, command.caller, batch.author_of(batch.next));
-        core.take_aboard(batch.origin);
-        core.set_aboard_index(batch.next);
-        let (arguments, output) = batch.arguments_and_output(batch.next);
-        core.run_script_to_its_end(author, row, caller, arguments, true, output);
-        core.spread_pending(Some(author));
-        batch.news = core.unload();
-        batch.advance();
-        for (home, slot) in homes {
-            let content = core.store.take_slot(slot).expect("it was put there above");
-            self.held.push((home, slot, content));
+        if self.baggage.collect(core) {
+            let batch = self.batch.as_deref_mut().expect("it comes along");
+            self.baggage.unpacked(core, |core| run_with_everything(core, batch));
         }
     }
 
     fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
-        std::mem::take(&mut self.held)
+        self.baggage.take()
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, _: &mut Reply<'_>) {
         core.send_home(self.batch.take().expect("it came along"));
     }
+}
+
+/// Runs the script a batch has come with, at the core where all slots are.
+fn run_with_everything(core: &mut Core, batch: &mut Batch) {
+    let command = &batch.commands[batch.next];
+    let (row, caller, author) = (command.row, command.caller, batch.author_of(batch.next));
+    core.take_aboard(batch.origin);
+    core.set_aboard_index(batch.next);
+    let (arguments, output) = batch.arguments_and_output(batch.next);
+    core.run_script_to_its_end(author, row, caller, arguments, true, output);
+    core.spread_pending(Some(author));
+    batch.news = core.unload();
+    batch.advance();
 }
 
 /// Looks after the libraries of this core.
