@@ -7,6 +7,9 @@
 //! Key counts per database are kept as differences: a command that runs here on borrowed slots
 //! counts here. The sum over all cores is right at any moment; the share of one core means nothing.
 
+mod databases;
+mod disposal;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -17,7 +20,7 @@ use crate::clock::Now;
 use crate::command::Command;
 use crate::core::message::Route;
 use crate::event::{Event, EventClasses};
-use crate::field_expiry::{first_deadline_ms, first_deadline_of, is_listed};
+use crate::field_expiry::{first_deadline_ms, first_deadline_of};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
 use crate::journal::Journal;
@@ -27,9 +30,7 @@ use crate::random::Random;
 use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
-use crate::table::{
-    Entry, EntryMut, Footprint, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value,
-};
+use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value};
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -139,9 +140,6 @@ pub struct Store {
     /// Who wants to hear of changes, and what there is to tell.
     pub(crate) news: News,
 }
-
-/// Values of at least this size are freed in the background where that is asked for.
-const BACKGROUND_FREE_BYTES_MIN: usize = 64 * 1024;
 
 impl Store {
     /// A store that holds `owned`, all empty. `stream` makes the random choices of stores with the
@@ -637,27 +635,6 @@ impl Store {
         }
     }
 
-    fn count(&mut self, db: u32, keys: i64, expiring: i64) {
-        if keys == 0 && expiring == 0 {
-            return;
-        }
-        let index = match self.counts.iter().position(|&(number, _)| number == db) {
-            Some(index) => index,
-            None => {
-                self.counts.push((db, DatabaseCount::default()));
-                self.counts.len() - 1
-            }
-        };
-        let count = &mut self.counts[index].1;
-        count.keys += keys;
-        count.expiring += expiring;
-    }
-
-    /// Keys of each database, as differences; see the module's head.
-    pub fn database_counts(&self) -> &[(u32, DatabaseCount)] {
-        &self.counts
-    }
-
     fn note_expiry(&mut self, slot: HashSlot, expiry_ms: Option<i64>) {
         if let Some(expiry_ms) = expiry_ms {
             self.expiry_cursor.note(expiry_ms);
@@ -731,130 +708,6 @@ impl Store {
     /// but LFU.
     pub fn idle_seconds(&self, lru_bits: u32) -> u32 {
         self.access.idle_seconds(lru_bits)
-    }
-
-    /// Frees a value in the background if that could take long.
-    pub fn dispose_value(&mut self, old: OldValue<Object>) {
-        let bytes = match &old {
-            OldValue::Inline => 0,
-            OldValue::Shared(bytes) => bytes.allocated_bytes(),
-            OldValue::Object(object) => object.footprint_bytes(),
-        };
-        if bytes < BACKGROUND_FREE_BYTES_MIN {
-            return;
-        }
-        match old {
-            OldValue::Inline => {}
-            OldValue::Shared(content) => self.discard(Box::new(content), bytes),
-            OldValue::Object(content) => self.discard(content, bytes),
-        }
-    }
-
-    /// Frees an entry in the background if that could take long.
-    pub fn dispose_entry(&mut self, entry: OwnedEntry<Object>) {
-        let bytes = entry.as_entry().bytes();
-        if bytes >= BACKGROUND_FREE_BYTES_MIN {
-            self.discard(Box::new(entry), bytes);
-        }
-    }
-
-    pub(crate) fn discard(&mut self, garbage: Box<dyn Send>, bytes: usize) {
-        self.stats.lazy_freed += 1;
-        self.garbage_bytes += bytes;
-        self.garbage.push(Garbage::new(garbage, bytes));
-    }
-
-    /// Memory of what [`Store::take_garbage`] will return, in bytes.
-    #[inline]
-    pub fn garbage_bytes(&self) -> usize {
-        self.garbage_bytes
-    }
-
-    /// What is to be freed in the background.
-    pub fn take_garbage(&mut self) -> Vec<Garbage> {
-        self.garbage_bytes = 0;
-        std::mem::take(&mut self.garbage)
-    }
-
-    /// Removes all keys of one database, or of all of them, from the slots that are here. The
-    /// tables are returned, to be freed wherever there is time.
-    pub fn flush(&mut self, db: Option<u32>) -> Vec<Table<Object>> {
-        self.tell_observers_of_databases(|number| {
-            db.is_none_or(|db| db == number).then_some(number)
-        });
-        self.begin_walks();
-        let mut removed = Vec::new();
-        for slot in HashSlot::all() {
-            let Some(content) = self.slots[slot.index()].as_deref_mut() else { continue };
-            let numbers: Vec<u32> = content.tables().map(|(number, _)| number).collect();
-            for number in numbers.into_iter().filter(|number| db.is_none_or(|db| db == *number)) {
-                let content = self.slot_mut(slot);
-                let table = content.take_table(number);
-                if table.is_empty() {
-                    continue;
-                }
-                self.count(number, -(table.len() as i64), -(table.expiring_len() as i64));
-                self.stats.changes += table.len() as i64;
-                removed.extend(self.preserve_flushed(slot, number, table));
-            }
-        }
-        removed
-    }
-
-    /// Exchanges two databases in the slots that are here.
-    pub fn swap_databases(&mut self, one: u32, other: u32) {
-        self.reclaim_watched(one, other);
-        self.swap_walks(one, other);
-        for slot in self.slots.iter_mut().filter_map(|slot| slot.as_deref_mut()) {
-            slot.swap_databases(one, other);
-        }
-        self.tell_observers_of_databases(|number| match number {
-            _ if number == one => Some(other),
-            _ if number == other => Some(one),
-            _ => None,
-        });
-        // Counts are differences that belong to this core, so they are recounted as such: what
-        // the slots here hold moves from one number to the other.
-        let held = |number: u32, slots: &[Option<Box<Slot>>]| {
-            let mut sum = DatabaseCount::default();
-            for table in slots.iter().flatten().filter_map(|slot| slot.table(number)) {
-                sum.keys += table.len() as i64;
-                sum.expiring += table.expiring_len() as i64;
-            }
-            sum
-        };
-        let (now_one, now_other) = (held(one, &self.slots), held(other, &self.slots));
-        let keys = now_one.keys - now_other.keys;
-        let expiring = now_one.expiring - now_other.expiring;
-        self.count(one, keys, expiring);
-        self.count(other, -keys, -expiring);
-        self.stats.changes += 1;
-    }
-
-    /// A key of a database drawn about uniformly from those here, and how many keys that are.
-    /// Starts at a random slot, so an expired key or an empty slot costs a step. O(slots) at worst.
-    pub fn random_key(&mut self, db: u32) -> Option<(Vec<u8>, u64)> {
-        let tables = self.slots.iter().flatten().filter_map(|slot| slot.table(db));
-        let total: u64 = tables.map(|table| table.len() as u64).sum();
-        let mut left = self.random().checked_rem(total)?;
-        let random = self.random();
-        let start = self
-            .slots
-            .iter()
-            .position(|slot| {
-                let len = slot.as_deref().and_then(|slot| slot.table(db)).map_or(0, Table::len);
-                let found = left < len as u64;
-                left = left.saturating_sub(len as u64);
-                found
-            })
-            .expect("the draw is below the number of keys");
-        let (before, after) = self.slots.split_at(start);
-        after.iter().chain(before).flatten().filter_map(|slot| slot.table(db)).find_map(|table| {
-            let is_listed = |entry: &Entry<'_, Object>| is_listed(*entry, self.now_ms);
-            let drawn = table.random(random).filter(is_listed);
-            let entry = drawn.or_else(|| table.iter().find(is_listed))?;
-            Some((entry.key().to_vec(), total))
-        })
     }
 
     /// Bytes of tables beyond the entries in them: what INFO calls overhead.

@@ -28,6 +28,7 @@
 //! its own ([`parcels`], [`serving`]). So no inbox ever holds more than [`inbox_capacity`]
 //! messages.
 
+mod admission;
 pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
