@@ -8,6 +8,7 @@ use basalt_shard::core::CoreId;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
+use super::tls_files;
 use crate::{memory, verbose};
 
 /// Between two rounds of what needs no precision.
@@ -44,6 +45,12 @@ impl Driver {
         self.consider_defragmentation(now_ms);
         self.post_changes();
         self.check_clients(now_ms);
+        let now_seconds = now_ms / 1000;
+        if self.core.id() == CoreId(0)
+            && tls_files::is_look_due(&self.process, &self.settings.tls, now_seconds)
+        {
+            tls_files::look_in_background(&self.process);
+        }
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
                 self.resting_listeners.push(listener);
@@ -108,7 +115,7 @@ impl Driver {
                 self.count_filling(id, len);
             }
             let query_bytes = filled_bytes.unwrap_or(pending_bytes);
-            let unsent_bytes = self.reactor.queued_bytes(id);
+            let unsent_bytes = self.unsent_bytes(id);
             let Some(session) = self.core.session_mut(session_of(id)) else { continue };
             session.figures.query_bytes = query_bytes;
             session.figures.unsent_bytes = unsent_bytes;

@@ -65,6 +65,14 @@ impl PlainQueue {
         }
     }
 
+    /// Queues all of `bytes` without copying them. O(1).
+    pub fn push_owned(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.queued += bytes.len();
+            self.chunks.push_back(Chunk::Owned(bytes));
+        }
+    }
+
     /// Queues bytes that lie elsewhere, without copying them. O(1).
     pub fn push_shared(&mut self, bytes: SharedBytes) {
         let len = (*bytes).as_ref().len();
