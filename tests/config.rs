@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Expect, OK, Test, bulk, each, is_basalt, map};
+use support::{Expect, OK, Test, bulk, each, map};
 
 fn wrong_arity(command: &str) -> Expect {
     format!("-ERR wrong number of arguments for '{command}' command").into()

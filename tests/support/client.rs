@@ -21,6 +21,8 @@ use super::reply::{Reply, measure, parse};
 /// Generous: eight test processes may share two cores.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const READ_CHUNK_BYTES: usize = 256 * 1024;
+/// What TLS hands out at a time.
+const RECORD_BYTES: usize = 16 * 1024;
 
 /// Protocol version of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -380,7 +382,11 @@ impl Client {
     fn receive(&mut self) -> std::io::Result<usize> {
         let old_length = self.received.len();
         // Doubling keeps re-measuring of a long reply linear in its length.
-        let room = READ_CHUNK_BYTES.max(old_length);
+        let room = match self.wire {
+            // A record at a time, however much there is room for.
+            Wire::Tls(_) => 2 * RECORD_BYTES,
+            Wire::Tcp(_) | Wire::Unix(_) => READ_CHUNK_BYTES.max(old_length),
+        };
         self.received.resize(old_length + room, 0);
         let outcome = self.wire.stream().read(&mut self.received[old_length..]);
         self.received.truncate(old_length + *outcome.as_ref().unwrap_or(&0));

@@ -42,10 +42,18 @@ impl Authority {
 
     /// Signs a certificate for somebody.
     pub(crate) fn issue(&self, name: &str) -> Identity {
+        self.issue_for(name, KeyPair::generate().expect("a key"))
+    }
+
+    /// Signs a certificate for the key in a PEM file.
+    pub(crate) fn issue_for_pem(&self, name: &str, key_pem: &str) -> Identity {
+        self.issue_for(name, KeyPair::from_pem(key_pem).expect("a key"))
+    }
+
+    fn issue_for(&self, name: &str, key: KeyPair) -> Identity {
         let names = vec!["localhost".to_owned()];
         let mut parameters = CertificateParams::new(names).expect("a host name");
         parameters.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("a key");
         let certificate = parameters.signed_by(&key, &self.issuer).expect("a certificate");
         Identity {
             certificate_pem: certificate.pem(),
@@ -120,7 +128,7 @@ impl Secured {
     pub(crate) fn close(self, t: &mut Test<'_>) {
         t.check(
             "CONFIG SET tls-port 0 tls-auth-clients yes tls-cert-file '' tls-key-file '' \
-             tls-ca-cert-file ''",
+             tls-key-file-pass '' tls-ca-cert-file ''",
             super::expect::OK,
         );
     }
