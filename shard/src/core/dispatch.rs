@@ -26,7 +26,7 @@ use crate::store::Store;
 pub struct Prepared {
     /// Its row, or `None` when there is no such command or subcommand.
     pub(super) row: Option<&'static Command>,
-    route: Route,
+    pub(super) route: Route,
 }
 
 impl Prepared {
@@ -61,10 +61,10 @@ impl Core {
     /// into the cache then.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
-        let found = match &self.renames {
+        let found = self.last_lookup.find(arguments.at(0), || match &self.renames {
             None => command::lookup_line(arguments.at(0), arguments.get(1)),
             Some(renames) => renames.lookup_line(arguments.at(0), arguments.get(1)),
-        };
+        });
         let Some(row) = found else {
             return Prepared { row: None, route: Route::Home };
         };
@@ -75,23 +75,19 @@ impl Core {
         Prepared { row: Some(row), route }
     }
 
-    /// Brings the buckets a prepared command will look at into the cache.
+    /// Brings the bucket a prepared command will look at in database `db` into the cache.
     #[inline]
-    pub fn prefetch_bucket(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_bucket(slot, hash, session.db);
+    pub fn prefetch_bucket(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_bucket(slot, hash, db);
         }
     }
 
     /// Brings the entry a prepared command will look at into the cache; its bucket should be there.
     #[inline]
-    pub fn prefetch_entry(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_entry(slot, hash, session.db);
+    pub fn prefetch_entry(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_entry(slot, hash, db);
         }
     }
 
@@ -114,6 +110,19 @@ impl Core {
     /// Runs a command of a session, here or wherever its keys are.
     #[inline]
     pub fn execute(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        match self.execute_express(id, prepared, arguments) {
+            Some(flow) => flow,
+            None => self.execute_with_care(id, prepared, arguments),
+        }
+    }
+
+    /// Runs a command about which, or about whose client, something may be special.
+    fn execute_with_care(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
@@ -429,7 +438,7 @@ impl Core {
     }
 
     #[inline]
-    fn run_now(
+    pub(super) fn run_now(
         &mut self,
         id: SessionId,
         row: &'static Command,

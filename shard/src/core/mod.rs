@@ -36,6 +36,7 @@ mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+mod express;
 pub mod listeners;
 pub mod membership;
 pub mod message;
@@ -74,7 +75,7 @@ use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
 use crate::clock::Now;
-use crate::command::Renames;
+use crate::command::{LastLookup, Renames};
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
@@ -203,6 +204,7 @@ pub struct Core {
     monitors: Vec<(CoreId, SessionId)>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
+    last_lookup: LastLookup,
     latency: Monitor,
     eviction: Eviction,
     pause: Pause,
@@ -290,6 +292,7 @@ impl Core {
             slow_log: SlowLog::default(),
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
+            last_lookup: LastLookup::default(),
             latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
@@ -503,6 +506,7 @@ impl Core {
     }
 
     /// Notes that a session has output.
+    #[inline]
     fn note_change(&mut self, id: SessionId) {
         let Some(session) = self.sessions[id.index as usize].as_deref_mut() else { return };
         if !session.is_changed {
