@@ -13,31 +13,31 @@ use basalt_shard::store::Store;
 
 /// A wall clock that all cores of a cluster share.
 #[derive(Clone)]
-pub(crate) struct VirtualClock(Arc<AtomicI64>);
+pub struct VirtualClock(Arc<AtomicI64>);
 
 impl VirtualClock {
     /// A clock that shows `ms` milliseconds since 1970.
-    pub(crate) fn starting_at_ms(ms: i64) -> Self {
+    pub fn starting_at_ms(ms: i64) -> Self {
         Self(Arc::new(AtomicI64::new(ms)))
     }
 
     /// Milliseconds since 1970.
-    pub(crate) fn now_ms(&self) -> i64 {
+    pub fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Moves it on.
-    pub(crate) fn advance_ms(&self, ms: i64) {
+    pub fn advance_ms(&self, ms: i64) {
         assert!(ms >= 0, "time only goes on");
         self.0.fetch_add(ms, Ordering::Relaxed);
     }
 }
 
 /// Says how much memory is in use.
-pub(crate) type Meter = fn() -> u64;
+pub type Meter = fn() -> u64;
 
 /// A host without a process.
-pub(crate) struct TestHost {
+pub struct TestHost {
     settings: Settings,
     clock: VirtualClock,
     meter: Meter,
@@ -46,7 +46,7 @@ pub(crate) struct TestHost {
 
 impl TestHost {
     /// A host whose settings start as `settings`.
-    pub(crate) fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
+    pub fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
         Self { settings, clock, meter, acl_file: None }
     }
 
