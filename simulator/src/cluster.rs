@@ -18,15 +18,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use basalt_persist::aof::commit::Held;
+use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::arguments::{ArgRange, Arguments};
 use basalt_shard::clock::Now;
 use basalt_shard::core::session::Origin;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, Flow, SessionId, inbox_capacity};
+use basalt_shard::hash::HashSlot;
 use basalt_shard::reply::Output;
 use basalt_shard::settings::{Permission, Settings};
+use basalt_shard::store::Store;
 
+use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
 use crate::mesh::Network;
 use crate::{Request, resp};
@@ -57,6 +63,12 @@ struct Client {
 /// A core and how far it is in its turn.
 struct Node {
     core: Core,
+    /// Clients connected to it.
+    clients: Vec<usize>,
+    /// Replies that wait for the disk.
+    held: Held<Vec<(usize, Vec<u8>)>>,
+    /// It stands still until so many steps were taken.
+    stalled_until: u64,
     /// Clients that may have commands to run in this turn; `None` between turns.
     turn: Option<VecDeque<usize>>,
 }
@@ -69,6 +81,27 @@ pub struct Cluster {
     clock: VirtualClock,
     random: fastrand::Rng,
     seed: u64,
+    files: Option<Files>,
+    /// Commands that were run or sent on by a core so far.
+    commands: u64,
+    /// The scheduler's last steps, newest last.
+    steps: u64,
+}
+
+/// What a cluster is made of.
+pub struct ClusterOptions {
+    /// How many cores it has.
+    pub core_count: u16,
+    /// What the scheduler follows.
+    pub seed: u64,
+    /// Settings at the start.
+    pub settings: Settings,
+    /// Says how much memory is in use.
+    pub meter: Meter,
+    /// The time it starts at, milliseconds since 1970.
+    pub start_ms: i64,
+    /// Where changes are written, if anywhere.
+    pub files: Option<Files>,
 }
 
 /// Settings most tests want: every command is allowed.
@@ -89,8 +122,16 @@ impl Cluster {
 
     /// The same where `meter` says how much memory is in use.
     pub fn with_meter(core_count: u16, seed: u64, settings: Settings, meter: Meter) -> Self {
+        let start_ms = START_MS;
+        let options = ClusterOptions { core_count, seed, settings, meter, start_ms, files: None };
+        Self::with_options(options)
+    }
+
+    /// A cluster as `options` say.
+    pub fn with_options(options: ClusterOptions) -> Self {
+        let ClusterOptions { core_count, seed, settings, meter, start_ms, files } = options;
         let network = Network::new(core_count, inbox_capacity(usize::from(core_count)));
-        let clock = VirtualClock::starting_at_ms(START_MS);
+        let clock = VirtualClock::starting_at_ms(start_ms);
         let shared = Arc::new(Shared::new(core_count));
         let nodes = (0..core_count)
             .map(|number| {
@@ -104,12 +145,61 @@ impl Cluster {
                     renames: Default::default(),
                 };
                 let host = TestHost::new(settings.clone(), clock.clone(), meter);
+                let host = host.with_files(files.clone());
                 let mesh = network.mesh_of(CoreId(number));
-                Node { core: Core::new(options, Box::new(mesh), Box::new(host)), turn: None }
+                let core = Core::new(options, Box::new(mesh), Box::new(host));
+                Node {
+                    core,
+                    clients: Vec::new(),
+                    held: Held::default(),
+                    stalled_until: 0,
+                    turn: None,
+                }
             })
             .collect();
         let random = fastrand::Rng::with_seed(seed);
-        Self { nodes, clients: Vec::new(), network, clock, random, seed }
+        let clients = Vec::new();
+        Self { nodes, clients, network, clock, random, seed, files, commands: 0, steps: 0 }
+    }
+
+    /// Fills the cluster, which is empty, with what `store` holds, and begins a generation of files
+    /// if it has any.
+    ///
+    /// # Panics
+    /// If the disk fails.
+    pub fn adopt(&mut self, store: &mut Store) {
+        let mut counts = store.database_counts().to_vec();
+        for node in &mut self.nodes {
+            let id = node.core.id();
+            let owned = HashSlot::all().filter(|slot| node.core.owner(*slot) == id);
+            let take = |slot| Some((slot, store.take_slot(slot)?));
+            let slots = owned.filter_map(take).collect();
+            // Counts are sums over all cores: the first gets them all.
+            node.core.store.adopt(slots, &std::mem::take(&mut counts));
+        }
+        self.begin_files();
+    }
+
+    /// Begins a generation of files, if there are any.
+    ///
+    /// # Panics
+    /// If the disk fails.
+    pub fn begin_files(&mut self) {
+        let Some(files) = &self.files else { return };
+        let mut new = files.new_generation().expect("the disk is well at the start");
+        for node in &mut self.nodes {
+            files.turn_to(&mut new, node.core.id(), &mut node.core.store);
+        }
+    }
+
+    /// Commands that cores have run or sent on, and steps that were taken.
+    pub fn work_done(&self) -> (u64, u64) {
+        (self.commands, self.steps)
+    }
+
+    /// Where changes are written.
+    pub fn files(&self) -> Option<&Files> {
+        self.files.as_ref()
     }
 
     /// Connects a client to core `core`.
@@ -129,6 +219,7 @@ impl Cluster {
             read: VecDeque::new(),
             replies: Vec::new(),
         });
+        self.nodes[core].clients.push(self.clients.len() - 1);
         ClientId(self.clients.len() - 1)
     }
 
@@ -198,6 +289,7 @@ impl Cluster {
                 }
                 self.end_turn(number);
             }
+            (0..self.nodes.len()).for_each(|number| self.write(number));
             if !self.has_work() {
                 self.assert_all_answered();
                 return self.take_replies(client);
@@ -256,9 +348,17 @@ impl Cluster {
         panic!("the cluster with seed {} does not come to rest", self.seed);
     }
 
-    /// Lets a core chosen by the scheduler do the next bit of its turn.
+    /// Lets a core chosen by the scheduler do the next bit of its turn, or the writer of one a bit
+    /// of work.
     pub fn step(&mut self) {
+        self.steps += 1;
         let number = self.random.usize(..self.nodes.len());
+        if self.files.is_some() && self.random.u32(..4) == 0 {
+            return self.write(number);
+        }
+        if self.nodes[number].stalled_until > self.steps {
+            return;
+        }
         match &mut self.nodes[number].turn {
             None => self.begin_turn(number),
             Some(ready) => match ready.pop_front() {
@@ -268,14 +368,40 @@ impl Cluster {
         }
     }
 
-    fn has_work(&self) -> bool {
+    /// Lets the writer of a core work.
+    fn write(&mut self, number: usize) {
+        let Some(files) = &self.files else { return };
+        let order_count = self.random.usize(..=4);
+        let error = files.work(number, order_count, self.clock.now_ms());
+        files.finish_snapshot();
+        self.nodes[number].core.shared().append_error.store(error, Ordering::SeqCst);
+    }
+
+    /// Lets a core stand still for so many steps of the cluster.
+    pub fn stall(&mut self, number: usize, steps: u64) {
+        self.nodes[number].stalled_until = self.steps + steps;
+    }
+
+    /// Whether anything can be done but wait.
+    pub fn has_work(&self) -> bool {
         let is_busy =
             self.nodes.iter().any(|node| node.turn.is_some() || node.core.has_eviction_work());
         let can_run = |client: &Client| {
             let held = self.nodes[client.core].core.is_held(client.session);
             !client.socket.is_empty() || (!client.read.is_empty() && !held)
         };
-        is_busy || !self.network.is_empty() || self.clients.iter().any(can_run)
+        is_busy
+            || !self.network.is_empty()
+            || self.clients.iter().any(can_run)
+            || self.has_work_on_files()
+    }
+
+    fn has_work_on_files(&self) -> bool {
+        let Some(files) = &self.files else { return false };
+        let tells = |node: &Node| node.core.store.journal().has_text();
+        files.has_work(self.clock.now_ms())
+            || files.is_saving()
+            || self.nodes.iter().any(|node| tells(node) || !node.held.is_empty())
     }
 
     fn assert_all_answered(&self) {
@@ -294,10 +420,8 @@ impl Cluster {
     /// Reads from the sockets, then drains the inbox, in this order.
     fn begin_turn(&mut self, number: usize) {
         let mut ready = VecDeque::new();
-        for (index, client) in self.clients.iter_mut().enumerate() {
-            if client.core != number {
-                continue;
-            }
+        for &index in &self.nodes[number].clients {
+            let client = &mut self.clients[index];
             let count = self.random.usize(..=READ_MAX.min(client.socket.len()));
             client.read.extend(client.socket.drain(..count));
             ready.push_back(index);
@@ -319,7 +443,7 @@ impl Cluster {
 
     /// Runs the next command of a client; it stays in this turn for as long as it has some.
     fn run_one(&mut self, number: usize, index: usize) {
-        let Node { core, turn } = &mut self.nodes[number];
+        let Node { core, turn, .. } = &mut self.nodes[number];
         let client = &mut self.clients[index];
         let Some(request) = client.read.front() else { return };
         let (bytes, ranges) = flatten_request(request);
@@ -328,6 +452,7 @@ impl Cluster {
         core.prefetch_bucket(client.session, &prepared);
         core.prefetch_entry(client.session, &prepared);
         if core.execute(client.session, &prepared, arguments) == Flow::Done {
+            self.commands += 1;
             client.read.pop_front();
             let ready = turn.as_mut().expect("commands run within a turn");
             if self.random.bool() { ready.push_front(index) } else { ready.push_back(index) }
@@ -344,10 +469,45 @@ impl Cluster {
         // Sessions that may go on are looked at in every turn anyway.
         node.core.take_resumed();
         node.turn = None;
-        self.collect_replies(number);
+        match self.files.clone() {
+            None => self.collect_replies(number),
+            Some(files) => self.flush_replies(number, &files),
+        }
     }
 
+    /// Hands over what a core has told, and the replies of its turn as far as they may leave.
+    fn flush_replies(&mut self, number: usize, files: &Files) {
+        let node = &mut self.nodes[number];
+        files.hand_over(node.core.id(), &mut node.core.store, false);
+        while let Some(replies) = node.held.pop() {
+            for (client, bytes) in replies {
+                self.clients[client].replies.extend_from_slice(&bytes);
+            }
+        }
+        let may_wait = node.core.has_changed() && files.policy() == SyncPolicy::Always;
+        let generation = files.generation().filter(|_| may_wait);
+        let waits = generation.and_then(|now| Some((node.held.wait_for(&now)?, now)));
+        let Some((items, generation)) = waits else { return self.take_replies_of(number) };
+        let (core, mut replies, mut total) = (&mut node.core, Vec::new(), 0);
+        for &id in &core.take_changed() {
+            let Some(session) = core.session_mut(id) else { continue };
+            let mut bytes = Vec::new();
+            flatten_output(&session.output, &mut bytes);
+            session.output.clear();
+            total += bytes.len();
+            replies.push((id.index as usize, bytes));
+        }
+        node.held.push(generation, items, replies, total);
+    }
+
+    /// Takes what has been answered, unless that is done at the end of the turn.
     fn collect_replies(&mut self, number: usize) {
+        if self.files.is_none() {
+            self.take_replies_of(number);
+        }
+    }
+
+    fn take_replies_of(&mut self, number: usize) {
         let core = &mut self.nodes[number].core;
         let changed = core.take_changed();
         for &id in &changed {

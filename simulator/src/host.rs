@@ -6,10 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, SaveKind, ShutdownOptions, SnapshotTarget,
+    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
+    SnapshotTarget,
 };
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 use basalt_shard::store::Store;
+
+use crate::files::Files;
+
+const NO_FILES: CommandError = CommandError::Fixed("ERR There are no files here");
 
 /// A wall clock that all cores of a cluster share.
 #[derive(Clone)]
@@ -42,12 +47,18 @@ pub struct TestHost {
     clock: VirtualClock,
     meter: Meter,
     acl_file: Option<Vec<u8>>,
+    files: Option<Files>,
 }
 
 impl TestHost {
     /// A host whose settings start as `settings`.
     pub fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
-        Self { settings, clock, meter, acl_file: None }
+        Self { settings, clock, meter, acl_file: None, files: None }
+    }
+
+    /// The same with files.
+    pub fn with_files(self, files: Option<Files>) -> Self {
+        Self { files, ..self }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
@@ -131,7 +142,11 @@ impl Host for TestHost {
     }
 
     fn begin_save(&mut self, _: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
-        Err(CommandError::Fixed("ERR There are no files here"))
+        self.files.as_ref().ok_or(NO_FILES)?.begin_save()
+    }
+
+    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+        self.files.as_ref().ok_or(NO_FILES)?.begin_rewrite()
     }
 
     fn cancel_save(&mut self) -> bool {
