@@ -24,6 +24,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use basalt_shard::mutation::{self, Mutation};
+
 /// Batches that may wait for the thread. A core that finds no room keeps its records for a later
 /// turn, up to [`BACKLOG_BYTES_MAX`].
 const QUEUE_MAX: usize = 64;
@@ -181,7 +183,7 @@ impl<F: SegmentFile> Segment<F> {
     }
 
     fn try_flush(&mut self, due: bool) -> io::Result<()> {
-        if self.has_failed {
+        if self.has_failed && !mutation::is_on(Mutation::FailureNotCut) {
             self.file.truncate(self.safe_length)?;
             self.written = 0;
         }

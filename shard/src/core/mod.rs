@@ -83,6 +83,7 @@ use crate::host::Host;
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
+use crate::mutation::{self, Mutation};
 use crate::reply::Output;
 use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
@@ -364,6 +365,11 @@ impl Core {
             self.store.journal.note_others();
         }
         while let Some(message) = self.mesh.receive(tail) {
+            if mutation::is_on(Mutation::InboxReordered)
+                && let Some(later) = self.mesh.receive(tail)
+            {
+                self.deliver(later);
+            }
             self.deliver(message);
         }
     }

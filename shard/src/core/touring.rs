@@ -8,6 +8,7 @@ use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
 use crate::slot::Slot;
 
@@ -101,7 +102,12 @@ impl Core {
     fn apply_move(&mut self, tour: &mut Tour, slot: HashSlot, owner: CoreId) {
         let before = std::mem::replace(&mut self.owners[slot.index()], owner);
         if before == self.id && owner != self.id {
-            let content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            let mut content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            if mutation::is_on(Mutation::WatchLost)
+                && let Some(observers) = &mut content.observers
+            {
+                observers.watches = Default::default();
+            }
             tour.cargo.push((owner, slot, content));
         }
     }
