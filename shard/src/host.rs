@@ -304,9 +304,19 @@ pub trait Host: Send {
     /// Gives the snapshot up that is under way in the background; whether there was one.
     fn cancel_save(&mut self) -> bool;
 
-    /// Loads the file of snapshots into a store that has all slots. Whether it could; the log says
-    /// why not. `replaces` allows keys that are there already.
-    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool;
+    /// Loads the file of snapshots into a store that has all slots, and returns the texts of the
+    /// libraries in it; `None` if it could not, and the log says why. `replaces` allows keys that
+    /// are there already.
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>>;
+
+    /// Brings what core `core` has told into its file, and waits until it is there.
+    fn write_out_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
+
+    /// Loads the append-only file into an empty store that has all slots and tells nothing, and
+    /// returns the texts of the libraries in it; `None` if it could not, and the process ends.
+    fn load_append_only(&mut self, _store: &mut Store) -> Option<Vec<Vec<u8>>> {
+        None
+    }
 
     /// Ends the process, or says why not. Does not return until the caller's turn is over; the
     /// process ends soon after.

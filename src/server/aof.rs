@@ -14,7 +14,6 @@
 //! The state is behind one lock, held for moments by administration; a core looks at its own part
 //! once a turn.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
 use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
 use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
+use basalt_persist::disk::DiskFile;
 use basalt_shard::core::CoreId;
 use basalt_shard::host::AppendOnlyFacts;
 use basalt_shard::journal::JournalBoard;
@@ -60,7 +60,7 @@ impl Generation {
 /// A generation whose files are empty and wait for their cores.
 pub struct NewGeneration {
     generation: Arc<Generation>,
-    files: Vec<Option<File>>,
+    files: Vec<Option<Box<dyn DiskFile>>>,
 }
 
 impl NewGeneration {
@@ -138,9 +138,8 @@ impl AppendOnly {
     pub fn open(&self, settings: &Settings) -> Result<u64, load::LoadError> {
         let location = location(settings);
         let manifest = load::open(&location)?;
-        let size = |file: &FileEntry| {
-            location.file(&file.name).metadata().map_or(0, |metadata| metadata.len())
-        };
+        let size =
+            |file: &FileEntry| location.disk.length(&location.file(&file.name)).unwrap_or_default();
         let bytes = manifest.files.iter().map(size).sum();
         self.state().manifest = manifest;
         Ok(bytes)
@@ -155,12 +154,24 @@ impl AppendOnly {
         settings: &Settings,
         store: &mut Store,
     ) -> Result<LoadReport, load::LoadError> {
-        let manifest = self.state().manifest.clone();
-        let options = LoadOptions { cuts_torn_ends: settings.append_only.aof_load_truncated };
-        let report = load::load(&location(settings), &manifest, options, store)?;
+        let report = self.load_again(settings, store)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
+    }
+
+    /// The same, of files that go on being written.
+    ///
+    /// # Errors
+    /// When something is damaged that must not be.
+    pub fn load_again(
+        &self,
+        settings: &Settings,
+        store: &mut Store,
+    ) -> Result<LoadReport, load::LoadError> {
+        let manifest = self.state().manifest.clone();
+        let options = LoadOptions { cuts_torn_ends: settings.append_only.aof_load_truncated };
+        load::load(&location(settings), &manifest, options, store)
     }
 
     /// Forgets files in which nothing was written, of starts that brought no change.
@@ -171,7 +182,7 @@ impl AppendOnly {
         let location = location(settings);
         let mut state = self.state();
         let is_bare = |file: &FileEntry| {
-            let length = location.file(&file.name).metadata().map(|metadata| metadata.len());
+            let length = location.disk.length(&location.file(&file.name));
             file.kind != FileKind::Base && length.is_ok_and(|length| length == 0)
         };
         // The files of a generation go together: their places say whose they are.
@@ -189,11 +200,11 @@ impl AppendOnly {
             return Ok(());
         }
         let manifest = Manifest { files: kept };
-        manifest.write(&location.manifest())?;
+        manifest.write(&*location.disk, &location.manifest())?;
         state.manifest = manifest;
         for file in empty {
             // The manifest does not name it any more, so it may as well stay.
-            let _ = fs::remove_file(location.file(&file.name));
+            let _ = location.disk.remove(&location.file(&file.name));
         }
         Ok(())
     }
@@ -245,15 +256,16 @@ impl AppendOnly {
         is_named: bool,
     ) -> io::Result<NewGeneration> {
         let location = location(settings);
-        fs::create_dir_all(&location.directory)?;
+        location.disk.create_directory(&location.directory)?;
         let mut state = self.state();
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(&location.prefix, core_count);
         let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
-        let create = |entry: &FileEntry| File::create(location.file(&entry.name));
-        let files: Vec<File> = entries.iter().map(create).collect::<io::Result<_>>()?;
+        let create = |entry: &FileEntry| location.disk.create(&location.file(&entry.name));
+        let files: Vec<Box<dyn DiskFile>> =
+            entries.iter().map(create).collect::<io::Result<_>>()?;
         if is_named {
-            manifest.write(&location.manifest())?;
+            manifest.write(&*location.disk, &location.manifest())?;
         }
         state.manifest = manifest;
         let durable = (0..core_count).map(|_| Arc::new(Durable::default())).collect();
@@ -327,6 +339,14 @@ impl AppendOnly {
         end.thread.append(bytes, journal.items());
     }
 
+    /// Brings what a core has told to its file, and waits until it is there.
+    pub fn write_out(&self, core: CoreId, store: &mut Store) {
+        if self.is_on() && store.journal().is_on() {
+            self.hand_over(core, store, None, true);
+            self.end_of(core).thread.wait_until_written();
+        }
+    }
+
     /// Changes `appendfsync`.
     pub fn set_policy(&self, policy: SyncPolicy) {
         for end in self.cores.get().into_iter().flatten() {
@@ -357,7 +377,7 @@ fn written_bytes(generation: &Generation) -> u64 {
 /// Where the files are.
 pub fn location(settings: &Settings) -> Location {
     let directory = PathBuf::from(&settings.append_only.appenddirname);
-    Location { directory, prefix: settings.append_only.appendfilename.clone() }
+    Location::new(directory, settings.append_only.appendfilename.clone())
 }
 
 /// The rewrite.
@@ -395,7 +415,9 @@ impl AppendOnly {
                 let mut manifest = state.manifest.clone();
                 let base = manifest.next_base(&location.prefix);
                 let gone = manifest.replace_base(base, rewrite.first_kept);
-                manifest.write(&location.manifest()).map(|()| (manifest, gone, bytes))
+                manifest
+                    .write(&*location.disk, &location.manifest())
+                    .map(|()| (manifest, gone, bytes))
             }
         };
         match result {
@@ -411,7 +433,7 @@ impl AppendOnly {
                 self.state().base_bytes = total;
                 for name in gone {
                     // One that stays takes room and nothing else: the manifest does not name it.
-                    let _ = fs::remove_file(location.file(&name));
+                    let _ = location.disk.remove(&location.file(&name));
                 }
                 notice!("Background AOF rewrite finished successfully");
             }

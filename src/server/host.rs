@@ -148,11 +148,19 @@ impl Host for CoreHost {
         self.process.append_only.turn_off(core, store);
     }
 
+    fn write_out_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.append_only.write_out(core, store);
+    }
+
+    fn load_append_only(&mut self, store: &mut Store) -> Option<Vec<Vec<u8>>> {
+        super::loading::append_only_at_once(&self.process, store)
+    }
+
     fn cancel_save(&mut self) -> bool {
         self.process.persistence.cancel()
     }
 
-    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool {
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>> {
         persistence::load_at_once(&self.process, store, replaces)
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use basalt_persist::disk::SystemDisk;
 use basalt_persist::load::{Contents, LoadCounts, load_all};
 use basalt_persist::output::{FileOutput, Output};
 use basalt_persist::preamble::Preamble;
@@ -370,7 +371,8 @@ fn start_writer(
     let open = move || -> std::io::Result<Box<dyn Output>> {
         let directory = directory?;
         let temporary = directory.join(format!("temp-{}-{number}.rdb", std::process::id()));
-        let output = FileOutput::create(&temporary, &directory.join(name), syncs);
+        let output =
+            FileOutput::create(Arc::new(SystemDisk), &temporary, &directory.join(name), syncs);
         let output = output.inspect_err(|error| {
             let temporary = temporary.display();
             warning!("Failed opening the temp RDB file {temporary} for saving: {error}");
@@ -524,12 +526,12 @@ pub(super) fn open_file(
     Ok((RdbReader::new(file, Some(length), checksum)?, length))
 }
 
-/// Loads the file into a store that has all slots; whether that went well. There may be no file: it
-/// is the same as an empty one.
-pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> bool {
+/// Loads the file into a store that has all slots; returns the texts of the libraries in it, `None`
+/// if it cannot be loaded. There may be no file: it is the same as an empty one.
+pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>> {
     let settings = process.settings();
     if !settings.snapshots.dbfilename.exists() {
-        return true;
+        return Some(Vec::new());
     }
     let rules = LoadRules { skips_expired: true, replaces };
     let loaded = open_file(&settings.snapshots.dbfilename, &settings)
@@ -537,11 +539,11 @@ pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> boo
     match loaded {
         Ok((counts, contents)) => {
             process.persistence.end_loading(counts, &contents);
-            true
+            Some(contents.functions)
         }
         Err(error) => {
             warning!("Error loading {}: {error}", settings.snapshots.dbfilename.display());
-            false
+            None
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The rewrite of the append-only file: its cut, and the base that is written beside the commands.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use basalt_persist::output::{FileOutput, Output};
@@ -62,12 +61,12 @@ fn prepare(
     let is_named = process.append_only.has_base();
     let new = process.append_only.new_generation(settings, core_count, is_named)?;
     process.append_only.begin_rewrite(new.number());
-    let directory: PathBuf = location(settings).directory;
-    let temporary = directory.join(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
+    let place = location(settings);
+    let temporary = place.file(&format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
     let target = process.append_only.base_path(settings);
     let syncs = settings.append_only.aof_rewrite_incremental_fsync;
     let open = move || -> std::io::Result<Box<dyn Output>> {
-        Ok(Box::new(FileOutput::create(&temporary, &target, syncs)?))
+        Ok(Box::new(FileOutput::create(place.disk, &temporary, &target, syncs)?))
     };
     let (waking, ending) = (Arc::clone(process), Arc::clone(process));
     let options = SaveOptions {

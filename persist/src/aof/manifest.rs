@@ -12,9 +12,10 @@
 //! they are segments (`s`), which makes a stock Redis refuse the directory instead of loading the
 //! files one after the other.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::Path;
+
+use crate::disk::Disk;
 
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
@@ -93,16 +94,18 @@ impl Manifest {
     ///
     /// # Errors
     /// If it cannot be read or makes no sense.
-    pub fn read(path: &Path) -> Result<Option<Self>, ManifestError> {
-        let size = match fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, ManifestError> {
+        let size = match disk.length(path) {
+            Ok(size) => size,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(ManifestError::Io(error)),
         };
         if size > MANIFEST_BYTES_MAX {
             return Err(ManifestError::Io(io::Error::other("it is too large")));
         }
-        let text = fs::read(path).map_err(ManifestError::Io)?;
+        let mut text = Vec::new();
+        let mut file = disk.open(path, 0).map_err(ManifestError::Io)?;
+        file.read_to_end(&mut text).map_err(ManifestError::Io)?;
         Self::parse(&text).map(Some)
     }
 
@@ -157,14 +160,14 @@ impl Manifest {
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("manifest");
         let temporary = path.with_file_name(format!("temp-{name}"));
-        let mut file = File::create(&temporary)?;
-        file.write_all(self.to_text().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        crate::output::sync_directory(path)
+        let mut file = disk.create(&temporary)?;
+        file.append(self.to_text().as_bytes())?;
+        file.sync()?;
+        disk.rename(&temporary, path)?;
+        disk.sync_directory(path)
     }
 
     /// The base, if there is one.

@@ -16,13 +16,14 @@
 //! [`Durable::error`] says what is wrong, and writes of clients are refused. With `no`, what was
 //! written counts as good.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+
+use crate::disk::DiskFile;
 
 /// Batches that may wait for the thread. A core that finds no room keeps its records for a later
 /// turn, up to [`BACKLOG_BYTES_MAX`].
@@ -47,42 +48,6 @@ pub enum SyncPolicy {
     EverySecond,
     /// When the system likes.
     Never,
-}
-
-/// A file as a segment needs it; tests have one that fails.
-pub trait SegmentFile: Send {
-    /// Appends bytes at the end.
-    ///
-    /// # Errors
-    /// When the system refuses; any part of them may be there then.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Brings everything to the disk.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    fn sync(&mut self) -> io::Result<()>;
-
-    /// Cuts the file.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    fn truncate(&mut self, length: u64) -> io::Result<()>;
-}
-
-impl SegmentFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
-    }
 }
 
 /// How far the segment of one core is, in one generation.
@@ -111,8 +76,8 @@ impl Durable {
 }
 
 /// What is written and what is safe, without a thread.
-pub struct Segment<F> {
-    file: F,
+pub struct Segment {
+    file: Box<dyn DiskFile>,
     durable: Arc<Durable>,
     policy: SyncPolicy,
     /// Everything since the file was safe for the last time.
@@ -126,9 +91,14 @@ pub struct Segment<F> {
     has_failed: bool,
 }
 
-impl<F: SegmentFile> Segment<F> {
+impl Segment {
     /// A segment that goes on at the end of `file`, `length` bytes long.
-    pub fn new(file: F, length: u64, policy: SyncPolicy, durable: Arc<Durable>) -> Self {
+    pub fn new(
+        file: Box<dyn DiskFile>,
+        length: u64,
+        policy: SyncPolicy,
+        durable: Arc<Durable>,
+    ) -> Self {
         durable.bytes.store(length, SeqCst);
         Self {
             file,
@@ -216,8 +186,9 @@ impl<F: SegmentFile> Segment<F> {
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
-    Begin { file: File, durable: Arc<Durable> },
+    Begin { file: Box<dyn DiskFile>, durable: Arc<Durable> },
     Policy(SyncPolicy),
+    WriteOut(SyncSender<()>),
     End,
     Stop,
 }
@@ -250,7 +221,7 @@ impl SegmentThread {
 
     /// From now on batches go to `file`, which is empty. What went to the one before is brought to
     /// the disk first. May wait.
-    pub fn begin(&self, file: File, durable: Arc<Durable>) {
+    pub fn begin(&self, file: Box<dyn DiskFile>, durable: Arc<Durable>) {
         self.order(Order::Begin { file, durable });
     }
 
@@ -275,6 +246,13 @@ impl SegmentThread {
         self.order(Order::Append { bytes, items });
     }
 
+    /// Waits until everything handed over before is in the file, or cannot be.
+    pub fn wait_until_written(&self) {
+        let (done, is_done) = sync_channel(1);
+        self.order(Order::WriteOut(done));
+        let _ = is_done.recv();
+    }
+
     /// Brings everything to the disk and ends the thread.
     pub fn stop(&self) {
         let thread = self.thread.lock().expect("nobody panics here").take();
@@ -291,7 +269,7 @@ impl SegmentThread {
 
 struct Worker<N> {
     policy: SyncPolicy,
-    segment: Option<Segment<File>>,
+    segment: Option<Segment>,
     on_durable: N,
     queued: Arc<AtomicU64>,
 }
@@ -346,6 +324,14 @@ impl<N: Fn()> Worker<N> {
                     segment.set_policy(policy);
                 }
             }
+            Order::WriteOut(done) => {
+                if let Some(segment) = &mut self.segment {
+                    segment.flush(false);
+                    (self.on_durable)();
+                }
+                // Whoever asked may have lost patience.
+                let _ = done.send(());
+            }
             Order::End => {
                 self.finish();
                 self.segment = None;
@@ -369,48 +355,16 @@ impl<N: Fn()> Worker<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Disk;
+    use crate::memory_disk::{MemoryDisk, Operation};
+    use std::path::Path;
 
-    /// A file in memory that knows what is on the disk, and can be told to fail.
-    #[derive(Default)]
-    struct Disk {
-        content: Vec<u8>,
-        durable: Vec<u8>,
-        fails: u32,
-        random: fastrand::Rng,
-    }
-
-    impl Disk {
-        fn fail(&mut self) -> bool {
-            self.fails = self.fails.saturating_sub(1);
-            self.fails > 0
-        }
-    }
-
-    impl SegmentFile for Disk {
-        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-            if self.fail() {
-                let part = self.random.usize(..=bytes.len());
-                self.content.extend_from_slice(&bytes[..part]);
-                return Err(io::Error::from_raw_os_error(libc::ENOSPC));
-            }
-            self.content.extend_from_slice(bytes);
-            Ok(())
-        }
-
-        fn sync(&mut self) -> io::Result<()> {
-            if self.fail() {
-                return Err(io::Error::from_raw_os_error(libc::EIO));
-            }
-            self.durable = self.content.clone();
-            Ok(())
-        }
-
-        fn truncate(&mut self, length: u64) -> io::Result<()> {
-            if self.fail() {
-                return Err(io::Error::from_raw_os_error(libc::EIO));
-            }
-            self.content.truncate(length as usize);
-            Ok(())
+    /// Makes what comes next fail, in one of many ways.
+    fn break_something(disk: &MemoryDisk, random: &mut fastrand::Rng) {
+        let kinds = [Operation::Append, Operation::Sync, Operation::Truncate];
+        for _ in 0..random.u32(..4) {
+            let kind = kinds[random.usize(..kinds.len())];
+            disk.fail(kind, [libc::EIO, libc::ENOSPC][random.usize(..2)], random.u32(1..4));
         }
     }
 
@@ -421,26 +375,28 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(seed);
         for policy in [SyncPolicy::Always, SyncPolicy::EverySecond] {
             let durable = Arc::new(Durable::default());
-            let disk = Disk { random: random.fork(), ..Disk::default() };
-            let mut segment = Segment::new(disk, 0, policy, Arc::clone(&durable));
+            let (disk, path) = (MemoryDisk::default(), Path::new("segment"));
+            let file = disk.create(path).expect("there is room");
+            let mut segment = Segment::new(file, 0, policy, Arc::clone(&durable));
             let mut pushed = Vec::new();
             for item in 1..=2000_u64 {
                 let text = format!("{item};");
                 pushed.extend_from_slice(text.as_bytes());
                 segment.push(text.as_bytes(), item);
                 if random.u32(..20) == 0 {
-                    segment.file.fails = random.u32(..6);
+                    break_something(&disk, &mut random);
                 }
                 segment.flush(random.u32(..4) == 0);
-                let on_disk = String::from_utf8_lossy(&segment.file.durable).into_owned();
-                let count = on_disk.matches(';').count() as u64;
+                let on_disk = disk.read_durable(path).expect("the file is there");
+                let count = on_disk.iter().filter(|byte| **byte == b';').count() as u64;
                 assert!(count >= durable.items(), "BASALT_TEST_SEED={seed}");
-                assert!(pushed.starts_with(on_disk.as_bytes()), "BASALT_TEST_SEED={seed}");
+                assert!(pushed.starts_with(&on_disk), "BASALT_TEST_SEED={seed}");
                 assert_eq!(segment.has_failed(), durable.error() != 0);
             }
-            segment.file.fails = 0;
+            disk.recover();
             assert!(segment.finish());
-            assert_eq!(segment.file.durable, pushed, "BASALT_TEST_SEED={seed}");
+            let on_disk = disk.read_durable(path).expect("the file is there");
+            assert_eq!(on_disk, pushed, "BASALT_TEST_SEED={seed}");
             assert_eq!(durable.items(), 2000);
             assert_eq!(durable.bytes(), pushed.len() as u64);
         }

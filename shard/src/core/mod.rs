@@ -390,7 +390,7 @@ impl Core {
             Message::Envelope(envelope) => self.collect(envelope),
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
-            Message::Release(slots) => self.release(slots),
+            Message::Release(release) => self.release(release),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),

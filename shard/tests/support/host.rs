@@ -138,8 +138,8 @@ impl Host for TestHost {
         false
     }
 
-    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> bool {
-        false
+    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> Option<Vec<Vec<u8>>> {
+        None
     }
 
     fn shutdown(&mut self, _: ShutdownOptions) -> Result<(), CommandError> {
