@@ -24,7 +24,7 @@ use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
 use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
 use basalt_persist::disk::DiskFile;
 use basalt_shard::core::CoreId;
-use basalt_shard::host::AppendOnlyFacts;
+use basalt_shard::host::{AppendOnlyFacts, DurableMark, DurableState};
 use basalt_shard::journal::JournalBoard;
 use basalt_shard::store::Store;
 
@@ -51,9 +51,37 @@ impl Generation {
         (0..self.durable.len()).map(|core| self.board.items(core)).collect()
     }
 
-    /// Whether so many items of every core are on the disk.
+    /// Whether so many items of every core are as safe as `appendfsync` wants them.
     pub fn is_durable(&self, items: &[u64]) -> bool {
         self.durable.iter().zip(items).all(|(durable, items)| durable.items() >= *items)
+    }
+
+    /// Whether so many items of every core are on the disk.
+    fn is_synced(&self, items: &[u64]) -> bool {
+        self.durable.iter().zip(items).all(|(durable, items)| durable.synced_items() >= *items)
+    }
+}
+
+/// Who waits for the disk: everything all cores had told by some moment.
+struct Mark {
+    process: Arc<Process>,
+    generation: Arc<Generation>,
+    items: Vec<u64>,
+}
+
+impl DurableMark for Mark {
+    fn state(&self) -> DurableState {
+        match () {
+            () if !self.process.append_only.is_on() => DurableState::Off,
+            () if self.generation.is_synced(&self.items) => DurableState::Reached,
+            () => DurableState::Pending,
+        }
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.process.append_only.marks.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -83,6 +111,8 @@ pub struct AppendOnly {
     is_on: AtomicBool,
     /// Bytes of the files that are not written any more, the base among them.
     closed_bytes: AtomicU64,
+    /// How many wait for the disk.
+    marks: AtomicU64,
 }
 
 #[derive(Default)]
@@ -90,6 +120,8 @@ struct State {
     manifest: Manifest,
     current: Option<Arc<Generation>>,
     rewrite: Option<Rewrite>,
+    /// One is to begin as soon as nothing stands in its way.
+    is_scheduled: bool,
     /// Size of everything after the last rewrite, or the load.
     base_bytes: u64,
     rewrites: u64,
@@ -106,6 +138,8 @@ struct Rewrite {
     first_kept: u64,
     /// Bytes of the generations that it replaces do not count from its end on.
     closed_bytes: u64,
+    /// It is given up for something that cannot wait, and begins again after that.
+    is_put_off: bool,
 }
 
 impl Default for AppendOnly {
@@ -117,6 +151,7 @@ impl Default for AppendOnly {
             state: Mutex::new(state),
             is_on: AtomicBool::new(false),
             closed_bytes: AtomicU64::new(0),
+            marks: AtomicU64::new(0),
         }
     }
 }
@@ -232,7 +267,8 @@ impl AppendOnly {
     /// Something has reached the disk, or failed to: tells the cores.
     fn note_progress(&self, process: &Process) {
         process.persistence.set_append_error(self.error());
-        if process.settings().append_only.appendfsync == SyncPolicy::Always {
+        let is_always = process.settings().append_only.appendfsync == SyncPolicy::Always;
+        if is_always || self.marks.load(Ordering::Relaxed) > 0 {
             process.wake_cores();
         }
     }
@@ -243,6 +279,15 @@ impl AppendOnly {
         let current = state.current.as_deref();
         let segments = current.map_or(&[][..], |generation| &generation.durable);
         segments.iter().map(|durable| durable.error()).find(|error| *error != 0).unwrap_or(0)
+    }
+
+    /// All that was told by now, if anything is told.
+    pub fn mark(process: &Arc<Process>) -> Option<Box<dyn DurableMark>> {
+        let append_only = &process.append_only;
+        let generation = append_only.state().current.clone().filter(|_| append_only.is_on())?;
+        append_only.marks.fetch_add(1, Ordering::Relaxed);
+        let (items, process) = (generation.made(), Arc::clone(process));
+        Some(Box::new(Mark { process, generation, items }))
     }
 
     /// Makes the files of a new generation, and names them in the manifest if `is_named`.
@@ -347,8 +392,11 @@ impl AppendOnly {
         }
     }
 
-    /// Changes `appendfsync`.
-    pub fn set_policy(&self, policy: SyncPolicy) {
+    /// Follows `appendfsync`, and `no-appendfsync-on-rewrite` while something `is_written` in the
+    /// background.
+    pub fn set_policy(&self, settings: &Settings, is_written: bool) {
+        let rests = is_written && settings.append_only.no_appendfsync_on_rewrite;
+        let policy = if rests { SyncPolicy::Never } else { settings.append_only.appendfsync };
         for end in self.cores.get().into_iter().flatten() {
             end.thread.set_policy(policy);
         }
@@ -388,7 +436,23 @@ impl AppendOnly {
         let begun_seconds = clock::now().unix_seconds();
         let mut state = self.state();
         state.lacks_base |= !self.is_on();
-        state.rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+        state.is_scheduled = false;
+        state.rewrite =
+            Some(Rewrite { begun_seconds, first_kept, closed_bytes, is_put_off: false });
+    }
+
+    /// A rewrite cannot begin now: it does as soon as it can.
+    pub fn schedule_rewrite(&self) {
+        self.state().is_scheduled = true;
+    }
+
+    /// The rewrite under way is about to be given up for something that cannot wait; whether there
+    /// is one. It begins again later.
+    pub fn put_off_rewrite(&self) -> bool {
+        let mut state = self.state();
+        let Some(rewrite) = &mut state.rewrite else { return false };
+        rewrite.is_put_off = true;
+        true
     }
 
     /// Whether new generations mean something without a base to come.
@@ -407,6 +471,10 @@ impl AppendOnly {
         let mut state = self.state();
         let Some(rewrite) = state.rewrite.take() else { return };
         let now_seconds = clock::now().unix_seconds();
+        if rewrite.is_put_off && base_bytes.is_none() {
+            state.is_scheduled = true;
+            return;
+        }
         state.last_took_seconds = now_seconds - rewrite.begun_seconds;
         let location = location(settings);
         let result = match base_bytes {
@@ -450,6 +518,9 @@ impl AppendOnly {
     /// there when the append-only file was turned on.
     pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
         let percentage = u64::from(settings.append_only.auto_aof_rewrite_percentage);
+        if self.is_scheduled() {
+            return true;
+        }
         if !self.is_on() {
             return false;
         }
@@ -471,6 +542,12 @@ impl AppendOnly {
         is_due
     }
 
+    /// Whether a rewrite waits for its time.
+    fn is_scheduled(&self) -> bool {
+        let state = self.state();
+        state.is_scheduled && state.rewrite.is_none()
+    }
+
     /// Whether a rewrite is under way.
     pub fn is_rewriting(&self) -> bool {
         self.state().rewrite.is_some()
@@ -486,6 +563,7 @@ impl AppendOnly {
         AppendOnlyFacts {
             is_on: self.is_on(),
             is_rewriting: running.is_some(),
+            is_rewrite_scheduled: state.is_scheduled,
             rewriting_for_seconds: running
                 .map_or(-1, |running| now_seconds - running.begun_seconds),
             last_rewrite_took_seconds: state.last_took_seconds,

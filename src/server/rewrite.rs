@@ -17,7 +17,7 @@ use crate::{notice, warning};
 
 const IN_PROGRESS: CommandError =
     CommandError::Fixed("ERR Background append only file rewriting already in progress");
-const OTHER_SNAPSHOT: CommandError = CommandError::Fixed(
+const CANNOT_BEGIN: CommandError = CommandError::Fixed(
     "ERR Can't execute an AOF background rewriting. Please check the server logs for more \
      information.",
 );
@@ -25,27 +25,29 @@ const OTHER_SNAPSHOT: CommandError = CommandError::Fixed(
 /// Begins a rewrite. The append-only file is on from its cut on, if it was not.
 ///
 /// # Errors
-/// When one is under way, or a snapshot, or the system refuses.
-pub fn begin(process: &Arc<Process>) -> Result<Box<dyn RewriteTarget>, CommandError> {
+/// When one is under way, or the system refuses. While a snapshot is made there is none: it is
+/// scheduled.
+pub fn begin(process: &Arc<Process>) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
     if process.append_only.is_rewriting() {
         return Err(IN_PROGRESS);
     }
     let Some(number) = process.persistence.reserve_for_rewrite() else {
-        warning!("Can't rewrite append only file in background: a snapshot is being made");
-        return Err(OTHER_SNAPSHOT);
+        process.append_only.schedule_rewrite();
+        return Ok(None);
     };
     let settings = process.settings();
     match prepare(process, &settings, number) {
         Ok((new, save)) => {
             notice!("Background append only file rewriting started");
             let process = Arc::clone(process);
-            Ok(Box::new(Target { process, settings, number, new, save: Some(save), is_cut: false }))
+            let target = Target { process, settings, number, new, save: Some(save), is_cut: false };
+            Ok(Some(Box::new(target)))
         }
         Err(error) => {
             process.append_only.end_rewrite(&settings, None);
             process.persistence.release_rewrite(number);
             warning!("Can't rewrite append only file in background: {error}");
-            Err(CommandError::worded(format!("ERR {error}")))
+            Err(CANNOT_BEGIN)
         }
     }
 }
@@ -82,14 +84,19 @@ fn prepare(
                     None
                 }
             };
-            ending.append_only.end_rewrite(&ending.settings(), bytes);
+            let settings = ending.settings();
+            ending.append_only.end_rewrite(&settings, bytes);
             ending.persistence.release_rewrite(number);
+            ending.append_only.set_policy(&settings, ending.persistence.is_writing());
             ending.persistence.note_writers(-1);
         }),
     };
     process.persistence.note_writers(1);
     let save = Save::begin(Box::new(open), options);
-    Ok((new, save.inspect_err(|_| process.persistence.note_writers(-1))?))
+    let save = save.inspect_err(|_| process.persistence.note_writers(-1))?;
+    process.persistence.note_progress(number, save.progress());
+    process.append_only.set_policy(settings, true);
+    Ok((new, save))
 }
 
 /// A rewrite whose cut is being made.

@@ -6,7 +6,7 @@
 //! * `always`: what came together is written at once and followed by one fsync. Replies wait for
 //!   [`Durable`], not the core.
 //! * `everysec`: an fsync a second, if there is anything.
-//! * `no`: whenever the system likes.
+//! * `no`: whenever the system likes; so it is while `no-appendfsync-on-rewrite` is at work.
 //!
 //! # When the disk fails
 //!
@@ -15,6 +15,9 @@
 //! cut back to that point, and all of it written again, once a second until it works. Meanwhile
 //! [`Durable::error`] says what is wrong, and writes of clients are refused. With `no`, what was
 //! written counts as good.
+//!
+//! A segment that cannot be finished when the next generation begins is kept until it can be, and
+//! the new one waits: only the last generation of files may end early.
 
 use std::io;
 use std::sync::Arc;
@@ -54,14 +57,20 @@ pub enum SyncPolicy {
 #[derive(Debug, Default)]
 pub struct Durable {
     items: AtomicU64,
+    synced: AtomicU64,
     bytes: AtomicU64,
     error: AtomicI32,
 }
 
 impl Durable {
-    /// Items on the disk.
+    /// Items that are as safe as the policy wants them: on the disk, or with `no` in the file.
     pub fn items(&self) -> u64 {
         self.items.load(SeqCst)
+    }
+
+    /// Items on the disk.
+    pub fn synced_items(&self) -> u64 {
+        self.synced.load(SeqCst)
     }
 
     /// Bytes written to the file.
@@ -125,7 +134,8 @@ impl Segment {
 
     /// Whether there is something to bring to the disk.
     pub fn is_dirty(&self) -> bool {
-        !self.unsafe_bytes.is_empty()
+        let is_behind = self.durable.synced_items() < self.items;
+        !self.unsafe_bytes.is_empty() || is_behind && self.policy != SyncPolicy::Never
     }
 
     /// Whether the disk failed the last time.
@@ -164,7 +174,10 @@ impl Segment {
         match self.policy {
             SyncPolicy::Never => {}
             SyncPolicy::Always | SyncPolicy::EverySecond if !due => return Ok(()),
-            SyncPolicy::Always | SyncPolicy::EverySecond => self.file.sync()?,
+            SyncPolicy::Always | SyncPolicy::EverySecond => {
+                self.file.sync()?;
+                self.durable.synced.store(self.items, SeqCst);
+            }
         }
         self.safe_length += self.unsafe_bytes.len() as u64;
         self.unsafe_bytes.clear();
@@ -213,7 +226,8 @@ impl SegmentThread {
     ) -> io::Result<Self> {
         let (orders, received) = sync_channel(QUEUE_MAX);
         let queued = Arc::new(AtomicU64::new(0));
-        let worker = Worker { policy, segment: None, on_durable, queued: Arc::clone(&queued) };
+        let (queued_there, unfinished) = (Arc::clone(&queued), Vec::new());
+        let worker = Worker { policy, unfinished, segment: None, on_durable, queued: queued_there };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
         Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
@@ -232,7 +246,8 @@ impl SegmentThread {
 
     /// Changes the policy. May wait.
     pub fn set_policy(&self, policy: SyncPolicy) {
-        self.order(Order::Policy(policy));
+        // Whoever ends a snapshot says so even if the process, and the thread, have ended before.
+        let _ = self.orders.send(Order::Policy(policy));
     }
 
     /// Whether a batch can be handed over without waiting, but for rare orders.
@@ -269,6 +284,8 @@ impl SegmentThread {
 
 struct Worker<N> {
     policy: SyncPolicy,
+    /// Segments that are over, but not on the disk yet, oldest first.
+    unfinished: Vec<Segment>,
     segment: Option<Segment>,
     on_durable: N,
     queued: Arc<AtomicU64>,
@@ -298,6 +315,9 @@ impl<N: Fn()> Worker<N> {
     }
 
     fn flush(&mut self, due: bool) {
+        if !self.unfinished.is_empty() && (!due || !self.finish_older()) {
+            return;
+        }
         let Some(segment) = &mut self.segment else { return };
         // A disk that fails is tried again once a second, not with every batch.
         if segment.is_dirty() && (due || !segment.has_failed()) {
@@ -315,7 +335,7 @@ impl<N: Fn()> Worker<N> {
                 segment.push(&bytes, items);
             }
             Order::Begin { file, durable } => {
-                self.finish();
+                self.close();
                 self.segment = Some(Segment::new(file, 0, self.policy, durable));
             }
             Order::Policy(policy) => {
@@ -325,30 +345,44 @@ impl<N: Fn()> Worker<N> {
                 }
             }
             Order::WriteOut(done) => {
-                if let Some(segment) = &mut self.segment {
-                    segment.flush(false);
-                    (self.on_durable)();
-                }
+                self.flush(false);
                 // Whoever asked may have lost patience.
                 let _ = done.send(());
             }
-            Order::End => {
-                self.finish();
-                self.segment = None;
-            }
+            Order::End => self.close(),
             Order::Stop => {
-                self.finish();
+                self.close();
+                self.finish_older();
                 return false;
             }
         }
         true
     }
 
-    fn finish(&mut self) {
-        if let Some(segment) = &mut self.segment {
-            segment.finish();
+    /// The present segment is over.
+    fn close(&mut self) {
+        if let Some(mut segment) = self.segment.take() {
+            if !self.unfinished.is_empty() || !segment.finish() {
+                self.unfinished.push(segment);
+            }
             (self.on_durable)();
         }
+    }
+
+    /// Brings segments that are over to the disk; whether that worked for all of them.
+    fn finish_older(&mut self) -> bool {
+        while let Some(oldest) = self.unfinished.first_mut() {
+            if !oldest.finish() {
+                break;
+            }
+            self.unfinished.remove(0);
+        }
+        let error = self.unfinished.first().map_or(0, |oldest| oldest.durable.error());
+        if let Some(segment) = &self.segment {
+            segment.durable.error.store(error, SeqCst);
+        }
+        (self.on_durable)();
+        error == 0
     }
 }
 

@@ -25,6 +25,8 @@ const FAILED: CommandError = CommandError::Fixed("ERR");
 const CANNOT_SHUT_DOWN: CommandError =
     CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs.");
 
+const SCHEDULED: &str = "Background saving scheduled";
+
 /// LASTSAVE.
 pub fn lastsave(call: &mut SessionCall<'_>) -> Outcome {
     let seconds = call.core.host.persistence().last_save_unix_seconds;
@@ -37,8 +39,12 @@ pub fn bgsave(call: &mut SessionCall<'_>) -> Outcome {
     let arguments = call.arguments;
     match arguments.len() {
         1 => {}
-        // There is no other work in the background that a snapshot would have to wait for.
-        2 if arguments.is(1, "schedule") => {}
+        2 if arguments.is(1, "schedule") => {
+            if call.core.host.schedule_save() {
+                call.reply.simple(SCHEDULED);
+                return Ok(());
+            }
+        }
         2 if arguments.is(1, "cancel") => {
             if !call.core.host.cancel_save() {
                 return Err(CommandError::Fixed(
@@ -165,6 +171,10 @@ impl TourTask for BeginSnapshot {
     fn visit(&mut self, core: &mut Core) {
         self.cut.add(core);
         core.store.begin_snapshot(self.target.order(core.id()));
+    }
+
+    fn answer_in_transaction(&self) -> Option<&'static str> {
+        Some(SCHEDULED)
     }
 
     fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

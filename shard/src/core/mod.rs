@@ -208,6 +208,8 @@ pub struct Core {
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
+    /// Those that wait for the disk.
+    disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
@@ -295,6 +297,7 @@ impl Core {
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
+            disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
             services_under_way: 0,

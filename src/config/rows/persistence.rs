@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Directive] = &[
         .immutable()
         .built(),
     choice("appendfsync", &["everysec", "always", "no"], "everysec").built(),
-    boolean("no-appendfsync-on-rewrite", "no").accepted(),
+    boolean("no-appendfsync-on-rewrite", "no").built(),
     integer("auto-aof-rewrite-percentage", 0, INT_MAX, "100").built(),
     memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").built(),
     boolean("aof-load-truncated", "yes").built(),
