@@ -135,6 +135,32 @@ fn a_rewrite_keeps_what_is_there_and_what_comes_meanwhile() {
 }
 
 #[test]
+fn a_base_may_be_commands() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let arguments = ["--appendfsync", "always", "--aof-use-rdb-preamble", "no"];
+        let (server, mut client) = start(core_count, &files, &arguments);
+        fill(&mut client);
+        client.call("HEXPIRE hash 100000 FIELDS 1 name");
+        client.call("ZADD sorted inf big -inf small 1e-300 tiny 0.1 tenth");
+        load_function(&mut client, &["LOAD", &library("one", "1")]);
+        let digest = client.text("DEBUG DIGEST");
+        let streams = client.call("XINFO STREAM stream FULL");
+        client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+        eventually("it is over", || info(&mut client).number("aof_rewrites") == 1);
+        client.check("DEBUG LOADAOF", OK);
+        assert_eq!(client.text("DEBUG DIGEST"), digest);
+        kill(server);
+        let base = files.path().join("appendonlydir/appendonly.aof.1.base.aof");
+        assert!(fs::read(base).expect("it is there").starts_with(b"*"), "commands");
+        let (_server, mut client) = start(core_count, &files, &[]);
+        assert_eq!(client.text("DEBUG DIGEST"), digest);
+        assert_eq!(client.call("XINFO STREAM stream FULL"), streams);
+        assert_eq!(client.text("FCALL one 0"), "1");
+    }
+}
+
+#[test]
 fn it_is_turned_on_and_off_at_run_time() {
     let files = TestDirectory::create();
     let directory = files.path().to_str().expect("test paths are plain text");

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
-use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
+use basalt_persist::aof::manifest::{BaseForm, FileEntry, FileKind, Manifest};
 use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
 use basalt_persist::disk::DiskFile;
 use basalt_shard::core::CoreId;
@@ -138,6 +138,7 @@ struct Rewrite {
     first_kept: u64,
     /// Bytes of the generations that it replaces do not count from its end on.
     closed_bytes: u64,
+    form: BaseForm,
     /// It is given up for something that cannot wait, and begins again after that.
     is_put_off: bool,
 }
@@ -428,17 +429,22 @@ pub fn location(settings: &Settings) -> Location {
     Location::new(directory, settings.append_only.appendfilename.clone())
 }
 
+fn base_form(settings: &Settings) -> BaseForm {
+    if settings.append_only.aof_use_rdb_preamble { BaseForm::Rdb } else { BaseForm::Commands }
+}
+
 /// The rewrite.
 impl AppendOnly {
     /// A rewrite begins; its generation is made by the caller.
-    pub fn begin_rewrite(&self, first_kept: u64) {
+    pub fn begin_rewrite(&self, settings: &Settings, first_kept: u64) {
+        let form = base_form(settings);
         let closed_bytes = self.total_bytes();
         let begun_seconds = clock::now().unix_seconds();
         let mut state = self.state();
         state.lacks_base |= !self.is_on();
         state.is_scheduled = false;
         state.rewrite =
-            Some(Rewrite { begun_seconds, first_kept, closed_bytes, is_put_off: false });
+            Some(Rewrite { begun_seconds, first_kept, closed_bytes, form, is_put_off: false });
     }
 
     /// A rewrite cannot begin now: it does as soon as it can.
@@ -462,8 +468,8 @@ impl AppendOnly {
 
     /// Where the base of the rewrite under way belongs.
     pub fn base_path(&self, settings: &Settings) -> PathBuf {
-        let location = location(settings);
-        location.file(&self.state().manifest.next_base(&location.prefix).name)
+        let (location, form) = (location(settings), base_form(settings));
+        location.file(&self.state().manifest.next_base(&location.prefix, form).name)
     }
 
     /// The base is complete, or will never be.
@@ -481,7 +487,7 @@ impl AppendOnly {
             None => Err(io::Error::other("the base was not written")),
             Some(bytes) => {
                 let mut manifest = state.manifest.clone();
-                let base = manifest.next_base(&location.prefix);
+                let base = manifest.next_base(&location.prefix, rewrite.form);
                 let gone = manifest.replace_base(base, rewrite.first_kept);
                 manifest
                     .write(&*location.disk, &location.manifest())

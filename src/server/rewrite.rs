@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use basalt_persist::aof::text_base::TextBase;
 use basalt_persist::output::{FileOutput, Output};
 use basalt_persist::save::{Outcome, Save, SaveOptions};
 use basalt_shard::core::CoreId;
@@ -10,6 +11,7 @@ use basalt_shard::host::{Cut, RewriteTarget};
 use basalt_shard::store::Store;
 
 use super::aof::{NewGeneration, location};
+use super::host::command_settings;
 use super::persistence::{order_of, preamble_of};
 use super::process::Process;
 use crate::config::Settings;
@@ -62,13 +64,20 @@ fn prepare(
     // While nothing was written before, the files mean nothing without their base.
     let is_named = process.append_only.has_base();
     let new = process.append_only.new_generation(settings, core_count, is_named)?;
-    process.append_only.begin_rewrite(new.number());
+    process.append_only.begin_rewrite(settings, new.number());
     let place = location(settings);
     let temporary = place.file(&format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
     let target = process.append_only.base_path(settings);
     let syncs = settings.append_only.aof_rewrite_incremental_fsync;
+    let is_text = !settings.append_only.aof_use_rdb_preamble;
+    let commands = is_text.then(|| Arc::new(command_settings(settings)));
     let open = move || -> std::io::Result<Box<dyn Output>> {
-        Ok(Box::new(FileOutput::create(place.disk, &temporary, &target, syncs)?))
+        Ok(match commands {
+            None => Box::new(FileOutput::create(place.disk, &temporary, &target, syncs)?),
+            Some(commands) => {
+                Box::new(TextBase::create(place.disk, &temporary, &target, syncs, commands)?)
+            }
+        })
     };
     let (waking, ending) = (Arc::clone(process), Arc::clone(process));
     let options = SaveOptions {

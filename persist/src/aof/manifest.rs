@@ -49,6 +49,15 @@ impl FileKind {
     }
 }
 
+/// What is in a base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseForm {
+    /// An RDB file.
+    Rdb,
+    /// Commands (`aof-use-rdb-preamble no`).
+    Commands,
+}
+
 /// A file of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileEntry {
@@ -209,11 +218,15 @@ impl Manifest {
         files
     }
 
-    /// The entry of the base that would come next.
-    pub fn next_base(&self, prefix: &str) -> FileEntry {
+    /// The entry of the base that would come next: an RDB file, or commands.
+    pub fn next_base(&self, prefix: &str, form: BaseForm) -> FileEntry {
         let bases = self.files.iter().filter(|file| file.name.contains(".base."));
         let sequence = bases.map(|file| file.sequence).max().unwrap_or(0) + 1;
-        let name = format!("{prefix}.{sequence}.base.rdb");
+        let extension = match form {
+            BaseForm::Rdb => "rdb",
+            BaseForm::Commands => "aof",
+        };
+        let name = format!("{prefix}.{sequence}.base.{extension}");
         FileEntry { name, sequence, kind: FileKind::Base, generation: None }
     }
 
@@ -299,7 +312,7 @@ mod tests {
     fn what_is_written_reads_the_same() {
         let mut manifest = Manifest::default();
         manifest.add_generation("my file", 1);
-        let base = manifest.next_base("my file");
+        let base = manifest.next_base("my file", BaseForm::Rdb);
         manifest.replace_base(base, 1);
         manifest.add_generation("my file", 3);
         let read = Manifest::parse(manifest.to_text().as_bytes()).expect("it is sound");

@@ -9,6 +9,7 @@
 //! | [`manifest`] | which files there are |
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
+//! | [`text_base`] | a base that is commands |
 
 pub mod check;
 pub mod cut;
@@ -17,3 +18,4 @@ pub mod load;
 pub mod manifest;
 pub mod merge;
 pub mod segment;
+pub mod text_base;

@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Directive] = &[
     memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").built(),
     boolean("aof-load-truncated", "yes").built(),
     memory("aof-load-corrupt-tail-max-size", 0, LONG_MAX, "0").accepted(),
-    boolean("aof-use-rdb-preamble", "yes").accepted(),
+    boolean("aof-use-rdb-preamble", "yes").built(),
     boolean("aof-timestamp-enabled", "no").built(),
     boolean("aof-rewrite-incremental-fsync", "yes").built(),
     boolean("aof-disable-auto-gc", "no").hidden().accepted(),
