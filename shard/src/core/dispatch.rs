@@ -218,6 +218,11 @@ impl Core {
                 Flow::Refused
             }
             // It may start a tour or a transaction, which are barriers.
+            Handler::Session(_)
+                if row.flags.contains(flag::AFTER_REPLIES) && !self.is_answered(id) =>
+            {
+                Flow::Refused
+            }
             Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
@@ -243,6 +248,19 @@ impl Core {
         }
         self.discard_transaction(id);
         aborted_by(&error)
+    }
+
+    /// Whether all a session has sent was answered; it is held until then.
+    #[cold]
+    fn is_answered(&mut self, id: SessionId) -> bool {
+        if !self.flush_before_barrier(id) {
+            return false;
+        }
+        let is_owed = self.session(id).is_some_and(|session| session.is_owed());
+        if is_owed {
+            self.hold(id, Hold::Replies);
+        }
+        !is_owed
     }
 
     /// Holds a session until it is owed nothing.
@@ -293,6 +311,7 @@ impl Core {
         let mut call = SessionCall::new(self, id, arguments, reply);
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
+        let mark = call.mark.take();
         let transaction = call.transaction.take();
         let membership = call.membership.take();
         if let Err(error) = &outcome {
@@ -319,7 +338,7 @@ impl Core {
         output.clear();
         self.scratch = output;
         if let Some(block) = block {
-            self.block(id, block);
+            self.block(id, block, mark);
         }
         if let Some(tour) = tour {
             self.begin_tour(id, row, arguments, tour);

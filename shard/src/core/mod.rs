@@ -211,6 +211,8 @@ pub struct Core {
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
+    /// Those that wait for the disk.
+    disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
@@ -299,6 +301,7 @@ impl Core {
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
+            disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
             services_under_way: 0,
@@ -399,7 +402,7 @@ impl Core {
             Message::Envelope(envelope) => self.collect(envelope),
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
-            Message::Release(slots) => self.release(slots),
+            Message::Release(release) => self.release(release),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
