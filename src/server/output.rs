@@ -80,6 +80,9 @@ impl Driver {
         let id = connection_of(session);
         if self.is_secured(id) {
             let Some(state) = self.core.session_mut(session) else { return };
+            if state.output.is_empty() {
+                return;
+            }
             let output = std::mem::take(&mut state.output);
             return self.send_output(session, output);
         }

@@ -93,7 +93,11 @@ impl Driver {
     }
 
     /// Bytes of replies that are not in the kernel yet.
+    #[inline]
     pub(super) fn unsent_bytes(&self, id: ConnectionId) -> usize {
+        if self.tls.count == 0 {
+            return self.reactor.queued_bytes(id);
+        }
         let connection = self.connections.get(id.index as usize).and_then(|it| it.as_deref());
         let secured = connection.filter(|it| it.id == id).and_then(|it| it.tls.as_deref());
         self.reactor.queued_bytes(id) + secured.map_or(0, Secured::queued_bytes)
