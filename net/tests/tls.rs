@@ -240,13 +240,16 @@ proptest! {
 }
 
 #[test]
-fn plain_text_is_refused_with_an_alert() {
+fn plain_text_is_refused_without_a_word() {
     let certificates = certificates();
     let config = client_config(&certificates, &version::TLS13, false);
     let mut link = Link::new(&options(&certificates), &config);
     assert!(link.feed(&mut b"PING\r\nPING\r\n".to_vec()).is_err());
+    assert!(link.sealed.is_empty() && link.plain.is_empty());
+    // What begins like TLS and goes on otherwise is told so.
+    let mut link = Link::new(&options(&certificates), &config);
+    assert!(link.feed(&mut b"\x16PING\r\nPING\r\n".to_vec()).is_err());
     assert_eq!(link.sealed[0], 21, "an alert");
-    assert!(link.plain.is_empty());
 }
 
 #[test]

@@ -31,6 +31,9 @@ const INCOMING_BYTES_MAX: usize = 128 * 1024;
 /// What is in front of the payload of a record: type, version and length.
 const HEADER_BYTES: usize = 5;
 
+/// The type a connection begins with.
+const HANDSHAKE_RECORD: u8 = 22;
+
 /// What a record takes besides its plain bytes, at most: header, explicit nonce, type and tag.
 const RECORD_OVERHEAD_BYTES: usize = 64;
 
@@ -40,6 +43,8 @@ const KEPT_BYTES_MAX: usize = 1024;
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Nothing was received yet.
+    New,
     Handshake,
     Established,
     /// The peer has said that it will send no more.
@@ -68,7 +73,7 @@ impl TlsSession {
     pub fn new(server: &TlsServer) -> Result<TlsSession, TlsError> {
         Ok(TlsSession {
             connection: UnbufferedServerConnection::new(Arc::clone(&server.config))?,
-            phase: Phase::Handshake,
+            phase: Phase::New,
             incoming: Vec::new(),
             seen_bytes: 0,
             queue: PlainQueue::default(),
@@ -79,7 +84,7 @@ impl TlsSession {
     /// Whether the handshake is under way.
     #[inline]
     pub fn is_handshaking(&self) -> bool {
-        self.phase == Phase::Handshake
+        matches!(self.phase, Phase::New | Phase::Handshake)
     }
 
     /// Whether the peer has said that it will send no more.
@@ -109,8 +114,19 @@ impl TlsSession {
     /// Keeps bytes received during the handshake.
     ///
     /// # Errors
-    /// If they are more than any handshake needs.
+    /// If they are more than any handshake needs; or the first of them is none of TLS: then there
+    /// is nothing to say that such a peer would understand.
     pub fn hold(&mut self, bytes: &[u8]) -> Result<(), TlsError> {
+        if self.phase == Phase::New {
+            self.phase = match bytes.first() {
+                None => return Ok(()),
+                Some(&HANDSHAKE_RECORD) => Phase::Handshake,
+                Some(_) => Phase::Failed,
+            };
+            if self.phase == Phase::Failed {
+                return Err(TlsError::new("not a TLS handshake"));
+            }
+        }
         if self.incoming.len() + bytes.len() > INCOMING_BYTES_MAX {
             self.phase = Phase::Failed;
             return Err(TlsError::new("the handshake is too long"));
@@ -243,7 +259,7 @@ impl TlsSession {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, sealed)?,
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::WriteTraffic(_)) => {
-                    if self.phase == Phase::Handshake {
+                    if self.is_handshaking() {
                         self.phase = Phase::Established;
                     }
                     return Ok(used);

@@ -1,15 +1,13 @@
 //! Rows about encrypted connections.
 //!
-//! What concerns links to other servers is taken, and switching those links to TLS refused.
+//! What concerns links to other servers is taken: it promises nothing while there are none.
 
 use crate::config::table::{Directive, INT_MAX, boolean, choice, integer, optional_text};
 
-const LINKS: &str = "links to other servers are not built into Basalt yet";
-
 pub(super) const ROWS: &[Directive] = &[
     integer("tls-port", 0, 65535, "0").built(),
-    boolean("tls-replication", "no").refused(LINKS),
-    boolean("tls-cluster", "no").refused(LINKS),
+    boolean("tls-replication", "no").accepted(),
+    boolean("tls-cluster", "no").accepted(),
     optional_text("tls-cert-file").built(),
     optional_text("tls-key-file").built(),
     optional_text("tls-key-file-pass").sensitive().built(),

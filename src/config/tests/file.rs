@@ -80,8 +80,8 @@ fn wrong_lines_are_named_as_redis_names_them() {
 
 #[test]
 fn what_is_not_built_stops_the_start() {
-    let links = "links to other servers are not built into Basalt yet";
-    check_line_error(&["--tls-cluster", "yes"], 2, "tls-cluster \"yes\"", links);
+    let multipath = "multipath TCP is not built into Basalt yet";
+    check_line_error(&["--mptcp", "yes"], 2, "mptcp \"yes\"", multipath);
     for harmless in [
         &["--appendonly", "yes"][..],
         &["--save", ""],
