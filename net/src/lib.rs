@@ -14,14 +14,16 @@
 //! * [`resp`] finds the arguments of requests in bytes, each byte looked at once.
 //! * [`inbox`] is the queue other cores put messages in; [`doorbell`] wakes a core that sleeps.
 //! * [`listen`] opens listening sockets the way Redis' `bind` and `unixsocket` describe them.
+//! * [`tls`] stands between reactor and parser for those who come by it, as a transformation of byte
+//!   strings: received bytes are opened in the reactor's buffer ([`Reactor::bytes_mut`]), reply bytes
+//!   sealed into the vector that is then handed to [`Reactor::send`]. Neither the reactor nor the
+//!   parser knows. The two shortcuts for big values, [`Reactor::receive_into`] and
+//!   [`Reactor::send_shared`], carry plain bytes past that place and are not used then.
 //!
-//! **Where TLS goes.** Between reactor and parser, as a transformation of byte strings: received
-//! bytes of a TLS connection are fed to its session, the plain text that comes out goes to the
-//! parser; reply bytes are sealed into the vector that is then handed to
-//! [`Reactor::send`](reactor::Reactor::send). Neither the reactor nor the parser changes. The two
-//! shortcuts for big values, [`Reactor::receive_into`](reactor::Reactor::receive_into) and
-//! [`Reactor::send_shared`](reactor::Reactor::send_shared), carry plain bytes past that place, so
-//! a TLS connection does not use them.
+//! [`Reactor::bytes_mut`]: reactor::Reactor::bytes_mut
+//! [`Reactor::send`]: reactor::Reactor::send
+//! [`Reactor::receive_into`]: reactor::Reactor::receive_into
+//! [`Reactor::send_shared`]: reactor::Reactor::send_shared
 //!
 //! Deliberately absent: futures, threads of our own, timers, logging. `unsafe` is confined to the
 //! system calls and the ring of the reactor and to the slots of the inbox.

@@ -1,5 +1,6 @@
 //! Starts servers, measures them side by side, and writes down what came of it.
 
+pub(crate) mod certificate;
 pub(crate) mod compare;
 pub(crate) mod comparison;
 pub(crate) mod idle;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::args::{Opt, Parsed, usage};
 use crate::error::{BenchError, Outcome};
+use crate::harness::certificate::Certificate;
 use crate::harness::server::{Layout, ServerSpec};
 use crate::load::target::{Addressing, KeyStyle, Target};
 use crate::resp::client::Session;
@@ -21,6 +22,7 @@ pub(crate) const HARNESS_OPTIONS: &[Opt] = &[
     Opt::new("duration", "SECONDS", "Measuring window of each figure.").default("3"),
     Opt::new("warm-up", "SECONDS", "Load before each window.").default("0.5"),
     Opt::new("keys", "N", "Keys of the data set.").short('r').default("1000000"),
+    Opt::switch("tls", "Everything by TLS, with a certificate made for the run."),
     Opt::new("seed", "N", "Seed of orders and keys [drawn and printed]."),
     Opt::new("out", "DIR", "Directory for the results as JSON and Markdown."),
 ];
@@ -62,7 +64,12 @@ impl Setup {
         let client_cpus = parsed.number_list("client-cpus")?;
         Ok(Self {
             servers,
-            layout: Layout { cores: cpus.len().max(1), cpus, directives: Vec::new() },
+            layout: Layout {
+                cores: cpus.len().max(1),
+                cpus,
+                directives: Vec::new(),
+                certificate: parsed.has("tls").then(Certificate::new).transpose()?,
+            },
             client_threads: client_cpus.len().max(1),
             client_cpus,
             rounds: parsed.positive("rounds")?,
@@ -81,6 +88,7 @@ impl Setup {
             ("server CPUs", format!("{:?}", self.layout.cpus)),
             ("client CPUs", format!("{:?}", self.client_cpus)),
             ("connections", self.connections.to_string()),
+            ("TLS", if self.layout.certificate.is_some() { "1.3" } else { "no" }.to_owned()),
             ("keys", self.key_count.to_string()),
             ("key", format!("{} B", KEY_LEN)),
             ("window", format!("{:.1} s", self.duration.as_secs_f64())),

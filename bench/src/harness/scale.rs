@@ -192,7 +192,8 @@ impl Study {
             let directives = [vec!["--enable-debug-command", "yes"], directives].concat();
             let directives = directives.into_iter().map(str::to_owned).collect();
             let cpus = self.server_cpus[..cores].to_vec();
-            let layout = Layout { cpus, cores, directives };
+            let certificate = self.setup.layout.certificate.clone();
+            let layout = Layout { cpus, cores, directives, certificate };
             let mut server = Server::start(&self.setup.servers[0], &layout)?;
             let trial = Trial { study: self, server: &server, round, cores };
             let measured = trial.measure_group(&group);
@@ -299,7 +300,7 @@ impl Trial<'_> {
         let mut links = Vec::new();
         for (core, clients) in placed.into_iter().enumerate() {
             for client in clients {
-                links.push(Link { socket: client.into_socket()?, lane: core });
+                links.push(Link { wire: client.into_wire()?, lane: core });
             }
         }
         Ok((lanes, links))

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::usage;
 use crate::error::{BenchError, Outcome};
+use crate::harness::certificate::Certificate;
 use crate::resp::client::{Client, Session};
 use crate::resp::endpoint::Endpoint;
 use crate::resp::value::Value;
@@ -91,6 +92,9 @@ impl ServerSpec {
         }
         arguments.extend(self.extra.iter().cloned());
         if self.kind != Kind::Echo {
+            if let Some(certificate) = &layout.certificate {
+                arguments.extend(certificate.arguments(&port));
+            }
             arguments.extend(layout.directives.iter().cloned());
         }
         arguments
@@ -106,6 +110,8 @@ pub(crate) struct Layout {
     pub(crate) cores: usize,
     /// Further directives of this run.
     pub(crate) directives: Vec<String>,
+    /// What it shows clients, who then come by TLS.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 /// A running server. Dropping it ends the process and removes its directory.
@@ -133,7 +139,13 @@ impl Server {
         command.current_dir(&scratch.0).stdin(Stdio::null()).stdout(log).stderr(log_too);
         let doing = format!("start {}", spec.path.display());
         let child = command.spawn().map_err(BenchError::io(doing))?;
-        let endpoint = Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let mut endpoint = Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        if layout.certificate.is_some() {
+            if spec.kind == Kind::Echo {
+                return Err(usage("the echo server knows no TLS"));
+            }
+            endpoint = endpoint.by_tls();
+        }
         let mut server = Self { label: spec.label.clone(), child, endpoint, scratch };
         server.wait_until_ready()?;
         Ok(server)
@@ -236,12 +248,13 @@ fn runnable(path: &Path) -> Outcome<PathBuf> {
     fs::canonicalize(path).map_err(BenchError::io(format!("find {}", path.display())))
 }
 
-/// A directory of its own for a server, removed with the handle.
+/// A directory of its own for a server or a certificate, removed with the handle.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Outcome<Self> {
+    /// Makes one.
+    pub(crate) fn new() -> Outcome<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("basalt-bench-{}-{number}", std::process::id());
@@ -249,6 +262,11 @@ impl Scratch {
         let doing = format!("create {}", path.display());
         fs::create_dir_all(&path).map_err(BenchError::io(doing))?;
         Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     fn log_path(&self) -> PathBuf {
@@ -294,7 +312,12 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        Layout { cpus: vec![3], cores: 2, directives: vec!["--hz".to_owned(), "5".to_owned()] }
+        Layout {
+            cpus: vec![3],
+            cores: 2,
+            directives: vec!["--hz".to_owned(), "5".to_owned()],
+            certificate: None,
+        }
     }
 
     #[test]

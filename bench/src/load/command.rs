@@ -27,6 +27,7 @@ pub(crate) const CONNECT_OPTIONS: &[Opt] = &[
     Opt::new("host", "HOST", "Server host.").short('h').default("127.0.0.1"),
     Opt::new("port", "PORT", "Server port.").short('p').default("6379"),
     Opt::new("socket", "PATH", "Unix socket instead of host and port.").short('s'),
+    Opt::switch("tls", "Connect by TLS; any certificate will do."),
     Opt::new("user", "NAME", "User for AUTH."),
     Opt::new("password", "TEXT", "Password for AUTH.").short('a'),
     Opt::new("db", "N", "Database to select.").default("0"),
@@ -105,6 +106,7 @@ pub(crate) fn endpoint_and_session(parsed: &Parsed) -> Outcome<(Endpoint, Sessio
         Some(path) => Endpoint::Unix(PathBuf::from(path)),
         None => Endpoint::resolve(&parsed.value::<String>("host")?, parsed.value("port")?)?,
     };
+    let endpoint = if parsed.has("tls") { endpoint.by_tls() } else { endpoint };
     let session = Session {
         user: parsed.text("user").map(str::to_owned),
         password: parsed.text("password").map(str::to_owned),

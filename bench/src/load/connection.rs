@@ -5,10 +5,10 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
 use hdrhistogram::Histogram;
-use socket2::Socket;
 
 use crate::error::{BenchError, Outcome};
 use crate::resp::skimmer::{ProtocolError, Skimmer, Tally};
+use crate::resp::wire::Wire;
 use crate::sys::{Interest, Poller};
 
 /// Requests sent together, which share a start time.
@@ -18,11 +18,11 @@ struct Batch {
     count: u64,
 }
 
-/// A greeted, non-blocking socket and the lane (key source) it draws keys from.
+/// A greeted, non-blocking connection and the lane (key source) it draws keys from.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// The socket.
-    pub(crate) socket: Socket,
+    /// What its bytes go through.
+    pub(crate) wire: Wire,
     /// Index of the key source.
     pub(crate) lane: usize,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Link {
 /// A non-blocking connection. Invariant: `outstanding` is the sum over `batches`.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    socket: Socket,
+    wire: Wire,
     token: usize,
     /// Which key source of the worker it draws from.
     pub(crate) lane: usize,
@@ -46,10 +46,10 @@ pub(crate) struct Connection {
 impl Connection {
     /// Takes over a link and registers it under `token`.
     pub(crate) fn new(link: Link, token: usize, poller: &Poller) -> io::Result<Self> {
-        let Link { socket, lane } = link;
-        poller.add(socket.as_fd(), token, Interest::Read)?;
+        let Link { wire, lane } = link;
+        poller.add(wire.as_fd(), token, Interest::Read)?;
         Ok(Self {
-            socket,
+            wire,
             token,
             lane,
             outgoing: Vec::new(),
@@ -76,7 +76,7 @@ impl Connection {
     /// Sends what the socket takes now; the rest goes when there is room.
     pub(crate) fn flush(&mut self, poller: &Poller) -> Outcome<()> {
         while self.sent < self.outgoing.len() {
-            match (&self.socket).write(&self.outgoing[self.sent..]) {
+            match self.wire.write(&self.outgoing[self.sent..]) {
                 Ok(0) => return Err(BenchError::Disconnected),
                 Ok(count) => self.sent += count,
                 Err(failure) if failure.kind() == io::ErrorKind::WouldBlock => break,
@@ -84,15 +84,16 @@ impl Connection {
                 Err(failure) => return Err(lost("send requests")(failure)),
             }
         }
-        let is_done = self.sent == self.outgoing.len();
-        if is_done {
+        let is_sent = self.sent == self.outgoing.len();
+        let is_done = is_sent && self.wire.flush_sealed().map_err(lost("send requests"))?;
+        if is_sent {
             self.outgoing.clear();
             self.sent = 0;
         }
         if is_done == self.awaits_room {
             self.awaits_room = !is_done;
             let interest = if is_done { Interest::Read } else { Interest::ReadWrite };
-            let changed = poller.modify(self.socket.as_fd(), self.token, interest);
+            let changed = poller.modify(self.wire.as_fd(), self.token, interest);
             changed.map_err(BenchError::io("watch a connection"))?;
         }
         Ok(())
@@ -101,7 +102,7 @@ impl Connection {
     /// Reads what has arrived, once; returns how many replies it completed. More bytes than
     /// `buffer` holds announce themselves again: the poller is level-triggered.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], tally: &mut Tally) -> Outcome<u64> {
-        let count = match (&self.socket).read(buffer) {
+        let count = match self.wire.read(buffer) {
             Ok(0) => return Err(BenchError::Disconnected),
             Ok(count) => count,
             Err(failure) => match failure.kind() {

@@ -119,7 +119,7 @@ impl Target {
         let one = |index: usize| {
             let lane = index % lanes.len();
             let client = Client::connect(&lanes[lane].endpoint, &self.session)?;
-            Ok(Link { socket: client.into_socket()?, lane })
+            Ok(Link { wire: client.into_wire()?, lane })
         };
         (0..count).map(one).collect()
     }
@@ -182,7 +182,7 @@ fn slot_range(range: &Value) -> Option<(usize, usize, &[Value])> {
 
 fn with_port(asked: &Endpoint, port: u16) -> Endpoint {
     let mut endpoint = asked.clone();
-    if let Endpoint::Tcp(address) = &mut endpoint {
+    if let Endpoint::Tcp(address) | Endpoint::Tls(address) = &mut endpoint {
         address.set_port(port);
     }
     endpoint

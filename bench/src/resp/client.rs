@@ -4,11 +4,10 @@
 use std::io::{self, BufReader, Write};
 use std::time::Duration;
 
-use socket2::Socket;
-
 use crate::error::{BenchError, Outcome};
 use crate::resp::endpoint::Endpoint;
 use crate::resp::value::Value;
+use crate::resp::wire::Wire;
 
 /// Control commands answer within this time or the run is given up. FLUSHALL of a large data set
 /// is the slowest of them.
@@ -30,7 +29,7 @@ pub(crate) struct Session {
 /// One blocking connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    stream: BufReader<Socket>,
+    stream: BufReader<Wire>,
     endpoint: Endpoint,
 }
 
@@ -38,9 +37,9 @@ impl Client {
     /// Connects and greets: AUTH, HELLO 3 and SELECT as the session wants.
     pub(crate) fn connect(endpoint: &Endpoint, session: &Session) -> Outcome<Self> {
         let doing = || format!("connect to {endpoint}");
-        let socket = endpoint.connect().map_err(BenchError::io(doing()))?;
-        socket.set_read_timeout(Some(REPLY_TIMEOUT)).map_err(BenchError::io(doing()))?;
-        let mut client = Self { stream: BufReader::new(socket), endpoint: endpoint.clone() };
+        let wire = endpoint.connect().map_err(BenchError::io(doing()))?;
+        wire.set_read_timeout(REPLY_TIMEOUT).map_err(BenchError::io(doing()))?;
+        let mut client = Self { stream: BufReader::new(wire), endpoint: endpoint.clone() };
         if let Some(password) = &session.password {
             match &session.user {
                 Some(user) => client.call(&["AUTH", user, password])?,
@@ -79,7 +78,8 @@ impl Client {
         for command in commands {
             encode(command, &mut bytes);
         }
-        self.stream.get_mut().write_all(&bytes).map_err(write_failed)?;
+        let wire = self.stream.get_mut();
+        wire.write_all(&bytes).and_then(|()| wire.flush()).map_err(write_failed)?;
         let replies: io::Result<Vec<Value>> =
             commands.iter().map(|_| Value::read(&mut self.stream)).collect();
         replies.map_err(read_failed)
@@ -91,12 +91,16 @@ impl Client {
         Ok(info_line(&info, field).map(str::to_owned))
     }
 
-    /// Hands the greeted socket over, ready for the load engine (non-blocking).
-    pub(crate) fn into_socket(self) -> Outcome<Socket> {
+    /// Hands the greeted connection over, ready for the load engine (non-blocking). By TLS it
+    /// says a word first, lest the handshake be part of what is measured.
+    pub(crate) fn into_wire(mut self) -> Outcome<Wire> {
+        if matches!(self.endpoint, Endpoint::Tls(_)) {
+            self.call_raw(&["PING"])?;
+        }
         assert!(self.stream.buffer().is_empty(), "a reply was left unread");
-        let socket = self.stream.into_inner();
-        socket.set_nonblocking(true).map_err(BenchError::io("make a socket non-blocking"))?;
-        Ok(socket)
+        let wire = self.stream.into_inner();
+        wire.set_nonblocking().map_err(BenchError::io("make a socket non-blocking"))?;
+        Ok(wire)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::error::{BenchError, Outcome};
+use crate::resp::wire::Wire;
 
 /// A server on loopback answers at once; one that does not within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Endpoint {
     /// Host and port, resolved.
     Tcp(SocketAddr),
+    /// The same, by TLS.
+    Tls(SocketAddr),
     /// Path of a Unix socket.
     Unix(PathBuf),
 }
@@ -25,7 +28,7 @@ pub(crate) enum Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Tcp(address) | Self::Tls(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }
@@ -43,15 +46,30 @@ impl Endpoint {
     /// Whether the server may share this machine, so that `/proc` can tell about it.
     pub(crate) fn is_local(&self) -> bool {
         match self {
-            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Tcp(address) | Self::Tls(address) => address.ip().is_loopback(),
             Self::Unix(_) => true,
         }
     }
 
-    /// Opens a blocking socket; small requests leave at once (no Nagle delay).
-    pub(crate) fn connect(&self) -> io::Result<Socket> {
+    /// The same place, by TLS. A Unix socket stays what it is.
+    pub(crate) fn by_tls(self) -> Self {
         match self {
-            Self::Tcp(address) => {
+            Self::Tcp(address) => Self::Tls(address),
+            other => other,
+        }
+    }
+
+    /// Opens a blocking connection; small requests leave at once (no Nagle delay).
+    pub(crate) fn connect(&self) -> io::Result<Wire> {
+        match self {
+            Self::Tls(_) => Wire::tls(self.connect_socket()?),
+            Self::Tcp(_) | Self::Unix(_) => Ok(Wire::Plain(self.connect_socket()?)),
+        }
+    }
+
+    fn connect_socket(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(address) | Self::Tls(address) => {
                 let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
                 socket.connect_timeout(&(*address).into(), CONNECT_TIMEOUT)?;
                 socket.set_tcp_nodelay(true)?;

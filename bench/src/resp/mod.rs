@@ -5,3 +5,4 @@ pub(crate) mod client;
 pub(crate) mod endpoint;
 pub(crate) mod skimmer;
 pub(crate) mod value;
+pub(crate) mod wire;
