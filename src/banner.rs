@@ -55,8 +55,9 @@ pub fn configured(has_arguments: bool, program: &str) {
 /// one line.
 pub fn running(settings: &Settings) {
     let port = if settings.port == 0 { settings.tls.port } else { settings.port };
-    let goes_to_terminal =
-        !settings.syslog_enabled && settings.logfile.is_none() && std::io::stdout().is_terminal();
+    let goes_to_terminal = !settings.syslog.is_enabled
+        && settings.logfile.is_none()
+        && std::io::stdout().is_terminal();
     if goes_to_terminal || settings.always_show_logo {
         logging::raw(&logo(port, std::process::id()));
     } else {

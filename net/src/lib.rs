@@ -14,10 +14,10 @@
 //! * [`resp`] finds the arguments of requests in bytes, each byte looked at once.
 //! * [`inbox`] is the queue other cores put messages in; [`doorbell`] wakes a core that sleeps.
 //! * [`listen`] opens listening sockets the way Redis' `bind` and `unixsocket` describe them.
-//! * [`tls`] stands between reactor and parser for those who come by it, as a transformation of byte
-//!   strings: received bytes are opened in the reactor's buffer ([`Reactor::bytes_mut`]), reply bytes
-//!   sealed into the vector that is then handed to [`Reactor::send`]. Neither the reactor nor the
-//!   parser knows. The two shortcuts for big values, [`Reactor::receive_into`] and
+//! * [`tls`] stands between reactor and parser for those who come by it, as a transformation of
+//!   byte strings: received bytes are opened in the reactor's buffer ([`Reactor::bytes_mut`]),
+//!   reply bytes sealed into the vector that is then handed to [`Reactor::send`]. Neither the
+//!   reactor nor the parser knows. The two shortcuts for big values, [`Reactor::receive_into`] and
 //!   [`Reactor::send_shared`], carry plain bytes past that place and are not used then.
 //!
 //! [`Reactor::bytes_mut`]: reactor::Reactor::bytes_mut

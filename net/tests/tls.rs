@@ -174,7 +174,8 @@ proptest! {
     ) {
         let certificates = certificates();
         let version = if is_new { &version::TLS13 } else { &version::TLS12 };
-        let mut link = Link::new(&options(&certificates), &client_config(&certificates, version, true));
+        let config = client_config(&certificates, version, true);
+        let mut link = Link::new(&options(&certificates), &config);
         let mut turn = 0;
         let mut next_len = move || {
             turn += 1;

@@ -41,8 +41,8 @@ pub use file::{INCLUDE_DEPTH_MAX, LineError, LoadError, SOURCE_BYTES_MAX, fuzz};
 pub(crate) use rewrite::replace_file;
 pub use settings::{
     Allowed, AppendOnlySettings, DefragmentationLimits, EncodingThresholds, EvictionPolicy,
-    IoBackend, LogLevel, Secret, Settings, ShutdownFlags, SnapshotSettings, Supervisor, TlsClients,
-    TlsSettings,
+    IoBackend, LogLevel, Secret, Settings, ShutdownFlags, SnapshotSettings, Supervisor,
+    SyslogSettings, TlsClients, TlsSettings,
 };
 pub use store::{Changed, Config, SetContext};
 pub use value::{OutputLimit, PrimaryAddress, SavePoint, Value, ValueError};

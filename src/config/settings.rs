@@ -117,6 +117,17 @@ pub struct AppendOnlySettings {
     pub auto_aof_rewrite_min_size_bytes: u64,
 }
 
+/// The log of the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyslogSettings {
+    /// Whether lines of our log go there.
+    pub is_enabled: bool,
+    /// What they begin with.
+    pub ident: Vec<u8>,
+    /// `user`, or `local0` to `local7`.
+    pub facility: &'static str,
+}
+
 /// What is asked of TLS clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsClients {
@@ -254,10 +265,7 @@ pub struct Settings {
     pub loglevel: LogLevel,
     /// `None` for standard output.
     pub logfile: Option<PathBuf>,
-    pub syslog_enabled: bool,
-    pub syslog_ident: Vec<u8>,
-    /// `user`, or `local0` to `local7`.
-    pub syslog_facility: &'static str,
+    pub syslog: SyslogSettings,
     pub always_show_logo: bool,
     pub crash_log_enabled: bool,
     pub shutdown_on_sigint: ShutdownFlags,
@@ -346,9 +354,7 @@ impl Config {
             directory: self.directory(),
             loglevel: self.log_level(),
             logfile: self.path("logfile"),
-            syslog_enabled: self.flag("syslog-enabled"),
-            syslog_ident: self.text("syslog-ident"),
-            syslog_facility: self.word("syslog-facility"),
+            syslog: self.syslog(),
             always_show_logo: self.flag("always-show-logo"),
             crash_log_enabled: self.flag("crash-log-enabled"),
             shutdown_on_sigint: self.shutdown_flags("shutdown-on-sigint"),
@@ -423,6 +429,14 @@ impl Config {
             aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
             auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
             auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),
+        }
+    }
+
+    fn syslog(&self) -> SyslogSettings {
+        SyslogSettings {
+            is_enabled: self.flag("syslog-enabled"),
+            ident: self.text("syslog-ident"),
+            facility: self.word("syslog-facility"),
         }
     }
 

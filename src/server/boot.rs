@@ -106,8 +106,9 @@ fn start(mut config: Config, options: &StartOptions, program: &str) -> Result<()
 fn start_log(settings: &Settings) -> io::Result<()> {
     let file = settings.logfile.as_ref().map(|path| settings.directory.join(path));
     let syslog = settings
-        .syslog_enabled
-        .then(|| Syslog::new(&settings.syslog_ident, settings.syslog_facility));
+        .syslog
+        .is_enabled
+        .then(|| Syslog::new(&settings.syslog.ident, settings.syslog.facility));
     logging::start(Destination { file, syslog }, settings.loglevel)?;
     logging::set_role(Role::Primary);
     Ok(())

@@ -1,7 +1,7 @@
 //! One TLS connection, from its first byte to its last: [`TlsSession`].
 //!
 //! ```text
-//!   received  -> incoming  (a record that is not complete; in the handshake, what waits for its turn)
+//!   received  -> incoming  (a record that is not complete; in the handshake, what waits)
 //!             -> opened in place -> plain bytes, appended to a vector of the caller's
 //!   replies   -> queue     (plain, long values by reference)
 //!             -> sealed, as much as the caller asks for -> appended to a vector of the caller's
