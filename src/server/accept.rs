@@ -102,6 +102,7 @@ impl Driver {
             Err(error) => return warning!("Taking over new listening sockets: {error}"),
         };
         self.listening_version = version;
+        self.tls.server = self.process.tls.server();
         for (kind, sockets) in taken {
             for (id, _) in self.listeners.extract_if(.., |(_, of)| *of == kind) {
                 self.reactor.remove_listener(id);

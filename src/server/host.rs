@@ -340,9 +340,12 @@ fn act_on_connections(
                 ),
             }
         })?;
+        // Whoever takes a new TLS port has to find its certificate.
+        if let Some(server) = tls {
+            process.tls.replace(server, &settings.tls);
+        }
         process.listening().exchange(sockets);
-    }
-    if let Some(server) = tls {
+    } else if let Some(server) = tls {
         process.tls.replace(server, &settings.tls);
     }
     Ok(())
