@@ -2,10 +2,11 @@
 
 mod support;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 
 use support::{
     Client, Expect, NIL, OK, Reply, Resp, Test, bulk, each, each_with, encode, eventually,
+    outside_address,
 };
 
 const REFUSED: &str = "-ERR max number of clients reached\r\n";
@@ -43,15 +44,6 @@ fn maxclients_changes_at_run_time() {
         });
         t.connect().check("PING", "+PONG");
     });
-}
-
-/// An address of this machine that is not loopback. Connecting a UDP socket sends nothing, it
-/// only asks the routing table.
-fn outside_address() -> Option<std::net::IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("192.0.2.1:9").ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }
 
 #[test]

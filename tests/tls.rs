@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -325,6 +325,25 @@ fn a_client_that_does_not_read_is_cut_at_its_limit() {
             });
         });
         t.check("DEL long", 1);
+    });
+}
+
+#[test]
+fn protected_mode_explains_itself_by_tls_too() {
+    let Some(address) = support::outside_address() else {
+        support::skip("this machine has no address besides loopback");
+        return;
+    };
+    each_with(&["--bind", "*"], |t| {
+        let secured = Secured::open(t, "no");
+        let outside = SocketAddr::new(address, secured.port);
+        let mut stranger = Client::connect_tls(outside, &secured.authority.client(None))
+            .expect("a connection from outside");
+        // Whatever it sends behind its handshake is not looked at.
+        drop(stranger.try_send(b"SET stranger 1\r\n"));
+        let line = stranger.read_line_if_any().expect("a line");
+        assert!(line.starts_with(b"-DENIED "), "{}", line.escape_ascii());
+        t.check("EXISTS stranger", 0);
     });
 }
 

@@ -55,7 +55,7 @@ pub(crate) use random::{Seeded, environment_number};
 pub(crate) use reply::{Reply, measure, parse};
 pub(crate) use server::{
     IoBackend, Launch, Process, ReservedPort, Server, ServerConfig, TestDirectory, is_basalt,
-    owned, server_path, signal,
+    outside_address, owned, server_path, signal,
 };
 pub(crate) use slot::{key_in_slot, slot_of};
 pub(crate) use tls::{Authority, Identity, Secured};
