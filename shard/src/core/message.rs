@@ -22,6 +22,7 @@ use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
 use crate::slot::Slot;
 use crate::slow_log::SlowCommand;
+use crate::store::holding::Holding;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -238,8 +239,9 @@ pub enum Message {
     Home(Vec<(HashSlot, Box<Slot>)>),
     /// A visit to all cores.
     Tour(Box<Tour>),
-    /// The tour that parked this core is over; slots that move here come along.
-    Release(Vec<(HashSlot, Box<Slot>)>),
+    /// The tour that parked this core is over; slots that move here come along, and those of this
+    /// core if the tour took them with it.
+    Release(Vec<(HashSlot, Box<Slot>)>, Option<Box<Holding>>),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
     /// Memory is short, and the receiver has the coldest keys. At most one per inbox.

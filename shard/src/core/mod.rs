@@ -56,6 +56,7 @@ pub mod transaction;
 mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::dispatch::{Flow, Prepared};
@@ -390,7 +391,7 @@ impl Core {
             Message::Envelope(envelope) => self.collect(envelope),
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
-            Message::Release(slots) => self.release(slots),
+            Message::Release(slots, holding) => self.release(slots, holding),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
@@ -572,5 +573,15 @@ impl Core {
     /// How many slots this core owns.
     pub fn owned_slots(&self) -> usize {
         self.owners.iter().filter(|owner| **owner == self.id).count()
+    }
+
+    /// Where the slots this core owns lie among all, ascending. O(slots).
+    pub(super) fn owned_ranges(&self) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let runs = self.owners.chunk_by(|one, next| one == next).map(|run| {
+            start += run.len();
+            (run[0], start - run.len()..start)
+        });
+        runs.filter_map(|(owner, range)| (owner == self.id).then_some(range)).collect()
     }
 }

@@ -23,6 +23,7 @@ use crate::journal::GlobalEffect;
 use crate::reply::Reply;
 use crate::slot::Slot;
 use crate::slow_log::Summary;
+use crate::store::holding::Holding;
 
 /// What a tour does.
 pub trait TourTask: Send {
@@ -46,9 +47,8 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
-    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
-    /// asked after the last visit.
-    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    /// The slots of cores that a parking tour has taken along: asked after the last visit.
+    fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
         Vec::new()
     }
 

@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
 use crate::slot::Slot;
+use crate::store::holding::Holding;
 
 impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
@@ -122,7 +123,7 @@ impl Core {
             return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
-        cargo.extend(tour.task.take_cargo());
+        let mut holdings = tour.task.take_holdings();
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.send(origin, Message::TourDone(tour));
@@ -131,7 +132,9 @@ impl Core {
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
             cargo = rest;
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
-            self.send(core, Message::Release(slots));
+            let lent = holdings.iter().position(|&(home, _)| home == core);
+            let holding = lent.map(|index| holdings.swap_remove(index).1);
+            self.send(core, Message::Release(slots, holding));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -139,8 +142,15 @@ impl Core {
 
     /// The tour that parked this core is over: what waited at the gate goes on, in order, until
     /// the next tour in the queue closes it again.
-    pub(super) fn release(&mut self, slots: Vec<(HashSlot, Box<Slot>)>) {
+    pub(super) fn release(
+        &mut self,
+        slots: Vec<(HashSlot, Box<Slot>)>,
+        holding: Option<Box<Holding>>,
+    ) {
         assert!(matches!(self.gate.state, GateState::Parked), "only a parked core is released");
+        if let Some(holding) = holding {
+            self.store.take_back(*holding);
+        }
         for (slot, content) in slots {
             assert!(self.owner(slot) == self.id, "a slot moves to its new owner");
             self.store.put_slot(slot, content);
