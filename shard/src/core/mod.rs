@@ -57,6 +57,7 @@ pub mod transaction;
 mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::dispatch::{Flow, Prepared};
@@ -585,5 +586,15 @@ impl Core {
     /// How many slots this core owns.
     pub fn owned_slots(&self) -> usize {
         self.owners.iter().filter(|owner| **owner == self.id).count()
+    }
+
+    /// Where the slots this core owns lie among all, ascending. O(slots).
+    pub(super) fn owned_ranges(&self) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let runs = self.owners.chunk_by(|one, next| one == next).map(|run| {
+            start += run.len();
+            (run[0], start - run.len()..start)
+        });
+        runs.filter_map(|(owner, range)| (owner == self.id).then_some(range)).collect()
     }
 }
