@@ -34,6 +34,7 @@ pub mod acl;
 pub mod arguments;
 pub mod bits;
 pub mod call;
+pub mod client_weights;
 pub mod clock;
 pub mod command;
 pub mod commands;

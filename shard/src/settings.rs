@@ -104,6 +104,8 @@ pub struct Settings {
     pub hll_sparse_max_bytes: usize,
     /// Memory limit in bytes; 0 for none.
     pub maxmemory: u64,
+    /// Limit on what all clients together make the server hold, in bytes; 0 for none.
+    pub maxmemory_clients_bytes: u64,
     /// What to evict at the limit.
     pub maxmemory_policy: MaxmemoryPolicy,
     /// Keys looked at per key evicted.
@@ -184,6 +186,7 @@ impl Default for Settings {
             maxclients: 10_000,
             hll_sparse_max_bytes: 3000,
             maxmemory: 0,
+            maxmemory_clients_bytes: 0,
             maxmemory_policy: MaxmemoryPolicy::NoEviction,
             maxmemory_samples: 5,
             maxmemory_eviction_tenacity: 10,

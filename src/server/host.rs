@@ -41,47 +41,7 @@ impl Host for CoreHost {
     }
 
     fn facts(&self) -> ProcessFacts {
-        let process = &self.process;
-        let allocator = memory::figures();
-        let used_bytes = memory::used_bytes();
-        process.note_used(used_bytes, clock::now().unix_seconds());
-        let cpu = cpu_times(libc::RUSAGE_SELF);
-        let children = cpu_times(libc::RUSAGE_CHILDREN);
-        ProcessFacts {
-            version: banner::VERSION,
-            commit: banner::COMMIT,
-            run_id: process.run_id.clone(),
-            process_id: std::process::id(),
-            tcp_port: process.settings().port,
-            os: operating_system(),
-            io_backend: process.io_backend.get().cloned().unwrap_or_default(),
-            executable: std::env::current_exe()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default(),
-            config_file: process
-                .config()
-                .config_file()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default(),
-            supervised: process.supervised.to_owned(),
-            listeners: process.listeners.get().cloned().unwrap_or_default(),
-            started_unix_seconds: process.started_unix_seconds,
-            used_bytes,
-            allocated_bytes: allocator.allocated,
-            active_bytes: allocator.active,
-            allocator_resident_bytes: allocator.resident,
-            resident_bytes: resident_bytes(),
-            peak_used_bytes: process.peak_used_bytes.load(Ordering::Relaxed),
-            peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
-            startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
-            garbage_count: process.garbage_count.load(Ordering::Relaxed),
-            total_system_bytes: total_system_bytes(),
-            cpu_system_us: cpu.0,
-            cpu_user_us: cpu.1,
-            cpu_children_system_us: children.0,
-            cpu_children_user_us: children.1,
-            persistence: self.persistence(),
-        }
+        facts(&self.process)
     }
 
     #[inline]
@@ -126,8 +86,7 @@ impl Host for CoreHost {
     }
 
     fn persistence(&self) -> PersistenceFacts {
-        let facts = self.process.persistence.facts(&self.process.settings());
-        PersistenceFacts { append_only: self.process.append_only.facts(), ..facts }
+        persistence_facts(&self.process)
     }
 
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
@@ -242,6 +201,56 @@ impl Host for CoreHost {
     }
 }
 
+/// Facts about the process for INFO. Takes milliseconds.
+pub fn facts(process: &Process) -> ProcessFacts {
+    let allocator = memory::figures();
+    let used_bytes = memory::used_bytes();
+    process.note_used(used_bytes, clock::now().unix_seconds());
+    let cpu = cpu_times(libc::RUSAGE_SELF);
+    let children = cpu_times(libc::RUSAGE_CHILDREN);
+    ProcessFacts {
+        version: banner::VERSION,
+        commit: banner::COMMIT,
+        run_id: process.run_id.clone(),
+        process_id: std::process::id(),
+        tcp_port: process.settings().port,
+        os: operating_system(),
+        io_backend: process.io_backend.get().cloned().unwrap_or_default(),
+        executable: std::env::current_exe()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        config_file: process
+            .config()
+            .config_file()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        supervised: process.supervised.to_owned(),
+        listeners: process.listeners.get().cloned().unwrap_or_default(),
+        started_unix_seconds: process.started_unix_seconds,
+        used_bytes,
+        allocated_bytes: allocator.allocated,
+        active_bytes: allocator.active,
+        allocator_resident_bytes: allocator.resident,
+        resident_bytes: resident_bytes(),
+        peak_used_bytes: process.peak_used_bytes.load(Ordering::Relaxed),
+        peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
+        startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
+        garbage_count: process.garbage_count.load(Ordering::Relaxed),
+        total_system_bytes: total_system_bytes(),
+        cpu_system_us: cpu.0,
+        cpu_user_us: cpu.1,
+        cpu_children_system_us: children.0,
+        cpu_children_user_us: children.1,
+        persistence: persistence_facts(process),
+    }
+}
+
+/// What saving and loading have come to.
+pub fn persistence_facts(process: &Process) -> PersistenceFacts {
+    let facts = process.persistence.facts(&process.settings());
+    PersistenceFacts { append_only: process.append_only.facts(), ..facts }
+}
+
 /// What the system says about an error, as C programs print it.
 pub fn plain_reason(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -317,6 +326,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             .unwrap_or(usize::MAX),
         maxclients: u64::from(settings.maxclients),
         maxmemory: settings.maxmemory_bytes,
+        maxmemory_clients_bytes: settings.maxmemory_clients.bytes(settings.maxmemory_bytes),
         maxmemory_policy: match settings.maxmemory_policy {
             EvictionPolicy::VolatileLru => MaxmemoryPolicy::VolatileLru,
             EvictionPolicy::VolatileLfu => MaxmemoryPolicy::VolatileLfu,
@@ -350,11 +360,14 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
         zset_max_listpack_entries: size(settings.encodings.zset_max_listpack_entries),
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
-        latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
-        latency_tracking: settings.latency_tracking,
-        slowlog_log_slower_than_us: settings.slowlog_log_slower_than_microseconds,
-        slowlog_max_len: size(settings.slowlog_max_len),
-        latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
+        latency_tracking_percentiles: settings
+            .observation
+            .latency_tracking_info_percentiles
+            .clone(),
+        latency_tracking: settings.observation.latency_tracking,
+        slowlog_log_slower_than_us: settings.observation.slowlog_log_slower_than_microseconds,
+        slowlog_max_len: size(settings.observation.slowlog_max_len),
+        latency_monitor_threshold_ms: settings.observation.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.snapshots.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,

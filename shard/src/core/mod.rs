@@ -32,6 +32,7 @@ mod admission;
 pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
+mod client_eviction;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -61,6 +62,7 @@ use std::sync::Arc;
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
+use self::client_eviction::Scales;
 use self::exclusive::Exclusive;
 use self::listeners::Listeners;
 use self::membership::Farewells;
@@ -108,11 +110,11 @@ pub const CREDIT_MAX: usize = 512;
 /// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
 /// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
 /// release, each core says farewell to one list of names, and one core at a time may ask this one
-/// to evict.
+/// to evict, and one to end clients.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
-    (boxes + news + 7 * cores + 65).next_power_of_two()
+    (boxes + news + 7 * cores + 66).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -205,6 +207,7 @@ pub struct Core {
     renames: Option<Box<Renames>>,
     latency: Monitor,
     eviction: Eviction,
+    scales: Scales,
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
@@ -258,6 +261,7 @@ impl Core {
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let eviction = Eviction::new(&settings);
+        let scales = Scales::new(settings.maxmemory_clients_bytes);
         let mut stats = Stats::default();
         stats.slow_ns = slow::slow_ns(&settings);
         stats.latency_tracking = settings.latency_tracking;
@@ -292,6 +296,7 @@ impl Core {
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             latency: Monitor::default(),
             eviction,
+            scales,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
@@ -393,6 +398,7 @@ impl Core {
             Message::Release(slots) => self.release(slots),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
+            Message::EndClients => self.end_clients_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
             Message::News(bag) => self.open_news(*bag),
@@ -425,6 +431,7 @@ impl Core {
             self.discard_transaction(id);
             self.stop_tracking(id);
             self.unsubscribe_all(id);
+            self.unweigh(id);
             self.sessions[id.index as usize] = None;
         }
     }
@@ -565,8 +572,19 @@ impl Core {
         self.stats.latency_tracking = settings.latency_tracking;
         self.stats.slow_ns = slow::slow_ns(&settings);
         self.eviction.apply(&settings);
+        self.set_client_limit(settings.maxmemory_clients_bytes);
         self.shared.board.post(self.id, self.eviction.level());
         self.store.set_settings(settings);
+    }
+
+    /// How many of its slots are lent to envelopes now.
+    pub fn lent_slots(&self) -> usize {
+        self.lent.len()
+    }
+
+    /// Batches, envelopes and tours of this core that are under way.
+    pub fn boxes_under_way(&self) -> usize {
+        CREDIT_MAX.saturating_sub(self.credit)
     }
 
     /// How many slots this core owns.

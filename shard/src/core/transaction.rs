@@ -68,6 +68,11 @@ impl Transaction {
     pub fn argument_bytes(&self) -> usize {
         self.batch.argument_bytes()
     }
+
+    /// Memory the commands take, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.batch.memory_bytes()
+    }
 }
 
 /// What EXEC answers when it is refused.
@@ -151,7 +156,7 @@ impl Core {
     pub(super) fn execute_transaction(&mut self, id: SessionId, transaction: Transaction) {
         let Transaction { mut batch, flags, .. } = transaction;
         let session = self.session_mut(id).expect("seen by the caller");
-        let watchers = std::mem::take(&mut session.watchers);
+        let watchers = session.take_watchers();
         if flags.contains(flag::DENYOOM)
             && let Err(error) = self.check_memory(flags)
         {
@@ -529,7 +534,10 @@ impl Core {
             !watcher.names().iter().all(|name| covers(name))
         };
         match self.session_mut(id) {
-            Some(session) if is_new(session) => session.watchers.push(watcher),
+            Some(session) if is_new(session) => {
+                session.watched_bytes += watcher.memory_bytes();
+                session.watchers.push(watcher);
+            }
             _ => self.end_watching(vec![watcher]),
         }
     }
@@ -537,7 +545,7 @@ impl Core {
     /// UNWATCH.
     pub(crate) fn unwatch(&mut self, id: SessionId) {
         let Some(session) = self.session_mut(id) else { return };
-        let watchers = std::mem::take(&mut session.watchers);
+        let watchers = session.take_watchers();
         self.end_watching(watchers);
     }
 
