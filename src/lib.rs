@@ -1,5 +1,6 @@
 //! Wiring of the Basalt server: boot, configuration, cores.
 
+pub mod audit;
 pub mod banner;
 pub mod config;
 pub mod daemon;

@@ -32,6 +32,7 @@
 mod access;
 pub mod acl;
 pub mod arguments;
+pub mod audit;
 pub mod bits;
 pub mod call;
 pub mod client_weights;
@@ -66,6 +67,7 @@ pub mod object;
 mod observers;
 pub mod packed;
 pub mod random;
+pub mod rate_limit;
 pub mod rdb;
 mod readers;
 mod redaction;

@@ -153,6 +153,8 @@ pub struct Stats {
     pub output_buffer_disconnections: u64,
     /// Clients ended because all together made the server hold too much.
     pub evicted_clients: u64,
+    /// Commands refused since their users send too many.
+    pub throttled_commands: u64,
     /// Turns of the core.
     pub turns: u64,
     /// Time spent in turns, in nanoseconds.
@@ -203,6 +205,7 @@ impl Default for Stats {
             query_buffer_disconnections: 0,
             output_buffer_disconnections: 0,
             evicted_clients: 0,
+            throttled_commands: 0,
             turns: 0,
             turns_ns: 0,
             commands_ns: 0,
@@ -308,6 +311,7 @@ impl Stats {
         self.query_buffer_disconnections += other.query_buffer_disconnections;
         self.output_buffer_disconnections += other.output_buffer_disconnections;
         self.evicted_clients += other.evicted_clients;
+        self.throttled_commands += other.throttled_commands;
         self.turns += other.turns;
         self.turns_ns += other.turns_ns;
         self.commands_ns += other.commands_ns;

@@ -432,14 +432,14 @@ impl Config {
         number.unwrap_or_else(|| panic!("'{name}' is no number of the type of its field"))
     }
 
-    fn word(&self, name: &str) -> &'static str {
+    pub(super) fn word(&self, name: &str) -> &'static str {
         match self.value(name) {
             Value::Choice(word) => word,
             other => panic!("'{name}' is no word of a list but {other:?}"),
         }
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         let text = Some(self.text(name)).filter(|text| !text.is_empty());
         text.map(|text| PathBuf::from(std::ffi::OsString::from_vec(text)))
     }

@@ -161,6 +161,12 @@ pub(super) const COUNTERS: &[Row] = &[
     ("acl_access_denied_channel", "acl_access_denied_channel_total"),
 ];
 
+/// The same for what only this server tells; these metrics begin with `basalt_` instead.
+pub(super) const OWN_COUNTERS: &[Row] = &[
+    ("throttled_commands", "throttled_commands_total"),
+    ("audit_log_dropped", "audit_log_dropped_total"),
+];
+
 /// Fields whose text is a label of `redis_instance_info`.
 pub(super) const INSTANCE_LABELS: &[&str] = &[
     "role",

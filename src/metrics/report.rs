@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{CORE_COUNTERS, CORE_GAUGES, COUNTERS, GAUGES, INSTANCE_LABELS};
+use super::catalogue::{
+    CORE_COUNTERS, CORE_GAUGES, COUNTERS, GAUGES, INSTANCE_LABELS, OWN_COUNTERS,
+};
 use super::exposition::{Exposition, Kind};
 
 /// Databases that are told of though they are empty.
@@ -55,11 +57,16 @@ pub(super) fn metrics(info: &str) -> String {
     let mut out = Exposition::default();
     out.single("redis_up", Kind::Gauge, "The server answers.", 1);
     instance(&info, &mut out);
-    for (rows, kind) in [(GAUGES, Kind::Gauge), (COUNTERS, Kind::Counter)] {
+    let tables = [
+        (GAUGES, Kind::Gauge, "redis"),
+        (COUNTERS, Kind::Counter, "redis"),
+        (OWN_COUNTERS, Kind::Counter, "basalt"),
+    ];
+    for (rows, kind, prefix) in tables {
         for (field, name) in rows {
             if let Some(value) = info.number(field) {
                 let help = format!("Field {field} of INFO.");
-                out.single(&format!("redis_{name}"), kind, &help, value);
+                out.single(&format!("{prefix}_{name}"), kind, &help, value);
             }
         }
     }

@@ -144,6 +144,10 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         format!("Failed listening on metrics port {port}: {error}")
     })?;
     let _ = process.listeners.set(describe_listeners(&settings));
+    process
+        .audit
+        .follow(&settings)
+        .map_err(|error| format!("Can't open the audit log: {error}"))?;
     let (garbage, trash) = sync_channel::<Garbage>(GARBAGE_QUEUE_MAX);
     let freeing = std::thread::Builder::new().name("free".into()).spawn({
         let process = Arc::clone(process);
@@ -472,10 +476,15 @@ fn prepare_reactor(start: &CoreStart) -> io::Result<PreparedReactor> {
 fn on_signal(process: &Process, event: signals::Event) {
     let settings = process.settings();
     match event {
-        signals::Event::ReopenLog => match logging::reopen() {
-            Ok(()) => notice!("Log file reopened on SIGHUP."),
-            Err(error) => warning!("The log file could not be reopened: {error}"),
-        },
+        signals::Event::ReopenLog => {
+            match logging::reopen() {
+                Ok(()) => notice!("Log file reopened on SIGHUP."),
+                Err(error) => warning!("The log file could not be reopened: {error}"),
+            }
+            if let Err(error) = process.audit.follow(&settings) {
+                warning!("The audit log could not be reopened: {error}");
+            }
+        }
         signals::Event::Terminate => {
             process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigterm));
         }

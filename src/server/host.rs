@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use basalt_shard::arguments::OwnedArguments;
+use basalt_shard::audit::AuditRecord;
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
@@ -13,6 +14,7 @@ use basalt_shard::host::{
     Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
     ShutdownOptions, SnapshotTarget,
 };
+use basalt_shard::rate_limit::RateLimits;
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
@@ -170,6 +172,10 @@ impl Host for CoreHost {
         }
     }
 
+    fn audit(&mut self, record: AuditRecord) {
+        self.process.audit.tell(record);
+    }
+
     fn is_ending(&self) -> bool {
         self.process.is_stopping()
     }
@@ -236,6 +242,7 @@ pub fn facts(process: &Process) -> ProcessFacts {
         peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
         startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
         garbage_count: process.garbage_count.load(Ordering::Relaxed),
+        audit_log_dropped: process.audit.dropped(),
         total_system_bytes: total_system_bytes(),
         cpu_system_us: cpu.0,
         cpu_user_us: cpu.1,
@@ -283,6 +290,10 @@ fn act_on(
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
     }
+    let audit = ["audit-log", "audit-log-file", "audit-log-classes"];
+    if audit.iter().any(|name| changed.contains(name)) {
+        process.audit.follow(&settings).map_err(|error| ("audit-log", plain_reason(&error)))?;
+    }
     if changed.contains("maxclients") {
         match crate::daemon::raise_open_files(settings.maxclients) {
             Ok(possible) if possible >= settings.maxclients => {}
@@ -310,6 +321,21 @@ fn warn_of_small_limit(limit_bytes: u64) {
     }
 }
 
+fn maxmemory_policy(policy: EvictionPolicy) -> MaxmemoryPolicy {
+    match policy {
+        EvictionPolicy::VolatileLru => MaxmemoryPolicy::VolatileLru,
+        EvictionPolicy::VolatileLfu => MaxmemoryPolicy::VolatileLfu,
+        EvictionPolicy::VolatileRandom => MaxmemoryPolicy::VolatileRandom,
+        EvictionPolicy::VolatileTtl => MaxmemoryPolicy::VolatileTtl,
+        EvictionPolicy::AllkeysLru => MaxmemoryPolicy::AllKeysLru,
+        EvictionPolicy::AllkeysLfu => MaxmemoryPolicy::AllKeysLfu,
+        EvictionPolicy::AllkeysRandom => MaxmemoryPolicy::AllKeysRandom,
+        EvictionPolicy::VolatileLrm => MaxmemoryPolicy::VolatileLrm,
+        EvictionPolicy::AllkeysLrm => MaxmemoryPolicy::AllKeysLrm,
+        EvictionPolicy::NoEviction => MaxmemoryPolicy::NoEviction,
+    }
+}
+
 /// The part of the settings that commands see.
 pub fn command_settings(settings: &Settings) -> CommandSettings {
     let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -327,18 +353,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         maxclients: u64::from(settings.maxclients),
         maxmemory: settings.maxmemory_bytes,
         maxmemory_clients_bytes: settings.maxmemory_clients.bytes(settings.maxmemory_bytes),
-        maxmemory_policy: match settings.maxmemory_policy {
-            EvictionPolicy::VolatileLru => MaxmemoryPolicy::VolatileLru,
-            EvictionPolicy::VolatileLfu => MaxmemoryPolicy::VolatileLfu,
-            EvictionPolicy::VolatileRandom => MaxmemoryPolicy::VolatileRandom,
-            EvictionPolicy::VolatileTtl => MaxmemoryPolicy::VolatileTtl,
-            EvictionPolicy::AllkeysLru => MaxmemoryPolicy::AllKeysLru,
-            EvictionPolicy::AllkeysLfu => MaxmemoryPolicy::AllKeysLfu,
-            EvictionPolicy::AllkeysRandom => MaxmemoryPolicy::AllKeysRandom,
-            EvictionPolicy::VolatileLrm => MaxmemoryPolicy::VolatileLrm,
-            EvictionPolicy::AllkeysLrm => MaxmemoryPolicy::AllKeysLrm,
-            EvictionPolicy::NoEviction => MaxmemoryPolicy::NoEviction,
-        },
+        maxmemory_policy: maxmemory_policy(settings.maxmemory_policy),
         maxmemory_samples: settings.maxmemory_samples as usize,
         maxmemory_eviction_tenacity: settings.maxmemory_eviction_tenacity,
         lfu_log_factor: settings.lfu_log_factor,
@@ -377,6 +392,11 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
         busy_reply_threshold_ms: settings.busy_reply_threshold_milliseconds,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
+        audit_classes: settings.observation.audit_classes(),
+        rate_limits: Arc::new(
+            RateLimits::parse(&settings.observation.user_rate_limit)
+                .expect("it was checked when it was set"),
+        ),
         notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
         tracking_table_max_keys: settings.tracking_table_max_keys,
     }

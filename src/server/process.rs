@@ -12,6 +12,7 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::aof::AppendOnly;
 use super::persistence::Persistence;
+use crate::audit::Audit;
 use crate::config::{Config, Settings};
 use crate::memory;
 
@@ -31,6 +32,8 @@ pub struct Process {
     is_survey_wanted: AtomicBool,
     /// Saving and loading.
     pub persistence: Persistence,
+    /// The audit log.
+    pub audit: Audit,
     /// The append-only file.
     pub append_only: AppendOnly,
     /// Random id of this run: 40 hexadecimal digits.
@@ -73,6 +76,7 @@ impl Process {
             surveys: Mutex::new(Vec::new()),
             is_survey_wanted: AtomicBool::new(false),
             persistence: Persistence::new(super::clock::now().unix_seconds()),
+            audit: Audit::default(),
             append_only: AppendOnly::default(),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),

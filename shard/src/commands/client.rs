@@ -145,8 +145,8 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} \
          multi={} watch={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} \
-         oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} \
-         tot-net-in={} tot-net-out={} tot-cmds={} core={}",
+         oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} \
+         lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={} core={}",
         session.client_id,
         session.origin.peer,
         session.origin.local,

@@ -634,6 +634,8 @@ impl Report {
             "acl_access_denied_cmd": stats.denials.command,
             "acl_access_denied_key": stats.denials.key,
             "acl_access_denied_channel": stats.denials.channel,
+            "throttled_commands": stats.throttled_commands,
+            "audit_log_dropped": self.facts.audit_log_dropped,
         );
     }
 

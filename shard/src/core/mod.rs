@@ -29,6 +29,7 @@
 //! messages.
 
 mod admission;
+mod auditing;
 pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
@@ -75,6 +76,7 @@ use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
+use crate::audit::{AuditClasses, AuditEvent};
 use crate::clock::Now;
 use crate::command::Renames;
 use crate::eviction::Eviction;
@@ -206,6 +208,8 @@ pub struct Core {
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
     latency: Monitor,
+    /// What the audit log is told.
+    audit: AuditClasses,
     eviction: Eviction,
     scales: Scales,
     pause: Pause,
@@ -260,11 +264,10 @@ impl Core {
             })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let audit = settings.audit_classes;
         let eviction = Eviction::new(&settings);
         let scales = Scales::new(settings.maxmemory_clients_bytes);
-        let mut stats = Stats::default();
-        stats.slow_ns = slow::slow_ns(&settings);
-        stats.latency_tracking = settings.latency_tracking;
+        let stats = slow::stats(&settings);
         let mut store = Store::new(owned, seed, u64::from(id.0), settings);
         store.set_acl(acl);
         Self {
@@ -295,6 +298,7 @@ impl Core {
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             latency: Monitor::default(),
+            audit,
             eviction,
             scales,
             pause: Pause::default(),
@@ -422,11 +426,13 @@ impl Core {
         self.sessions[index] = Some(Box::new(session));
         self.log_out(id);
         self.stats.connections_received += 1;
+        self.audit_connection(id, AuditEvent::Connect);
     }
 
     /// Forgets a session whose connection has ended. Replies still under way to it are dropped.
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
+            self.audit_connection(id, AuditEvent::Disconnect);
             self.abandon_wait(id);
             self.discard_transaction(id);
             self.stop_tracking(id);
@@ -569,12 +575,16 @@ impl Core {
 
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
-        self.stats.latency_tracking = settings.latency_tracking;
-        self.stats.slow_ns = slow::slow_ns(&settings);
+        slow::follow(&mut self.stats, &settings);
+        self.audit = settings.audit_classes;
         self.eviction.apply(&settings);
         self.set_client_limit(settings.maxmemory_clients_bytes);
         self.shared.board.post(self.id, self.eviction.level());
+        let is_same = *settings.rate_limits == *self.store.settings().rate_limits;
         self.store.set_settings(settings);
+        if !is_same {
+            self.renew_buckets();
+        }
     }
 
     /// How many of its slots are lent to envelopes now.

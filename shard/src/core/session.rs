@@ -18,6 +18,7 @@ use crate::core::message::Caller;
 use crate::core::tracking::Tracking;
 use crate::core::transaction::Transaction;
 use crate::interests::Kind;
+use crate::rate_limit::Bucket;
 use crate::reply::{Output, Protocol};
 use crate::watches::Watcher;
 
@@ -142,7 +143,9 @@ pub struct Session {
     pub(super) user: Arc<User>,
     /// Whether it has logged in, be it by connecting to a server that is open to all.
     pub(super) is_logged_in: bool,
-    /// What follows from these two and from the default user.
+    /// The tokens of its user, if the user is limited.
+    pub(super) bucket: Option<Arc<Bucket>>,
+    /// What follows from these and from the default user.
     pub(super) rights: Rights,
     /// `CLIENT SETNAME`.
     pub name: Option<Arc<[u8]>>,
@@ -242,6 +245,7 @@ impl Session {
             protocol: Protocol::Resp2,
             user,
             is_logged_in: false,
+            bucket: None,
             rights: Rights::None,
             name: None,
             library_name: None,

@@ -150,6 +150,7 @@ impl Core {
         }
         session.step_reply_mode();
         self.note_change(id);
+        self.audit_queued(id, row, arguments);
     }
 
     /// EXEC of a transaction that may run. Its reply comes at once or later.
