@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::arguments::OwnedArguments;
+use crate::audit::AuditRecord;
 use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -217,6 +218,8 @@ pub struct ProcessFacts {
     pub startup_used_bytes: u64,
     /// Things that wait to be freed in the background.
     pub garbage_count: u64,
+    /// Records the audit log has lost.
+    pub audit_log_dropped: u64,
     /// Memory of the machine, in bytes.
     pub total_system_bytes: u64,
     /// CPU time in the kernel, in microseconds.
@@ -372,6 +375,9 @@ pub trait Host: Send {
             self.log_warning(text);
         }
     }
+
+    /// Takes a record for the audit log. Never waits; what cannot be taken is dropped and counted.
+    fn audit(&mut self, _record: AuditRecord) {}
 
     /// Whether the process has been told to end.
     fn is_ending(&self) -> bool {

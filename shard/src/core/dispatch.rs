@@ -139,6 +139,11 @@ impl Core {
                 {
                     self.show_command(id, row, arguments);
                 }
+                if self.is_audited()
+                    && let Some(row) = prepared.row
+                {
+                    self.audit_command(id, row, arguments);
+                }
                 Flow::Done
             }
         }
@@ -160,7 +165,10 @@ impl Core {
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Offer::Refused,
+            Ok(None) => {
+                self.return_token(id, prepared.row);
+                return Offer::Refused;
+            }
             Err(error) => {
                 let error = self.break_transaction(id, prepared.row, error);
                 self.reject(id, prepared.row, &error);
@@ -178,6 +186,7 @@ impl Core {
         let is_tracking = session.tracking.is_some();
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
         if flow == Flow::Refused {
+            self.return_token(id, Some(row));
             return Offer::Refused;
         }
         if is_tracking {
