@@ -198,6 +198,9 @@ pub struct ProcessFacts {
     pub supervised: String,
     /// Listening addresses as INFO shows them (`name=tcp,bind=*,port=6379`).
     pub listeners: Vec<String>,
+    /// The server's own certificate, and the one it trusts that ends first: number and last second
+    /// since 1970.
+    pub tls_certificates: [Option<(String, i64)>; 2],
     /// When the process started, seconds since 1970.
     pub started_unix_seconds: i64,
     /// Memory in use, in bytes.

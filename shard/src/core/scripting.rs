@@ -210,8 +210,13 @@ impl Core {
             return caller.db;
         }
         let id = SessionId { index: self.sessions.len() as u32, generation: 0 };
-        let origin =
-            Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
+        let origin = Origin {
+            peer: String::new(),
+            local: String::new(),
+            descriptor: -1,
+            is_unix: true,
+            is_tls: false,
+        };
         let acl = self.acl();
         let known = caller.user.and_then(|id| acl.by_id(id));
         let user = Arc::clone(known.unwrap_or(acl.default_user()));
