@@ -47,6 +47,8 @@ struct Writer {
     orders: VecDeque<Order>,
     segment: Option<Segment<DiskFile>>,
     last_sync_ms: i64,
+    /// What its core writes.
+    generation: Option<Arc<Generation>>,
 }
 
 /// A snapshot on its way, and what it is for.
@@ -141,15 +143,21 @@ impl Files {
         let mut state = self.state();
         let durable = Arc::clone(new.generation.durable(core.index()));
         state.writers[core.index()].orders.push_back(Order::Begin(file, durable));
+        state.writers[core.index()].generation = Some(Arc::clone(&new.generation));
         state.current = Some(Arc::clone(&new.generation));
         drop(state);
         store.restart_sequences();
         store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
     }
 
-    /// The generation that is written.
+    /// The newest generation.
     pub fn generation(&self) -> Option<Arc<Generation>> {
         self.state().current.clone()
+    }
+
+    /// The generation a core writes to.
+    pub fn generation_of(&self, core: usize) -> Option<Arc<Generation>> {
+        self.state().writers[core].generation.clone()
     }
 
     /// Hands over what a core has told; not if its writer is busy, unless it `must` go.

@@ -8,6 +8,7 @@
 //! | [`resp`], [`seeds`] | requests and replies as bytes; seeds of random tests |
 
 pub mod cluster;
+pub mod coda;
 pub mod disk;
 pub mod files;
 pub mod history;
