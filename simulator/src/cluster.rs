@@ -449,8 +449,8 @@ impl Cluster {
         let (bytes, ranges) = flatten_request(request);
         let arguments = Arguments::new(&bytes, &ranges);
         let prepared = core.prepare(arguments);
-        core.prefetch_bucket(client.session, &prepared);
-        core.prefetch_entry(client.session, &prepared);
+        core.prefetch_bucket(&prepared, 0);
+        core.prefetch_entry(&prepared, 0);
         if core.execute(client.session, &prepared, arguments) == Flow::Done {
             self.commands += 1;
             client.read.pop_front();

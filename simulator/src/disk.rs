@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use basalt_persist::aof::segment::SegmentFile;
+use basalt_persist::disk::DiskFile as PersistedFile;
 
 /// Numbers of the system's errors that a disk answers with.
 const ERRORS: [i32; 2] = [ENOSPC, EIO];
@@ -192,7 +192,7 @@ impl DiskFile {
     }
 }
 
-impl SegmentFile for DiskFile {
+impl PersistedFile for DiskFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let result = self.disk.state().operate();
         let written = match result {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, Location};
-use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::aof::manifest::{BaseForm, Manifest};
 use basalt_persist::aof::segment::{Durable, Segment, SyncPolicy};
 use basalt_persist::load::load_all;
 use basalt_persist::reader::{ChecksumUse, RdbReader};
@@ -45,7 +45,7 @@ enum Order {
 #[derive(Default)]
 struct Writer {
     orders: VecDeque<Order>,
-    segment: Option<Segment<DiskFile>>,
+    segment: Option<Segment>,
     last_sync_ms: i64,
     /// What its core writes.
     generation: Option<Arc<Generation>>,
@@ -260,7 +260,7 @@ impl Files {
 impl State {
     fn put_base(&mut self, file: Vec<u8>, first_kept: u64) -> io::Result<()> {
         let mut manifest = self.manifest.clone();
-        let base = manifest.next_base(PREFIX);
+        let base = manifest.next_base(PREFIX, BaseForm::Rdb);
         self.disk.put(&base.name.clone(), file)?;
         let gone = manifest.replace_base(base, first_kept);
         self.disk.put_manifest(manifest.to_text())?;
@@ -299,7 +299,7 @@ impl Writer {
                         self.orders.push_front(Order::Begin(file, durable));
                         break;
                     }
-                    self.segment = Some(Segment::new(file, 0, policy, durable));
+                    self.segment = Some(Segment::new(Box::new(file), 0, policy, durable));
                 }
             }
         }
@@ -369,7 +369,7 @@ pub fn recover(
     let name = format!("basalt-simulator-{}-{number}", std::process::id());
     let memory = std::path::Path::new("/dev/shm");
     let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let location = Location { directory: parent.join(name), prefix: PREFIX.to_owned() };
+    let location = Location::new(parent.join(name), PREFIX.to_owned());
     let result = recover_in(&location, image, settings, seed);
     let _ = std::fs::remove_dir_all(&location.directory);
     result

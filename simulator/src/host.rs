@@ -145,16 +145,16 @@ impl Host for TestHost {
         self.files.as_ref().ok_or(NO_FILES)?.begin_save()
     }
 
-    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
-        self.files.as_ref().ok_or(NO_FILES)?.begin_rewrite()
+    fn begin_rewrite(&mut self) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
+        self.files.as_ref().ok_or(NO_FILES)?.begin_rewrite().map(Some)
     }
 
     fn cancel_save(&mut self) -> bool {
         false
     }
 
-    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> bool {
-        false
+    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> Option<Vec<Vec<u8>>> {
+        None
     }
 
     fn shutdown(&mut self, _: ShutdownOptions) -> Result<(), CommandError> {

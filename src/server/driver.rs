@@ -259,6 +259,9 @@ impl Driver {
         self.run_ready();
         self.start_fills();
         self.core.end_turn();
+        if self.core.has_disk_waits() {
+            self.core.serve_disk_waits();
+        }
         self.flush_replies();
         self.keep_house();
         self.keep_files();

@@ -56,11 +56,16 @@ impl Generation {
         (0..self.durable.len()).map(|core| self.board.items(core)).collect()
     }
 
-    /// Whether so many items of every core are on the disk.
+    /// Whether so many items of every core are as safe as `appendfsync` wants them.
     pub fn is_durable(&self, items: &[u64]) -> bool {
         let is_enough = |(durable, items): (&Arc<Durable>, &u64)| durable.items() >= *items;
         mutation::is_on(Mutation::AcknowledgedEarly)
             || self.durable.iter().zip(items).all(is_enough)
+    }
+
+    /// Whether so many items of every core are on the disk, whatever `appendfsync` wants.
+    pub fn is_synced(&self, items: &[u64]) -> bool {
+        self.durable.iter().zip(items).all(|(durable, items)| durable.synced_items() >= *items)
     }
 
     /// Bytes of all segments.
@@ -139,13 +144,14 @@ impl<T> Held<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::segment::{Segment, SegmentFile, SyncPolicy};
+    use super::super::segment::{Segment, SyncPolicy};
     use super::*;
+    use crate::disk::DiskFile;
 
     /// A file that takes everything.
     struct Nowhere;
 
-    impl SegmentFile for Nowhere {
+    impl DiskFile for Nowhere {
         fn append(&mut self, _: &[u8]) -> std::io::Result<()> {
             Ok(())
         }
@@ -169,7 +175,8 @@ mod tests {
         assert_eq!((held.bytes(), held.pop()), (11, None));
         assert!(held.wait_for(&generation).is_some(), "nothing overtakes what waits");
         let mut segments = [0, 1].map(|core| {
-            Segment::new(Nowhere, 0, SyncPolicy::Always, Arc::clone(generation.durable(core)))
+            let durable = Arc::clone(generation.durable(core));
+            Segment::new(Box::new(Nowhere), 0, SyncPolicy::Always, durable)
         });
         let mut write = |core: usize, items: u64| {
             segments[core].push(b"x", items);

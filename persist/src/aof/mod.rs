@@ -10,6 +10,7 @@
 //! | [`manifest`] | which files there are |
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
+//! | [`text_base`] | a base that is commands |
 
 pub mod check;
 pub mod commit;
@@ -19,3 +20,4 @@ pub mod load;
 pub mod manifest;
 pub mod merge;
 pub mod segment;
+pub mod text_base;

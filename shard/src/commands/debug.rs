@@ -1,6 +1,6 @@
 //! DEBUG: what test suites and people in trouble need. Off unless `enable-debug-command` allows it.
 
-use super::{debug_keys, save};
+use super::{debug_keys, reload};
 use crate::call::SessionCall;
 use crate::command::SessionHandler;
 use crate::core::tour::{TourKind, TourTask};
@@ -50,6 +50,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ),
     row("ERROR <text>", 3, reply_error, "Answer with this error."),
     row("HELP", 2, help, "Print this help."),
+    row("LOADAOF", 2, reload::load_append_only, "Empty all databases, and load the AOF files."),
     row("LOG <text>", 3, log, "Write this text to the log."),
     row("MOVE-SLOT <slot> <core>", 4, move_slot, "Hand a hash slot to another core."),
     row("OBJECT <key>", 3, debug_keys::object, "Describe a key and its value."),
@@ -66,7 +67,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row(
         "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
         2,
-        save::reload,
+        reload::reload,
         "Save, empty all databases, and load what was saved.",
     ),
     row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),

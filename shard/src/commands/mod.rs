@@ -52,6 +52,7 @@ mod multi_set;
 pub mod object;
 mod operand;
 pub mod pubsub;
+mod reload;
 pub mod rewrite;
 pub mod save;
 pub mod scan;

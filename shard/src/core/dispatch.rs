@@ -27,7 +27,7 @@ use crate::store::Store;
 pub struct Prepared {
     /// Its row, or `None` when there is no such command or subcommand.
     pub(super) row: Option<&'static Command>,
-    route: Route,
+    pub(super) route: Route,
 }
 
 impl Prepared {
@@ -62,10 +62,10 @@ impl Core {
     /// into the cache then.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
-        let found = match &self.renames {
+        let found = self.last_lookup.find(arguments.at(0), || match &self.renames {
             None => command::lookup_line(arguments.at(0), arguments.get(1)),
             Some(renames) => renames.lookup_line(arguments.at(0), arguments.get(1)),
-        };
+        });
         let Some(row) = found else {
             return Prepared { row: None, route: Route::Home };
         };
@@ -76,23 +76,19 @@ impl Core {
         Prepared { row: Some(row), route }
     }
 
-    /// Brings the buckets a prepared command will look at into the cache.
+    /// Brings the bucket a prepared command will look at in database `db` into the cache.
     #[inline]
-    pub fn prefetch_bucket(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_bucket(slot, hash, session.db);
+    pub fn prefetch_bucket(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_bucket(slot, hash, db);
         }
     }
 
     /// Brings the entry a prepared command will look at into the cache; its bucket should be there.
     #[inline]
-    pub fn prefetch_entry(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_entry(slot, hash, session.db);
+    pub fn prefetch_entry(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_entry(slot, hash, db);
         }
     }
 
@@ -115,6 +111,19 @@ impl Core {
     /// Runs a command of a session, here or wherever its keys are.
     #[inline]
     pub fn execute(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        match self.execute_express(id, prepared, arguments) {
+            Some(flow) => flow,
+            None => self.execute_with_care(id, prepared, arguments),
+        }
+    }
+
+    /// Runs a command about which, or about whose client, something may be special.
+    fn execute_with_care(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
@@ -209,6 +218,11 @@ impl Core {
                 Flow::Refused
             }
             // It may start a tour or a transaction, which are barriers.
+            Handler::Session(_)
+                if row.flags.contains(flag::AFTER_REPLIES) && !self.is_answered(id) =>
+            {
+                Flow::Refused
+            }
             Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
@@ -234,6 +248,19 @@ impl Core {
         }
         self.discard_transaction(id);
         aborted_by(&error)
+    }
+
+    /// Whether all a session has sent was answered; it is held until then.
+    #[cold]
+    fn is_answered(&mut self, id: SessionId) -> bool {
+        if !self.flush_before_barrier(id) {
+            return false;
+        }
+        let is_owed = self.session(id).is_some_and(|session| session.is_owed());
+        if is_owed {
+            self.hold(id, Hold::Replies);
+        }
+        !is_owed
     }
 
     /// Holds a session until it is owed nothing.
@@ -284,6 +311,7 @@ impl Core {
         let mut call = SessionCall::new(self, id, arguments, reply);
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
+        let mark = call.mark.take();
         let transaction = call.transaction.take();
         let membership = call.membership.take();
         if let Err(error) = &outcome {
@@ -310,7 +338,7 @@ impl Core {
         output.clear();
         self.scratch = output;
         if let Some(block) = block {
-            self.block(id, block);
+            self.block(id, block, mark);
         }
         if let Some(tour) = tour {
             self.begin_tour(id, row, arguments, tour);
@@ -432,7 +460,7 @@ impl Core {
     }
 
     #[inline]
-    fn run_now(
+    pub(super) fn run_now(
         &mut self,
         id: SessionId,
         row: &'static Command,

@@ -20,6 +20,7 @@ use crate::core::{CoreId, SessionId};
 use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
+use crate::scripting::functions::Libraries;
 use crate::slot::Slot;
 use crate::slow_log::SlowCommand;
 use crate::watches::Watcher;
@@ -224,6 +225,14 @@ pub struct Envelope {
     pub held: Vec<(HashSlot, CoreId, Box<Slot>)>,
 }
 
+/// What a core that was parked gets at the end.
+pub struct Release {
+    /// Slots that move here, or come home.
+    pub slots: Vec<(HashSlot, Box<Slot>)>,
+    /// Libraries of functions that all cores have from now on, if the tour has brought others.
+    pub libraries: Option<Arc<Libraries>>,
+}
+
 /// A message between two cores.
 pub enum Message {
     /// Commands to run.
@@ -238,8 +247,8 @@ pub enum Message {
     Home(Vec<(HashSlot, Box<Slot>)>),
     /// A visit to all cores.
     Tour(Box<Tour>),
-    /// The tour that parked this core is over; slots that move here come along.
-    Release(Vec<(HashSlot, Box<Slot>)>),
+    /// The tour that parked this core is over; what it brings comes along.
+    Release(Release),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
     /// Memory is short, and the receiver has the coldest keys. At most one per inbox.

@@ -36,6 +36,7 @@ mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+mod express;
 pub mod listeners;
 pub mod membership;
 pub mod message;
@@ -74,7 +75,7 @@ use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
 use crate::clock::Now;
-use crate::command::Renames;
+use crate::command::{LastLookup, Renames};
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
@@ -204,11 +205,14 @@ pub struct Core {
     monitors: Vec<(CoreId, SessionId)>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
+    last_lookup: LastLookup,
     latency: Monitor,
     eviction: Eviction,
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
+    /// Those that wait for the disk.
+    disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
@@ -291,11 +295,13 @@ impl Core {
             slow_log: SlowLog::default(),
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
+            last_lookup: LastLookup::default(),
             latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
+            disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
             services_under_way: 0,
@@ -396,7 +402,7 @@ impl Core {
             Message::Envelope(envelope) => self.collect(envelope),
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
-            Message::Release(slots) => self.release(slots),
+            Message::Release(release) => self.release(release),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
@@ -509,6 +515,7 @@ impl Core {
     }
 
     /// Notes that a session has output.
+    #[inline]
     fn note_change(&mut self, id: SessionId) {
         let Some(session) = self.sessions[id.index as usize].as_deref_mut() else { return };
         if !session.is_changed {

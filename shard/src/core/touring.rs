@@ -1,6 +1,6 @@
 //! How a core takes part in tours. See [`super::tour`] for what they are.
 
-use super::message::Message;
+use super::message::{Message, Release};
 use super::session::Hold;
 use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
@@ -10,7 +10,6 @@ use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
-use crate::slot::Slot;
 
 impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
@@ -129,6 +128,7 @@ impl Core {
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
         cargo.extend(tour.task.take_cargo());
+        let libraries = tour.task.take_libraries();
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.send(origin, Message::TourDone(tour));
@@ -137,7 +137,8 @@ impl Core {
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
             cargo = rest;
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
-            self.send(core, Message::Release(slots));
+            let libraries = libraries.clone();
+            self.send(core, Message::Release(Release { slots, libraries }));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -145,11 +146,14 @@ impl Core {
 
     /// The tour that parked this core is over: what waited at the gate goes on, in order, until
     /// the next tour in the queue closes it again.
-    pub(super) fn release(&mut self, slots: Vec<(HashSlot, Box<Slot>)>) {
+    pub(super) fn release(&mut self, release: Release) {
         assert!(matches!(self.gate.state, GateState::Parked), "only a parked core is released");
-        for (slot, content) in slots {
+        for (slot, content) in release.slots {
             assert!(self.owner(slot) == self.id, "a slot moves to its new owner");
             self.store.put_slot(slot, content);
+        }
+        if let Some(libraries) = release.libraries {
+            self.apply_libraries(libraries);
         }
         self.gate.state = GateState::Open;
         self.serve_ready_keys();
