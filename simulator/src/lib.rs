@@ -23,6 +23,7 @@ pub mod resp;
 pub mod run;
 pub mod seeds;
 pub mod snapshots;
+pub mod socket;
 pub mod trial;
 pub mod value;
 

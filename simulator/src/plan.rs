@@ -165,8 +165,7 @@ impl Draw {
             core_count: self.core_count,
             policy,
             has_faults: policy.is_some() && random.u32(..3) == 0,
-            // A power cut in the midst of a rewrite is more than recovery can cope with.
-            power: if self.has_rewrites { u32::MAX } else { random.u32(1..=count as u32) },
+            power: random.u32(1..=count as u32),
             has_stalls: random.bool(),
             time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
             listeners: random.usize(..=2),

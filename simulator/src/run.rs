@@ -36,7 +36,7 @@ const FAULTS_MAX: u32 = 5;
 const FAILING_TIME_RATE: u32 = 100;
 
 /// What was reached: counts of what happened in a simulation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Commands cores took.
     pub commands: u64,
@@ -64,6 +64,8 @@ pub struct Tally {
     pub taken: u64,
     /// Messages that were received.
     pub received: u64,
+    /// A digest of all replies and when they came: two runs that are the same have the same.
+    pub digest: u64,
 }
 
 impl Tally {
@@ -82,6 +84,7 @@ impl Tally {
         self.refused += other.refused;
         self.taken += other.taken;
         self.received += other.received;
+        self.digest = self.digest.rotate_left(5) ^ other.digest;
     }
 }
 
@@ -205,6 +208,13 @@ struct Run<'a> {
     refused: u64,
     /// Transactions that a WATCH ended.
     watches_broken: u64,
+    digest: u64,
+}
+
+/// Adds what was received at some moment to a digest (FNV-1a).
+fn digest(before: u64, moment: u64, bytes: &[u8]) -> u64 {
+    let all = moment.to_le_bytes().into_iter().chain(bytes.iter().copied());
+    all.fold(before, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 impl<'a> Run<'a> {
@@ -272,6 +282,7 @@ impl<'a> Run<'a> {
             start_ms,
             refused: 0,
             watches_broken: 0,
+            digest: 0xcbf2_9ce4_8422_2325,
         };
         run.connect();
         Ok(run)
@@ -384,6 +395,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let now = self.tick();
+            self.digest = digest(self.digest, now, &bytes);
             let client = &mut self.clients[number];
             client.received.extend_from_slice(&bytes);
             let mut at = 0;
@@ -490,7 +502,7 @@ impl<'a> Run<'a> {
         let may_play = self.cut_at.is_none() && !self.has_failing_disk();
         if may_play {
             if let Some(files) = &self.files {
-                files.disk().fail(0);
+                files.disk().calm();
             }
             let clients: Vec<ClientId> = self.clients.iter().map(|client| client.id).collect();
             let timed = std::mem::take(&mut self.timed);
@@ -506,7 +518,7 @@ impl<'a> Run<'a> {
         let reader = self.reader;
         let finals = read_all(&mut self.cluster, reader)?;
         self.check_messages()?;
-        self.check_queues(&finals)?;
+        check_queues(&self.initial.queues, &self.events, &finals)?;
         self.note_snapshots(tally)?;
         let history = self.history(&finals);
         let order = history.check()?;
@@ -550,31 +562,6 @@ impl<'a> Run<'a> {
             None => Ok(()),
             Some(seen) => Err(format!("{count} clients listen, but {seen:?}")),
         }
-    }
-
-    /// What went into a queue came out once or is still there.
-    fn check_queues(&self, finals: &Values) -> Result<(), String> {
-        for (queue, name) in QUEUES.iter().enumerate() {
-            let (mut fed, mut taken) = (self.initial.queues[queue].clone(), Vec::new());
-            for seen in self.events.iter().flat_map(|event| &event.seen) {
-                match seen {
-                    Seen::Fed(of, token) if *of == queue => fed.push(*token),
-                    Seen::Took(of, token) if *of == queue => taken.push(*token),
-                    _ => {}
-                }
-            }
-            taken.extend(&finals.queues[queue]);
-            fed.sort_unstable();
-            taken.sort_unstable();
-            if fed != taken {
-                let lost: Vec<&Token> = fed.iter().filter(|token| !taken.contains(token)).collect();
-                let more: Vec<&Token> = taken.iter().filter(|token| !fed.contains(token)).collect();
-                return Err(format!(
-                    "queue {name}: {lost:x?} got lost, {more:x?} came from nowhere"
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// A snapshot is one read of everything, at the moment of its cut.
@@ -626,6 +613,7 @@ impl<'a> Run<'a> {
             let took = |seen: &&Seen| matches!(seen, Seen::Took(..));
             tally.taken += event.seen.iter().filter(took).count() as u64;
         }
+        tally.digest = tally.digest.rotate_left(5) ^ self.digest;
         tally.refused += self.refused;
         tally.watches_broken += self.watches_broken;
         let (commands, steps) = self.cluster.work_done();
@@ -635,4 +623,34 @@ impl<'a> Run<'a> {
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();
     }
+}
+
+/// What went into a queue came out once or is still there.
+///
+/// # Errors
+/// If it did not.
+pub fn check_queues(
+    initial: &[Vec<Token>],
+    events: &[Event],
+    finals: &Values,
+) -> Result<(), String> {
+    for (queue, name) in QUEUES.iter().enumerate() {
+        let (mut fed, mut taken) = (initial[queue].clone(), Vec::new());
+        for seen in events.iter().flat_map(|event| &event.seen) {
+            match seen {
+                Seen::Fed(of, token) if *of == queue => fed.push(*token),
+                Seen::Took(of, token) if *of == queue => taken.push(*token),
+                _ => {}
+            }
+        }
+        taken.extend(&finals.queues[queue]);
+        fed.sort_unstable();
+        taken.sort_unstable();
+        if fed != taken {
+            let lost: Vec<&Token> = fed.iter().filter(|token| !taken.contains(token)).collect();
+            let more: Vec<&Token> = taken.iter().filter(|token| !fed.contains(token)).collect();
+            return Err(format!("queue {name}: {lost:x?} got lost, {more:x?} came from nowhere"));
+        }
+    }
+    Ok(())
 }
