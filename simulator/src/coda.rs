@@ -59,7 +59,7 @@ fn execute(cluster: &mut Cluster, client: ClientId, line: &str) -> Result<Value,
     Value::parse(&reply).map(|(value, _)| value).ok_or_else(|| format!("{line} has no reply"))
 }
 
-/// Plays it on a cluster at rest, which has `timed` already. Clients in turn send the commands.
+/// Plays it on a cluster at rest. Clients in turn send the commands.
 ///
 /// # Errors
 /// If a reply is not what it should be.
@@ -67,8 +67,10 @@ pub fn play(
     cluster: &mut Cluster,
     clients: &[ClientId],
     random: &mut fastrand::Rng,
-    mut timed: Timed,
 ) -> Result<Timed, String> {
+    // Whatever an earlier life has left of them.
+    execute(cluster, clients[0], &format!("DEL {}", NAMES.join(" ")))?;
+    let mut timed = Timed::default();
     for number in 0..COMMANDS {
         let client = clients[number % clients.len()];
         let name = NAMES[random.usize(..NAMES.len())];

@@ -201,8 +201,8 @@ struct Run<'a> {
     reader: ClientId,
     /// Times the disk will fail.
     faults_left: u32,
-    /// Keys whose time is short.
-    timed: Timed,
+    /// Keys whose time is short, if it is known what they are.
+    timed: Option<Timed>,
     start_ms: i64,
     /// Operations that a failing disk had refused.
     refused: u64,
@@ -253,11 +253,13 @@ impl<'a> Run<'a> {
         }
         let reader = cluster.connect(0);
         let initial = read_all(&mut cluster, reader)?;
-        let mut timed = Timed::default();
+        let mut timed = None;
         if let Some(mut past) = past {
             tally.tokens_lost += check_recovery(&past, &initial)?;
-            timed = past.timed.take().unwrap_or_default();
-            timed.check(&mut cluster, reader)?;
+            timed = past.timed.take();
+            if let Some(timed) = &mut timed {
+                timed.check(&mut cluster, reader)?;
+            }
         }
         if let Some(files) = &files {
             files.disk().cut_power_after(life.power);
@@ -505,8 +507,7 @@ impl<'a> Run<'a> {
                 files.disk().calm();
             }
             let clients: Vec<ClientId> = self.clients.iter().map(|client| client.id).collect();
-            let timed = std::mem::take(&mut self.timed);
-            self.timed = coda::play(&mut self.cluster, &clients, &mut self.random, timed)?;
+            self.timed = Some(coda::play(&mut self.cluster, &clients, &mut self.random)?);
         }
         let ending = self.files.as_ref().map(|files| {
             // In the end at the latest: then everything that was answered is safe, if anything is.
@@ -529,7 +530,7 @@ impl<'a> Run<'a> {
                 SyncPolicy::Always => cut_at,
                 SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
             };
-            let timed = (may_play && policy == SyncPolicy::Always).then_some(self.timed);
+            let timed = self.timed.filter(|_| policy == SyncPolicy::Always);
             (image, Before { history, order, cut_at, safe_at, policy, timed, ended_ms })
         }))
     }
