@@ -286,7 +286,8 @@ impl AppendOnly {
             manifest.write(&*location.disk, &location.manifest())?;
         }
         state.manifest = manifest;
-        let generation = Arc::new(Generation::new(number, core_count as u16));
+        let generation =
+            Arc::new(Generation::new(number, core_count as u16, state.current.clone()));
         Ok(NewGeneration { generation, files: files.into_iter().map(Some).collect() })
     }
 
@@ -295,7 +296,7 @@ impl AppendOnly {
         self.hand_over(core, store, None, true);
         let end = self.end_of(core);
         let file = new.files[core.index()].take().expect("a core turns to a generation once");
-        end.thread.begin(file, Arc::clone(new.generation.durable(core.index())));
+        end.thread.begin(file, Arc::clone(&new.generation));
         store.restart_sequences();
         store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
         *end.generation.lock().expect("the lock is held for moments") =

@@ -110,7 +110,10 @@ pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::
     let mut verdict = Verdict::Good;
     let mut is_over = false;
     for (index, files) in parts.generations.iter().enumerate() {
-        let is_last = index + 1 == parts.generations.len();
+        // Nothing of a generation is written before all of the one before is on the disk.
+        let is_bare =
+            |(path, _): &(PathBuf, u64)| path.metadata().is_ok_and(|file| file.len() == 0);
+        let is_last = parts.generations[index + 1..].iter().flatten().all(is_bare);
         if is_over {
             // History ended in an earlier generation: nothing of this one remains.
             cut_all(files, &vec![Kept { items: 0, bytes: 0 }; files.len()], report)?;
