@@ -154,6 +154,7 @@ impl Host for CoreHost {
     }
 
     fn end_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.persistence.give_up_rewrite(&self.process, false);
         self.process.append_only.turn_off(core, store);
     }
 

@@ -199,7 +199,7 @@ impl Segment {
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
-    Begin { file: Box<dyn DiskFile>, durable: Arc<Durable> },
+    Begin { file: Box<dyn DiskFile>, length: u64, durable: Arc<Durable> },
     Policy(SyncPolicy),
     WriteOut(SyncSender<()>),
     End,
@@ -233,10 +233,10 @@ impl SegmentThread {
         Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// From now on batches go to `file`, which is empty. What went to the one before is brought to
+    /// From now on batches go to `file`, behind `length` bytes that are safe. What went to the one before is brought to
     /// the disk first. May wait.
-    pub fn begin(&self, file: Box<dyn DiskFile>, durable: Arc<Durable>) {
-        self.order(Order::Begin { file, durable });
+    pub fn begin(&self, file: Box<dyn DiskFile>, length: u64, durable: Arc<Durable>) {
+        self.order(Order::Begin { file, length, durable });
     }
 
     /// Batches are no longer written. May wait.
@@ -334,9 +334,9 @@ impl<N: Fn()> Worker<N> {
                 let segment = self.segment.as_mut().expect("a segment begins before it grows");
                 segment.push(&bytes, items);
             }
-            Order::Begin { file, durable } => {
+            Order::Begin { file, length, durable } => {
                 self.close();
-                self.segment = Some(Segment::new(file, 0, self.policy, durable));
+                self.segment = Some(Segment::new(file, length, self.policy, durable));
             }
             Order::Policy(policy) => {
                 self.policy = policy;
