@@ -19,14 +19,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
 use basalt_persist::aof::manifest::{BaseForm, FileEntry, FileKind, Manifest};
-use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
+use basalt_persist::aof::segment::{SegmentThread, SyncPolicy};
 use basalt_persist::disk::DiskFile;
 use basalt_persist::preamble::empty_file;
 use basalt_shard::core::CoreId;
 use basalt_shard::host::{AppendOnlyFacts, Cut, DurableMark, DurableState};
-use basalt_shard::journal::JournalBoard;
 use basalt_shard::store::Store;
 
 use super::clock;
@@ -38,37 +38,6 @@ use crate::{notice, warning};
 /// After a rewrite that failed the next automatic one waits so long, twice as long each time.
 const RETRY_SECONDS_MIN: i64 = 60;
 const RETRY_SECONDS_MAX: i64 = 3600;
-
-/// What was written between two cuts, or is being written.
-pub struct Generation {
-    /// Number of its first file in the manifest.
-    pub number: u64,
-    board: Arc<JournalBoard>,
-    durable: Vec<Arc<Durable>>,
-}
-
-impl Generation {
-    fn new(number: u64, core_count: usize) -> Self {
-        let durable = (0..core_count).map(|_| Arc::new(Durable::default())).collect();
-        let board = Arc::new(JournalBoard::new(core_count as u16));
-        Self { number, board, durable }
-    }
-
-    /// Items every core has made by now.
-    pub fn made(&self) -> Vec<u64> {
-        (0..self.durable.len()).map(|core| self.board.items(core)).collect()
-    }
-
-    /// Whether so many items of every core are as safe as `appendfsync` wants them.
-    pub fn is_durable(&self, items: &[u64]) -> bool {
-        self.durable.iter().zip(items).all(|(durable, items)| durable.items() >= *items)
-    }
-
-    /// Whether so many items of every core are on the disk.
-    fn is_synced(&self, items: &[u64]) -> bool {
-        self.durable.iter().zip(items).all(|(durable, items)| durable.synced_items() >= *items)
-    }
-}
 
 /// Who waits for the disk: everything all cores had told by some moment.
 struct Mark {
@@ -103,7 +72,7 @@ pub struct NewGeneration {
 impl NewGeneration {
     /// Number of its first file in the manifest.
     pub fn number(&self) -> u64 {
-        self.generation.number
+        self.generation.number()
     }
 }
 
@@ -282,10 +251,7 @@ impl AppendOnly {
 
     /// Number of the error that keeps any segment from being written; 0 for none.
     pub fn error(&self) -> i32 {
-        let state = self.state();
-        let current = state.current.as_deref();
-        let segments = current.map_or(&[][..], |generation| &generation.durable);
-        segments.iter().map(|durable| durable.error()).find(|error| *error != 0).unwrap_or(0)
+        self.state().current.as_deref().map_or(0, Generation::error)
     }
 
     /// All that was told by now, if anything is told.
@@ -320,7 +286,10 @@ impl AppendOnly {
             manifest.write(&*location.disk, &location.manifest())?;
         }
         state.manifest = manifest;
-        Ok(NewGeneration { generation: Arc::new(Generation::new(number, core_count)), files })
+        Ok(NewGeneration {
+            generation: Arc::new(Generation::new(number, core_count as u16)),
+            files,
+        })
     }
 
     /// The generation a start goes on with: a new one, or with one core the last file if that holds
@@ -339,7 +308,7 @@ impl AppendOnly {
         let path = location.file(&last.name);
         let (file, length) = (location.disk.open_to_write(&path)?, location.disk.length(&path)?);
         self.closed_bytes.fetch_sub(length, Ordering::Relaxed);
-        let generation = Arc::new(Generation::new(last.sequence, core_count));
+        let generation = Arc::new(Generation::new(last.sequence, core_count as u16));
         Ok(NewGeneration { generation, files: vec![Some((file, length))] })
     }
 
@@ -368,9 +337,9 @@ impl AppendOnly {
         let end = self.end_of(core);
         let file = new.files[core.index()].take();
         let (file, length) = file.expect("a core turns to a generation once");
-        end.thread.begin(file, length, Arc::clone(&new.generation.durable[core.index()]));
+        end.thread.begin(file, length, Arc::clone(new.generation.durable(core.index())));
         store.restart_sequences();
-        store.journal_mut().begin(core.index(), Arc::clone(&new.generation.board));
+        store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
         *end.generation.lock().expect("the lock is held for moments") =
             Some(Arc::clone(&new.generation));
         self.is_on.store(true, Ordering::Release);
@@ -378,7 +347,7 @@ impl AppendOnly {
         let is_known = |current: &Arc<Generation>| Arc::ptr_eq(current, &new.generation);
         if !state.current.as_ref().is_some_and(is_known) {
             let before = state.current.replace(Arc::clone(&new.generation));
-            let written = before.map_or(0, |before| written_bytes(&before));
+            let written = before.map_or(0, |before| before.written_bytes());
             self.closed_bytes.fetch_add(written, Ordering::Relaxed);
         }
     }
@@ -457,13 +426,9 @@ impl AppendOnly {
     /// Bytes of all files.
     pub fn total_bytes(&self) -> u64 {
         let current = self.state().current.clone();
-        let written = current.map_or(0, |generation| written_bytes(&generation));
+        let written = current.map_or(0, |generation| generation.written_bytes());
         self.closed_bytes.load(Ordering::Relaxed) + written
     }
-}
-
-fn written_bytes(generation: &Generation) -> u64 {
-    generation.durable.iter().map(|durable| durable.bytes()).sum()
 }
 
 /// Where the files are.

@@ -28,7 +28,7 @@ use basalt_shard::snapshot::WalkState;
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
-use super::held::HeldReplies;
+use super::held::{HeldReplies, has_held};
 use super::housekeeping;
 use super::loading::CoreLoading;
 use super::process::Process;
@@ -382,7 +382,7 @@ impl Driver {
 
     /// Forgets a connection; its socket is closed once its replies have left.
     pub(super) fn close_after_output(&mut self, id: ConnectionId) {
-        if !self.held.is_empty() && self.held.has(session_of(id)) {
+        if !self.held.is_empty() && has_held(&self.held, session_of(id)) {
             return self.closing_later.push(session_of(id));
         }
         if self.connection(id).is_some() {

@@ -358,11 +358,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         lazyfree_lazy_server_del: settings.lazyfree_lazy_server_del,
         lazyfree_lazy_user_del: settings.lazyfree_lazy_user_del,
         lazyfree_lazy_user_flush: settings.lazyfree_lazy_user_flush,
-        enable_debug_command: match settings.enable_debug_command {
-            Allowed::No => Permission::No,
-            Allowed::Yes => Permission::Yes,
-            Allowed::Local => Permission::Local,
-        },
+        enable_debug_command: permission(settings.enable_debug_command),
+        enable_module_command: permission(settings.enable_module_command),
         protected_mode: settings.protected_mode,
         hash_max_listpack_entries: size(settings.encodings.hash_max_listpack_entries),
         hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
@@ -422,4 +419,12 @@ fn total_system_bytes() -> u64 {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
+}
+
+fn permission(allowed: Allowed) -> Permission {
+    match allowed {
+        Allowed::No => Permission::No,
+        Allowed::Yes => Permission::Yes,
+        Allowed::Local => Permission::Local,
+    }
 }

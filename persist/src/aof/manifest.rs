@@ -306,7 +306,8 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 fn quoted(name: &str) -> String {
-    if !name.contains([' ', '"', '\\']) {
+    let needs_quotes = |letter: char| letter.is_whitespace() || ['"', '\\'].contains(&letter);
+    if !name.contains(needs_quotes) {
         return name.to_owned();
     }
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
@@ -328,6 +329,16 @@ mod tests {
         let sizes: Vec<usize> = read.generations().iter().map(Vec::len).collect();
         assert_eq!(sizes, [1, 3]);
         assert_eq!(read.files.last().map(|file| file.sequence), Some(4));
+    }
+
+    #[test]
+    fn odd_names_read_the_same() {
+        for name in ["a b", "a\tb", "a\u{a0}b", "\"", "\\", "a\\\"b", " "] {
+            let mut manifest = Manifest::default();
+            manifest.add_generation(name, 1);
+            let read = Manifest::parse(manifest.to_text().as_bytes());
+            assert_eq!(read.expect("it is sound"), manifest, "{name:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`check`] | looking through files, mending them, making one of them |
 //! | [`item`] | a segment, read item by item |
+//! | [`commit`] | what replies wait for |
 //! | [`cut`] | how much of the segments of a generation is a prefix of history |
 //! | [`load`] | from a directory to the data |
 //! | [`manifest`] | which files there are |
@@ -12,6 +13,7 @@
 //! | [`text_base`] | a base that is commands |
 
 pub mod check;
+pub mod commit;
 pub mod cut;
 pub mod item;
 pub mod load;

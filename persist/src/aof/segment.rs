@@ -26,6 +26,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use basalt_shard::mutation::{self, Mutation};
+
 use crate::disk::DiskFile;
 
 /// Batches that may wait for the thread. A core that finds no room keeps its records for a later
@@ -161,7 +163,7 @@ impl Segment {
     }
 
     fn try_flush(&mut self, due: bool) -> io::Result<()> {
-        if self.has_failed {
+        if self.has_failed && !mutation::is_on(Mutation::FailureNotCut) {
             self.file.truncate(self.safe_length)?;
             self.written = 0;
         }

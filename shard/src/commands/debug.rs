@@ -10,7 +10,6 @@ use crate::glob;
 use crate::hash::HashSlot;
 use crate::number::{parse_double, parse_integer, parse_memory};
 use crate::reply::{Protocol, Reply};
-use crate::settings::Permission;
 use crate::table::Value;
 use crate::types::Type;
 
@@ -85,16 +84,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
 /// DEBUG.
 pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
     let is_local = call.session().origin.is_local();
-    match call.core.store.settings().enable_debug_command {
-        Permission::Yes => {}
-        Permission::Local if is_local => {}
-        _ => {
-            return Err(CommandError::Fixed(
-                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
-                 \"local\", you can run it from a local connection, otherwise you need to set \
-                 this option in the configuration file, and then restart the server.",
-            ));
-        }
+    if !call.core.store.settings().enable_debug_command.includes(is_local) {
+        return Err(CommandError::Fixed(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+             \"local\", you can run it from a local connection, otherwise you need to set this \
+             option in the configuration file, and then restart the server.",
+        ));
     }
     let arguments = call.arguments;
     let found = SUBCOMMANDS

@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
 use crate::slow_log::summarize;
 use crate::stats::Stats;
@@ -26,7 +27,7 @@ use crate::store::Store;
 pub struct Prepared {
     /// Its row, or `None` when there is no such command or subcommand.
     pub(super) row: Option<&'static Command>,
-    route: Route,
+    pub(super) route: Route,
 }
 
 impl Prepared {
@@ -61,10 +62,10 @@ impl Core {
     /// into the cache then.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
-        let found = match &self.renames {
+        let found = self.last_lookup.find(arguments.at(0), || match &self.renames {
             None => command::lookup_line(arguments.at(0), arguments.get(1)),
             Some(renames) => renames.lookup_line(arguments.at(0), arguments.get(1)),
-        };
+        });
         let Some(row) = found else {
             return Prepared { row: None, route: Route::Home };
         };
@@ -75,23 +76,19 @@ impl Core {
         Prepared { row: Some(row), route }
     }
 
-    /// Brings the buckets a prepared command will look at into the cache.
+    /// Brings the bucket a prepared command will look at in database `db` into the cache.
     #[inline]
-    pub fn prefetch_bucket(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_bucket(slot, hash, session.db);
+    pub fn prefetch_bucket(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_bucket(slot, hash, db);
         }
     }
 
     /// Brings the entry a prepared command will look at into the cache; its bucket should be there.
     #[inline]
-    pub fn prefetch_entry(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_entry(slot, hash, session.db);
+    pub fn prefetch_entry(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_entry(slot, hash, db);
         }
     }
 
@@ -114,6 +111,19 @@ impl Core {
     /// Runs a command of a session, here or wherever its keys are.
     #[inline]
     pub fn execute(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        match self.execute_express(id, prepared, arguments) {
+            Some(flow) => flow,
+            None => self.execute_with_care(id, prepared, arguments),
+        }
+    }
+
+    /// Runs a command about which, or about whose client, something may be special.
+    fn execute_with_care(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
@@ -400,7 +410,9 @@ impl Core {
             self.flush_open(target);
         }
         self.send_news();
-        self.drain();
+        if !mutation::is_on(Mutation::DrainSkipped) {
+            self.drain();
+        }
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
     }
@@ -448,7 +460,7 @@ impl Core {
     }
 
     #[inline]
-    fn run_now(
+    pub(super) fn run_now(
         &mut self,
         id: SessionId,
         row: &'static Command,

@@ -23,6 +23,7 @@ use crate::reply::{Output, Protocol};
 use crate::scripting::functions::Libraries;
 use crate::slot::Slot;
 use crate::slow_log::SlowCommand;
+use crate::store::holding::Holding;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -227,8 +228,10 @@ pub struct Envelope {
 
 /// What a core that was parked gets at the end.
 pub struct Release {
-    /// Slots that move here, or come home.
+    /// Slots that move here.
     pub slots: Vec<(HashSlot, Box<Slot>)>,
+    /// The slots of this core, if the tour took them with it.
+    pub holding: Option<Box<Holding>>,
     /// Libraries of functions that all cores have from now on, if the tour has brought others.
     pub libraries: Option<Arc<Libraries>>,
 }

@@ -36,6 +36,7 @@ mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+mod express;
 pub mod listeners;
 pub mod membership;
 pub mod message;
@@ -56,6 +57,7 @@ pub mod transaction;
 mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::dispatch::{Flow, Prepared};
@@ -74,7 +76,7 @@ use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
 use crate::clock::Now;
-use crate::command::Renames;
+use crate::command::{LastLookup, Renames};
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
@@ -82,6 +84,7 @@ use crate::host::Host;
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
+use crate::mutation::{self, Mutation};
 use crate::reply::Output;
 use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
@@ -203,6 +206,7 @@ pub struct Core {
     monitors: Vec<(CoreId, SessionId)>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
+    last_lookup: LastLookup,
     latency: Monitor,
     eviction: Eviction,
     pause: Pause,
@@ -292,6 +296,7 @@ impl Core {
             slow_log: SlowLog::default(),
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
+            last_lookup: LastLookup::default(),
             latency: Monitor::default(),
             eviction,
             pause: Pause::default(),
@@ -364,6 +369,11 @@ impl Core {
             self.store.journal.note_others();
         }
         while let Some(message) = self.mesh.receive(tail) {
+            if mutation::is_on(Mutation::InboxReordered)
+                && let Some(later) = self.mesh.receive(tail)
+            {
+                self.deliver(later);
+            }
             self.deliver(message);
         }
     }
@@ -506,6 +516,7 @@ impl Core {
     }
 
     /// Notes that a session has output.
+    #[inline]
     fn note_change(&mut self, id: SessionId) {
         let Some(session) = self.sessions[id.index as usize].as_deref_mut() else { return };
         if !session.is_changed {
@@ -575,5 +586,15 @@ impl Core {
     /// How many slots this core owns.
     pub fn owned_slots(&self) -> usize {
         self.owners.iter().filter(|owner| **owner == self.id).count()
+    }
+
+    /// Where the slots this core owns lie among all, ascending. O(slots).
+    pub(super) fn owned_ranges(&self) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let runs = self.owners.chunk_by(|one, next| one == next).map(|run| {
+            start += run.len();
+            (run[0], start - run.len()..start)
+        });
+        runs.filter_map(|(owner, range)| (owner == self.id).then_some(range)).collect()
     }
 }

@@ -35,12 +35,11 @@ use crate::arguments::Arguments;
 use crate::call::{Sequel, SessionCall};
 use crate::command::{Command, Handler, SessionHandler};
 use crate::error::CommandError;
-use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
 use crate::scripting::engine::Asked;
 use crate::scripting::functions::Libraries;
 use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
-use crate::slot::Slot;
+use crate::store::holding::Holding;
 
 const BUSY_SCRIPT: CommandError = CommandError::Fixed(
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
@@ -303,11 +302,11 @@ impl TourTask for Everything {
     fn visit(&mut self, core: &mut Core) {
         if self.baggage.collect(core) {
             let batch = self.batch.as_deref_mut().expect("it comes along");
-            self.baggage.unpacked(core, |core| run_with_everything(core, batch));
+            self.baggage.unpacked(core, false, |core| run_with_everything(core, batch));
         }
     }
 
-    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
         self.baggage.take()
     }
 

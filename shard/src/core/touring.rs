@@ -8,6 +8,7 @@ use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
 
 impl Core {
@@ -100,7 +101,12 @@ impl Core {
     fn apply_move(&mut self, tour: &mut Tour, slot: HashSlot, owner: CoreId) {
         let before = std::mem::replace(&mut self.owners[slot.index()], owner);
         if before == self.id && owner != self.id {
-            let content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            let mut content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            if mutation::is_on(Mutation::WatchLost)
+                && let Some(observers) = &mut content.observers
+            {
+                observers.watches = Default::default();
+            }
             tour.cargo.push((owner, slot, content));
         }
     }
@@ -121,8 +127,8 @@ impl Core {
             return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
-        cargo.extend(tour.task.take_cargo());
         let libraries = tour.task.take_libraries();
+        let mut holdings = tour.task.take_holdings();
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.send(origin, Message::TourDone(tour));
@@ -131,8 +137,10 @@ impl Core {
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
             cargo = rest;
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
+            let lent = holdings.iter().position(|&(home, _)| home == core);
+            let holding = lent.map(|index| holdings.swap_remove(index).1);
             let libraries = libraries.clone();
-            self.send(core, Message::Release(Release { slots, libraries }));
+            self.send(core, Message::Release(Release { slots, holding, libraries }));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -142,6 +150,9 @@ impl Core {
     /// the next tour in the queue closes it again.
     pub(super) fn release(&mut self, release: Release) {
         assert!(matches!(self.gate.state, GateState::Parked), "only a parked core is released");
+        if let Some(holding) = release.holding {
+            self.store.take_back(*holding);
+        }
         for (slot, content) in release.slots {
             assert!(self.owner(slot) == self.id, "a slot moves to its new owner");
             self.store.put_slot(slot, content);
