@@ -18,6 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
@@ -403,6 +404,11 @@ impl AppendOnly {
             self.hand_over(core, store, None, true);
             self.end_of(core).thread.wait_until_written();
         }
+    }
+
+    /// Puts every write off by so much.
+    pub fn set_delay(&self, delay: Duration) {
+        self.cores.get().into_iter().flatten().for_each(|end| end.thread.set_delay(delay));
     }
 
     /// Follows `appendfsync`, and `no-appendfsync-on-rewrite` while something `is_written` in the

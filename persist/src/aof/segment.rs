@@ -203,6 +203,7 @@ enum Order {
     Append { bytes: Vec<u8>, items: u64 },
     Begin { file: Box<dyn DiskFile>, length: u64, durable: Arc<Durable> },
     Policy(SyncPolicy),
+    Delay(Duration),
     WriteOut(SyncSender<()>),
     End,
     Stop,
@@ -229,7 +230,14 @@ impl SegmentThread {
         let (orders, received) = sync_channel(QUEUE_MAX);
         let queued = Arc::new(AtomicU64::new(0));
         let (queued_there, unfinished) = (Arc::clone(&queued), Vec::new());
-        let worker = Worker { policy, unfinished, segment: None, on_durable, queued: queued_there };
+        let worker = Worker {
+            policy,
+            unfinished,
+            segment: None,
+            on_durable,
+            queued: queued_there,
+            delay: Duration::ZERO,
+        };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
         Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
@@ -250,6 +258,11 @@ impl SegmentThread {
     pub fn set_policy(&self, policy: SyncPolicy) {
         // Whoever ends a snapshot says so even if the process, and the thread, have ended before.
         let _ = self.orders.send(Order::Policy(policy));
+    }
+
+    /// Puts every write off by so much, for tests of what waits for it. May wait.
+    pub fn set_delay(&self, delay: Duration) {
+        self.order(Order::Delay(delay));
     }
 
     /// Whether a batch can be handed over without waiting, but for rare orders.
@@ -291,6 +304,8 @@ struct Worker<N> {
     segment: Option<Segment>,
     on_durable: N,
     queued: Arc<AtomicU64>,
+    /// How long a write is put off, so that tests can see what does not wait for it.
+    delay: Duration,
 }
 
 impl<N: Fn()> Worker<N> {
@@ -323,6 +338,9 @@ impl<N: Fn()> Worker<N> {
         let Some(segment) = &mut self.segment else { return };
         // A disk that fails is tried again once a second, not with every batch.
         if segment.is_dirty() && (due || !segment.has_failed()) {
+            if !self.delay.is_zero() {
+                std::thread::sleep(self.delay);
+            }
             segment.flush(due);
             (self.on_durable)();
         }
@@ -346,6 +364,7 @@ impl<N: Fn()> Worker<N> {
                     segment.set_policy(policy);
                 }
             }
+            Order::Delay(delay) => self.delay = delay,
             Order::WriteOut(done) => {
                 self.flush(false);
                 // Whoever asked may have lost patience.
