@@ -330,6 +330,9 @@ pub trait Host: Send {
         None
     }
 
+    /// Puts every write to the append-only file off by so many microseconds.
+    fn delay_append_only(&mut self, _us: u64) {}
+
     /// Core `core` stops telling what it changes.
     fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
 

@@ -115,7 +115,12 @@ impl Host for CoreHost {
         (wanted != is_on).then_some(wanted)
     }
 
+    fn delay_append_only(&mut self, us: u64) {
+        self.process.append_only.set_delay(Duration::from_micros(us));
+    }
+
     fn end_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.persistence.give_up_rewrite(&self.process, false);
         self.process.append_only.turn_off(core, store);
     }
 
