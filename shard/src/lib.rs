@@ -28,6 +28,7 @@
 //! | [`acl`] | users and their rights |
 //! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
+//! | [`mutation`] | deliberate bugs, for tests of the tests |
 
 mod access;
 pub mod acl;
@@ -61,6 +62,7 @@ pub mod latency;
 pub mod list;
 pub mod loading;
 mod long_double;
+pub mod mutation;
 mod news;
 pub mod number;
 pub mod object;

@@ -90,6 +90,17 @@ pub enum Permission {
     Local,
 }
 
+impl Permission {
+    /// Whether a connection, from this machine or not, has it.
+    pub fn includes(self, is_local: bool) -> bool {
+        match self {
+            Self::No => false,
+            Self::Yes => true,
+            Self::Local => is_local,
+        }
+    }
+}
+
 /// Settings of the commands.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -137,6 +148,8 @@ pub struct Settings {
     pub lazyfree_lazy_user_flush: bool,
     /// Who may use `DEBUG`.
     pub enable_debug_command: Permission,
+    /// Who may use `MODULE LOAD` and its like.
+    pub enable_module_command: Permission,
     /// Whether the TCP port answers to local clients only unless a password is set.
     pub protected_mode: bool,
     /// Most fields of a packed hash.
@@ -228,6 +241,7 @@ impl Default for Settings {
             lazyfree_lazy_user_del: false,
             lazyfree_lazy_user_flush: false,
             enable_debug_command: Permission::No,
+            enable_module_command: Permission::No,
             protected_mode: true,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value_bytes: 64,

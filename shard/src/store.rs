@@ -9,10 +9,12 @@
 
 mod databases;
 mod disposal;
+pub mod holding;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::holding::SlotList;
 use crate::access::AccessClock;
 use crate::acl::Acl;
 use crate::arguments::Arguments;
@@ -24,6 +26,7 @@ use crate::field_expiry::{first_deadline_ms, first_deadline_of};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
 use crate::journal::Journal;
+use crate::mutation::{self, Mutation};
 use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
@@ -109,7 +112,11 @@ pub struct DatabaseCount {
 
 /// The slots of a core.
 pub struct Store {
-    slots: Box<[Option<Box<Slot>>]>,
+    slots: SlotList,
+    /// The empty list that takes the place of `slots` while they are lent as a whole.
+    spare_slots: Option<SlotList>,
+    /// Whether they are.
+    is_lent: bool,
     seed: u64,
     random: Random,
     now: Now,
@@ -150,7 +157,7 @@ impl Store {
         stream: u64,
         settings: Arc<Settings>,
     ) -> Self {
-        let mut slots: Box<[Option<Box<Slot>>]> = HashSlot::all().map(|_| None).collect();
+        let mut slots = holding::empty_list();
         for slot in owned {
             slots[slot.index()] = Some(Box::new(Slot::new(Seed(seed))));
         }
@@ -160,6 +167,8 @@ impl Store {
         news.apply(&settings);
         Self {
             slots,
+            spare_slots: None,
+            is_lent: false,
             seed,
             random: Random::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             now: Now::default(),
@@ -589,7 +598,9 @@ impl Store {
         self.stats.expired += 1;
         let lazily = self.settings.lazyfree_lazy_expire;
         self.changed_by_itself(key, Event::Expired);
-        self.journal_removal(key, lazily);
+        if !mutation::is_on(Mutation::ExpiryUntold) {
+            self.journal_removal(key, lazily);
+        }
         self.stats.changes += 1;
         if lazily {
             self.dispose_entry(entry);

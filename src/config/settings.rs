@@ -111,6 +111,8 @@ pub struct AppendOnlySettings {
     pub aof_load_truncated: bool,
     pub aof_timestamp_enabled: bool,
     pub aof_rewrite_incremental_fsync: bool,
+    pub aof_use_rdb_preamble: bool,
+    pub no_appendfsync_on_rewrite: bool,
     /// Zero for no rewrites but those asked for.
     pub auto_aof_rewrite_percentage: u32,
     pub auto_aof_rewrite_min_size_bytes: u64,
@@ -390,6 +392,8 @@ impl Config {
             appendfsync: self.sync_policy(),
             aof_load_truncated: self.flag("aof-load-truncated"),
             aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
+            aof_use_rdb_preamble: self.flag("aof-use-rdb-preamble"),
+            no_appendfsync_on_rewrite: self.flag("no-appendfsync-on-rewrite"),
             aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
             auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
             auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),

@@ -28,7 +28,7 @@ use basalt_shard::snapshot::WalkState;
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
-use super::held::HeldReplies;
+use super::held::{HeldReplies, has_held};
 use super::housekeeping;
 use super::loading::CoreLoading;
 use super::process::Process;
@@ -266,6 +266,9 @@ impl Driver {
         self.run_ready();
         self.start_fills();
         self.core.end_turn();
+        if self.core.has_disk_waits() {
+            self.core.serve_disk_waits();
+        }
         self.flush_replies();
         self.limit_clients();
         self.keep_house();
@@ -386,7 +389,7 @@ impl Driver {
 
     /// Forgets a connection; its socket is closed once its replies have left.
     pub(super) fn close_after_output(&mut self, id: ConnectionId) {
-        if !self.held.is_empty() && self.held.has(session_of(id)) {
+        if !self.held.is_empty() && has_held(&self.held, session_of(id)) {
             return self.closing_later.push(session_of(id));
         }
         if self.connection(id).is_some() {

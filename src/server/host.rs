@@ -11,13 +11,14 @@ use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
+    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
     ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::rate_limit::RateLimits;
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
+use super::aof::AppendOnly;
 use super::process::Process;
 use super::{busy, clock, persistence, rewrite};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
@@ -95,8 +96,16 @@ impl Host for CoreHost {
         persistence::begin(&self.process, kind)
     }
 
-    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+    fn begin_rewrite(&mut self) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
         rewrite::begin(&self.process)
+    }
+
+    fn durable_mark(&self) -> Option<Box<dyn DurableMark>> {
+        AppendOnly::mark(&self.process)
+    }
+
+    fn schedule_save(&mut self) -> bool {
+        self.process.persistence.schedule()
     }
 
     fn wanted_append_only(&self) -> Option<bool> {
@@ -109,11 +118,19 @@ impl Host for CoreHost {
         self.process.append_only.turn_off(core, store);
     }
 
+    fn write_out_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.append_only.write_out(core, store);
+    }
+
+    fn load_append_only(&mut self, store: &mut Store) -> Option<Vec<Vec<u8>>> {
+        super::loading::append_only_at_once(&self.process, store)
+    }
+
     fn cancel_save(&mut self) -> bool {
         self.process.persistence.cancel()
     }
 
-    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool {
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>> {
         persistence::load_at_once(&self.process, store, replaces)
     }
 
@@ -284,8 +301,8 @@ fn act_on(
     if changed.contains("loglevel") {
         logging::set_level(settings.loglevel);
     }
-    if changed.contains("appendfsync") {
-        process.append_only.set_policy(settings.append_only.appendfsync);
+    if changed.contains("appendfsync") || changed.contains("no-appendfsync-on-rewrite") {
+        process.append_only.set_policy(&settings, process.persistence.is_writing());
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
@@ -365,11 +382,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         lazyfree_lazy_server_del: settings.lazyfree_lazy_server_del,
         lazyfree_lazy_user_del: settings.lazyfree_lazy_user_del,
         lazyfree_lazy_user_flush: settings.lazyfree_lazy_user_flush,
-        enable_debug_command: match settings.enable_debug_command {
-            Allowed::No => Permission::No,
-            Allowed::Yes => Permission::Yes,
-            Allowed::Local => Permission::Local,
-        },
+        enable_debug_command: permission(settings.enable_debug_command),
+        enable_module_command: permission(settings.enable_module_command),
         protected_mode: settings.protected_mode,
         hash_max_listpack_entries: size(settings.encodings.hash_max_listpack_entries),
         hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
@@ -441,4 +455,12 @@ fn total_system_bytes() -> u64 {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
+}
+
+fn permission(allowed: Allowed) -> Permission {
+    match allowed {
+        Allowed::No => Permission::No,
+        Allowed::Yes => Permission::Yes,
+        Allowed::Local => Permission::Local,
+    }
 }

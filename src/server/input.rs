@@ -162,11 +162,10 @@ impl Driver {
 
     /// Parses up to `at_once` commands into the stage, or fewer if it gets full.
     fn parse(&mut self, session: SessionId, source: Source, from: usize, at_once: usize) -> Stop {
-        let limits = Limits {
-            proto_max_bulk_len: self.settings.proto_max_bulk_len_bytes as i64,
-            authenticated: self.is_authenticated(session),
-            max_args: ARGUMENTS_MAX,
-        };
+        let Some(state) = self.core.session(session) else { return Stop::Broken };
+        let (db, authenticated) = (state.db, state.is_authenticated());
+        let proto_max_bulk_len = self.settings.proto_max_bulk_len_bytes as i64;
+        let limits = Limits { proto_max_bulk_len, authenticated, max_args: ARGUMENTS_MAX };
         let Self { core, reactor, connections, stage, .. } = self;
         let index = session.index as usize;
         let Some(connection) = connections[index].as_deref_mut() else { return Stop::Broken };
@@ -193,6 +192,7 @@ impl Driver {
                     Err(error) => {
                         stage.commands.push(Staged {
                             session,
+                            db,
                             source,
                             span: (start, input.len()),
                             unquoted: None,
@@ -214,7 +214,7 @@ impl Driver {
             };
             let found = Found::Command(core.prepare(Arguments::new(bytes, &stage.ranges[first..])));
             let arguments = (first, count);
-            stage.commands.push(Staged { session, source, span, unquoted, arguments, found });
+            stage.commands.push(Staged { session, db, source, span, unquoted, arguments, found });
             if stage.is_full() {
                 break;
             }
@@ -301,12 +301,12 @@ impl Driver {
         }
         for command in &stage.commands {
             if let Found::Command(prepared) = &command.found {
-                self.core.prefetch_bucket(command.session, prepared);
+                self.core.prefetch_bucket(prepared, command.db);
             }
         }
         for command in &stage.commands {
             if let Found::Command(prepared) = &command.found {
-                self.core.prefetch_entry(command.session, prepared);
+                self.core.prefetch_entry(prepared, command.db);
             }
         }
     }

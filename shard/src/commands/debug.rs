@@ -1,6 +1,6 @@
 //! DEBUG: what test suites and people in trouble need. Off unless `enable-debug-command` allows it.
 
-use super::{debug_keys, save};
+use super::{debug_keys, reload};
 use crate::call::SessionCall;
 use crate::command::SessionHandler;
 use crate::core::tour::{TourKind, TourTask};
@@ -10,7 +10,6 @@ use crate::glob;
 use crate::hash::HashSlot;
 use crate::number::{parse_double, parse_integer, parse_memory};
 use crate::reply::{Protocol, Reply};
-use crate::settings::Permission;
 use crate::table::Value;
 use crate::types::Type;
 
@@ -50,6 +49,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ),
     row("ERROR <text>", 3, reply_error, "Answer with this error."),
     row("HELP", 2, help, "Print this help."),
+    row("LOADAOF", 2, reload::load_append_only, "Empty all databases, and load the AOF files."),
     row("LOG <text>", 3, log, "Write this text to the log."),
     row("MOVE-SLOT <slot> <core>", 4, move_slot, "Hand a hash slot to another core."),
     row("OBJECT <key>", 3, debug_keys::object, "Describe a key and its value."),
@@ -66,7 +66,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row(
         "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
         2,
-        save::reload,
+        reload::reload,
         "Save, empty all databases, and load what was saved.",
     ),
     row(
@@ -90,16 +90,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
 /// DEBUG.
 pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
     let is_local = call.session().origin.is_local();
-    match call.core.store.settings().enable_debug_command {
-        Permission::Yes => {}
-        Permission::Local if is_local => {}
-        _ => {
-            return Err(CommandError::Fixed(
-                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
-                 \"local\", you can run it from a local connection, otherwise you need to set \
-                 this option in the configuration file, and then restart the server.",
-            ));
-        }
+    if !call.core.store.settings().enable_debug_command.includes(is_local) {
+        return Err(CommandError::Fixed(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+             \"local\", you can run it from a local connection, otherwise you need to set this \
+             option in the configuration file, and then restart the server.",
+        ));
     }
     let arguments = call.arguments;
     let found = SUBCOMMANDS

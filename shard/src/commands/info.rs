@@ -535,7 +535,7 @@ impl Report {
         fields!(text;
             "aof_enabled": u8::from(facts.is_on),
             "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
-            "aof_rewrite_scheduled": 0,
+            "aof_rewrite_scheduled": u8::from(facts.is_rewrite_scheduled),
             "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
             "aof_current_rewrite_time_sec": facts.rewriting_for_seconds,
             "aof_last_bgrewrite_status": ok(facts.was_last_rewrite_ok),

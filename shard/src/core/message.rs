@@ -20,8 +20,10 @@ use crate::core::{CoreId, SessionId};
 use crate::hash::HashSlot;
 use crate::key_waits::KeyWaiter;
 use crate::reply::{Output, Protocol};
+use crate::scripting::functions::Libraries;
 use crate::slot::Slot;
 use crate::slow_log::SlowCommand;
+use crate::store::holding::Holding;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -231,6 +233,16 @@ pub struct Envelope {
     pub held: Vec<(HashSlot, CoreId, Box<Slot>)>,
 }
 
+/// What a core that was parked gets at the end.
+pub struct Release {
+    /// Slots that move here.
+    pub slots: Vec<(HashSlot, Box<Slot>)>,
+    /// The slots of this core, if the tour took them with it.
+    pub holding: Option<Box<Holding>>,
+    /// Libraries of functions that all cores have from now on, if the tour has brought others.
+    pub libraries: Option<Arc<Libraries>>,
+}
+
 /// A message between two cores.
 pub enum Message {
     /// Commands to run.
@@ -245,8 +257,8 @@ pub enum Message {
     Home(Vec<(HashSlot, Box<Slot>)>),
     /// A visit to all cores.
     Tour(Box<Tour>),
-    /// The tour that parked this core is over; slots that move here come along.
-    Release(Vec<(HashSlot, Box<Slot>)>),
+    /// The tour that parked this core is over; what it brings comes along.
+    Release(Release),
     /// A tour back at its origin.
     TourDone(Box<Tour>),
     /// Memory is short, and the receiver has the coldest keys. At most one per inbox.

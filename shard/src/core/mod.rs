@@ -38,6 +38,7 @@ mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+mod express;
 pub mod listeners;
 pub mod membership;
 pub mod message;
@@ -58,6 +59,7 @@ pub mod transaction;
 mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::dispatch::{Flow, Prepared};
@@ -78,7 +80,7 @@ use crate::acl::Acl;
 use crate::acl::log::Log;
 use crate::audit::{AuditClasses, AuditEvent};
 use crate::clock::Now;
-use crate::command::Renames;
+use crate::command::{LastLookup, Renames};
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
@@ -86,6 +88,7 @@ use crate::host::Host;
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
+use crate::mutation::{self, Mutation};
 use crate::reply::Output;
 use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
@@ -208,6 +211,7 @@ pub struct Core {
     monitors: Vec<(CoreId, SessionId)>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
+    last_lookup: LastLookup,
     latency: Monitor,
     /// What the audit log is told.
     audit: AuditClasses,
@@ -216,6 +220,8 @@ pub struct Core {
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
+    /// Those that wait for the disk.
+    disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
@@ -298,6 +304,7 @@ impl Core {
             command_logs: Default::default(),
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
+            last_lookup: LastLookup::default(),
             latency: Monitor::default(),
             audit,
             eviction,
@@ -305,6 +312,7 @@ impl Core {
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
+            disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
             services_under_way: 0,
@@ -371,6 +379,11 @@ impl Core {
             self.store.journal.note_others();
         }
         while let Some(message) = self.mesh.receive(tail) {
+            if mutation::is_on(Mutation::InboxReordered)
+                && let Some(later) = self.mesh.receive(tail)
+            {
+                self.deliver(later);
+            }
             self.deliver(message);
         }
     }
@@ -400,7 +413,7 @@ impl Core {
             Message::Envelope(envelope) => self.collect(envelope),
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
-            Message::Release(slots) => self.release(slots),
+            Message::Release(release) => self.release(release),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
             Message::EndClients => self.end_clients_on_request(),
@@ -517,6 +530,7 @@ impl Core {
     }
 
     /// Notes that a session has output.
+    #[inline]
     fn note_change(&mut self, id: SessionId) {
         let Some(session) = self.sessions[id.index as usize].as_deref_mut() else { return };
         if !session.is_changed {
@@ -601,5 +615,15 @@ impl Core {
     /// How many slots this core owns.
     pub fn owned_slots(&self) -> usize {
         self.owners.iter().filter(|owner| **owner == self.id).count()
+    }
+
+    /// Where the slots this core owns lie among all, ascending. O(slots).
+    pub(super) fn owned_ranges(&self) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let runs = self.owners.chunk_by(|one, next| one == next).map(|run| {
+            start += run.len();
+            (run[0], start - run.len()..start)
+        });
+        runs.filter_map(|(owner, range)| (owner == self.id).then_some(range)).collect()
     }
 }

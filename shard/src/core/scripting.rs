@@ -35,11 +35,11 @@ use crate::arguments::Arguments;
 use crate::call::{Sequel, SessionCall};
 use crate::command::{Command, Handler, SessionHandler};
 use crate::error::CommandError;
-use crate::hash::HashSlot;
 use crate::reply::{Output, Reply};
 use crate::scripting::engine::Asked;
+use crate::scripting::functions::Libraries;
 use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
-use crate::slot::Slot;
+use crate::store::holding::Holding;
 
 const BUSY_SCRIPT: CommandError = CommandError::Fixed(
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
@@ -306,11 +306,11 @@ impl TourTask for Everything {
     fn visit(&mut self, core: &mut Core) {
         if self.baggage.collect(core) {
             let batch = self.batch.as_deref_mut().expect("it comes along");
-            self.baggage.unpacked(core, |core| run_with_everything(core, batch));
+            self.baggage.unpacked(core, false, |core| run_with_everything(core, batch));
         }
     }
 
-    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
         self.baggage.take()
     }
 
@@ -335,10 +335,24 @@ fn run_with_everything(core: &mut Core, batch: &mut Batch) {
 /// Looks after the libraries of this core.
 impl Core {
     /// Puts libraries in force at this core.
-    pub(crate) fn apply_libraries(
-        &mut self,
-        libraries: Arc<crate::scripting::functions::Libraries>,
-    ) {
+    pub(crate) fn apply_libraries(&mut self, libraries: Arc<Libraries>) {
         self.scripting.libraries = libraries;
     }
+
+    /// Puts libraries in force here, and at the other cores as soon as word of them comes there.
+    pub(super) fn bring_libraries(&mut self, libraries: Arc<Libraries>) {
+        self.apply_libraries(Arc::clone(&libraries));
+        self.begin_tour_unasked(TourKind::Parking, Box::new(Bring(libraries)));
+    }
+}
+
+/// Libraries on their way to all cores.
+struct Bring(Arc<Libraries>);
+
+impl TourTask for Bring {
+    fn visit(&mut self, core: &mut Core) {
+        core.apply_libraries(Arc::clone(&self.0));
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, _: &mut Reply<'_>) {}
 }

@@ -18,6 +18,7 @@ use crate::core::message::Caller;
 use crate::core::tracking::Tracking;
 use crate::core::transaction::Transaction;
 use crate::interests::Kind;
+use crate::mutation::{self, Mutation};
 use crate::rate_limit::Bucket;
 use crate::reply::{Output, Protocol};
 use crate::watches::Watcher;
@@ -422,6 +423,10 @@ impl Session {
     /// whether nothing is owed any more.
     pub fn fill(&mut self, place: u64, count: u32, write: impl FnOnce(&mut Output)) -> bool {
         let index = place.checked_sub(self.places_front).expect("a place is filled once") as usize;
+        let index = match self.places.get(index + 1) {
+            Some(Place::Waiting { .. }) if mutation::is_on(Mutation::PlacesSwapped) => index + 1,
+            _ => index,
+        };
         let Some(Place::Waiting { commands, silent, output, behind }) = self.places.get_mut(index)
         else {
             panic!("replies arrive for places that wait");

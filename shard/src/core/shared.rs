@@ -20,6 +20,7 @@ use std::sync::atomic::{
 use crate::client_weights::WeightBoard;
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::scripting::cache::ScriptCache;
 use crate::scripting::watch::Watch;
 use crate::slow_log::LogKind;
@@ -167,6 +168,9 @@ impl Shared {
     /// Whether anything at all is claimed. To be asked after an enqueue.
     #[inline]
     pub fn any_claim(&self) -> bool {
+        if mutation::is_on(Mutation::ClaimsUnseen) {
+            return false;
+        }
         self.claims_active.load(SeqCst) != 0 || self.tours_active.load(SeqCst) != 0
     }
 

@@ -441,6 +441,9 @@ impl Core {
         assert!(self.core_count == 1, "with several cores a tour travels");
         task.visit(self);
         self.journal_visit(&*task, true);
+        if let Some(libraries) = task.take_libraries() {
+            self.apply_libraries(libraries);
+        }
         let mut reply = self.reply_writer(id, output);
         task.finish(self, id, &mut reply);
     }

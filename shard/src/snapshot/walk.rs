@@ -21,6 +21,7 @@ use super::{Snapshot, SnapshotOrder, WalkState};
 use crate::access::AccessClock;
 use crate::field_expiry::{has_content, position_of};
 use crate::hash::{HashSlot, KeyHasher, Seed};
+use crate::mutation::{self, Mutation};
 use crate::object::Object;
 use crate::slot::Slot;
 use crate::store::{Key, Store};
@@ -224,7 +225,7 @@ impl Store {
     /// Has a key written that is about to change, while a snapshot is being made.
     #[inline]
     pub(crate) fn preserve(&mut self, key: Key<'_>) {
-        if self.snapshot.is_some() {
+        if self.snapshot.is_some() && !mutation::is_on(Mutation::PreimageMissed) {
             self.preserve_now(key);
         }
     }
@@ -270,7 +271,12 @@ impl Store {
     /// Goes on with the snapshot for about `budget_bytes` written, or until there is nothing to do.
     pub fn walk_snapshot(&mut self, budget_bytes: u64) -> WalkState {
         let now_us = self.now().monotonic_us;
+        let is_lent = self.is_lent();
         let Some(snapshot) = self.snapshot.as_deref_mut() else { return WalkState::None };
+        if is_lent {
+            // A round without the slots would take them for finished.
+            return WalkState::Waiting;
+        }
         if snapshot.writer.sink().is_abandoned() {
             self.abandon_snapshot();
             return WalkState::None;
@@ -307,8 +313,11 @@ impl Store {
 
     /// Whether the walk would do something now.
     pub fn snapshot_state(&mut self) -> WalkState {
-        let now_us = self.now().monotonic_us;
+        let (now_us, is_lent) = (self.now().monotonic_us, self.is_lent());
         let Some(snapshot) = self.snapshot.as_deref_mut() else { return WalkState::None };
+        if is_lent {
+            return WalkState::Waiting;
+        }
         let is_round = snapshot.idle_slots >= HashSlot::COUNT;
         let sink = snapshot.writer.sink();
         let may_end = sink.is_abandoned() || sink.all_slots_done();
