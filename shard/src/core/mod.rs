@@ -205,7 +205,8 @@ pub struct Core {
     gate: Gate,
     /// What clients of this core were refused.
     acl_log: Log,
-    slow_log: SlowLog,
+    /// Slow commands, large requests, large replies.
+    command_logs: [SlowLog; 3],
     /// Sessions of any core that are shown every command.
     monitors: Vec<(CoreId, SessionId)>,
     /// Names of commands that differ from the table, if any do.
@@ -300,7 +301,7 @@ impl Core {
             lent: Lent::default(),
             gate: Gate::default(),
             acl_log: Log::default(),
-            slow_log: SlowLog::default(),
+            command_logs: Default::default(),
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             last_lookup: LastLookup::default(),
