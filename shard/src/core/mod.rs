@@ -185,6 +185,8 @@ pub struct Core {
     script_author: Option<Author>,
     /// Figures for INFO.
     pub stats: Stats,
+    /// Scripts that need the slots of all cores.
+    everything: scripting::EverythingCalls,
     /// Who owns each slot, as far as this core knows.
     owners: Box<[CoreId]>,
     sessions: Vec<Option<Box<Session>>>,
@@ -278,6 +280,7 @@ impl Core {
             is_taking_in: false,
             has_been_busy: false,
             script_author: None,
+            everything: scripting::EverythingCalls::default(),
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
