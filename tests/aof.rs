@@ -135,6 +135,32 @@ fn a_rewrite_keeps_what_is_there_and_what_comes_meanwhile() {
 }
 
 #[test]
+fn a_base_may_be_commands() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let arguments = ["--appendfsync", "always", "--aof-use-rdb-preamble", "no"];
+        let (server, mut client) = start(core_count, &files, &arguments);
+        fill(&mut client);
+        client.call("HEXPIRE hash 100000 FIELDS 1 name");
+        client.call("ZADD sorted inf big -inf small 1e-300 tiny 0.1 tenth");
+        load_function(&mut client, &["LOAD", &library("one", "1")]);
+        let digest = client.text("DEBUG DIGEST");
+        let streams = client.call("XINFO STREAM stream FULL");
+        client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+        eventually("it is over", || info(&mut client).number("aof_rewrites") == 1);
+        client.check("DEBUG LOADAOF", OK);
+        assert_eq!(client.text("DEBUG DIGEST"), digest);
+        kill(server);
+        let base = files.path().join("appendonlydir/appendonly.aof.1.base.aof");
+        assert!(fs::read(base).expect("it is there").starts_with(b"*"), "commands");
+        let (_server, mut client) = start(core_count, &files, &[]);
+        assert_eq!(client.text("DEBUG DIGEST"), digest);
+        assert_eq!(client.call("XINFO STREAM stream FULL"), streams);
+        assert_eq!(client.text("FCALL one 0"), "1");
+    }
+}
+
+#[test]
 fn it_is_turned_on_and_off_at_run_time() {
     let files = TestDirectory::create();
     let directory = files.path().to_str().expect("test paths are plain text");
@@ -409,5 +435,80 @@ fn a_rewrite_asked_for_in_a_transaction_comes_after_it() {
         let (server, mut client) = start(1, &files, &[]);
         assert_eq!(client.call("MGET a b c").texts(), ["1", "2", "3"]);
         kill(server);
+    }
+}
+
+fn library(name: &str, answer: &str) -> String {
+    format!(
+        "#!lua name={name}\nredis.register_function('{name}', function() return '{answer}' end)"
+    )
+}
+
+fn load_function(client: &mut Client, words: &[&str]) {
+    let words: Vec<&[u8]> = ["FUNCTION"].iter().chain(words).map(|word| word.as_bytes()).collect();
+    let reply = client.call(&words[..]);
+    assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+}
+
+#[test]
+fn functions_are_in_the_file_and_come_back_on_any_number_of_cores() {
+    let files = TestDirectory::create();
+    let (server, mut client) = start(2, &files, &["--appendfsync", "always"]);
+    load_function(&mut client, &["LOAD", &library("one", "1")]);
+    load_function(&mut client, &["LOAD", &library("gone", "2")]);
+    load_function(&mut client, &["LOAD", &library("three", "3")]);
+    let dump = client.call("FUNCTION DUMP");
+    load_function(&mut client, &["LOAD", "REPLACE", &library("one", "new")]);
+    load_function(&mut client, &["DELETE", "gone"]);
+    assert!(matches!(client.call("FUNCTION DELETE gone"), Reply::Error(_)));
+    client.check("MULTI", OK);
+    client.call("SET key value");
+    client.call("FUNCTION DELETE three");
+    client.call("EXEC");
+    kill(server);
+    for core_count in [1, 3, 2] {
+        let (server, mut client) = start(core_count, &files, &["--appendfsync", "always"]);
+        assert_eq!(client.text("FCALL one 0"), "new", "{core_count} cores");
+        assert_eq!(client.text("GET key"), "value");
+        assert!(matches!(client.call("FCALL gone 0"), Reply::Error(_)));
+        assert!(matches!(client.call("FCALL three 0"), Reply::Error(_)));
+        kill(server);
+    }
+    let Reply::Bulk(dump) = dump else { panic!("{dump:?}") };
+    let (server, mut client) = start(2, &files, &["--appendfsync", "always"]);
+    let restore: [&[u8]; 4] = [b"FUNCTION", b"RESTORE", &dump, b"FLUSH"];
+    client.check(&restore[..], OK);
+    kill(server);
+    let (_server, mut client) = start(1, &files, &[]);
+    assert_eq!(client.text("FCALL one 0"), "1");
+    assert_eq!(client.text("FCALL three 0"), "3");
+}
+
+#[test]
+fn the_data_is_loaded_again_while_the_server_runs() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let (server, mut client) = start(core_count, &files, &["--appendfsync", "no"]);
+        fill(&mut client);
+        load_function(&mut client, &["LOAD", &library("one", "1")]);
+        let digest = client.text("DEBUG DIGEST");
+        client.check("DEBUG LOADAOF", OK);
+        assert_eq!(client.text("DEBUG DIGEST"), digest);
+        assert_eq!(client.text("FCALL one 0"), "1");
+        client.check("SET after 1", OK);
+        client.check("DEBUG RELOAD", OK);
+        assert_eq!(client.text("FCALL one 0"), "1");
+        assert_eq!(client.text("GET after"), "1");
+        client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+        eventually("it is over", || info(&mut client).number("aof_rewrite_in_progress") == 0);
+        assert_eq!(client.integer("INCR after"), 2);
+        client.check("DEBUG LOADAOF", OK);
+        assert_eq!(client.text("GET after"), "2");
+        let digest = client.text("DEBUG DIGEST");
+        client.send_command("SHUTDOWN");
+        client.read_until_closed();
+        drop(server);
+        let (_server, mut client) = start(2, &files, &[]);
+        assert_eq!(client.text("DEBUG DIGEST"), digest);
     }
 }

@@ -252,7 +252,7 @@ fn check_lines(complaint: impl Fn(&Source, &str) -> Option<String>) {
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
-    for folder in ["src", "shard", "net", "persist", "bench", "tests"] {
+    for folder in ["src", "shard", "net", "persist", "bench", "simulator", "tests"] {
         collect(&root.join(folder), &mut paths);
     }
     assert!(paths.len() > 10, "the workspace has more than {} files", paths.len());

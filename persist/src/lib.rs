@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`aof`] | the append-only file |
 //! | [`save`], `queue` | a snapshot on its way from the cores to one place |
+//! | [`disk`], [`memory_disk`] | files behind a trait; a disk in memory that forgets and fails |
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
 //! | [`load`], [`check`] | from a file to the cores; from a file to a report |
@@ -18,9 +19,11 @@
 
 pub mod aof;
 pub mod check;
+pub mod disk;
 pub mod fault;
 pub mod fuzz;
 pub mod load;
+pub mod memory_disk;
 pub mod output;
 pub mod preamble;
 mod queue;

@@ -4,9 +4,11 @@
 //! the disk, renamed, and the directory brought to the disk as well. Whoever is killed at any
 //! moment leaves the old file or the new one, whole.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskFile};
 
 /// A place for the bytes of a snapshot.
 pub trait Output: Send {
@@ -32,7 +34,8 @@ const SYNC_BYTES: u64 = 4 << 20;
 
 /// A file that takes the place of another once it is complete.
 pub struct FileOutput {
-    file: File,
+    disk: Arc<dyn Disk>,
+    file: Box<dyn DiskFile>,
     temporary: PathBuf,
     target: PathBuf,
     syncs_on_the_way: bool,
@@ -44,49 +47,40 @@ impl FileOutput {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn create(temporary: &Path, target: &Path, syncs_on_the_way: bool) -> io::Result<Self> {
-        let file = File::create(temporary)?;
-        Ok(Self {
-            file,
-            temporary: temporary.to_owned(),
-            target: target.to_owned(),
-            syncs_on_the_way,
-            unsynced_bytes: 0,
-        })
+    pub fn create(
+        disk: Arc<dyn Disk>,
+        temporary: &Path,
+        target: &Path,
+        syncs_on_the_way: bool,
+    ) -> io::Result<Self> {
+        let file = disk.create(temporary)?;
+        let (temporary, target) = (temporary.to_owned(), target.to_owned());
+        Ok(Self { disk, file, temporary, target, syncs_on_the_way, unsynced_bytes: 0 })
     }
 }
 
 impl Output for FileOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        self.file.append(bytes)?;
         self.unsynced_bytes += bytes.len() as u64;
         if self.syncs_on_the_way && self.unsynced_bytes >= SYNC_BYTES {
             self.unsynced_bytes = 0;
-            self.file.sync_data()?;
+            self.file.sync()?;
         }
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        let result = self.file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.target));
-        if let Err(error) = result {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        let synced = self.file.sync();
+        if let Err(error) = synced.and_then(|()| self.disk.rename(&self.temporary, &self.target)) {
             self.discard();
             return Err(error);
         }
-        sync_directory(&self.target)
+        self.disk.sync_directory(&self.target)
     }
 
     fn discard(self: Box<Self>) {
         // Nothing can be done about a file that cannot be removed; the next one overwrites it.
-        let _ = fs::remove_file(&self.temporary);
+        let _ = self.disk.remove(&self.temporary);
     }
-}
-
-/// Brings to the disk that a file has its name.
-///
-/// # Errors
-/// When the system refuses.
-pub fn sync_directory(file: &Path) -> io::Result<()> {
-    let directory = file.parent().filter(|path| !path.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use basalt_persist::aof::check::{CheckOptions, Verdict, check, export, read_anything};
 use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::disk::SystemDisk;
 
 /// A directory that is removed in the end.
 struct Directory(PathBuf);
@@ -19,7 +20,7 @@ impl Directory {
         let directory = Self(path);
         let mut manifest = Manifest::default();
         manifest.add_generation("appendonly.aof", 2);
-        manifest.write(&directory.manifest()).expect("it can be written");
+        manifest.write(&SystemDisk, &directory.manifest()).expect("it can be written");
         let set = |value: &str| format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n{value}\r\n");
         let one =
             format!("#TS:100\r\n#S:5:1\r\n{}#TS:200\r\n#D:1:1\r\n#S:5:3\r\n{}", set("1"), set("3"));

@@ -14,6 +14,7 @@ use crate::core::tour::{TourKind, TourTask};
 use crate::core::transaction::Transaction;
 use crate::core::{Core, SessionId};
 use crate::hash::HashSlot;
+use crate::host::DurableMark;
 use crate::key_waits::KeyWait;
 use crate::reply::Reply;
 use crate::store::{Access, Key, Store};
@@ -150,6 +151,8 @@ pub struct SessionCall<'a> {
     pub reply: Reply<'a>,
     pub(crate) tour: Option<(TourKind, Box<dyn TourTask>)>,
     pub(crate) block: Option<Block>,
+    /// What has to reach the disk before it goes on.
+    pub(crate) mark: Option<Box<dyn DurableMark>>,
     pub(crate) transaction: Option<Box<Transaction>>,
     /// Channels the client begins or ends to listen to, whose slots have to be collected.
     pub(crate) membership: Option<(Box<MembershipRequest>, Vec<HashSlot>)>,
@@ -170,6 +173,7 @@ impl<'a> SessionCall<'a> {
             reply,
             tour: None,
             block: None,
+            mark: None,
             transaction: None,
             membership: None,
         }
@@ -183,6 +187,12 @@ impl<'a> SessionCall<'a> {
     /// Lets the client wait; its command is answered when that is over.
     pub fn block(&mut self, block: Block) {
         self.block = Some(block);
+    }
+
+    /// The same, until something is on the disk.
+    pub fn block_on_disk(&mut self, block: Block, mark: Box<dyn DurableMark>) {
+        self.block = Some(block);
+        self.mark = Some(mark);
     }
 
     /// Leaves the rest, the reply included, to a visit of all cores.

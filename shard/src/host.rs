@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::arguments::OwnedArguments;
+use crate::audit::AuditRecord;
 use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -125,6 +126,8 @@ pub struct AppendOnlyFacts {
     pub is_on: bool,
     /// A rewrite is under way.
     pub is_rewriting: bool,
+    /// One begins as soon as it can.
+    pub is_rewrite_scheduled: bool,
     /// For how long, in seconds; -1 if none is.
     pub rewriting_for_seconds: i64,
     /// How long the last one took, in seconds; -1 before the first.
@@ -141,6 +144,23 @@ pub struct AppendOnlyFacts {
     pub current_bytes: u64,
     /// Size after the last rewrite, or at the start, in bytes.
     pub base_bytes: u64,
+}
+
+/// How far something is on its way to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DurableState {
+    /// It is not there yet.
+    Pending,
+    /// It is there.
+    Reached,
+    /// It will not come there: the append-only file was turned off.
+    Off,
+}
+
+/// Everything that all cores had told the append-only file by some moment.
+pub trait DurableMark: Send {
+    /// How far that is. A few atomic reads.
+    fn state(&self) -> DurableState;
 }
 
 /// A rewrite of the append-only file that is about to be made. Dropped before
@@ -198,6 +218,8 @@ pub struct ProcessFacts {
     pub startup_used_bytes: u64,
     /// Things that wait to be freed in the background.
     pub garbage_count: u64,
+    /// Records the audit log has lost.
+    pub audit_log_dropped: u64,
     /// Memory of the machine, in bytes.
     pub total_system_bytes: u64,
     /// CPU time in the kernel, in microseconds.
@@ -284,12 +306,19 @@ pub trait Host: Send {
     /// Saving and loading. A few locks, no system calls.
     fn persistence(&self) -> PersistenceFacts;
 
-    /// Begins a snapshot.
+    /// Begins a snapshot; for one in the foreground a rewrite under way is put off.
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError>;
 
-    /// Begins a rewrite of the append-only file, turning it on if it is not.
-    fn begin_rewrite(&mut self) -> Result<Box<dyn RewriteTarget>, CommandError> {
+    /// Begins a rewrite of the append-only file, turning it on if it is not; `None` if it has to
+    /// wait for a snapshot under way and begins later.
+    fn begin_rewrite(&mut self) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
         Err(CommandError::Fixed("ERR there is no append only file here"))
+    }
+
+    /// All that was told by now; `None` if nothing is told. Whoever waits for it is woken when it
+    /// may have come further.
+    fn durable_mark(&self) -> Option<Box<dyn DurableMark>> {
+        None
     }
 
     /// What CONFIG SET asks of the append-only file, if it asks for another state than it has:
@@ -301,12 +330,28 @@ pub trait Host: Send {
     /// Core `core` stops telling what it changes.
     fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
 
+    /// Lets a snapshot in the background begin when the rewrite under way is over; whether there is
+    /// one.
+    fn schedule_save(&mut self) -> bool {
+        false
+    }
+
     /// Gives the snapshot up that is under way in the background; whether there was one.
     fn cancel_save(&mut self) -> bool;
 
-    /// Loads the file of snapshots into a store that has all slots. Whether it could; the log says
-    /// why not. `replaces` allows keys that are there already.
-    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> bool;
+    /// Loads the file of snapshots into a store that has all slots, and returns the texts of the
+    /// libraries in it; `None` if it could not, and the log says why. `replaces` allows keys that
+    /// are there already.
+    fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>>;
+
+    /// Brings what core `core` has told into its file, and waits until it is there.
+    fn write_out_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
+
+    /// Loads the append-only file into an empty store that has all slots and tells nothing, and
+    /// returns the texts of the libraries in it; `None` if it could not, and the process ends.
+    fn load_append_only(&mut self, _store: &mut Store) -> Option<Vec<Vec<u8>>> {
+        None
+    }
 
     /// Ends the process, or says why not. Does not return until the caller's turn is over; the
     /// process ends soon after.
@@ -330,6 +375,9 @@ pub trait Host: Send {
             self.log_warning(text);
         }
     }
+
+    /// Takes a record for the audit log. Never waits; what cannot be taken is dropped and counted.
+    fn audit(&mut self, _record: AuditRecord) {}
 
     /// Whether the process has been told to end.
     fn is_ending(&self) -> bool {

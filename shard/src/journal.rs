@@ -47,6 +47,7 @@ use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::core::message::Route;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::store::{Key, Store};
 
 /// Longest annotation line written. Redis reads lines of up to 1024 bytes.
@@ -151,7 +152,7 @@ impl Journal {
 
     /// Tells what the next item may depend on, if that is more than before.
     fn tell_needs(&mut self) {
-        if !std::mem::take(&mut self.has_news) {
+        if !std::mem::take(&mut self.has_news) || mutation::is_on(Mutation::NeedsUntold) {
             return;
         }
         let mut line = String::new();

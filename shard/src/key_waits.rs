@@ -29,6 +29,7 @@ use crate::command::Command;
 use crate::core::message::Caller;
 use crate::core::{CoreId, SessionId};
 use crate::error::Outcome;
+use crate::mutation::{self, Mutation};
 use crate::reply::Reply;
 
 /// Writes what a blocking command answers when its time is over.
@@ -95,12 +96,12 @@ impl KeyWaiter {
 
     /// Takes the right to answer. True once.
     pub fn claim(&self) -> bool {
-        !self.is_claimed.swap(true, SeqCst)
+        !self.is_claimed.swap(true, SeqCst) || mutation::is_on(Mutation::ServedTwice)
     }
 
     /// Whether somebody has answered or is about to.
     pub fn is_claimed(&self) -> bool {
-        self.is_claimed.load(SeqCst)
+        self.is_claimed.load(SeqCst) && !mutation::is_on(Mutation::ServedTwice)
     }
 
     /// The name of the key at an argument.
@@ -180,7 +181,7 @@ impl KeyWaits {
     /// Lists a key as ready if anybody waits for it; whether it came to the list just now.
     pub(crate) fn note_change(&mut self, db: u32, name: &[u8]) -> bool {
         let Some(queue) = self.queue(db, name) else { return false };
-        if queue.is_ready {
+        if queue.is_ready || mutation::is_on(Mutation::WakeLost) {
             return false;
         }
         queue.is_ready = true;

@@ -28,12 +28,15 @@
 //! | [`acl`] | users and their rights |
 //! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
 //! | [`host`], [`settings`], [`clock`] | what the process around provides |
+//! | [`mutation`] | deliberate bugs, for tests of the tests |
 
 mod access;
 pub mod acl;
 pub mod arguments;
+pub mod audit;
 pub mod bits;
 pub mod call;
+pub mod client_weights;
 pub mod clock;
 pub mod command;
 pub mod commands;
@@ -59,12 +62,14 @@ pub mod latency;
 pub mod list;
 pub mod loading;
 mod long_double;
+pub mod mutation;
 mod news;
 pub mod number;
 pub mod object;
 mod observers;
 pub mod packed;
 pub mod random;
+pub mod rate_limit;
 pub mod rdb;
 mod readers;
 mod redaction;

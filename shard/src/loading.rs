@@ -5,6 +5,7 @@
 use crate::commands::dump::{limits_of, put};
 use crate::object::Object;
 use crate::rdb::FormatError;
+use crate::rdb::commands::write_key;
 use crate::rdb::reader::Reader;
 use crate::rdb::value::{Decoded, decode};
 use crate::rdb::value_type::{Project, ValueType};
@@ -130,6 +131,18 @@ impl Store {
             Some(_) if is_past => Loaded::Expired,
             Some(_) => Loaded::Added,
         })
+    }
+
+    /// Appends the commands that make the key of a record; nothing if it has no elements. No slot
+    /// has to be here. O(bytes), O(n log n) for some types.
+    ///
+    /// # Errors
+    /// [`LoadFault::Format`].
+    pub fn tell(&mut self, record: &Record<'_>, to: &mut Vec<u8>) -> Result<(), LoadFault> {
+        if let Some(decoded) = self.decoded(record)? {
+            write_key(record, decoded, to);
+        }
+        Ok(())
     }
 
     /// The value of a record; `None` if it has no elements.

@@ -10,6 +10,7 @@ use crate::command::{self, Handler};
 use crate::core::message::Caller;
 use crate::number::parse_integer;
 use crate::reply::{Output, Reply};
+use crate::scripting::texts::LibraryTexts;
 use crate::store::Store;
 
 /// Why commands cannot go on being applied.
@@ -48,13 +49,14 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Runs one command on `store`, which holds all slots.
+    /// Runs one command on `store`, which holds all slots; those on functions change `libraries`.
     ///
     /// # Errors
     /// If the command cannot come from a journal.
     pub fn apply(
         &mut self,
         store: &mut Store,
+        libraries: &mut LibraryTexts,
         arguments: Arguments<'_>,
     ) -> Result<(), ReplayError> {
         let name = arguments.at(0);
@@ -65,6 +67,11 @@ impl Replay {
             return Err(ReplayError::BadArguments(name.to_vec()));
         }
         let Some(handler) = row.handler.and_then(Handler::on_keys) else {
+            if row.container == "function" {
+                self.applied += 1;
+                self.failed += u64::from(libraries.apply(row.name, arguments).is_err());
+                return Ok(());
+            }
             return self.apply_to_all(store, row.name, arguments);
         };
         self.output.clear();

@@ -3,7 +3,11 @@
 //! `CONFIG SET` makes a new snapshot and carries it to all cores by a tour, so that no command sees
 //! half of a change and no two cores disagree at any moment.
 
+use std::sync::Arc;
+
+use crate::audit::AuditClasses;
 use crate::event::EventClasses;
+use crate::rate_limit::RateLimits;
 
 /// What is evicted when `maxmemory` is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +119,8 @@ pub struct Settings {
     pub hll_sparse_max_bytes: usize,
     /// Memory limit in bytes; 0 for none.
     pub maxmemory: u64,
+    /// Limit on what all clients together make the server hold, in bytes; 0 for none.
+    pub maxmemory_clients_bytes: u64,
     /// What to evict at the limit.
     pub maxmemory_policy: MaxmemoryPolicy,
     /// Keys looked at per key evicted.
@@ -177,6 +183,10 @@ pub struct Settings {
     pub stream_node_max_bytes: usize,
     /// Most entries in one block of a stream; 0 for any number.
     pub stream_node_max_entries: u64,
+    /// How many commands users may send.
+    pub rate_limits: Arc<RateLimits>,
+    /// What the audit log is told; nothing where there is none.
+    pub audit_classes: AuditClasses,
     /// Which keyspace events are published.
     pub notify_keyspace_events: EventClasses,
     /// Most keys that are remembered for clients which track what they read; 0 for any number.
@@ -197,6 +207,7 @@ impl Default for Settings {
             maxclients: 10_000,
             hll_sparse_max_bytes: 3000,
             maxmemory: 0,
+            maxmemory_clients_bytes: 0,
             maxmemory_policy: MaxmemoryPolicy::NoEviction,
             maxmemory_samples: 5,
             maxmemory_eviction_tenacity: 10,
@@ -228,6 +239,8 @@ impl Default for Settings {
             set_max_listpack_value_bytes: 64,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            rate_limits: Arc::default(),
+            audit_classes: AuditClasses::default(),
             notify_keyspace_events: EventClasses::default(),
             tracking_table_max_keys: 1_000_000,
             busy_reply_threshold_ms: 5000,

@@ -151,6 +151,10 @@ pub struct Stats {
     pub query_buffer_disconnections: u64,
     /// Clients cut because their output passed its limit.
     pub output_buffer_disconnections: u64,
+    /// Clients ended because all together made the server hold too much.
+    pub evicted_clients: u64,
+    /// Commands refused since their users send too many.
+    pub throttled_commands: u64,
     /// Turns of the core.
     pub turns: u64,
     /// Time spent in turns, in nanoseconds.
@@ -200,6 +204,8 @@ impl Default for Stats {
             error_replies: 0,
             query_buffer_disconnections: 0,
             output_buffer_disconnections: 0,
+            evicted_clients: 0,
+            throttled_commands: 0,
             turns: 0,
             turns_ns: 0,
             commands_ns: 0,
@@ -304,6 +310,8 @@ impl Stats {
         self.error_replies += other.error_replies;
         self.query_buffer_disconnections += other.query_buffer_disconnections;
         self.output_buffer_disconnections += other.output_buffer_disconnections;
+        self.evicted_clients += other.evicted_clients;
+        self.throttled_commands += other.throttled_commands;
         self.turns += other.turns;
         self.turns_ns += other.turns_ns;
         self.commands_ns += other.commands_ns;

@@ -26,6 +26,7 @@ use crate::field_expiry::{first_deadline_ms, first_deadline_of};
 use crate::hash::{HashSlot, Seed, key_hash};
 use crate::host::Garbage;
 use crate::journal::Journal;
+use crate::mutation::{self, Mutation};
 use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
@@ -597,7 +598,9 @@ impl Store {
         self.stats.expired += 1;
         let lazily = self.settings.lazyfree_lazy_expire;
         self.changed_by_itself(key, Event::Expired);
-        self.journal_removal(key, lazily);
+        if !mutation::is_on(Mutation::ExpiryUntold) {
+            self.journal_removal(key, lazily);
+        }
         self.stats.changes += 1;
         if lazily {
             self.dispose_entry(entry);

@@ -14,18 +14,18 @@
 //! The state is behind one lock, held for moments by administration; a core looks at its own part
 //! once a turn.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
-use basalt_persist::aof::manifest::{FileEntry, FileKind, Manifest};
-use basalt_persist::aof::segment::{Durable, SegmentThread, SyncPolicy};
+use basalt_persist::aof::manifest::{BaseForm, FileEntry, FileKind, Manifest};
+use basalt_persist::aof::segment::{SegmentThread, SyncPolicy};
+use basalt_persist::disk::DiskFile;
 use basalt_shard::core::CoreId;
-use basalt_shard::host::AppendOnlyFacts;
-use basalt_shard::journal::JournalBoard;
+use basalt_shard::host::{AppendOnlyFacts, DurableMark, DurableState};
 use basalt_shard::store::Store;
 
 use super::clock;
@@ -37,36 +37,39 @@ use crate::{notice, warning};
 const RETRY_SECONDS_MIN: i64 = 60;
 const RETRY_SECONDS_MAX: i64 = 3600;
 
-/// What was written between two cuts, or is being written.
-pub struct Generation {
-    /// Its number in the manifest.
-    pub number: u64,
-    board: Arc<JournalBoard>,
-    durable: Vec<Arc<Durable>>,
+/// Who waits for the disk: everything all cores had told by some moment.
+struct Mark {
+    process: Arc<Process>,
+    generation: Arc<Generation>,
+    items: Vec<u64>,
 }
 
-impl Generation {
-    /// Items every core has made by now.
-    pub fn made(&self) -> Vec<u64> {
-        (0..self.durable.len()).map(|core| self.board.items(core)).collect()
+impl DurableMark for Mark {
+    fn state(&self) -> DurableState {
+        match () {
+            () if !self.process.append_only.is_on() => DurableState::Off,
+            () if self.generation.is_synced(&self.items) => DurableState::Reached,
+            () => DurableState::Pending,
+        }
     }
+}
 
-    /// Whether so many items of every core are on the disk.
-    pub fn is_durable(&self, items: &[u64]) -> bool {
-        self.durable.iter().zip(items).all(|(durable, items)| durable.items() >= *items)
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.process.append_only.marks.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A generation whose files are empty and wait for their cores.
 pub struct NewGeneration {
     generation: Arc<Generation>,
-    files: Vec<Option<File>>,
+    files: Vec<Option<Box<dyn DiskFile>>>,
 }
 
 impl NewGeneration {
     /// Its number in the manifest.
     pub fn number(&self) -> u64 {
-        self.generation.number
+        self.generation.number()
     }
 }
 
@@ -83,6 +86,8 @@ pub struct AppendOnly {
     is_on: AtomicBool,
     /// Bytes of the files that are not written any more, the base among them.
     closed_bytes: AtomicU64,
+    /// How many wait for the disk.
+    marks: AtomicU64,
 }
 
 #[derive(Default)]
@@ -90,6 +95,8 @@ struct State {
     manifest: Manifest,
     current: Option<Arc<Generation>>,
     rewrite: Option<Rewrite>,
+    /// One is to begin as soon as nothing stands in its way.
+    is_scheduled: bool,
     /// Size of everything after the last rewrite, or the load.
     base_bytes: u64,
     rewrites: u64,
@@ -106,6 +113,9 @@ struct Rewrite {
     first_kept: u64,
     /// Bytes of the generations that it replaces do not count from its end on.
     closed_bytes: u64,
+    form: BaseForm,
+    /// It is given up for something that cannot wait, and begins again after that.
+    is_put_off: bool,
 }
 
 impl Default for AppendOnly {
@@ -117,6 +127,7 @@ impl Default for AppendOnly {
             state: Mutex::new(state),
             is_on: AtomicBool::new(false),
             closed_bytes: AtomicU64::new(0),
+            marks: AtomicU64::new(0),
         }
     }
 }
@@ -138,9 +149,8 @@ impl AppendOnly {
     pub fn open(&self, settings: &Settings) -> Result<u64, load::LoadError> {
         let location = location(settings);
         let manifest = load::open(&location)?;
-        let size = |file: &FileEntry| {
-            location.file(&file.name).metadata().map_or(0, |metadata| metadata.len())
-        };
+        let size =
+            |file: &FileEntry| location.disk.length(&location.file(&file.name)).unwrap_or_default();
         let bytes = manifest.files.iter().map(size).sum();
         self.state().manifest = manifest;
         Ok(bytes)
@@ -155,12 +165,24 @@ impl AppendOnly {
         settings: &Settings,
         store: &mut Store,
     ) -> Result<LoadReport, load::LoadError> {
-        let manifest = self.state().manifest.clone();
-        let options = LoadOptions { cuts_torn_ends: settings.append_only.aof_load_truncated };
-        let report = load::load(&location(settings), &manifest, options, store)?;
+        let report = self.load_again(settings, store)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
+    }
+
+    /// The same, of files that go on being written.
+    ///
+    /// # Errors
+    /// When something is damaged that must not be.
+    pub fn load_again(
+        &self,
+        settings: &Settings,
+        store: &mut Store,
+    ) -> Result<LoadReport, load::LoadError> {
+        let manifest = self.state().manifest.clone();
+        let options = LoadOptions { cuts_torn_ends: settings.append_only.aof_load_truncated };
+        load::load(&location(settings), &manifest, options, store)
     }
 
     /// Forgets files in which nothing was written, of starts that brought no change.
@@ -171,7 +193,7 @@ impl AppendOnly {
         let location = location(settings);
         let mut state = self.state();
         let is_bare = |file: &FileEntry| {
-            let length = location.file(&file.name).metadata().map(|metadata| metadata.len());
+            let length = location.disk.length(&location.file(&file.name));
             file.kind != FileKind::Base && length.is_ok_and(|length| length == 0)
         };
         // The files of a generation go together: their places say whose they are.
@@ -189,11 +211,11 @@ impl AppendOnly {
             return Ok(());
         }
         let manifest = Manifest { files: kept };
-        manifest.write(&location.manifest())?;
+        manifest.write(&*location.disk, &location.manifest())?;
         state.manifest = manifest;
         for file in empty {
             // The manifest does not name it any more, so it may as well stay.
-            let _ = fs::remove_file(location.file(&file.name));
+            let _ = location.disk.remove(&location.file(&file.name));
         }
         Ok(())
     }
@@ -221,17 +243,24 @@ impl AppendOnly {
     /// Something has reached the disk, or failed to: tells the cores.
     fn note_progress(&self, process: &Process) {
         process.persistence.set_append_error(self.error());
-        if process.settings().append_only.appendfsync == SyncPolicy::Always {
+        let is_always = process.settings().append_only.appendfsync == SyncPolicy::Always;
+        if is_always || self.marks.load(Ordering::Relaxed) > 0 {
             process.wake_cores();
         }
     }
 
     /// Number of the error that keeps any segment from being written; 0 for none.
     pub fn error(&self) -> i32 {
-        let state = self.state();
-        let current = state.current.as_deref();
-        let segments = current.map_or(&[][..], |generation| &generation.durable);
-        segments.iter().map(|durable| durable.error()).find(|error| *error != 0).unwrap_or(0)
+        self.state().current.as_deref().map_or(0, Generation::error)
+    }
+
+    /// All that was told by now, if anything is told.
+    pub fn mark(process: &Arc<Process>) -> Option<Box<dyn DurableMark>> {
+        let append_only = &process.append_only;
+        let generation = append_only.state().current.clone().filter(|_| append_only.is_on())?;
+        append_only.marks.fetch_add(1, Ordering::Relaxed);
+        let (items, process) = (generation.made(), Arc::clone(process));
+        Some(Box::new(Mark { process, generation, items }))
     }
 
     /// Makes the files of a new generation, and names them in the manifest if `is_named`.
@@ -245,20 +274,19 @@ impl AppendOnly {
         is_named: bool,
     ) -> io::Result<NewGeneration> {
         let location = location(settings);
-        fs::create_dir_all(&location.directory)?;
+        location.disk.create_directory(&location.directory)?;
         let mut state = self.state();
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(&location.prefix, core_count);
         let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
-        let create = |entry: &FileEntry| File::create(location.file(&entry.name));
-        let files: Vec<File> = entries.iter().map(create).collect::<io::Result<_>>()?;
+        let create = |entry: &FileEntry| location.disk.create(&location.file(&entry.name));
+        let files: Vec<Box<dyn DiskFile>> =
+            entries.iter().map(create).collect::<io::Result<_>>()?;
         if is_named {
-            manifest.write(&location.manifest())?;
+            manifest.write(&*location.disk, &location.manifest())?;
         }
         state.manifest = manifest;
-        let durable = (0..core_count).map(|_| Arc::new(Durable::default())).collect();
-        let board = Arc::new(JournalBoard::new(core_count as u16));
-        let generation = Arc::new(Generation { number, board, durable });
+        let generation = Arc::new(Generation::new(number, core_count as u16));
         Ok(NewGeneration { generation, files: files.into_iter().map(Some).collect() })
     }
 
@@ -267,9 +295,9 @@ impl AppendOnly {
         self.hand_over(core, store, None, true);
         let end = self.end_of(core);
         let file = new.files[core.index()].take().expect("a core turns to a generation once");
-        end.thread.begin(file, Arc::clone(&new.generation.durable[core.index()]));
+        end.thread.begin(file, Arc::clone(new.generation.durable(core.index())));
         store.restart_sequences();
-        store.journal_mut().begin(core.index(), Arc::clone(&new.generation.board));
+        store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
         *end.generation.lock().expect("the lock is held for moments") =
             Some(Arc::clone(&new.generation));
         self.is_on.store(true, Ordering::Release);
@@ -277,7 +305,7 @@ impl AppendOnly {
         let is_known = |current: &Arc<Generation>| Arc::ptr_eq(current, &new.generation);
         if !state.current.as_ref().is_some_and(is_known) {
             let before = state.current.replace(Arc::clone(&new.generation));
-            let written = before.map_or(0, |before| written_bytes(&before));
+            let written = before.map_or(0, |before| before.written_bytes());
             self.closed_bytes.fetch_add(written, Ordering::Relaxed);
         }
     }
@@ -327,8 +355,19 @@ impl AppendOnly {
         end.thread.append(bytes, journal.items());
     }
 
-    /// Changes `appendfsync`.
-    pub fn set_policy(&self, policy: SyncPolicy) {
+    /// Brings what a core has told to its file, and waits until it is there.
+    pub fn write_out(&self, core: CoreId, store: &mut Store) {
+        if self.is_on() && store.journal().is_on() {
+            self.hand_over(core, store, None, true);
+            self.end_of(core).thread.wait_until_written();
+        }
+    }
+
+    /// Follows `appendfsync`, and `no-appendfsync-on-rewrite` while something `is_written` in the
+    /// background.
+    pub fn set_policy(&self, settings: &Settings, is_written: bool) {
+        let rests = is_written && settings.append_only.no_appendfsync_on_rewrite;
+        let policy = if rests { SyncPolicy::Never } else { settings.append_only.appendfsync };
         for end in self.cores.get().into_iter().flatten() {
             end.thread.set_policy(policy);
         }
@@ -345,30 +384,47 @@ impl AppendOnly {
     /// Bytes of all files.
     pub fn total_bytes(&self) -> u64 {
         let current = self.state().current.clone();
-        let written = current.map_or(0, |generation| written_bytes(&generation));
+        let written = current.map_or(0, |generation| generation.written_bytes());
         self.closed_bytes.load(Ordering::Relaxed) + written
     }
-}
-
-fn written_bytes(generation: &Generation) -> u64 {
-    generation.durable.iter().map(|durable| durable.bytes()).sum()
 }
 
 /// Where the files are.
 pub fn location(settings: &Settings) -> Location {
     let directory = PathBuf::from(&settings.append_only.appenddirname);
-    Location { directory, prefix: settings.append_only.appendfilename.clone() }
+    Location::new(directory, settings.append_only.appendfilename.clone())
+}
+
+fn base_form(settings: &Settings) -> BaseForm {
+    if settings.append_only.aof_use_rdb_preamble { BaseForm::Rdb } else { BaseForm::Commands }
 }
 
 /// The rewrite.
 impl AppendOnly {
     /// A rewrite begins; its generation is made by the caller.
-    pub fn begin_rewrite(&self, first_kept: u64) {
+    pub fn begin_rewrite(&self, settings: &Settings, first_kept: u64) {
+        let form = base_form(settings);
         let closed_bytes = self.total_bytes();
         let begun_seconds = clock::now().unix_seconds();
         let mut state = self.state();
         state.lacks_base |= !self.is_on();
-        state.rewrite = Some(Rewrite { begun_seconds, first_kept, closed_bytes });
+        state.is_scheduled = false;
+        state.rewrite =
+            Some(Rewrite { begun_seconds, first_kept, closed_bytes, form, is_put_off: false });
+    }
+
+    /// A rewrite cannot begin now: it does as soon as it can.
+    pub fn schedule_rewrite(&self) {
+        self.state().is_scheduled = true;
+    }
+
+    /// The rewrite under way is about to be given up for something that cannot wait; whether there
+    /// is one. It begins again later.
+    pub fn put_off_rewrite(&self) -> bool {
+        let mut state = self.state();
+        let Some(rewrite) = &mut state.rewrite else { return false };
+        rewrite.is_put_off = true;
+        true
     }
 
     /// Whether new generations mean something without a base to come.
@@ -378,8 +434,8 @@ impl AppendOnly {
 
     /// Where the base of the rewrite under way belongs.
     pub fn base_path(&self, settings: &Settings) -> PathBuf {
-        let location = location(settings);
-        location.file(&self.state().manifest.next_base(&location.prefix).name)
+        let (location, form) = (location(settings), base_form(settings));
+        location.file(&self.state().manifest.next_base(&location.prefix, form).name)
     }
 
     /// The base is complete, or will never be.
@@ -387,15 +443,21 @@ impl AppendOnly {
         let mut state = self.state();
         let Some(rewrite) = state.rewrite.take() else { return };
         let now_seconds = clock::now().unix_seconds();
+        if rewrite.is_put_off && base_bytes.is_none() {
+            state.is_scheduled = true;
+            return;
+        }
         state.last_took_seconds = now_seconds - rewrite.begun_seconds;
         let location = location(settings);
         let result = match base_bytes {
             None => Err(io::Error::other("the base was not written")),
             Some(bytes) => {
                 let mut manifest = state.manifest.clone();
-                let base = manifest.next_base(&location.prefix);
+                let base = manifest.next_base(&location.prefix, rewrite.form);
                 let gone = manifest.replace_base(base, rewrite.first_kept);
-                manifest.write(&location.manifest()).map(|()| (manifest, gone, bytes))
+                manifest
+                    .write(&*location.disk, &location.manifest())
+                    .map(|()| (manifest, gone, bytes))
             }
         };
         match result {
@@ -411,7 +473,7 @@ impl AppendOnly {
                 self.state().base_bytes = total;
                 for name in gone {
                     // One that stays takes room and nothing else: the manifest does not name it.
-                    let _ = fs::remove_file(location.file(&name));
+                    let _ = location.disk.remove(&location.file(&name));
                 }
                 notice!("Background AOF rewrite finished successfully");
             }
@@ -428,6 +490,9 @@ impl AppendOnly {
     /// there when the append-only file was turned on.
     pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
         let percentage = u64::from(settings.append_only.auto_aof_rewrite_percentage);
+        if self.is_scheduled() {
+            return true;
+        }
         if !self.is_on() {
             return false;
         }
@@ -449,6 +514,12 @@ impl AppendOnly {
         is_due
     }
 
+    /// Whether a rewrite waits for its time.
+    fn is_scheduled(&self) -> bool {
+        let state = self.state();
+        state.is_scheduled && state.rewrite.is_none()
+    }
+
     /// Whether a rewrite is under way.
     pub fn is_rewriting(&self) -> bool {
         self.state().rewrite.is_some()
@@ -464,6 +535,7 @@ impl AppendOnly {
         AppendOnlyFacts {
             is_on: self.is_on(),
             is_rewriting: running.is_some(),
+            is_rewrite_scheduled: state.is_scheduled,
             rewriting_for_seconds: running
                 .map_or(-1, |running| now_seconds - running.begun_seconds),
             last_rewrite_took_seconds: state.last_took_seconds,

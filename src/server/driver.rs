@@ -28,7 +28,7 @@ use basalt_shard::snapshot::WalkState;
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
-use super::held::HeldReplies;
+use super::held::{HeldReplies, has_held};
 use super::housekeeping;
 use super::loading::CoreLoading;
 use super::process::Process;
@@ -92,6 +92,10 @@ pub struct Driver {
     pub(super) has_put_off: bool,
     /// Who was sent replies in the last turn.
     pub(super) replied: Vec<SessionId>,
+    /// Who sent something in this turn, noted while clients are weighed.
+    pub(super) received_from: Vec<SessionId>,
+    /// Clients still weigh more than they may.
+    pub(super) has_clients_to_end: bool,
 }
 
 impl Driver {
@@ -138,6 +142,8 @@ impl Driver {
             held: HeldReplies::default(),
             has_put_off: false,
             replied: Vec::new(),
+            received_from: Vec::new(),
+            has_clients_to_end: false,
         }
     }
 
@@ -167,6 +173,7 @@ impl Driver {
     fn wait(&mut self) -> std::io::Result<()> {
         let has_chores = self.expiry_pending
             || self.core.has_eviction_work()
+            || self.has_clients_to_end
             || self.loading.is_some()
             || self.core.store.snapshot_state() == WalkState::Busy;
         if !self.ready.is_empty() || self.core.has_mail() || has_chores {
@@ -259,7 +266,11 @@ impl Driver {
         self.run_ready();
         self.start_fills();
         self.core.end_turn();
+        if self.core.has_disk_waits() {
+            self.core.serve_disk_waits();
+        }
         self.flush_replies();
+        self.limit_clients();
         self.keep_house();
         self.keep_files();
         self.core.stats.turns += 1;
@@ -317,6 +328,7 @@ impl Driver {
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
         let turn = self.core.turn();
+        self.note_received(session);
         let Some(state) = self.core.session_mut(session) else { return };
         state.figures.active_ms = now_ms;
         state.figures.active_turn = turn;
@@ -329,12 +341,10 @@ impl Driver {
         let bytes = self.reactor.bytes(buffer);
         let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
         connection.pending.extend_from_slice(bytes);
-        if let Some(state) = self.core.session_mut(session) {
-            state.figures.query_bytes = connection.pending.len();
-        }
         if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }
+        self.refresh_figures(id);
         self.make_ready(session);
     }
 
@@ -379,7 +389,7 @@ impl Driver {
 
     /// Forgets a connection; its socket is closed once its replies have left.
     pub(super) fn close_after_output(&mut self, id: ConnectionId) {
-        if !self.held.is_empty() && self.held.has(session_of(id)) {
+        if !self.held.is_empty() && has_held(&self.held, session_of(id)) {
             return self.closing_later.push(session_of(id));
         }
         if self.connection(id).is_some() {

@@ -1,47 +1,22 @@
-//! Replies that wait for the disk: `appendfsync always`.
-//!
-//! What a core answers may tell of changes that are not on the disk yet, its own and those of other
-//! cores. So the replies of a turn are put aside with the number of items every core had made by
-//! then, and leave once all of these are on the disk. Cores go on meanwhile, which is what makes
-//! one fsync serve all commands of several turns.
+//! Replies that wait for the disk (`appendfsync always`), as the loop of a core sees them. What they
+//! wait for, and why, stands in [`basalt_persist::aof::commit`].
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
+use basalt_persist::aof::commit::Held;
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::core::SessionId;
 use basalt_shard::reply::Output;
 
-use super::aof::Generation;
 use super::driver::Driver;
 
 /// Bytes of replies that may wait. With more, commands wait as well.
 const HELD_BYTES_MAX: usize = 64 << 20;
 
-/// Replies of one turn, and what they wait for.
-struct Turn {
-    generation: Arc<Generation>,
-    items: Vec<u64>,
-    replies: Vec<(SessionId, Output)>,
-}
+/// The replies of each turn.
+pub type HeldReplies = Held<Vec<(SessionId, Output)>>;
 
-/// All of them.
-#[derive(Default)]
-pub struct HeldReplies {
-    turns: VecDeque<Turn>,
-    bytes: usize,
-}
-
-impl HeldReplies {
-    /// Whether a session has any.
-    pub fn has(&self, session: SessionId) -> bool {
-        self.turns.iter().flat_map(|turn| &turn.replies).any(|(other, _)| *other == session)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.turns.is_empty()
-    }
+/// Whether a session has any.
+pub fn has_held(held: &HeldReplies, session: SessionId) -> bool {
+    held.contents().flatten().any(|(other, _)| *other == session)
 }
 
 impl Driver {
@@ -69,32 +44,23 @@ impl Driver {
         let Some(generation) = self.process.append_only.generation(self.core.id()) else {
             return false;
         };
-        let items = generation.made();
-        if self.held.is_empty() && generation.is_durable(&items) {
-            return false;
-        }
-        let mut replies = Vec::with_capacity(sessions.len());
+        let Some(items) = self.held.wait_for(&generation) else { return false };
+        let (mut replies, mut bytes) = (Vec::with_capacity(sessions.len()), 0);
         for &session in sessions {
             if let Some(state) = self.core.session_mut(session) {
                 let output = std::mem::take(&mut state.output);
-                self.held.bytes += output.len();
+                bytes += output.len();
                 replies.push((session, output));
             }
         }
-        self.held.turns.push_back(Turn { generation, items, replies });
+        self.held.push(generation, items, replies, bytes);
         true
     }
 
     /// Sends the replies whose changes are on the disk by now.
     pub(super) fn release_replies(&mut self) {
-        while let Some(turn) = self.held.turns.front() {
-            // A generation that is over was brought to the disk before the next one began.
-            if !turn.generation.is_durable(&turn.items) {
-                return;
-            }
-            let Some(turn) = self.held.turns.pop_front() else { return };
-            for (session, output) in turn.replies {
-                self.held.bytes -= output.len();
+        while let Some(replies) = self.held.pop() {
+            for (session, output) in replies {
                 self.send_output(session, output);
             }
         }
@@ -102,6 +68,6 @@ impl Driver {
 
     /// Whether so much waits that no more commands should run.
     pub(super) fn is_holding_too_much(&self) -> bool {
-        self.held.bytes > HELD_BYTES_MAX
+        self.held.bytes() > HELD_BYTES_MAX
     }
 }

@@ -371,6 +371,25 @@ impl AppendLoading {
     }
 }
 
+/// Loads the append-only file into an empty store that has all slots, while nothing else runs;
+/// returns the texts of the libraries in it. If it cannot be loaded the process ends: what is in
+/// memory is not the data.
+pub fn append_only_at_once(process: &Process, store: &mut Store) -> Option<Vec<Vec<u8>>> {
+    let settings = process.settings();
+    match process.append_only.load_again(&settings, store) {
+        Ok(report) => {
+            report.warnings.iter().for_each(|line| warning!("{line}"));
+            notice!("DB loaded from append only file");
+            Some(report.contents.functions)
+        }
+        Err(error) => {
+            warning!("Error loading the append only file: {error}");
+            process.stop(basalt_shard::host::ShutdownOptions::default());
+            None
+        }
+    }
+}
+
 fn load_append_only(
     process: &Arc<Process>,
     seed: u64,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use basalt_persist::disk::SystemDisk;
 use basalt_persist::load::{Contents, LoadCounts, load_all};
 use basalt_persist::output::{FileOutput, Output};
 use basalt_persist::preamble::Preamble;
@@ -35,6 +36,11 @@ const RETRY_SECONDS: i64 = 5;
 /// How long the end of the process waits for a snapshot that was given up.
 const WRITER_PATIENCE: Duration = Duration::from_secs(10);
 
+const ANOTHER_WRITER: CommandError = CommandError::Fixed(
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in \
+     order to schedule a BGSAVE whenever possible.",
+);
+
 /// Saving and loading.
 pub struct Persistence {
     state: Mutex<State>,
@@ -49,6 +55,8 @@ pub struct Persistence {
 
 struct State {
     running: Option<Running>,
+    /// One is to begin when the rewrite of the append-only file is over.
+    is_scheduled: bool,
     /// Number of the last one that ended, and whether it succeeded.
     ended: Option<(u32, bool)>,
     /// Snapshots begun so far.
@@ -82,6 +90,7 @@ impl Persistence {
     pub fn new(now_seconds: i64) -> Self {
         let state = State {
             running: None,
+            is_scheduled: false,
             ended: None,
             number: 0,
             saves: 0,
@@ -152,10 +161,17 @@ impl Persistence {
 
     /// Whether a save point is reached: so many changes, so long after the last snapshot.
     pub fn is_save_due(&self, settings: &Settings, changes: i64, now_seconds: i64) -> bool {
-        if settings.snapshots.save.is_empty() || self.is_loading() {
+        if self.is_loading() {
             return false;
         }
-        let state = self.state();
+        let mut state = self.state();
+        if state.is_scheduled && state.running.is_none() {
+            state.is_scheduled = false;
+            return true;
+        }
+        if settings.snapshots.save.is_empty() {
+            return false;
+        }
         let rests = now_seconds - state.last_try_seconds <= RETRY_SECONDS && !state.was_last_ok;
         if state.running.is_some() || rests {
             return false;
@@ -220,6 +236,41 @@ impl Persistence {
             changes: 0,
         });
         Some(number)
+    }
+
+    /// It can be given up by this from now on.
+    pub(super) fn note_progress(&self, number: u32, progress: SaveProgress) {
+        let mut state = self.state();
+        if let Some(running) = state.running.as_mut().filter(|running| running.number == number) {
+            running.progress = Some(progress);
+        }
+    }
+
+    /// Whether something is being written.
+    pub fn is_writing(&self) -> bool {
+        self.state().running.is_some()
+    }
+
+    /// Lets a snapshot begin when the rewrite under way is over; whether there is one.
+    pub fn schedule(&self) -> bool {
+        let mut state = self.state();
+        let is_rewriting =
+            state.running.as_ref().is_some_and(|running| running.kind == SaveKind::Rewrite);
+        state.is_scheduled |= is_rewriting;
+        is_rewriting
+    }
+
+    /// Gives up the base that is written, for something that cannot wait.
+    fn put_off_rewrite(&self, process: &Process) {
+        let mut state = self.state();
+        let running = state.running.take_if(|running| running.kind == SaveKind::Rewrite);
+        drop(state);
+        if let Some(progress) = running.and_then(|running| running.progress)
+            && process.append_only.put_off_rewrite()
+        {
+            progress.abandon();
+            notice!("The rewrite of the append only file is put off for a snapshot.");
+        }
     }
 
     /// That base is made, or given up.
@@ -320,10 +371,16 @@ pub fn begin(
     kind: SaveKind,
 ) -> Result<Box<dyn SnapshotTarget>, CommandError> {
     let settings = process.settings();
+    if kind == SaveKind::Foreground {
+        process.persistence.put_off_rewrite(process);
+    }
     let number = {
         let mut state = process.persistence.state();
-        if state.running.is_some() {
-            return Err(error::SAVE_IN_PROGRESS);
+        if let Some(running) = &state.running {
+            return Err(match running.kind {
+                SaveKind::Rewrite => ANOTHER_WRITER,
+                SaveKind::Foreground | SaveKind::Background => error::SAVE_IN_PROGRESS,
+            });
         }
         let now_seconds = clock::now().unix_seconds();
         state.last_try_seconds = now_seconds;
@@ -370,7 +427,8 @@ fn start_writer(
     let open = move || -> std::io::Result<Box<dyn Output>> {
         let directory = directory?;
         let temporary = directory.join(format!("temp-{}-{number}.rdb", std::process::id()));
-        let output = FileOutput::create(&temporary, &directory.join(name), syncs);
+        let output =
+            FileOutput::create(Arc::new(SystemDisk), &temporary, &directory.join(name), syncs);
         let output = output.inspect_err(|error| {
             let temporary = temporary.display();
             warning!("Failed opening the temp RDB file {temporary} for saving: {error}");
@@ -387,7 +445,9 @@ fn start_writer(
         has_checksum: settings.snapshots.rdbchecksum,
         on_room: Box::new(move || waking.wake_cores()),
         on_end: Box::new(move |outcome| {
-            ending.persistence.end_save(number, &ending.settings(), &outcome);
+            let settings = ending.settings();
+            ending.persistence.end_save(number, &settings, &outcome);
+            ending.append_only.set_policy(&settings, ending.persistence.is_writing());
             ending.persistence.note_writers(-1);
         }),
     };
@@ -395,6 +455,7 @@ fn start_writer(
         notice!("Background saving started");
     }
     process.persistence.note_writers(1);
+    process.append_only.set_policy(settings, true);
     Save::begin(Box::new(open), options).inspect_err(|_| process.persistence.note_writers(-1))
 }
 
@@ -524,12 +585,12 @@ pub(super) fn open_file(
     Ok((RdbReader::new(file, Some(length), checksum)?, length))
 }
 
-/// Loads the file into a store that has all slots; whether that went well. There may be no file: it
-/// is the same as an empty one.
-pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> bool {
+/// Loads the file into a store that has all slots; returns the texts of the libraries in it, `None`
+/// if it cannot be loaded. There may be no file: it is the same as an empty one.
+pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>> {
     let settings = process.settings();
     if !settings.snapshots.dbfilename.exists() {
-        return true;
+        return Some(Vec::new());
     }
     let rules = LoadRules { skips_expired: true, replaces };
     let loaded = open_file(&settings.snapshots.dbfilename, &settings)
@@ -537,11 +598,11 @@ pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> boo
     match loaded {
         Ok((counts, contents)) => {
             process.persistence.end_loading(counts, &contents);
-            true
+            Some(contents.functions)
         }
         Err(error) => {
             warning!("Error loading {}: {error}", settings.snapshots.dbfilename.display());
-            false
+            None
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rewrite of the append-only file: its cut, and the base that is written beside the commands.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use basalt_persist::aof::text_base::TextBase;
 use basalt_persist::output::{FileOutput, Output};
 use basalt_persist::save::{Outcome, Save, SaveOptions};
 use basalt_shard::core::CoreId;
@@ -11,6 +11,7 @@ use basalt_shard::host::{Cut, RewriteTarget};
 use basalt_shard::store::Store;
 
 use super::aof::{NewGeneration, location};
+use super::host::command_settings;
 use super::persistence::{order_of, preamble_of};
 use super::process::Process;
 use crate::config::Settings;
@@ -18,7 +19,7 @@ use crate::{notice, warning};
 
 const IN_PROGRESS: CommandError =
     CommandError::Fixed("ERR Background append only file rewriting already in progress");
-const OTHER_SNAPSHOT: CommandError = CommandError::Fixed(
+const CANNOT_BEGIN: CommandError = CommandError::Fixed(
     "ERR Can't execute an AOF background rewriting. Please check the server logs for more \
      information.",
 );
@@ -26,27 +27,29 @@ const OTHER_SNAPSHOT: CommandError = CommandError::Fixed(
 /// Begins a rewrite. The append-only file is on from its cut on, if it was not.
 ///
 /// # Errors
-/// When one is under way, or a snapshot, or the system refuses.
-pub fn begin(process: &Arc<Process>) -> Result<Box<dyn RewriteTarget>, CommandError> {
+/// When one is under way, or the system refuses. While a snapshot is made there is none: it is
+/// scheduled.
+pub fn begin(process: &Arc<Process>) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
     if process.append_only.is_rewriting() {
         return Err(IN_PROGRESS);
     }
     let Some(number) = process.persistence.reserve_for_rewrite() else {
-        warning!("Can't rewrite append only file in background: a snapshot is being made");
-        return Err(OTHER_SNAPSHOT);
+        process.append_only.schedule_rewrite();
+        return Ok(None);
     };
     let settings = process.settings();
     match prepare(process, &settings, number) {
         Ok((new, save)) => {
             notice!("Background append only file rewriting started");
             let process = Arc::clone(process);
-            Ok(Box::new(Target { process, settings, number, new, save: Some(save), is_cut: false }))
+            let target = Target { process, settings, number, new, save: Some(save), is_cut: false };
+            Ok(Some(Box::new(target)))
         }
         Err(error) => {
             process.append_only.end_rewrite(&settings, None);
             process.persistence.release_rewrite(number);
             warning!("Can't rewrite append only file in background: {error}");
-            Err(CommandError::worded(format!("ERR {error}")))
+            Err(CANNOT_BEGIN)
         }
     }
 }
@@ -61,13 +64,20 @@ fn prepare(
     // While nothing was written before, the files mean nothing without their base.
     let is_named = process.append_only.has_base();
     let new = process.append_only.new_generation(settings, core_count, is_named)?;
-    process.append_only.begin_rewrite(new.number());
-    let directory: PathBuf = location(settings).directory;
-    let temporary = directory.join(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
+    process.append_only.begin_rewrite(settings, new.number());
+    let place = location(settings);
+    let temporary = place.file(&format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
     let target = process.append_only.base_path(settings);
     let syncs = settings.append_only.aof_rewrite_incremental_fsync;
+    let is_text = !settings.append_only.aof_use_rdb_preamble;
+    let commands = is_text.then(|| Arc::new(command_settings(settings)));
     let open = move || -> std::io::Result<Box<dyn Output>> {
-        Ok(Box::new(FileOutput::create(&temporary, &target, syncs)?))
+        Ok(match commands {
+            None => Box::new(FileOutput::create(place.disk, &temporary, &target, syncs)?),
+            Some(commands) => {
+                Box::new(TextBase::create(place.disk, &temporary, &target, syncs, commands)?)
+            }
+        })
     };
     let (waking, ending) = (Arc::clone(process), Arc::clone(process));
     let options = SaveOptions {
@@ -83,14 +93,19 @@ fn prepare(
                     None
                 }
             };
-            ending.append_only.end_rewrite(&ending.settings(), bytes);
+            let settings = ending.settings();
+            ending.append_only.end_rewrite(&settings, bytes);
             ending.persistence.release_rewrite(number);
+            ending.append_only.set_policy(&settings, ending.persistence.is_writing());
             ending.persistence.note_writers(-1);
         }),
     };
     process.persistence.note_writers(1);
     let save = Save::begin(Box::new(open), options);
-    Ok((new, save.inspect_err(|_| process.persistence.note_writers(-1))?))
+    let save = save.inspect_err(|_| process.persistence.note_writers(-1))?;
+    process.persistence.note_progress(number, save.progress());
+    process.append_only.set_policy(settings, true);
+    Ok((new, save))
 }
 
 /// A rewrite whose cut is being made.

@@ -33,6 +33,8 @@ pub enum Found {
 pub struct Staged {
     /// Whose it is.
     pub session: SessionId,
+    /// The database its session has selected, as far as that is known before it runs.
+    pub db: u32,
     /// Where it lies.
     pub source: Source,
     /// Its place there: first byte, and first byte of what follows.

@@ -1,30 +1,44 @@
 //! The numbers in count and length lines: `*3\r\n`, `$16\r\n`.
 //!
-//! Nearly all of them have one to three digits. [`short_line`] reads those straight from the line,
-//! without looking for its end first; everything else takes the long way through
+//! Nearly all of them have few digits. [`short_line`] reads those from the eight bytes the line
+//! starts with, without looking for its end first; everything else takes the long way through
 //! [`parse_integer`], which accepts exactly what Redis' `string2ll` accepts: no plus sign, no
 //! blanks, no leading zeros, no `-0`.
 
-/// Reads a whole line of one to three digits: its number and its length in bytes.
+/// Digits [`short_line`] reads at most: with the letter before and the `\r` after them they fill
+/// the eight bytes it looks at.
+pub(super) const SHORT_LINE_DIGITS_MAX: usize = 6;
+
+/// Reads a whole line of up to [`SHORT_LINE_DIGITS_MAX`] digits that has eight bytes or more after
+/// its start: its number and its length in bytes.
 ///
 /// `None` says nothing about the line, only that the long way must be taken.
 #[inline]
-pub(super) fn short_line(tag: u8, line: &[u8]) -> Option<(i64, usize)> {
-    match *line {
-        [first, digit @ b'0'..=b'9', b'\r', _, ..] if first == tag => {
-            Some((i64::from(digit - b'0'), 4))
-        }
-        [first, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] if first == tag => {
-            Some((i64::from(tens - b'0') * 10 + i64::from(ones - b'0'), 5))
-        }
-        [first, hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..]
-            if first == tag =>
-        {
-            let tens = i64::from(hundreds - b'0') * 10 + i64::from(tens - b'0');
-            Some((tens * 10 + i64::from(ones - b'0'), 6))
-        }
-        _ => None,
+pub(super) fn short_line(tag: u8, line: &[u8]) -> Option<(u32, usize)> {
+    let word = u64::from_le_bytes(*line.first_chunk::<8>()?);
+    let digit = |index: usize| ((word >> (8 * index)) as u8).wrapping_sub(b'0');
+    const RETURN: u8 = b'\r'.wrapping_sub(b'0');
+    if word as u8 != tag || digit(1) > 9 {
+        return None;
     }
+    let mut number = u32::from(digit(1));
+    if digit(2) == RETURN {
+        return Some((number, 4));
+    }
+    if number == 0 {
+        return None;
+    }
+    for index in 2..=SHORT_LINE_DIGITS_MAX {
+        if digit(index) > 9 {
+            return None;
+        }
+        number = number * 10 + u32::from(digit(index));
+        // The line feed is the byte after, which eight bytes do not always have.
+        if digit(index + 1) == RETURN && index + 2 < line.len() {
+            return Some((number, index + 3));
+        }
+    }
+    None
 }
 
 /// Parses a signed 64-bit number that fills `digits` completely; `None` if it is not one.
@@ -78,11 +92,21 @@ mod tests {
 
     #[test]
     fn short_lines_agree_with_the_long_way() {
-        for number in 0..1000_i64 {
+        for number in (0..2000_u32).chain([9_999, 10_000, 99_999, 100_000, 999_999]) {
             let line = format!("${number}\r\n");
-            assert_eq!(short_line(b'$', line.as_bytes()), Some((number, line.len())));
+            let longer = format!("{line}12345678");
+            assert_eq!(short_line(b'$', longer.as_bytes()), Some((number, line.len())));
         }
-        for line in ["$1000\r\n", "$01\r\n", "$-1\r\n", "*1\r\n", "$1\r", "$12\r", "$\r\n", ""] {
+        let long = [
+            "$1000000\r\n",
+            "$01\r\n1234",
+            "$-1\r\n1234",
+            "*1\r\n12345",
+            "$\r\n12345",
+            "$a\r\n1234",
+        ];
+        let cut = ["$1\r\n", "$1\r", "$12\r", "$12345\r", "$123456\r", "$", ""];
+        for line in long.into_iter().chain(cut) {
             assert_eq!(short_line(b'$', line.as_bytes()), None, "{line:?}");
         }
     }

@@ -17,8 +17,10 @@
 //! is set only while `missing_args > 0`.
 //!
 //! A command that lies whole in `input`, which is nearly every command, goes straight from input
-//! to `args`: no state is written but zeros and nothing is allocated. `held` gets memory only for
-//! a command that was cut between two reads, and gives it back if it was much.
+//! to `args`: no state is read but that there is none, nothing is written and nothing allocated.
+//! Whatever that way does not take, be it incomplete, wrong or just unusual, the general one takes
+//! from the start. `held` gets memory only for a command that was cut between two reads, and gives
+//! it back if it was much.
 
 use super::length::{parse_integer, short_line};
 use super::{ArgRange, LINE_BYTES_MAX, Limits, Parsed, ProtocolError, inline};
@@ -27,6 +29,9 @@ use memchr::memchr;
 
 /// Capacity in arguments and in bytes that `held` and `unquoted` may keep for the next command.
 const RETAINED_CAPACITY_MAX: usize = 1024;
+
+/// A command this long is not taken by the short way: ranges are 32 bits wide.
+const WHOLE_BYTES_MAX: usize = u32::MAX as usize;
 
 /// Finds the commands in the byte stream of one client. See the module's documentation.
 #[derive(Debug, Default)]
@@ -71,6 +76,51 @@ impl RequestParser {
         args: &mut Vec<ArgRange>,
     ) -> Result<Parsed, ProtocolError> {
         let base = args.len();
+        if let Some(consumed) = self.parse_whole(input, limits, args) {
+            return Ok(Parsed::Complete { consumed });
+        }
+        args.truncate(base);
+        self.parse_any(input, limits, args)
+    }
+
+    /// Takes a command that lies whole in the input and has nothing unusual. Returns its length; if
+    /// `None`, it may have left arguments in `args`.
+    #[inline]
+    fn parse_whole(
+        &self,
+        input: &[u8],
+        limits: &Limits,
+        args: &mut Vec<ArgRange>,
+    ) -> Option<usize> {
+        if self.is_inside_command() || !limits.authenticated {
+            return None;
+        }
+        let (count, mut position) = short_line(b'*', input)?;
+        if i64::from(count) > limits.max_args {
+            return None;
+        }
+        for _ in 0..count {
+            let (len, line_len) = short_line(b'$', &input[position..])?;
+            let body = position + line_len;
+            let end = body + len as usize + 2;
+            let fits = i64::from(len) <= limits.proto_max_bulk_len && end < WHOLE_BYTES_MAX;
+            if !fits || end > input.len() {
+                return None;
+            }
+            args.push(ArgRange { start: body as u32, len });
+            position = end;
+        }
+        Some(position)
+    }
+
+    #[inline(never)]
+    fn parse_any(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+        args: &mut Vec<ArgRange>,
+    ) -> Result<Parsed, ProtocolError> {
+        let base = args.len();
         let result = match input.first() {
             None => Ok(Parsed::Incomplete { wanted: 1 }),
             Some(b'*') => self.parse_multibulk(input, limits, args),
@@ -91,6 +141,12 @@ impl RequestParser {
     /// Whether a command has begun that is not complete.
     pub fn is_inside_command(&self) -> bool {
         self.position > 0 || self.searched > 0
+    }
+
+    /// Where in the input the argument begins that is being received, if it is of at least
+    /// `len_min` bytes and its length is known.
+    pub fn begun_argument(&self, len_min: usize) -> Option<usize> {
+        self.bulk.filter(|len| *len as usize >= len_min).map(|_| self.position)
     }
 
     fn parse_multibulk(
@@ -141,41 +197,7 @@ impl RequestParser {
     }
 
     /// Reads arguments until none is missing (`None`) or the input ends (the length wanted).
-    ///
-    /// This first loop takes whole arguments with short lengths, with nothing but registers to
-    /// keep up to date; whatever it does not take is left to the second.
-    #[inline]
     fn parse_arguments(
-        &mut self,
-        input: &[u8],
-        limits: &Limits,
-        found: &mut Vec<ArgRange>,
-    ) -> Result<Option<usize>, ProtocolError> {
-        let (mut position, mut missing_args) = (self.position, self.missing_args);
-        while missing_args > 0 && self.bulk.is_none() {
-            let Some((length, line_len)) = short_line(b'$', &input[position..]) else {
-                break;
-            };
-            let body = position + line_len;
-            let len = check_length(length, body, limits)?;
-            let end = body + len as usize + 2;
-            if end > input.len() {
-                break;
-            }
-            found.push(ArgRange { start: body as u32, len });
-            position = end;
-            missing_args -= 1;
-            self.searched = 0;
-        }
-        (self.position, self.missing_args) = (position, missing_args);
-        if missing_args == 0 {
-            return Ok(None);
-        }
-        self.parse_arguments_slowly(input, limits, found)
-    }
-
-    /// As [`RequestParser::parse_arguments`], for arguments of any kind.
-    fn parse_arguments_slowly(
         &mut self,
         input: &[u8],
         limits: &Limits,
@@ -203,11 +225,7 @@ impl RequestParser {
     }
 
     /// Reads the line `*<count>`: the count and where the line ends.
-    #[inline]
     fn count_line(&mut self, input: &[u8]) -> Result<Option<(i64, usize)>, ProtocolError> {
-        if let Some(short) = short_line(b'*', input) {
-            return Ok(Some(short));
-        }
         let Some(end) = self.find_line_end(input, ProtocolError::TooBigMultibulkCount)? else {
             return Ok(None);
         };
@@ -230,6 +248,9 @@ impl RequestParser {
 
     /// The number in a length line, and the line's length.
     fn split_length_line(&mut self, line: &[u8]) -> Result<Option<(i64, usize)>, ProtocolError> {
+        if let Some((length, line_len)) = short_line(b'$', line) {
+            return Ok(Some((length.into(), line_len)));
+        }
         let Some(end) = self.find_line_end(line, ProtocolError::TooBigBulkCount)? else {
             return Ok(None);
         };

@@ -6,12 +6,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::cut::{Kept, Survey, cut};
 use super::item::{Item, Reader};
 use super::load::Location;
 use super::manifest::Manifest;
 use super::merge::Merge;
+use crate::disk::SystemDisk;
 use crate::reader::{ChecksumUse, Item as RdbItem, RdbReader};
 use basalt_shard::journal::write_command;
 
@@ -48,7 +50,7 @@ impl Parts {
             let Some(position) = after_preamble(path, report)? else { return Ok(None) };
             return Ok(Some(Self { generations: vec![vec![(path.to_owned(), position)]] }));
         }
-        let manifest = match Manifest::read(path) {
+        let manifest = match Manifest::read(&SystemDisk, path) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => return Err(io::ErrorKind::NotFound.into()),
             Err(error) => {
@@ -57,7 +59,7 @@ impl Parts {
             }
         };
         let directory = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let location = Location { directory, prefix: String::new() };
+        let location = Location { disk: Arc::new(SystemDisk), directory, prefix: String::new() };
         let mut generations = Vec::new();
         if let Some(base) = manifest.base() {
             let base = location.file(&base.name);

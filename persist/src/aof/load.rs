@@ -4,19 +4,21 @@
 //! [`super::cut`]), in the files as well, so that whoever loads them later sees the same. Damage
 //! anywhere else stops the start: nothing is dropped in silence.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use basalt_shard::loading::LoadRules;
 use basalt_shard::replay::{Replay, ReplayError};
+use basalt_shard::scripting::texts::LibraryTexts;
 use basalt_shard::store::Store;
 
 use super::cut::{Kept, Survey, cut};
 use super::item::{Damage, Reader};
 use super::manifest::{FileEntry, FileKind, Manifest, ManifestError};
 use super::merge::{Merge, MergeError};
-use crate::fault::RdbFault;
+use crate::disk::{Disk, SystemDisk};
+use crate::fault::{RdbFault, Reason};
 use crate::load::{Contents, LoadCounts, load_all};
 use crate::reader::{ChecksumUse, RdbReader};
 
@@ -26,6 +28,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// Where the append-only file is.
 #[derive(Clone, Debug)]
 pub struct Location {
+    /// Where files are at all.
+    pub disk: Arc<dyn Disk>,
     /// The directory of the files (`appenddirname`).
     pub directory: PathBuf,
     /// What their names begin with (`appendfilename`).
@@ -33,6 +37,11 @@ pub struct Location {
 }
 
 impl Location {
+    /// A directory of the system.
+    pub fn new(directory: PathBuf, prefix: String) -> Self {
+        Self { disk: Arc::new(SystemDisk), directory, prefix }
+    }
+
     /// The manifest.
     pub fn manifest(&self) -> PathBuf {
         self.directory.join(format!("{}.manifest", self.prefix))
@@ -126,23 +135,25 @@ type Loaded<T> = Result<T, LoadError>;
 /// If what is there cannot be read.
 pub fn open(location: &Location) -> Loaded<Manifest> {
     let path = location.manifest();
-    if let Some(manifest) = Manifest::read(&path).map_err(LoadError::Manifest)? {
+    let disk = &*location.disk;
+    if let Some(manifest) = Manifest::read(disk, &path).map_err(LoadError::Manifest)? {
         return Ok(manifest);
     }
     let io_error = |path: &Path| {
         let path = path.to_owned();
         move |error| LoadError::Io(path, error)
     };
-    fs::create_dir_all(&location.directory).map_err(io_error(&location.directory))?;
+    disk.create_directory(&location.directory).map_err(io_error(&location.directory))?;
     let old = PathBuf::from(&location.prefix);
     let mut manifest = Manifest::default();
-    if old.is_file() {
+    if disk.exists(&old) {
         let name = location.prefix.clone();
         let entry = FileEntry { name, sequence: 1, kind: FileKind::Base, generation: None };
         let target = location.file(&entry.name);
         manifest.files.push(entry);
-        manifest.write(&path).map_err(io_error(&path))?;
-        fs::rename(&old, &target).map_err(io_error(&old))?;
+        manifest.write(disk, &path).map_err(io_error(&path))?;
+        disk.rename(&old, &target).map_err(io_error(&old))?;
+        disk.sync_directory(&target).map_err(io_error(&target))?;
     }
     Ok(manifest)
 }
@@ -157,169 +168,181 @@ pub fn load(
     options: LoadOptions,
     store: &mut Store,
 ) -> Loaded<LoadReport> {
-    let mut report = LoadReport::default();
     store.set_loading(true);
-    let result = load_files(location, manifest, options, store, &mut report);
+    let mut loader = Loader {
+        disk: &*location.disk,
+        may_cut: false,
+        store: &mut *store,
+        libraries: LibraryTexts::default(),
+        report: LoadReport::default(),
+    };
+    let result = loader.load_files(location, manifest, options);
+    let Loader { libraries, mut report, .. } = loader;
     store.set_loading(false);
+    report.contents.functions = libraries.into_texts();
     result.map(|()| report)
 }
 
-fn load_files(
-    location: &Location,
-    manifest: &Manifest,
-    options: LoadOptions,
-    store: &mut Store,
-    report: &mut LoadReport,
-) -> Loaded<()> {
-    let generations = manifest.generations();
-    if let Some(base) = manifest.base() {
-        let is_last = generations.is_empty();
-        load_base(&location.file(&base.name), options.cuts_torn_ends && is_last, store, report)?;
-        report.base_bytes = report.bytes;
-    }
-    for (index, files) in generations.iter().enumerate() {
-        let paths: Vec<PathBuf> = files.iter().map(|file| location.file(&file.name)).collect();
-        let is_last = index + 1 == generations.len();
-        load_generation(&paths, options.cuts_torn_ends && is_last, store, report)?;
-    }
-    Ok(())
+/// A load under way.
+struct Loader<'a> {
+    disk: &'a dyn Disk,
+    /// Whether what is being loaded may be cut back.
+    may_cut: bool,
+    store: &'a mut Store,
+    libraries: LibraryTexts,
+    report: LoadReport,
 }
 
-/// Loads a base: an RDB file, perhaps with commands behind it, or commands alone.
-fn load_base(path: &Path, may_cut: bool, store: &mut Store, report: &mut LoadReport) -> Loaded<()> {
-    let io_error = |error| LoadError::Io(path.to_owned(), error);
-    let mut file = File::open(path).map_err(io_error)?;
-    let length = file.metadata().map_err(io_error)?.len();
-    let mut signature = [0; 5];
-    let is_rdb = length >= 5 && file.read_exact(&mut signature).is_ok() && signature == *b"REDIS";
-    drop(file);
-    let mut position = 0;
-    if is_rdb {
-        let file = File::open(path).map_err(io_error)?;
+/// A file, and where in it commands begin.
+type Part = (PathBuf, u64);
+
+impl Loader<'_> {
+    fn load_files(
+        &mut self,
+        location: &Location,
+        manifest: &Manifest,
+        options: LoadOptions,
+    ) -> Loaded<()> {
+        let generations = manifest.generations();
+        if let Some(base) = manifest.base() {
+            self.may_cut = options.cuts_torn_ends && generations.is_empty();
+            self.load_base(&location.file(&base.name))?;
+            self.report.base_bytes = self.report.bytes;
+        }
+        for (index, files) in generations.iter().enumerate() {
+            let paths: Vec<PathBuf> = files.iter().map(|file| location.file(&file.name)).collect();
+            self.may_cut = options.cuts_torn_ends && index + 1 == generations.len();
+            for path in &paths {
+                self.report.bytes += self.length(path)?;
+            }
+            let parts: Vec<Part> = paths.into_iter().map(|path| (path, 0)).collect();
+            self.load_segments(&parts)?;
+        }
+        Ok(())
+    }
+
+    fn length(&self, path: &Path) -> Loaded<u64> {
+        self.disk.length(path).map_err(|error| LoadError::Io(path.to_owned(), error))
+    }
+
+    /// Loads a base: an RDB file, perhaps with commands behind it, or commands alone.
+    fn load_base(&mut self, path: &Path) -> Loaded<()> {
+        let io_error = |error| LoadError::Io(path.to_owned(), error);
+        let length = self.length(path)?;
+        let mut signature = Vec::new();
+        let file = self.disk.open(path, 0).map_err(io_error)?;
+        file.take(5).read_to_end(&mut signature).map_err(io_error)?;
+        let mut position = 0;
+        if signature == *b"REDIS" {
+            position = self.load_rdb(path, length)?;
+        }
+        self.report.bytes += length;
+        if position == length {
+            return Ok(());
+        }
+        self.load_segments(&[(path.to_owned(), position)])
+    }
+
+    /// Loads the RDB file that a base is, or begins with; returns where that ends.
+    fn load_rdb(&mut self, path: &Path, length: u64) -> Loaded<u64> {
+        let file =
+            self.disk.open(path, 0).map_err(|error| LoadError::Io(path.to_owned(), error))?;
         let fault = |fault| LoadError::Base(path.to_owned(), fault);
         let mut reader = RdbReader::new(file, Some(length), ChecksumUse::Verify).map_err(fault)?;
         // What follows may refer to keys whose time has come.
         let rules = LoadRules { skips_expired: false, replaces: false };
-        let (counts, contents) = load_all(&mut reader, store, rules).map_err(fault)?;
-        (report.base, report.contents) = (counts, contents);
-        position = reader.offset();
+        let (counts, contents) = load_all(&mut reader, self.store, rules).map_err(fault)?;
+        for text in &contents.functions {
+            self.libraries.load(text).map_err(|error| {
+                let reason = Reason::Function(error.text().to_string());
+                fault(RdbFault { offset: 0, opcode: None, key: None, reason })
+            })?;
+        }
+        (self.report.base, self.report.contents) = (counts, contents);
+        Ok(reader.offset())
     }
-    report.bytes += length;
-    if position == length {
-        return Ok(());
-    }
-    load_segments(&[(path.to_owned(), position)], may_cut, store, report)
-}
 
-fn load_generation(
-    paths: &[PathBuf],
-    may_cut: bool,
-    store: &mut Store,
-    report: &mut LoadReport,
-) -> Loaded<()> {
-    for path in paths {
-        let length = path.metadata().map_err(|error| LoadError::Io(path.clone(), error))?.len();
-        report.bytes += length;
-    }
-    let segments: Vec<(PathBuf, u64)> = paths.iter().map(|path| (path.clone(), 0)).collect();
-    load_segments(&segments, may_cut, store, report)
-}
-
-fn load_segments(
-    segments: &[(PathBuf, u64)],
-    may_cut: bool,
-    store: &mut Store,
-    report: &mut LoadReport,
-) -> Loaded<()> {
-    let surveys: Vec<Survey> = segments
-        .iter()
-        .map(|(path, position)| Ok(Survey::of(&mut open_at(path, *position)?)))
-        .collect::<Loaded<_>>()?;
-    let kept = cut(&surveys, None);
-    cut_files(segments, &surveys, &kept, may_cut, report)?;
-    let readers: Vec<_> = segments
-        .iter()
-        .zip(&kept)
-        .map(|((path, position), kept)| Ok((open_at(path, *position)?, kept.items)))
-        .collect::<Loaded<_>>()?;
-    let mut merge = Merge::new(readers.into_iter());
-    let mut replays: Vec<Replay> = segments.iter().map(|_| Replay::default()).collect();
-    loop {
-        let next = merge.next_record().map_err(|error| match error {
-            MergeError::Damaged(segment, damage) => {
-                let (path, position) = segments[segment].clone();
-                LoadError::Damaged(path, position, damage)
+    fn load_segments(&mut self, parts: &[Part]) -> Loaded<()> {
+        let surveys: Vec<Survey> = parts
+            .iter()
+            .map(|part| Ok(Survey::of(&mut self.open_at(part)?)))
+            .collect::<Loaded<_>>()?;
+        let kept = cut(&surveys, None);
+        self.cut_files(parts, &surveys, &kept)?;
+        let readers: Vec<_> = parts
+            .iter()
+            .zip(&kept)
+            .map(|(part, kept)| Ok((self.open_at(part)?, kept.items)))
+            .collect::<Loaded<_>>()?;
+        let mut merge = Merge::new(readers.into_iter());
+        let mut replays: Vec<Replay> = parts.iter().map(|_| Replay::default()).collect();
+        loop {
+            let next = merge.next_record().map_err(|error| match error {
+                MergeError::Damaged(segment, damage) => {
+                    let (path, position) = parts[segment].clone();
+                    LoadError::Damaged(path, position, damage)
+                }
+                MergeError::Disordered => LoadError::Disordered(parts[0].0.clone()),
+            })?;
+            let Some((segment, record)) = next else { break };
+            for command in record.commands() {
+                let applied = replays[segment].apply(self.store, &mut self.libraries, command);
+                applied.map_err(|error| LoadError::Command(parts[segment].0.clone(), error))?;
             }
-            MergeError::Disordered => LoadError::Disordered(segments[0].0.clone()),
-        })?;
-        let Some((segment, record)) = next else { break };
-        for command in record.commands() {
-            let applied = replays[segment].apply(store, command);
-            applied.map_err(|error| LoadError::Command(segments[segment].0.clone(), error))?;
+            // What becomes free meanwhile is freed here: nobody waits.
+            self.store.take_garbage();
         }
-        // What becomes free meanwhile is freed here: nobody waits.
-        store.take_garbage();
+        self.report.commands += replays.iter().map(|replay| replay.applied).sum::<u64>();
+        self.report.failed += replays.iter().map(|replay| replay.failed).sum::<u64>();
+        Ok(())
     }
-    report.commands += replays.iter().map(|replay| replay.applied).sum::<u64>();
-    report.failed += replays.iter().map(|replay| replay.failed).sum::<u64>();
-    Ok(())
-}
 
-fn open_at(path: &Path, position: u64) -> Loaded<Reader<BufReader<File>>> {
-    let io_error = |error| LoadError::Io(path.to_owned(), error);
-    let mut file = File::open(path).map_err(io_error)?;
-    io::Seek::seek(&mut file, io::SeekFrom::Start(position)).map_err(io_error)?;
-    Ok(Reader::new(BufReader::with_capacity(BUFFER_BYTES, file), position))
-}
+    fn open_at(&self, (path, position): &Part) -> Loaded<Reader<impl io::BufRead + use<>>> {
+        let file = self.disk.open(path, *position);
+        let file = file.map_err(|error| LoadError::Io(path.clone(), error))?;
+        Ok(Reader::new(BufReader::with_capacity(BUFFER_BYTES, file), *position))
+    }
 
-/// Cuts files back to what counts, or says why they must not be.
-fn cut_files(
-    segments: &[(PathBuf, u64)],
-    surveys: &[Survey],
-    kept: &[Kept],
-    may_cut: bool,
-    report: &mut LoadReport,
-) -> Loaded<()> {
-    for (((path, _), survey), kept) in segments.iter().zip(surveys).zip(kept) {
-        match &survey.damage {
-            None | Some(Damage::Truncated) => {}
-            Some(Damage::Malformed(what)) => {
-                let damage = Damage::Malformed(what);
-                return Err(LoadError::Damaged(path.clone(), survey.good_bytes, damage));
+    /// Cuts files back to what counts, or says why they must not be.
+    fn cut_files(&mut self, parts: &[Part], surveys: &[Survey], kept: &[Kept]) -> Loaded<()> {
+        for (((path, position), survey), kept) in parts.iter().zip(surveys).zip(kept) {
+            match &survey.damage {
+                None | Some(Damage::Truncated) => {}
+                Some(Damage::Malformed(what)) => {
+                    let damage = Damage::Malformed(what);
+                    return Err(LoadError::Damaged(path.clone(), survey.good_bytes, damage));
+                }
+                Some(Damage::Io(error)) => {
+                    let error = io::Error::from(error.kind());
+                    return Err(LoadError::Io(path.clone(), error));
+                }
             }
-            Some(Damage::Io(error)) => {
-                let error = io::Error::from(error.kind());
-                return Err(LoadError::Io(path.clone(), error));
+            let length = self.length(path)?;
+            if kept.bytes.max(*position) >= length {
+                continue;
+            }
+            if !self.may_cut {
+                return Err(LoadError::Torn(path.clone(), kept.bytes));
+            }
+            self.report.warnings.push(format!(
+                "!!! Warning: short read while loading the AOF file {}!!! AOF loaded anyway \
+                 because aof-load-truncated is enabled: {} of {length} bytes kept, {} items left \
+                 out because they are incomplete or follow something that was lost",
+                path.display(),
+                kept.bytes,
+                survey.items - kept.items
+            ));
+        }
+        for ((path, position), kept) in parts.iter().zip(kept) {
+            let length = kept.bytes.max(*position);
+            if self.length(path)? > length {
+                let cut = self.disk.open_to_write(path).and_then(|mut file| {
+                    file.truncate(length)?;
+                    file.sync()
+                });
+                cut.map_err(|error| LoadError::Io(path.clone(), error))?;
             }
         }
-        let length = path.metadata().map_err(|error| LoadError::Io(path.clone(), error))?.len();
-        if kept.bytes.max(survey_start(segments, path)) >= length {
-            continue;
-        }
-        if !may_cut {
-            return Err(LoadError::Torn(path.clone(), kept.bytes));
-        }
-        report.warnings.push(format!(
-            "!!! Warning: short read while loading the AOF file {}!!! AOF loaded anyway because \
-             aof-load-truncated is enabled: {} of {length} bytes kept, {} items left out because \
-             they are incomplete or follow something that was lost",
-            path.display(),
-            kept.bytes,
-            survey.items - kept.items
-        ));
+        Ok(())
     }
-    for ((path, position), kept) in segments.iter().zip(kept) {
-        let io_error = |error| LoadError::Io(path.clone(), error);
-        let file = OpenOptions::new().write(true).open(path).map_err(io_error)?;
-        let length = kept.bytes.max(*position);
-        if file.metadata().map_err(io_error)?.len() > length {
-            file.set_len(length).and_then(|()| file.sync_all()).map_err(io_error)?;
-        }
-    }
-    Ok(())
-}
-
-/// Where the commands of a file begin.
-fn survey_start(segments: &[(PathBuf, u64)], path: &Path) -> u64 {
-    segments.iter().find(|(other, _)| other == path).map_or(0, |(_, position)| *position)
 }

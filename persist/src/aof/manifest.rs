@@ -12,9 +12,10 @@
 //! they are segments (`s`), which makes a stock Redis refuse the directory instead of loading the
 //! files one after the other.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::Path;
+
+use crate::disk::Disk;
 
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
@@ -46,6 +47,15 @@ impl FileKind {
         let all = [Self::Base, Self::Increment, Self::Segment, Self::History];
         all.into_iter().find(|kind| kind.letter() == letter)
     }
+}
+
+/// What is in a base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseForm {
+    /// An RDB file.
+    Rdb,
+    /// Commands (`aof-use-rdb-preamble no`).
+    Commands,
 }
 
 /// A file of the directory.
@@ -93,16 +103,18 @@ impl Manifest {
     ///
     /// # Errors
     /// If it cannot be read or makes no sense.
-    pub fn read(path: &Path) -> Result<Option<Self>, ManifestError> {
-        let size = match fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, ManifestError> {
+        let size = match disk.length(path) {
+            Ok(size) => size,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(ManifestError::Io(error)),
         };
         if size > MANIFEST_BYTES_MAX {
             return Err(ManifestError::Io(io::Error::other("it is too large")));
         }
-        let text = fs::read(path).map_err(ManifestError::Io)?;
+        let mut text = Vec::new();
+        let mut file = disk.open(path, 0).map_err(ManifestError::Io)?;
+        file.read_to_end(&mut text).map_err(ManifestError::Io)?;
         Self::parse(&text).map(Some)
     }
 
@@ -157,14 +169,14 @@ impl Manifest {
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("manifest");
         let temporary = path.with_file_name(format!("temp-{name}"));
-        let mut file = File::create(&temporary)?;
-        file.write_all(self.to_text().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        crate::output::sync_directory(path)
+        let mut file = disk.create(&temporary)?;
+        file.append(self.to_text().as_bytes())?;
+        file.sync()?;
+        disk.rename(&temporary, path)?;
+        disk.sync_directory(path)
     }
 
     /// The base, if there is one.
@@ -206,11 +218,15 @@ impl Manifest {
         files
     }
 
-    /// The entry of the base that would come next.
-    pub fn next_base(&self, prefix: &str) -> FileEntry {
+    /// The entry of the base that would come next: an RDB file, or commands.
+    pub fn next_base(&self, prefix: &str, form: BaseForm) -> FileEntry {
         let bases = self.files.iter().filter(|file| file.name.contains(".base."));
         let sequence = bases.map(|file| file.sequence).max().unwrap_or(0) + 1;
-        let name = format!("{prefix}.{sequence}.base.rdb");
+        let extension = match form {
+            BaseForm::Rdb => "rdb",
+            BaseForm::Commands => "aof",
+        };
+        let name = format!("{prefix}.{sequence}.base.{extension}");
         FileEntry { name, sequence, kind: FileKind::Base, generation: None }
     }
 
@@ -282,7 +298,8 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 fn quoted(name: &str) -> String {
-    if !name.contains([' ', '"', '\\']) {
+    let needs_quotes = |letter: char| letter.is_whitespace() || ['"', '\\'].contains(&letter);
+    if !name.contains(needs_quotes) {
         return name.to_owned();
     }
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
@@ -296,7 +313,7 @@ mod tests {
     fn what_is_written_reads_the_same() {
         let mut manifest = Manifest::default();
         manifest.add_generation("my file", 1);
-        let base = manifest.next_base("my file");
+        let base = manifest.next_base("my file", BaseForm::Rdb);
         manifest.replace_base(base, 1);
         manifest.add_generation("my file", 3);
         let read = Manifest::parse(manifest.to_text().as_bytes()).expect("it is sound");
@@ -304,6 +321,16 @@ mod tests {
         let sizes: Vec<usize> = read.generations().iter().map(Vec::len).collect();
         assert_eq!(sizes, [1, 3]);
         assert_eq!(read.files.last().map(|file| file.sequence), Some(4));
+    }
+
+    #[test]
+    fn odd_names_read_the_same() {
+        for name in ["a b", "a\tb", "a\u{a0}b", "\"", "\\", "a\\\"b", " "] {
+            let mut manifest = Manifest::default();
+            manifest.add_generation(name, 1);
+            let read = Manifest::parse(manifest.to_text().as_bytes());
+            assert_eq!(read.expect("it is sound"), manifest, "{name:?}");
+        }
     }
 
     #[test]

@@ -4,16 +4,20 @@
 //! |---|---|
 //! | [`check`] | looking through files, mending them, making one of them |
 //! | [`item`] | a segment, read item by item |
+//! | [`commit`] | what replies wait for |
 //! | [`cut`] | how much of the segments of a generation is a prefix of history |
 //! | [`load`] | from a directory to the data |
 //! | [`manifest`] | which files there are |
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
+//! | [`text_base`] | a base that is commands |
 
 pub mod check;
+pub mod commit;
 pub mod cut;
 pub mod item;
 pub mod load;
 pub mod manifest;
 pub mod merge;
 pub mod segment;
+pub mod text_base;

@@ -6,7 +6,7 @@
 //! * `always`: what came together is written at once and followed by one fsync. Replies wait for
 //!   [`Durable`], not the core.
 //! * `everysec`: an fsync a second, if there is anything.
-//! * `no`: whenever the system likes.
+//! * `no`: whenever the system likes; so it is while `no-appendfsync-on-rewrite` is at work.
 //!
 //! # When the disk fails
 //!
@@ -15,14 +15,20 @@
 //! cut back to that point, and all of it written again, once a second until it works. Meanwhile
 //! [`Durable::error`] says what is wrong, and writes of clients are refused. With `no`, what was
 //! written counts as good.
+//!
+//! A segment that cannot be finished when the next generation begins is kept until it can be, and
+//! the new one waits: only the last generation of files may end early.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+
+use basalt_shard::mutation::{self, Mutation};
+
+use crate::disk::DiskFile;
 
 /// Batches that may wait for the thread. A core that finds no room keeps its records for a later
 /// turn, up to [`BACKLOG_BYTES_MAX`].
@@ -49,54 +55,24 @@ pub enum SyncPolicy {
     Never,
 }
 
-/// A file as a segment needs it; tests have one that fails.
-pub trait SegmentFile: Send {
-    /// Appends bytes at the end.
-    ///
-    /// # Errors
-    /// When the system refuses; any part of them may be there then.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Brings everything to the disk.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    fn sync(&mut self) -> io::Result<()>;
-
-    /// Cuts the file.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    fn truncate(&mut self, length: u64) -> io::Result<()>;
-}
-
-impl SegmentFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
-    }
-}
-
 /// How far the segment of one core is, in one generation.
 #[derive(Debug, Default)]
 pub struct Durable {
     items: AtomicU64,
+    synced: AtomicU64,
     bytes: AtomicU64,
     error: AtomicI32,
 }
 
 impl Durable {
-    /// Items on the disk.
+    /// Items that are as safe as the policy wants them: on the disk, or with `no` in the file.
     pub fn items(&self) -> u64 {
         self.items.load(SeqCst)
+    }
+
+    /// Items on the disk.
+    pub fn synced_items(&self) -> u64 {
+        self.synced.load(SeqCst)
     }
 
     /// Bytes written to the file.
@@ -111,8 +87,8 @@ impl Durable {
 }
 
 /// What is written and what is safe, without a thread.
-pub struct Segment<F> {
-    file: F,
+pub struct Segment {
+    file: Box<dyn DiskFile>,
     durable: Arc<Durable>,
     policy: SyncPolicy,
     /// Everything since the file was safe for the last time.
@@ -126,9 +102,14 @@ pub struct Segment<F> {
     has_failed: bool,
 }
 
-impl<F: SegmentFile> Segment<F> {
+impl Segment {
     /// A segment that goes on at the end of `file`, `length` bytes long.
-    pub fn new(file: F, length: u64, policy: SyncPolicy, durable: Arc<Durable>) -> Self {
+    pub fn new(
+        file: Box<dyn DiskFile>,
+        length: u64,
+        policy: SyncPolicy,
+        durable: Arc<Durable>,
+    ) -> Self {
         durable.bytes.store(length, SeqCst);
         Self {
             file,
@@ -155,7 +136,8 @@ impl<F: SegmentFile> Segment<F> {
 
     /// Whether there is something to bring to the disk.
     pub fn is_dirty(&self) -> bool {
-        !self.unsafe_bytes.is_empty()
+        let is_behind = self.durable.synced_items() < self.items;
+        !self.unsafe_bytes.is_empty() || is_behind && self.policy != SyncPolicy::Never
     }
 
     /// Whether the disk failed the last time.
@@ -181,7 +163,7 @@ impl<F: SegmentFile> Segment<F> {
     }
 
     fn try_flush(&mut self, due: bool) -> io::Result<()> {
-        if self.has_failed {
+        if self.has_failed && !mutation::is_on(Mutation::FailureNotCut) {
             self.file.truncate(self.safe_length)?;
             self.written = 0;
         }
@@ -194,7 +176,10 @@ impl<F: SegmentFile> Segment<F> {
         match self.policy {
             SyncPolicy::Never => {}
             SyncPolicy::Always | SyncPolicy::EverySecond if !due => return Ok(()),
-            SyncPolicy::Always | SyncPolicy::EverySecond => self.file.sync()?,
+            SyncPolicy::Always | SyncPolicy::EverySecond => {
+                self.file.sync()?;
+                self.durable.synced.store(self.items, SeqCst);
+            }
         }
         self.safe_length += self.unsafe_bytes.len() as u64;
         self.unsafe_bytes.clear();
@@ -216,8 +201,9 @@ impl<F: SegmentFile> Segment<F> {
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
-    Begin { file: File, durable: Arc<Durable> },
+    Begin { file: Box<dyn DiskFile>, durable: Arc<Durable> },
     Policy(SyncPolicy),
+    WriteOut(SyncSender<()>),
     End,
     Stop,
 }
@@ -242,7 +228,8 @@ impl SegmentThread {
     ) -> io::Result<Self> {
         let (orders, received) = sync_channel(QUEUE_MAX);
         let queued = Arc::new(AtomicU64::new(0));
-        let worker = Worker { policy, segment: None, on_durable, queued: Arc::clone(&queued) };
+        let (queued_there, unfinished) = (Arc::clone(&queued), Vec::new());
+        let worker = Worker { policy, unfinished, segment: None, on_durable, queued: queued_there };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
         Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
@@ -250,7 +237,7 @@ impl SegmentThread {
 
     /// From now on batches go to `file`, which is empty. What went to the one before is brought to
     /// the disk first. May wait.
-    pub fn begin(&self, file: File, durable: Arc<Durable>) {
+    pub fn begin(&self, file: Box<dyn DiskFile>, durable: Arc<Durable>) {
         self.order(Order::Begin { file, durable });
     }
 
@@ -261,7 +248,8 @@ impl SegmentThread {
 
     /// Changes the policy. May wait.
     pub fn set_policy(&self, policy: SyncPolicy) {
-        self.order(Order::Policy(policy));
+        // Whoever ends a snapshot says so even if the process, and the thread, have ended before.
+        let _ = self.orders.send(Order::Policy(policy));
     }
 
     /// Whether a batch can be handed over without waiting, but for rare orders.
@@ -273,6 +261,13 @@ impl SegmentThread {
     pub fn append(&self, bytes: Vec<u8>, items: u64) {
         self.queued.fetch_add(1, SeqCst);
         self.order(Order::Append { bytes, items });
+    }
+
+    /// Waits until everything handed over before is in the file, or cannot be.
+    pub fn wait_until_written(&self) {
+        let (done, is_done) = sync_channel(1);
+        self.order(Order::WriteOut(done));
+        let _ = is_done.recv();
     }
 
     /// Brings everything to the disk and ends the thread.
@@ -291,7 +286,9 @@ impl SegmentThread {
 
 struct Worker<N> {
     policy: SyncPolicy,
-    segment: Option<Segment<File>>,
+    /// Segments that are over, but not on the disk yet, oldest first.
+    unfinished: Vec<Segment>,
+    segment: Option<Segment>,
     on_durable: N,
     queued: Arc<AtomicU64>,
 }
@@ -320,6 +317,9 @@ impl<N: Fn()> Worker<N> {
     }
 
     fn flush(&mut self, due: bool) {
+        if !self.unfinished.is_empty() && (!due || !self.finish_older()) {
+            return;
+        }
         let Some(segment) = &mut self.segment else { return };
         // A disk that fails is tried again once a second, not with every batch.
         if segment.is_dirty() && (due || !segment.has_failed()) {
@@ -337,7 +337,7 @@ impl<N: Fn()> Worker<N> {
                 segment.push(&bytes, items);
             }
             Order::Begin { file, durable } => {
-                self.finish();
+                self.close();
                 self.segment = Some(Segment::new(file, 0, self.policy, durable));
             }
             Order::Policy(policy) => {
@@ -346,71 +346,61 @@ impl<N: Fn()> Worker<N> {
                     segment.set_policy(policy);
                 }
             }
-            Order::End => {
-                self.finish();
-                self.segment = None;
+            Order::WriteOut(done) => {
+                self.flush(false);
+                // Whoever asked may have lost patience.
+                let _ = done.send(());
             }
+            Order::End => self.close(),
             Order::Stop => {
-                self.finish();
+                self.close();
+                self.finish_older();
                 return false;
             }
         }
         true
     }
 
-    fn finish(&mut self) {
-        if let Some(segment) = &mut self.segment {
-            segment.finish();
+    /// The present segment is over.
+    fn close(&mut self) {
+        if let Some(mut segment) = self.segment.take() {
+            if !self.unfinished.is_empty() || !segment.finish() {
+                self.unfinished.push(segment);
+            }
             (self.on_durable)();
         }
+    }
+
+    /// Brings segments that are over to the disk; whether that worked for all of them.
+    fn finish_older(&mut self) -> bool {
+        while let Some(oldest) = self.unfinished.first_mut() {
+            if !oldest.finish() {
+                break;
+            }
+            self.unfinished.remove(0);
+        }
+        let error = self.unfinished.first().map_or(0, |oldest| oldest.durable.error());
+        if let Some(segment) = &self.segment {
+            segment.durable.error.store(error, SeqCst);
+        }
+        (self.on_durable)();
+        error == 0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Disk;
+    use crate::memory_disk::{MemoryDisk, Operation};
+    use std::path::Path;
 
-    /// A file in memory that knows what is on the disk, and can be told to fail.
-    #[derive(Default)]
-    struct Disk {
-        content: Vec<u8>,
-        durable: Vec<u8>,
-        fails: u32,
-        random: fastrand::Rng,
-    }
-
-    impl Disk {
-        fn fail(&mut self) -> bool {
-            self.fails = self.fails.saturating_sub(1);
-            self.fails > 0
-        }
-    }
-
-    impl SegmentFile for Disk {
-        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-            if self.fail() {
-                let part = self.random.usize(..=bytes.len());
-                self.content.extend_from_slice(&bytes[..part]);
-                return Err(io::Error::from_raw_os_error(libc::ENOSPC));
-            }
-            self.content.extend_from_slice(bytes);
-            Ok(())
-        }
-
-        fn sync(&mut self) -> io::Result<()> {
-            if self.fail() {
-                return Err(io::Error::from_raw_os_error(libc::EIO));
-            }
-            self.durable = self.content.clone();
-            Ok(())
-        }
-
-        fn truncate(&mut self, length: u64) -> io::Result<()> {
-            if self.fail() {
-                return Err(io::Error::from_raw_os_error(libc::EIO));
-            }
-            self.content.truncate(length as usize);
-            Ok(())
+    /// Makes what comes next fail, in one of many ways.
+    fn break_something(disk: &MemoryDisk, random: &mut fastrand::Rng) {
+        let kinds = [Operation::Append, Operation::Sync, Operation::Truncate];
+        for _ in 0..random.u32(..4) {
+            let kind = kinds[random.usize(..kinds.len())];
+            disk.fail(kind, [libc::EIO, libc::ENOSPC][random.usize(..2)], random.u32(1..4));
         }
     }
 
@@ -421,26 +411,28 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(seed);
         for policy in [SyncPolicy::Always, SyncPolicy::EverySecond] {
             let durable = Arc::new(Durable::default());
-            let disk = Disk { random: random.fork(), ..Disk::default() };
-            let mut segment = Segment::new(disk, 0, policy, Arc::clone(&durable));
+            let (disk, path) = (MemoryDisk::default(), Path::new("segment"));
+            let file = disk.create(path).expect("there is room");
+            let mut segment = Segment::new(file, 0, policy, Arc::clone(&durable));
             let mut pushed = Vec::new();
             for item in 1..=2000_u64 {
                 let text = format!("{item};");
                 pushed.extend_from_slice(text.as_bytes());
                 segment.push(text.as_bytes(), item);
                 if random.u32(..20) == 0 {
-                    segment.file.fails = random.u32(..6);
+                    break_something(&disk, &mut random);
                 }
                 segment.flush(random.u32(..4) == 0);
-                let on_disk = String::from_utf8_lossy(&segment.file.durable).into_owned();
-                let count = on_disk.matches(';').count() as u64;
+                let on_disk = disk.read_durable(path).expect("the file is there");
+                let count = on_disk.iter().filter(|byte| **byte == b';').count() as u64;
                 assert!(count >= durable.items(), "BASALT_TEST_SEED={seed}");
-                assert!(pushed.starts_with(on_disk.as_bytes()), "BASALT_TEST_SEED={seed}");
+                assert!(pushed.starts_with(&on_disk), "BASALT_TEST_SEED={seed}");
                 assert_eq!(segment.has_failed(), durable.error() != 0);
             }
-            segment.file.fails = 0;
+            disk.recover();
             assert!(segment.finish());
-            assert_eq!(segment.file.durable, pushed, "BASALT_TEST_SEED={seed}");
+            let on_disk = disk.read_durable(path).expect("the file is there");
+            assert_eq!(on_disk, pushed, "BASALT_TEST_SEED={seed}");
             assert_eq!(durable.items(), 2000);
             assert_eq!(durable.bytes(), pushed.len() as u64);
         }

@@ -57,6 +57,8 @@ bit_set! {
         IN_MULTI hidden;
         /// Concerns its connection alone: sees no key and no other connection.
         AT_HOME hidden;
+        /// Runs when all earlier commands of its connection are answered.
+        AFTER_REPLIES hidden;
         /// Not allowed inside a transaction.
         NO_MULTI "no_multi";
         /// Has keys that first, last and step cannot describe.

@@ -43,7 +43,9 @@ pub use handler::{Handler, KeysHandler, SessionHandler};
 pub use key_shape::{KeyResolver, KeyShape, LegacyRange};
 pub use key_spec::{BeginSearch, FindKeys, KeyFlags, KeySpec, key_flag};
 pub use keys::{ArgList, InvalidKeys, KeyPositions, KeyRef, RoutingKeys};
-pub use registry::{by_id, command_count, commands, lookup, lookup_full_name, lookup_line};
+pub use registry::{
+    LastLookup, by_id, command_count, commands, lookup, lookup_full_name, lookup_line,
+};
 pub use renames::{RenameError, Renames};
 pub use reply::ReplyWriter;
 pub use row::{Command, CommandId, Deprecation, FullName, Group};

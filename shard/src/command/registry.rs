@@ -21,6 +21,8 @@
 //!
 //! Invariants: no two commands share a name; probing ends within `PROBE_COUNT_MAX` slots.
 
+use std::cell::Cell;
+
 use super::row::{Command, CommandId};
 use super::rows::FAMILIES;
 
@@ -179,6 +181,37 @@ const fn same(left: &str, right: &str) -> bool {
         index += 1;
     }
     index == left.len() && index == right.len()
+}
+
+/// The command that was looked up last. Clients repeat themselves, so it is worth a look before
+/// anything is computed.
+#[derive(Debug, Default)]
+pub struct LastLookup(Cell<Option<(u64, u8, &'static Command)>>);
+
+impl LastLookup {
+    /// What `look_up` finds, without asking it where the name is that of the last command, letter
+    /// case included. Names of more than eight bytes and containers are not remembered.
+    #[inline]
+    pub fn find(
+        &self,
+        name: &[u8],
+        look_up: impl FnOnce() -> Option<&'static Command>,
+    ) -> Option<&'static Command> {
+        if !(1..=8).contains(&name.len()) {
+            return look_up();
+        }
+        let (letters, length) = (word(name), name.len() as u8);
+        match self.0.get() {
+            Some((last, last_length, row)) if (last, last_length) == (letters, length) => Some(row),
+            _ => {
+                let found = look_up()?;
+                if found.container.is_empty() && found.subcommands.is_empty() {
+                    self.0.set(Some((letters, length, found)));
+                }
+                Some(found)
+            }
+        }
+    }
 }
 
 /// A command name in lower case, packed into three words.

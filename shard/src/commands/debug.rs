@@ -1,6 +1,6 @@
 //! DEBUG: what test suites and people in trouble need. Off unless `enable-debug-command` allows it.
 
-use super::{debug_keys, save};
+use super::{debug_keys, reload};
 use crate::call::SessionCall;
 use crate::command::SessionHandler;
 use crate::core::tour::{TourKind, TourTask};
@@ -49,6 +49,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ),
     row("ERROR <text>", 3, reply_error, "Answer with this error."),
     row("HELP", 2, help, "Print this help."),
+    row("LOADAOF", 2, reload::load_append_only, "Empty all databases, and load the AOF files."),
     row("LOG <text>", 3, log, "Write this text to the log."),
     row("MOVE-SLOT <slot> <core>", 4, move_slot, "Hand a hash slot to another core."),
     row("OBJECT <key>", 3, debug_keys::object, "Describe a key and its value."),
@@ -65,8 +66,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row(
         "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
         2,
-        save::reload,
+        reload::reload,
         "Save, empty all databases, and load what was saved.",
+    ),
+    row(
+        "REPLYBUFFER <RESIZING|PEAK-RESET-TIME> <value>",
+        4,
+        keep_reply_buffers,
+        "Nothing: no client has a reply buffer of its own.",
     ),
     row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),
     row(
@@ -151,6 +158,11 @@ fn set_disable_deny_scripts(call: &mut SessionCall<'_>) -> Outcome {
 fn pause_cron(call: &mut SessionCall<'_>) -> Outcome {
     let is_paused = integer(call, 2)? != 0;
     switch_active_expiry(call, !is_paused)
+}
+
+fn keep_reply_buffers(call: &mut SessionCall<'_>) -> Outcome {
+    call.reply.ok();
+    Ok(())
 }
 
 fn switch_active_expiry(call: &mut SessionCall<'_>, is_on: bool) -> Outcome {

@@ -9,11 +9,13 @@ use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
 use crate::error::{CommandError, Outcome};
 use crate::glob;
+use crate::journal::GlobalEffect;
 use crate::rdb::payload;
 use crate::rdb::value_type::VERSION;
 use crate::rdb::writer::Writer;
 use crate::reply::Reply;
 use crate::scripting::functions::{Change, Libraries, Library};
+use crate::scripting::texts::{OPCODE, texts_of_payload};
 
 const FLUSH_WORDS: CommandError =
     CommandError::Fixed("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
@@ -22,21 +24,11 @@ const NO_CODE: CommandError = CommandError::Fixed("ERR Function code is missing"
 const BAD_POLICY: CommandError = CommandError::Fixed(
     "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
 );
-const BAD_FOOTER: CommandError =
-    CommandError::Fixed("ERR DUMP payload version or checksum are wrong");
-const NO_TYPE: CommandError = CommandError::Fixed("ERR can not read data type");
-const OLD_FORMAT: CommandError = CommandError::Fixed("ERR Pre-GA function format not supported");
-const NO_FUNCTION: CommandError = CommandError::Fixed("ERR given type is not a function");
-const BROKEN: CommandError = CommandError::Fixed("ERR failed loading the given functions payload");
-
-/// Opcode of a library in files and payloads: its text follows.
-const OPCODE: u8 = 245;
-/// The same before Redis 7.0 was released.
-const OPCODE_BEFORE: u8 = 246;
-
 /// Brings a change to all cores.
 struct Apply {
     change: Change,
+    /// What the journal tells of it.
+    effect: GlobalEffect,
     result: Option<Result<Arc<Libraries>, CommandError>>,
 }
 
@@ -50,7 +42,14 @@ impl TourTask for Apply {
         }
     }
 
+    fn effect(&self) -> Option<GlobalEffect> {
+        matches!(self.result, Some(Ok(_))).then(|| self.effect.clone())
+    }
+
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        if matches!(self.result, Some(Ok(_))) {
+            core.store.stats.changes += 1;
+        }
         match (self.result.expect("a tour visits at least one core"), self.change) {
             (Ok(_), Change::Load(library, _)) => reply.bulk(library.name.as_bytes()),
             (Ok(_), _) => reply.ok(),
@@ -63,7 +62,9 @@ impl TourTask for Apply {
 }
 
 fn apply(call: &mut SessionCall<'_>, change: Change) -> Outcome {
-    call.tour(TourKind::Parking, Apply { change, result: None });
+    let parts = call.arguments.from(0).map(<[u8]>::to_vec).collect();
+    let effect = GlobalEffect { db: call.session().db, parts };
+    call.tour(TourKind::Parking, Apply { change, effect, result: None });
     Ok(())
 }
 
@@ -79,15 +80,29 @@ impl Core {
     /// # Errors
     /// The first library that cannot be loaded.
     pub fn adopt_functions(&mut self, texts: &[Vec<u8>]) -> Outcome {
-        let mut libraries = Libraries::default();
-        for text in texts {
-            let library = Arc::new(Library::new(self, text)?);
-            libraries = libraries.after(&Change::Load(library, false))?;
-        }
         if !texts.is_empty() {
-            self.apply_libraries(Arc::new(libraries));
+            let libraries = self.libraries_with(Arc::default(), texts, false)?;
+            self.apply_libraries(libraries);
         }
         Ok(())
+    }
+
+    /// What results when libraries from a file are added to `libraries`, in place of those of the
+    /// same names if that is wanted.
+    ///
+    /// # Errors
+    /// The first library that cannot be loaded.
+    pub(crate) fn libraries_with(
+        &mut self,
+        mut libraries: Arc<Libraries>,
+        texts: &[Vec<u8>],
+        replaces: bool,
+    ) -> Result<Arc<Libraries>, CommandError> {
+        for text in texts {
+            let library = Arc::new(Library::new(self, text)?);
+            libraries = Arc::new(libraries.after(&Change::Load(library, replaces))?);
+        }
+        Ok(libraries)
     }
 }
 
@@ -156,16 +171,9 @@ pub fn restore(call: &mut SessionCall<'_>) -> Outcome {
         _ if is_policy("flush") => Change::ReplaceAll,
         _ => return Err(BAD_POLICY),
     };
-    let mut reader = payload::open(call.arguments.at(2)).map_err(|_| BAD_FOOTER)?;
     let mut libraries = Vec::new();
     let mut sum = Libraries::default();
-    while !reader.rest().is_empty() {
-        match reader.byte().map_err(|_| NO_TYPE)? {
-            OPCODE => {}
-            OPCODE_BEFORE => return Err(OLD_FORMAT),
-            _ => return Err(NO_FUNCTION),
-        }
-        let text = reader.string().map_err(|_| BROKEN)?.into_bytes();
+    for text in texts_of_payload(call.arguments.at(2))? {
         let library = Arc::new(Library::new(call.core, &text)?);
         sum = sum.after(&Change::Load(Arc::clone(&library), false))?;
         libraries.push(library);

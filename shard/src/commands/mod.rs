@@ -54,6 +54,7 @@ mod multi_set;
 pub mod object;
 mod operand;
 pub mod pubsub;
+mod reload;
 pub mod replication;
 pub mod rewrite;
 pub mod save;

@@ -10,10 +10,14 @@ use crate::error::Outcome;
 use crate::host::{Cut, RewriteTarget};
 use crate::reply::Reply;
 
+const SCHEDULED: &str = "Background append only file rewriting scheduled";
+
 /// BGREWRITEAOF.
 pub fn bgrewriteaof(call: &mut SessionCall<'_>) -> Outcome {
-    let target = call.core.host.begin_rewrite()?;
-    call.tour(TourKind::Parking, Rewrite { target, cut: Cut::default() });
+    match call.core.host.begin_rewrite()? {
+        Some(target) => call.tour(TourKind::Parking, Rewrite { target, cut: Cut::default() }),
+        None => call.reply.simple(SCHEDULED),
+    }
     Ok(())
 }
 
@@ -31,7 +35,7 @@ impl TourTask for Rewrite {
     }
 
     fn answer_in_transaction(&self) -> Option<&'static str> {
-        Some("Background append only file rewriting scheduled")
+        Some(SCHEDULED)
     }
 
     fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
@@ -58,14 +62,14 @@ impl Core {
     /// Begins a rewrite that nobody has asked for by a command. Where it cannot, the host has told
     /// the log.
     pub fn begin_background_rewrite(&mut self) {
-        if let Ok(target) = self.host.begin_rewrite() {
+        if let Ok(Some(target)) = self.host.begin_rewrite() {
             let task = Rewrite { target, cut: Cut::default() };
             self.begin_tour_unasked(TourKind::Parking, Box::new(task));
         }
     }
 
     /// Turns the append-only file on or off, if the configuration says otherwise than it is.
-    pub(crate) fn follow_append_only_setting(&mut self) {
+    pub fn follow_append_only_setting(&mut self) {
         match self.host.wanted_append_only() {
             Some(true) => self.begin_background_rewrite(),
             Some(false) => self.begin_tour_unasked(TourKind::Parking, Box::new(TurnOff)),

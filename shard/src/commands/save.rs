@@ -1,20 +1,22 @@
-//! Snapshots on demand: SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD, and the last one of SHUTDOWN.
+//! Snapshots on demand: SAVE, BGSAVE, LASTSAVE, and the last one of SHUTDOWN.
 //!
 //! BGSAVE makes its cut by a parking tour; the rest happens beside the commands
-//! (`crate::snapshot`). SAVE and DEBUG RELOAD must be over when they answer, with nothing in
-//! between: their tour takes the slots of all cores along, does the work where it has seen the
-//! last one, and brings them home.
+//! (`crate::snapshot`). SAVE must be over when it answers, with nothing in between: its tour takes
+//! the slots of all cores along, does the work where it has seen the last one, and brings them
+//! home.
+
+use std::sync::Arc;
 
 use crate::call::SessionCall;
 use crate::core::baggage::Baggage;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
-use crate::host::{Cut, Garbage, SaveKind, ShutdownOptions, SnapshotTarget};
+use crate::host::{Cut, SaveKind, ShutdownOptions, SnapshotTarget};
 use crate::reply::Reply;
+use crate::scripting::functions::Libraries;
 use crate::snapshot::Part;
 use crate::store::holding::Holding;
-use crate::table::Table;
 
 /// What Redis answers where only the log knows more.
 const FAILED: CommandError = CommandError::Fixed("ERR");
@@ -22,8 +24,7 @@ const FAILED: CommandError = CommandError::Fixed("ERR");
 const CANNOT_SHUT_DOWN: CommandError =
     CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs.");
 
-const CANNOT_LOAD: CommandError =
-    CommandError::Fixed("ERR Error trying to load the RDB dump, check server logs.");
+const SCHEDULED: &str = "Background saving scheduled";
 
 /// LASTSAVE.
 pub fn lastsave(call: &mut SessionCall<'_>) -> Outcome {
@@ -37,8 +38,12 @@ pub fn bgsave(call: &mut SessionCall<'_>) -> Outcome {
     let arguments = call.arguments;
     match arguments.len() {
         1 => {}
-        // There is no other work in the background that a snapshot would have to wait for.
-        2 if arguments.is(1, "schedule") => {}
+        2 if arguments.is(1, "schedule") => {
+            if call.core.host.schedule_save() {
+                call.reply.simple(SCHEDULED);
+                return Ok(());
+            }
+        }
         2 if arguments.is(1, "cancel") => {
             if !call.core.host.cancel_save() {
                 return Err(CommandError::Fixed(
@@ -58,11 +63,14 @@ pub fn bgsave(call: &mut SessionCall<'_>) -> Outcome {
 /// SAVE.
 pub fn save(call: &mut SessionCall<'_>) -> Outcome {
     refuse_second(call.core)?;
-    call.tour(TourKind::Parking, AllSlots::new(save_now, answer));
+    call.tour(
+        TourKind::Parking,
+        AllSlots::new(|core, cut| save_now(core, cut).map(|()| None), answer),
+    );
     Ok(())
 }
 
-fn refuse_second(core: &Core) -> Outcome {
+pub(super) fn refuse_second(core: &Core) -> Outcome {
     if core.host.persistence().is_saving { Err(error::SAVE_IN_PROGRESS) } else { Ok(()) }
 }
 
@@ -114,7 +122,7 @@ fn last_save(options: ShutdownOptions) -> impl TourTask {
         |core: &mut Core, cut: &mut Cut| {
             core.host.cancel_save();
             core.host.log_notice("Saving the final RDB snapshot before exiting.");
-            save_now(core, cut)
+            save_now(core, cut).map(|()| None)
         },
         move |core: &mut Core, outcome: Outcome, reply: &mut Reply<'_>| {
             let outcome = match outcome {
@@ -164,13 +172,17 @@ impl TourTask for BeginSnapshot {
         core.store.begin_snapshot(self.target.order(core.id()));
     }
 
+    fn answer_in_transaction(&self) -> Option<&'static str> {
+        Some(SCHEDULED)
+    }
+
     fn finish(mut self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         self.target.cut(&self.cut);
         reply.simple("Background saving started");
     }
 }
 
-fn answer(core: &mut Core, outcome: Outcome, reply: &mut Reply<'_>) {
+pub(super) fn answer(core: &mut Core, outcome: Outcome, reply: &mut Reply<'_>) {
     match outcome {
         Ok(()) => reply.ok(),
         Err(error) => {
@@ -181,7 +193,7 @@ fn answer(core: &mut Core, outcome: Outcome, reply: &mut Reply<'_>) {
 }
 
 /// Writes a snapshot at a core that has all slots.
-fn save_now(core: &mut Core, cut: &mut Cut) -> Outcome {
+pub(super) fn save_now(core: &mut Core, cut: &mut Cut) -> Outcome {
     let mut target = core.host.begin_save(SaveKind::Foreground)?;
     target.cut(cut);
     core.store.begin_snapshot(target.order(CoreId(0)));
@@ -199,28 +211,31 @@ pub(super) fn save_nothing(core: &mut Core, changes: i64) {
     }
 }
 
+/// What became of work with all slots: libraries of functions, if all cores are to have others.
+pub(super) type AllSlotsOutcome = Result<Option<Arc<Libraries>>, CommandError>;
+
 /// Work at one core with the slots of all of them, while nothing else runs.
-struct AllSlots<Work, Answer> {
+pub(super) struct AllSlots<Work, Answer> {
     work: Work,
     answer: Answer,
     cut: Cut,
     baggage: Baggage,
-    outcome: Option<Outcome>,
+    outcome: Option<AllSlotsOutcome>,
 }
 
 impl<Work, Answer> AllSlots<Work, Answer>
 where
-    Work: FnMut(&mut Core, &mut Cut) -> Outcome + Send,
+    Work: FnMut(&mut Core, &mut Cut) -> AllSlotsOutcome + Send,
     Answer: FnOnce(&mut Core, Outcome, &mut Reply<'_>) + Send,
 {
-    fn new(work: Work, answer: Answer) -> Self {
+    pub(super) fn new(work: Work, answer: Answer) -> Self {
         Self { work, answer, cut: Cut::default(), baggage: Baggage::default(), outcome: None }
     }
 }
 
 impl<Work, Answer> TourTask for AllSlots<Work, Answer>
 where
-    Work: FnMut(&mut Core, &mut Cut) -> Outcome + Send,
+    Work: FnMut(&mut Core, &mut Cut) -> AllSlotsOutcome + Send,
     Answer: FnOnce(&mut Core, Outcome, &mut Reply<'_>) + Send,
 {
     fn visit(&mut self, core: &mut Core) {
@@ -238,49 +253,12 @@ where
         self.baggage.take()
     }
 
+    fn take_libraries(&mut self) -> Option<Arc<Libraries>> {
+        self.outcome.as_mut()?.as_mut().ok()?.take()
+    }
+
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         let outcome = self.outcome.expect("one core has seen the last slot");
-        (self.answer)(core, outcome, reply);
+        (self.answer)(core, outcome.map(drop), reply);
     }
-}
-
-/// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: saves, forgets everything, and loads it again.
-pub(super) fn reload(call: &mut SessionCall<'_>) -> Outcome {
-    let (mut saves, mut flushes, mut replaces) = (true, true, false);
-    for index in 2..call.arguments.len() {
-        match () {
-            () if call.arguments.is(index, "merge") => replaces = true,
-            () if call.arguments.is(index, "noflush") => flushes = false,
-            () if call.arguments.is(index, "nosave") => saves = false,
-            () => {
-                return Err(CommandError::Fixed(
-                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
-                ));
-            }
-        }
-    }
-    if saves {
-        refuse_second(call.core)?;
-    }
-    let work = move |core: &mut Core, cut: &mut Cut| {
-        if saves {
-            save_now(core, cut)?;
-        }
-        if flushes {
-            forget_everything(core);
-        }
-        let is_loaded = core.host.load_snapshot(&mut core.store, replaces);
-        if is_loaded { Ok(()) } else { Err(CANNOT_LOAD) }
-    };
-    call.tour(TourKind::Parking, AllSlots::new(work, answer));
-    Ok(())
-}
-
-/// Empties all databases; that is no change, for what was there comes back.
-fn forget_everything(core: &mut Core) {
-    let changes = core.store.stats.changes;
-    let tables = core.store.flush(None);
-    core.store.stats.changes = changes;
-    let bytes = tables.iter().map(Table::bytes).sum();
-    core.host.discard(Garbage::new(Box::new(tables), bytes));
 }

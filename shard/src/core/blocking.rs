@@ -1,4 +1,4 @@
-//! Clients that wait: for replicas, or for keys (see [`crate::key_waits`]).
+//! Clients that wait: for replicas, for the disk, or for keys (see [`crate::key_waits`]).
 //!
 //! A blocked session is one whose command has a reserved reply place and no reply yet. It ends when
 //! it is served, when its time is over, when somebody unblocks it, or with its connection. Nothing
@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use super::session::Hold;
 use super::{Core, SessionId};
+use crate::commands::wait::{self, APPEND_ONLY_IS_OFF};
 use crate::error::CommandError;
+use crate::host::{DurableMark, DurableState};
 pub use crate::key_waits::TimeoutReply;
 use crate::key_waits::{Address, KeyWaiter};
 use crate::reply::{Output, Reply};
@@ -31,6 +33,8 @@ pub(super) struct Blocked {
     block: Block,
     /// What stands in the lines of its keys, if it is keys it waits for.
     waiter: Option<Arc<KeyWaiter>>,
+    /// What has to reach the disk, if it is that it waits for.
+    mark: Option<Box<dyn DurableMark>>,
 }
 
 impl Blocked {
@@ -54,12 +58,20 @@ pub enum Unblock {
 
 impl Core {
     /// Lets a session wait; its command is answered later.
-    pub(super) fn block(&mut self, session: SessionId, block: Block) {
+    pub(super) fn block(
+        &mut self,
+        session: SessionId,
+        block: Block,
+        mark: Option<Box<dyn DurableMark>>,
+    ) {
         let Some(state) = self.session_mut(session) else { return };
         let place = state.reserve(false);
         state.step_reply_mode();
         self.hold(session, Hold::Replies);
-        self.note_blocked(session, Blocked { place, block, waiter: None });
+        if mark.is_some() {
+            self.disk_waits.push(session);
+        }
+        self.note_blocked(session, Blocked { place, block, waiter: None, mark });
     }
 
     /// A command of a session of this core has begun to wait for keys.
@@ -70,7 +82,7 @@ impl Core {
         }
         let block =
             Block { deadline_ms: waiter.wait.deadline_ms, on_timeout: waiter.wait.on_timeout };
-        self.note_blocked(session, Blocked { place, block, waiter: Some(waiter) });
+        self.note_blocked(session, Blocked { place, block, waiter: Some(waiter), mark: None });
     }
 
     fn note_blocked(&mut self, id: SessionId, blocked: Blocked) {
@@ -92,6 +104,9 @@ impl Core {
         }
         if let Some(waiter) = &blocked.waiter {
             self.forget_waiter(waiter);
+        }
+        if blocked.mark.is_some() {
+            self.disk_waits.retain(|waiting| *waiting != id);
         }
         Some(blocked)
     }
@@ -155,6 +170,34 @@ impl Core {
         }
         self.end_wait(Address { core: self.id, session: id, place }, output);
         true
+    }
+
+    /// Whether anybody waits for the disk.
+    #[inline]
+    pub fn has_disk_waits(&self) -> bool {
+        !self.disk_waits.is_empty()
+    }
+
+    /// Answers all whose changes have reached the disk. O(clients that wait for that).
+    pub fn serve_disk_waits(&mut self) {
+        let mark_of = |core: &Self, id: SessionId| {
+            let blocked = core.session(id)?.blocked.as_deref()?;
+            Some((blocked.place, blocked.mark.as_ref()?.state()))
+        };
+        for index in (0..self.disk_waits.len()).rev() {
+            let id = self.disk_waits[index];
+            let Some((place, state)) = mark_of(self, id) else { continue };
+            if state == DurableState::Pending {
+                continue;
+            }
+            let mut output = Output::default();
+            let mut reply = self.reply_writer(id, &mut output);
+            match state {
+                DurableState::Off => reply.error(&APPEND_ONLY_IS_OFF),
+                _ => wait::write_acknowledged(&mut reply, true),
+            }
+            self.end_wait(Address { core: self.id, session: id, place }, output);
+        }
     }
 
     /// The reply of a command that waited is here.

@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::host::Host;
 use crate::key_waits::{Address, KeyWait};
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
 use crate::slow_log::summarize;
 use crate::stats::Stats;
@@ -26,7 +27,7 @@ use crate::store::Store;
 pub struct Prepared {
     /// Its row, or `None` when there is no such command or subcommand.
     pub(super) row: Option<&'static Command>,
-    route: Route,
+    pub(super) route: Route,
 }
 
 impl Prepared {
@@ -61,10 +62,10 @@ impl Core {
     /// into the cache then.
     #[inline]
     pub fn prepare(&self, arguments: Arguments<'_>) -> Prepared {
-        let found = match &self.renames {
+        let found = self.last_lookup.find(arguments.at(0), || match &self.renames {
             None => command::lookup_line(arguments.at(0), arguments.get(1)),
             Some(renames) => renames.lookup_line(arguments.at(0), arguments.get(1)),
-        };
+        });
         let Some(row) = found else {
             return Prepared { row: None, route: Route::Home };
         };
@@ -75,23 +76,19 @@ impl Core {
         Prepared { row: Some(row), route }
     }
 
-    /// Brings the buckets a prepared command will look at into the cache.
+    /// Brings the bucket a prepared command will look at in database `db` into the cache.
     #[inline]
-    pub fn prefetch_bucket(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_bucket(slot, hash, session.db);
+    pub fn prefetch_bucket(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_bucket(slot, hash, db);
         }
     }
 
     /// Brings the entry a prepared command will look at into the cache; its bucket should be there.
     #[inline]
-    pub fn prefetch_entry(&self, session: SessionId, prepared: &Prepared) {
-        if let Route::One(slot, hash) = prepared.route
-            && let Some(session) = self.session(session)
-        {
-            self.store.prefetch_entry(slot, hash, session.db);
+    pub fn prefetch_entry(&self, prepared: &Prepared, db: u32) {
+        if let Route::One(slot, hash) = prepared.route {
+            self.store.prefetch_entry(slot, hash, db);
         }
     }
 
@@ -119,6 +116,19 @@ impl Core {
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
+        match self.execute_express(id, prepared, arguments) {
+            Some(flow) => flow,
+            None => self.execute_with_care(id, prepared, arguments),
+        }
+    }
+
+    /// Runs a command about which, or about whose client, something may be special.
+    fn execute_with_care(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> Flow {
         match self.offer(id, prepared, arguments) {
             Offer::Refused => Flow::Refused,
             Offer::Aside => Flow::Done,
@@ -128,6 +138,11 @@ impl Core {
                     && row.name != "exec"
                 {
                     self.show_command(id, row, arguments);
+                }
+                if self.is_audited()
+                    && let Some(row) = prepared.row
+                {
+                    self.audit_command(id, row, arguments);
                 }
                 Flow::Done
             }
@@ -150,7 +165,10 @@ impl Core {
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Offer::Refused,
+            Ok(None) => {
+                self.return_token(id, prepared.row);
+                return Offer::Refused;
+            }
             Err(error) => {
                 let error = self.break_transaction(id, prepared.row, error);
                 self.reject(id, prepared.row, &error);
@@ -168,6 +186,7 @@ impl Core {
         let is_tracking = session.tracking.is_some();
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
         if flow == Flow::Refused {
+            self.return_token(id, Some(row));
             return Offer::Refused;
         }
         if is_tracking {
@@ -208,6 +227,11 @@ impl Core {
                 Flow::Refused
             }
             // It may start a tour or a transaction, which are barriers.
+            Handler::Session(_)
+                if row.flags.contains(flag::AFTER_REPLIES) && !self.is_answered(id) =>
+            {
+                Flow::Refused
+            }
             Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
@@ -233,6 +257,19 @@ impl Core {
         }
         self.discard_transaction(id);
         aborted_by(&error)
+    }
+
+    /// Whether all a session has sent was answered; it is held until then.
+    #[cold]
+    fn is_answered(&mut self, id: SessionId) -> bool {
+        if !self.flush_before_barrier(id) {
+            return false;
+        }
+        let is_owed = self.session(id).is_some_and(|session| session.is_owed());
+        if is_owed {
+            self.hold(id, Hold::Replies);
+        }
+        !is_owed
     }
 
     /// Holds a session until it is owed nothing.
@@ -283,6 +320,7 @@ impl Core {
         let mut call = SessionCall::new(self, id, arguments, reply);
         let outcome = handler(&mut call);
         let (tour, block) = (call.tour.take(), call.block.take());
+        let mark = call.mark.take();
         let transaction = call.transaction.take();
         let membership = call.membership.take();
         if let Err(error) = &outcome {
@@ -309,7 +347,7 @@ impl Core {
         output.clear();
         self.scratch = output;
         if let Some(block) = block {
-            self.block(id, block);
+            self.block(id, block, mark);
         }
         if let Some(tour) = tour {
             self.begin_tour(id, row, arguments, tour);
@@ -381,7 +419,9 @@ impl Core {
             self.flush_open(target);
         }
         self.send_news();
-        self.drain();
+        if !mutation::is_on(Mutation::DrainSkipped) {
+            self.drain();
+        }
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
     }
@@ -429,7 +469,7 @@ impl Core {
     }
 
     #[inline]
-    fn run_now(
+    pub(super) fn run_now(
         &mut self,
         id: SessionId,
         row: &'static Command,

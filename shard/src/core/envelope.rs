@@ -16,6 +16,7 @@ use crate::call::Sequel;
 use crate::command::flag;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::slot::Slot;
 
 /// What came of running an envelope.
@@ -65,6 +66,11 @@ impl Core {
         while let Some(&slot) = envelope.wanted.get(envelope.held.len()) {
             let owner = self.owner(slot);
             let last = envelope.held.last().map(|&(held, core, _)| (core, held));
+            if mutation::is_on(Mutation::SlotMissing)
+                && envelope.held.len() + 1 == envelope.wanted.len()
+            {
+                break;
+            }
             if last.is_some_and(|last| last > (owner, slot)) {
                 return self.start_again(envelope);
             }
@@ -245,7 +251,11 @@ impl Core {
             let lent = self.lent.slots.get_mut(&slot).expect("an arrival was lent");
             let content = lent.arrived.take().expect("an arrival is home");
             self.store.put_slot(slot, content);
-            let Some(waiter) = lent.queue.pop_front() else {
+            let next = match mutation::is_on(Mutation::QueueJumped) {
+                true => lent.queue.pop_back(),
+                false => lent.queue.pop_front(),
+            };
+            let Some(waiter) = next else {
                 self.lent.slots.remove(&slot);
                 return;
             };

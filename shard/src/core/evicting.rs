@@ -52,6 +52,12 @@ impl Core {
         }
     }
 
+    /// Whether commands may run without making room first.
+    #[inline]
+    pub(super) fn is_within_memory(&self) -> bool {
+        self.eviction.limit_bytes == 0 || (self.over_bytes() <= 0 && !self.eviction.is_overrun())
+    }
+
     /// Whether there is eviction to be done between turns.
     pub fn has_eviction_work(&self) -> bool {
         self.eviction.is_pending

@@ -119,9 +119,12 @@ impl Core {
     }
 
     /// The tour of a command is over: the transaction goes on.
-    pub(super) fn finish_exclusive_tour(&mut self, task: Box<dyn TourTask>) {
+    pub(super) fn finish_exclusive_tour(&mut self, mut task: Box<dyn TourTask>) {
         let mut exclusive = self.exclusive.take().expect("its tour was under way");
         self.unpack(&mut exclusive);
+        if let Some(libraries) = task.take_libraries() {
+            self.bring_libraries(libraries);
+        }
         let id = exclusive.envelope.batch.commands[0].session;
         let mut reply = self.reply_writer(id, &mut exclusive.output);
         task.finish(self, id, &mut reply);

@@ -29,13 +29,16 @@
 //! messages.
 
 mod admission;
+mod auditing;
 pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
+mod client_eviction;
 mod dispatch;
 mod envelope;
 mod evicting;
 mod exclusive;
+mod express;
 pub mod listeners;
 pub mod membership;
 pub mod message;
@@ -62,6 +65,7 @@ use std::sync::Arc;
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
+use self::client_eviction::Scales;
 use self::exclusive::Exclusive;
 use self::listeners::Listeners;
 use self::membership::Farewells;
@@ -74,8 +78,9 @@ use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
+use crate::audit::{AuditClasses, AuditEvent};
 use crate::clock::Now;
-use crate::command::Renames;
+use crate::command::{LastLookup, Renames};
 use crate::eviction::Eviction;
 use crate::expiry::Cycle;
 use crate::hash::HashSlot;
@@ -83,6 +88,7 @@ use crate::host::Host;
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
+use crate::mutation::{self, Mutation};
 use crate::reply::Output;
 use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
@@ -109,11 +115,11 @@ pub const CREDIT_MAX: usize = 512;
 /// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
 /// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
 /// release, each core says farewell to one list of names, and one core at a time may ask this one
-/// to evict.
+/// to evict, and one to end clients.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
-    (boxes + news + 7 * cores + 65).next_power_of_two()
+    (boxes + news + 7 * cores + 66).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -206,11 +212,17 @@ pub struct Core {
     monitors: Vec<(CoreId, SessionId)>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
+    last_lookup: LastLookup,
     latency: Monitor,
+    /// What the audit log is told.
+    audit: AuditClasses,
     eviction: Eviction,
+    scales: Scales,
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
+    /// Those that wait for the disk.
+    disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
@@ -260,10 +272,10 @@ impl Core {
             })
             .collect();
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let audit = settings.audit_classes;
         let eviction = Eviction::new(&settings);
-        let mut stats = Stats::default();
-        stats.slow_ns = slow::slow_ns(&settings);
-        stats.latency_tracking = settings.latency_tracking;
+        let scales = Scales::new(settings.maxmemory_clients_bytes);
+        let stats = slow::stats(&settings);
         let mut store = Store::new(owned, seed, u64::from(id.0), settings);
         store.set_acl(acl);
         Self {
@@ -294,11 +306,15 @@ impl Core {
             slow_log: SlowLog::default(),
             monitors: Vec::new(),
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
+            last_lookup: LastLookup::default(),
             latency: Monitor::default(),
+            audit,
             eviction,
+            scales,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
+            disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
             services_under_way: 0,
@@ -365,6 +381,11 @@ impl Core {
             self.store.journal.note_others();
         }
         while let Some(message) = self.mesh.receive(tail) {
+            if mutation::is_on(Mutation::InboxReordered)
+                && let Some(later) = self.mesh.receive(tail)
+            {
+                self.deliver(later);
+            }
             self.deliver(message);
         }
     }
@@ -394,9 +415,10 @@ impl Core {
             Message::Envelope(envelope) => self.collect(envelope),
             Message::Home(slots) => self.welcome(slots),
             Message::Tour(tour) => self.receive_tour(tour),
-            Message::Release(slots, holding) => self.release(slots, holding),
+            Message::Release(release) => self.release(release),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
+            Message::EndClients => self.end_clients_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
             Message::News(bag) => self.open_news(*bag),
@@ -420,15 +442,18 @@ impl Core {
         self.sessions[index] = Some(Box::new(session));
         self.log_out(id);
         self.stats.connections_received += 1;
+        self.audit_connection(id, AuditEvent::Connect);
     }
 
     /// Forgets a session whose connection has ended. Replies still under way to it are dropped.
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
+            self.audit_connection(id, AuditEvent::Disconnect);
             self.abandon_wait(id);
             self.discard_transaction(id);
             self.stop_tracking(id);
             self.unsubscribe_all(id);
+            self.unweigh(id);
             self.sessions[id.index as usize] = None;
         }
     }
@@ -507,6 +532,7 @@ impl Core {
     }
 
     /// Notes that a session has output.
+    #[inline]
     fn note_change(&mut self, id: SessionId) {
         let Some(session) = self.sessions[id.index as usize].as_deref_mut() else { return };
         if !session.is_changed {
@@ -566,11 +592,26 @@ impl Core {
 
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
-        self.stats.latency_tracking = settings.latency_tracking;
-        self.stats.slow_ns = slow::slow_ns(&settings);
+        slow::follow(&mut self.stats, &settings);
+        self.audit = settings.audit_classes;
         self.eviction.apply(&settings);
+        self.set_client_limit(settings.maxmemory_clients_bytes);
         self.shared.board.post(self.id, self.eviction.level());
+        let is_same = *settings.rate_limits == *self.store.settings().rate_limits;
         self.store.set_settings(settings);
+        if !is_same {
+            self.renew_buckets();
+        }
+    }
+
+    /// How many of its slots are lent to envelopes now.
+    pub fn lent_slots(&self) -> usize {
+        self.lent.len()
+    }
+
+    /// Batches, envelopes and tours of this core that are under way.
+    pub fn boxes_under_way(&self) -> usize {
+        CREDIT_MAX.saturating_sub(self.credit)
     }
 
     /// How many slots this core owns.

@@ -13,7 +13,9 @@ use crate::call::{Call, Sequel, Travel};
 use crate::command::{Command, Handler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
+use crate::slot::Slot;
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -104,7 +106,9 @@ impl Core {
         for &id in &senders {
             if let Some(session) = self.session_mut(id) {
                 session.open_target = None;
-                if std::mem::take(&mut session.publishes) {
+                if std::mem::take(&mut session.publishes)
+                    && !mutation::is_on(Mutation::PublishOvertaken)
+                {
                     // Once it is answered, the message is on its way to all who receive it.
                     session.holds.insert(Hold::Replies);
                 }
@@ -167,6 +171,13 @@ impl Core {
             self.set_aboard_index(batch.next);
             match self.obstacle(row, route, batch.arguments(batch.next)) {
                 Obstacle::None => {}
+                Obstacle::Lent(slot) if mutation::is_on(Mutation::LentSlotWritten) => {
+                    let seed = self.store.seed();
+                    self.store.put_slot(slot, Box::new(Slot::new(seed)));
+                    let obstacle = self.run_commands(batch);
+                    self.store.take_slot(slot);
+                    return obstacle;
+                }
                 obstacle => return obstacle,
             }
             if !matches!(batch.travel, Travel::None) {

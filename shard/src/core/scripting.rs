@@ -38,6 +38,7 @@ use crate::command::{Command, Handler, SessionHandler};
 use crate::error::CommandError;
 use crate::reply::{Output, Reply};
 use crate::scripting::engine::Asked;
+use crate::scripting::functions::Libraries;
 use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
 use crate::store::holding::Holding;
 
@@ -377,10 +378,24 @@ fn run_with_everything(core: &mut Core, batch: &mut Batch) {
 /// Looks after the libraries of this core.
 impl Core {
     /// Puts libraries in force at this core.
-    pub(crate) fn apply_libraries(
-        &mut self,
-        libraries: Arc<crate::scripting::functions::Libraries>,
-    ) {
+    pub(crate) fn apply_libraries(&mut self, libraries: Arc<Libraries>) {
         self.scripting.libraries = libraries;
     }
+
+    /// Puts libraries in force here, and at the other cores as soon as word of them comes there.
+    pub(super) fn bring_libraries(&mut self, libraries: Arc<Libraries>) {
+        self.apply_libraries(Arc::clone(&libraries));
+        self.begin_tour_unasked(TourKind::Parking, Box::new(Bring(libraries)));
+    }
+}
+
+/// Libraries on their way to all cores.
+struct Bring(Arc<Libraries>);
+
+impl TourTask for Bring {
+    fn visit(&mut self, core: &mut Core) {
+        core.apply_libraries(Arc::clone(&self.0));
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, _: &mut Reply<'_>) {}
 }

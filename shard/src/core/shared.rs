@@ -17,8 +17,10 @@ use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst,
 };
 
+use crate::client_weights::WeightBoard;
 use crate::eviction::Board;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::scripting::cache::ScriptCache;
 use crate::scripting::watch::Watch;
 
@@ -43,6 +45,7 @@ pub struct Shared {
     next_acl_log_id: AtomicU64,
     next_slow_id: AtomicU64,
     pub(crate) board: Board,
+    pub(crate) weights: WeightBoard,
     /// Scripts by digest.
     pub scripts: ScriptCache,
     /// Scripts that take long.
@@ -73,6 +76,7 @@ impl Shared {
             next_acl_log_id: AtomicU64::new(0),
             next_slow_id: AtomicU64::new(0),
             board: Board::new(core_count),
+            weights: WeightBoard::new(core_count),
             scripts: ScriptCache::default(),
             watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
@@ -163,6 +167,9 @@ impl Shared {
     /// Whether anything at all is claimed. To be asked after an enqueue.
     #[inline]
     pub fn any_claim(&self) -> bool {
+        if mutation::is_on(Mutation::ClaimsUnseen) {
+            return false;
+        }
         self.claims_active.load(SeqCst) != 0 || self.tours_active.load(SeqCst) != 0
     }
 

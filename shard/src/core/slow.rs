@@ -7,12 +7,26 @@ use crate::latency::{Monitor, Sample, event};
 use crate::redaction;
 use crate::settings::Settings;
 use crate::slow_log::{Entry, SlowCommand, SlowLog, Summary, summarize};
+use crate::stats::Stats;
 
 const NS_PER_US: u64 = 1000;
 const NS_PER_MS: u64 = 1_000_000;
 
+/// Counters of a core that starts.
+pub(super) fn stats(settings: &Settings) -> Stats {
+    let mut stats = Stats::default();
+    follow(&mut stats, settings);
+    stats
+}
+
+/// Has what is counted follow the settings.
+pub(super) fn follow(stats: &mut Stats, settings: &Settings) {
+    stats.latency_tracking = settings.latency_tracking;
+    stats.slow_ns = slow_ns(settings);
+}
+
 /// From how many nanoseconds on a command is slow for the slow log or the latency monitor.
-pub(super) fn slow_ns(settings: &Settings) -> u64 {
+fn slow_ns(settings: &Settings) -> u64 {
     slow_log_ns(settings).min(latency_ns(settings))
 }
 

@@ -16,11 +16,14 @@
 //! Cost: one message a core, and for a parking tour the time of `cores` hops during which nothing
 //! else runs. It is for commands that are rare.
 
+use std::sync::Arc;
+
 use crate::command::Command;
 use crate::core::{Core, CoreId, SessionId};
 use crate::hash::HashSlot;
 use crate::journal::GlobalEffect;
 use crate::reply::Reply;
+use crate::scripting::functions::Libraries;
 use crate::slot::Slot;
 use crate::slow_log::Summary;
 use crate::store::holding::Holding;
@@ -50,6 +53,12 @@ pub trait TourTask: Send {
     /// The slots of cores that a parking tour has taken along: asked after the last visit.
     fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
         Vec::new()
+    }
+
+    /// Libraries of functions that all cores have from the end of the tour on, if it has brought
+    /// others: asked after the last visit.
+    fn take_libraries(&mut self) -> Option<Arc<Libraries>> {
+        None
     }
 
     /// Called at the core the tour started from, after the last visit: writes the reply.

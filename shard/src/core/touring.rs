@@ -1,6 +1,6 @@
 //! How a core takes part in tours. See [`super::tour`] for what they are.
 
-use super::message::Message;
+use super::message::{Message, Release};
 use super::session::Hold;
 use super::tour::{Asker, AskingCommand, Tour, TourKind, TourTask};
 use super::waiting::{GateState, Waiter};
@@ -8,9 +8,8 @@ use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::command::Command;
 use crate::hash::HashSlot;
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
-use crate::slot::Slot;
-use crate::store::holding::Holding;
 
 impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
@@ -102,7 +101,12 @@ impl Core {
     fn apply_move(&mut self, tour: &mut Tour, slot: HashSlot, owner: CoreId) {
         let before = std::mem::replace(&mut self.owners[slot.index()], owner);
         if before == self.id && owner != self.id {
-            let content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            let mut content = self.store.take_slot(slot).expect("a parked core has all its slots");
+            if mutation::is_on(Mutation::WatchLost)
+                && let Some(observers) = &mut content.observers
+            {
+                observers.watches = Default::default();
+            }
             tour.cargo.push((owner, slot, content));
         }
     }
@@ -123,6 +127,7 @@ impl Core {
             return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
+        let libraries = tour.task.take_libraries();
         let mut holdings = tour.task.take_holdings();
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
@@ -134,7 +139,8 @@ impl Core {
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
             let lent = holdings.iter().position(|&(home, _)| home == core);
             let holding = lent.map(|index| holdings.swap_remove(index).1);
-            self.send(core, Message::Release(slots, holding));
+            let libraries = libraries.clone();
+            self.send(core, Message::Release(Release { slots, holding, libraries }));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -142,18 +148,17 @@ impl Core {
 
     /// The tour that parked this core is over: what waited at the gate goes on, in order, until
     /// the next tour in the queue closes it again.
-    pub(super) fn release(
-        &mut self,
-        slots: Vec<(HashSlot, Box<Slot>)>,
-        holding: Option<Box<Holding>>,
-    ) {
+    pub(super) fn release(&mut self, release: Release) {
         assert!(matches!(self.gate.state, GateState::Parked), "only a parked core is released");
-        if let Some(holding) = holding {
+        if let Some(holding) = release.holding {
             self.store.take_back(*holding);
         }
-        for (slot, content) in slots {
+        for (slot, content) in release.slots {
             assert!(self.owner(slot) == self.id, "a slot moves to its new owner");
             self.store.put_slot(slot, content);
+        }
+        if let Some(libraries) = release.libraries {
+            self.apply_libraries(libraries);
         }
         self.gate.state = GateState::Open;
         self.serve_ready_keys();

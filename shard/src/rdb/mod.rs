@@ -9,6 +9,7 @@
 //! | [`value`] | values: the type one is written as, and reading each type |
 //! | `list`, `set`, `sorted_set`, `hash`, `stream` | the forms of each type, drawn |
 //! | [`opcode`] | what stands between the keys of a file |
+//! | `commands` | a key as the commands that make it |
 //! | [`skim`] | where a value ends, without reading it |
 //! | [`value_type`] | types and versions, and who writes which |
 //! | [`reader`], [`writer`] | lengths, strings and numbers |
@@ -28,6 +29,7 @@
 //!
 //! Format: `rdb.c` of Redis, as its behaviour shows.
 
+pub(crate) mod commands;
 mod compact;
 pub mod crc64;
 pub mod error;

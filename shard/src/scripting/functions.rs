@@ -93,7 +93,7 @@ fn worded(text: &str) -> CommandError {
 }
 
 /// A name as it is compared: in lower case.
-fn folded(name: &[u8]) -> String {
+pub(super) fn folded(name: &[u8]) -> String {
     String::from_utf8_lossy(name).to_ascii_lowercase()
 }
 
@@ -102,7 +102,7 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 /// The name of a library, and where its code begins.
-fn read_first_line(text: &[u8]) -> Result<(String, usize), CommandError> {
+pub(super) fn read_first_line(text: &[u8]) -> Result<(String, usize), CommandError> {
     if !text.starts_with(b"#!") {
         return Err(worded("Missing library metadata"));
     }

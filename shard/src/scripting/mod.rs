@@ -8,7 +8,7 @@
 //! | `command` | `redis.call`: a command in the middle of a script |
 //! | `to_lua`, `to_reply` | replies to values of Lua, and back |
 //! | [`cache`], [`source`], `declared` | scripts by digest, for all cores; what they say |
-//! | [`functions`] | libraries of functions, for all cores |
+//! | [`functions`], [`texts`] | libraries of functions, for all cores; as files tell of them |
 //! | [`engine`], [`run`] | a core's machines; one run of a script |
 //! | [`watch`] | scripts that take long, and how they are ended |
 //!
@@ -26,6 +26,7 @@ mod lua;
 pub mod run;
 mod sandbox;
 pub mod source;
+pub mod texts;
 mod to_lua;
 mod to_reply;
 pub mod watch;

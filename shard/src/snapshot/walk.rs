@@ -21,6 +21,7 @@ use super::{Snapshot, SnapshotOrder, WalkState};
 use crate::access::AccessClock;
 use crate::field_expiry::{has_content, position_of};
 use crate::hash::{HashSlot, KeyHasher, Seed};
+use crate::mutation::{self, Mutation};
 use crate::object::Object;
 use crate::slot::Slot;
 use crate::store::{Key, Store};
@@ -224,7 +225,7 @@ impl Store {
     /// Has a key written that is about to change, while a snapshot is being made.
     #[inline]
     pub(crate) fn preserve(&mut self, key: Key<'_>) {
-        if self.snapshot.is_some() {
+        if self.snapshot.is_some() && !mutation::is_on(Mutation::PreimageMissed) {
             self.preserve_now(key);
         }
     }

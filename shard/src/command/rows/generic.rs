@@ -277,12 +277,12 @@ pub(super) const ROWS: &[Command] = &[
         .handler(on_session!(wait::wait)),
     Command::new(GROUP, "waitaof", 4)
         .since("7.2.0")
-        .flags(&[BLOCKING])
+        .flags(&[BLOCKING, AFTER_REPLIES])
         .acl(&[category::CONNECTION])
         .syntax("numlocal numreplicas timeout")
         .summary("Blocks until the writes of this connection are on disk here and on replicas.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
-        .not_built(),
+        .handler(on_session!(wait::waitaof)),
 ];
 
 const OBJECT_ROWS: &[Command] = &[

@@ -6,48 +6,59 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, SaveKind, ShutdownOptions, SnapshotTarget,
+    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
+    SnapshotTarget,
 };
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 use basalt_shard::store::Store;
 
+use crate::files::Files;
+
+const NO_FILES: CommandError = CommandError::Fixed("ERR There are no files here");
+
 /// A wall clock that all cores of a cluster share.
 #[derive(Clone)]
-pub(crate) struct VirtualClock(Arc<AtomicI64>);
+pub struct VirtualClock(Arc<AtomicI64>);
 
 impl VirtualClock {
     /// A clock that shows `ms` milliseconds since 1970.
-    pub(crate) fn starting_at_ms(ms: i64) -> Self {
+    pub fn starting_at_ms(ms: i64) -> Self {
         Self(Arc::new(AtomicI64::new(ms)))
     }
 
     /// Milliseconds since 1970.
-    pub(crate) fn now_ms(&self) -> i64 {
+    pub fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Moves it on.
-    pub(crate) fn advance_ms(&self, ms: i64) {
+    pub fn advance_ms(&self, ms: i64) {
         assert!(ms >= 0, "time only goes on");
         self.0.fetch_add(ms, Ordering::Relaxed);
     }
 }
 
 /// Says how much memory is in use.
-pub(crate) type Meter = fn() -> u64;
+pub type Meter = fn() -> u64;
 
 /// A host without a process.
-pub(crate) struct TestHost {
+pub struct TestHost {
     settings: Settings,
     clock: VirtualClock,
     meter: Meter,
     acl_file: Option<Vec<u8>>,
+    files: Option<Files>,
 }
 
 impl TestHost {
     /// A host whose settings start as `settings`.
-    pub(crate) fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
-        Self { settings, clock, meter, acl_file: None }
+    pub fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
+        Self { settings, clock, meter, acl_file: None, files: None }
+    }
+
+    /// The same with files.
+    pub fn with_files(self, files: Option<Files>) -> Self {
+        Self { files, ..self }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
@@ -131,15 +142,19 @@ impl Host for TestHost {
     }
 
     fn begin_save(&mut self, _: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
-        Err(CommandError::Fixed("ERR There are no files here"))
+        self.files.as_ref().ok_or(NO_FILES)?.begin_save()
+    }
+
+    fn begin_rewrite(&mut self) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
+        self.files.as_ref().ok_or(NO_FILES)?.begin_rewrite().map(Some)
     }
 
     fn cancel_save(&mut self) -> bool {
         false
     }
 
-    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> bool {
-        false
+    fn load_snapshot(&mut self, _: &mut Store, _: bool) -> Option<Vec<Vec<u8>>> {
+        None
     }
 
     fn shutdown(&mut self, _: ShutdownOptions) -> Result<(), CommandError> {

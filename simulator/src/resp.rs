@@ -1,10 +1,10 @@
 //! Requests from lines of text, and replies cut apart.
 
-use super::Request;
+use crate::Request;
 
 /// Splits a line into arguments as `redis-cli` does: at blanks, except within double quotes, where
 /// `\xHH`, `\n`, `\r`, `\t`, `\"` and `\\` stand for single bytes.
-pub(crate) fn split_line(line: &str) -> Request {
+pub fn split_line(line: &str) -> Request {
     let mut arguments = Request::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
@@ -47,7 +47,7 @@ fn split_quoted(text: &str) -> (Vec<u8>, &str) {
 }
 
 /// A request on the wire.
-pub(crate) fn encode(request: &[Vec<u8>]) -> Vec<u8> {
+pub fn encode(request: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", request.len()).into_bytes();
     for argument in request {
         bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
@@ -58,7 +58,7 @@ pub(crate) fn encode(request: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Length of the first reply in `bytes`, or `None` when it is not complete.
-pub(crate) fn reply_length(bytes: &[u8]) -> Option<usize> {
+pub fn reply_length(bytes: &[u8]) -> Option<usize> {
     let line_end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let count = || {
         let text = std::str::from_utf8(&bytes[1..line_end]).expect("a count is ASCII");
@@ -82,7 +82,7 @@ pub(crate) fn reply_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Cuts `bytes` into replies; all of it must be whole replies.
-pub(crate) fn split_replies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+pub fn split_replies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut replies = Vec::new();
     while !bytes.is_empty() {
         let length = reply_length(bytes).expect("replies are complete");
@@ -93,13 +93,13 @@ pub(crate) fn split_replies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// The elements of an array or a set.
-pub(crate) fn elements(reply: &[u8]) -> Vec<Vec<u8>> {
+pub fn elements(reply: &[u8]) -> Vec<Vec<u8>> {
     let line_end = reply.windows(2).position(|pair| pair == b"\r\n").expect("a reply has a line");
     split_replies(&reply[line_end + 2..])
 }
 
 /// A reply whose elements, if it is an array or a set, are put in order.
-pub(crate) fn sorted_elements(reply: &[u8]) -> Vec<u8> {
+pub fn sorted_elements(reply: &[u8]) -> Vec<u8> {
     if !matches!(reply[0], b'*' | b'~') || reply.starts_with(b"*-1") {
         return reply.to_vec();
     }
@@ -111,7 +111,7 @@ pub(crate) fn sorted_elements(reply: &[u8]) -> Vec<u8> {
 
 /// The texts of an array or a set of bulk strings.
 #[track_caller]
-pub(crate) fn texts(reply: &[u8]) -> Vec<String> {
+pub fn texts(reply: &[u8]) -> Vec<String> {
     let text = |element: Vec<u8>| {
         let shown = String::from_utf8(element).expect("the texts of tests are UTF-8");
         shown.split_once("\r\n").expect("a bulk string has two lines").1.trim_end().to_owned()
@@ -120,7 +120,7 @@ pub(crate) fn texts(reply: &[u8]) -> Vec<String> {
 }
 
 /// Bytes in a form that can be read in a terminal; of long ones, both ends.
-pub(crate) fn show(bytes: &[u8]) -> String {
+pub fn show(bytes: &[u8]) -> String {
     if bytes.len() <= 400 {
         return bytes.escape_ascii().to_string();
     }
@@ -130,7 +130,7 @@ pub(crate) fn show(bytes: &[u8]) -> String {
 }
 
 /// A request in a form that can be read in a terminal.
-pub(crate) fn show_request(request: &[Vec<u8>]) -> String {
+pub fn show_request(request: &[Vec<u8>]) -> String {
     let quoted = |argument: &Vec<u8>| match argument.iter().all(u8::is_ascii_graphic) {
         true if !argument.is_empty() => show(argument),
         _ => format!("\"{}\"", show(argument)),

@@ -15,25 +15,25 @@ struct Inbox {
 
 /// The inboxes of all cores.
 #[derive(Clone)]
-pub(crate) struct Network {
+pub struct Network {
     inboxes: Arc<[Mutex<Inbox>]>,
     capacity: usize,
 }
 
 impl Network {
     /// Inboxes for `core_count` cores that hold `capacity` messages each.
-    pub(crate) fn new(core_count: u16, capacity: usize) -> Self {
+    pub fn new(core_count: u16, capacity: usize) -> Self {
         let inboxes = (0..core_count).map(|_| Mutex::new(Inbox::default())).collect();
         Self { inboxes, capacity }
     }
 
     /// Whether no message is under way.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.inboxes.iter().all(|inbox| lock(inbox).messages.is_empty())
     }
 
     /// What core `core` sends and receives through.
-    pub(crate) fn mesh_of(&self, core: CoreId) -> LoopMesh {
+    pub fn mesh_of(&self, core: CoreId) -> LoopMesh {
         LoopMesh { network: self.clone(), core }
     }
 }
@@ -43,7 +43,7 @@ fn lock(inbox: &Mutex<Inbox>) -> std::sync::MutexGuard<'_, Inbox> {
 }
 
 /// One core's view of the network.
-pub(crate) struct LoopMesh {
+pub struct LoopMesh {
     network: Network,
     core: CoreId,
 }

@@ -1,0 +1,68 @@
+//! What must hold of a server at rest, whatever happened: looked at from the inside.
+
+use basalt_shard::core::CoreId;
+use basalt_shard::hash::HashSlot;
+
+use crate::cluster::Cluster;
+
+/// Checks a cluster in which nothing is going on.
+///
+/// # Errors
+/// What does not hold.
+///
+/// # Panics
+/// If a table breaks a promise of its own, of its accounts among others.
+pub fn check(cluster: &mut Cluster) -> Result<(), String> {
+    check_slots(cluster)?;
+    check_accounts(cluster)?;
+    let shared = cluster.core(0).shared();
+    if shared.any_claim() {
+        return Err("a slot is claimed, or a tour counted, though nothing is under way".to_owned());
+    }
+    Ok(())
+}
+
+/// Every slot is in one place, and all cores agree where.
+fn check_slots(cluster: &mut Cluster) -> Result<(), String> {
+    let core_count = cluster.core_count();
+    for slot in HashSlot::all() {
+        let owner = cluster.core(0).owner(slot);
+        for number in 0..core_count {
+            let core = cluster.core(number);
+            if core.owner(slot) != owner {
+                return Err(format!("cores disagree about who owns slot {}", slot.number()));
+            }
+            if core.store.has_slot(slot) != (owner == CoreId(number as u16)) {
+                let number = slot.number();
+                return Err(format!("slot {number} is not where it belongs, at core {owner:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Keys are counted right, and so is the memory they take.
+fn check_accounts(cluster: &mut Cluster) -> Result<(), String> {
+    let mut counted = std::collections::BTreeMap::<u32, (i64, i64)>::new();
+    let mut accounts = counted.clone();
+    for number in 0..cluster.core_count() {
+        let store = &cluster.core(number).store;
+        for (db, count) in store.database_counts() {
+            let sum = accounts.entry(*db).or_default();
+            (sum.0, sum.1) = (sum.0 + count.keys, sum.1 + count.expiring);
+        }
+        for (_, slot) in store.slots() {
+            for (db, table) in slot.tables().filter(|(_, table)| !table.is_empty()) {
+                table.check_invariants();
+                let sum = counted.entry(db).or_default();
+                sum.0 += table.len() as i64;
+                sum.1 += table.expiring_len() as i64;
+            }
+        }
+    }
+    accounts.retain(|_, sum| *sum != (0, 0));
+    if accounts != counted {
+        return Err(format!("keys by database are {counted:?}, but counted as {accounts:?}"));
+    }
+    Ok(())
+}

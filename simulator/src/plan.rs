@@ -1,0 +1,300 @@
+//! What happens in a simulation, drawn from its seed beforehand: so it can be replayed, and made
+//! smaller when it fails.
+//!
+//! A plan is a row of *lives* of a server. Each has cores, clients with what they will send, a disk
+//! if any, and an end; the next life begins with what the disk has left, on another number of
+//! cores. Each life takes its own mix from all there is (some kinds of commands often, some not at
+//! all), since what is rare among everything is common somewhere.
+
+use basalt_persist::aof::segment::SyncPolicy;
+use basalt_shard::hash::HashSlot;
+
+use crate::op::{Access, CHANNELS, Form, KEYS, Op, QUEUES, Token, Want, is_string};
+
+/// What one client does.
+#[derive(Clone, Debug)]
+pub struct ClientPlan {
+    /// The core it connects to, modulo how many there are.
+    pub core: usize,
+    /// Operations it sends without waiting for replies.
+    pub depth: usize,
+    /// What it does, in order.
+    pub ops: Vec<Op>,
+}
+
+/// One life of a server.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// What its scheduler follows.
+    pub seed: u64,
+    /// How many cores it has.
+    pub core_count: u16,
+    /// How changes are written, if they are.
+    pub policy: Option<SyncPolicy>,
+    /// Whether the disk fails now and then.
+    pub has_faults: bool,
+    /// After how many operations on the disk the power is cut; in the end if it does not get there.
+    pub power: u32,
+    /// Whether cores stand still now and then.
+    pub has_stalls: bool,
+    /// How likely time passes before a step, in a thousand.
+    pub time_rate: u32,
+    /// Clients that listen to all channels.
+    pub listeners: usize,
+    /// Clients that do something.
+    pub clients: Vec<ClientPlan>,
+}
+
+/// A simulation.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// What happens.
+    pub lives: Vec<Life>,
+}
+
+/// How large plans are.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Operations of a life, at most.
+    pub ops: usize,
+    /// Lives, at most.
+    pub lives: usize,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { ops: 400, lives: 3 }
+    }
+}
+
+/// How often a kind of operation is drawn.
+struct Weights {
+    plain: u32,
+    several: u32,
+    transaction: u32,
+    watched: u32,
+    script: u32,
+    blind_script: u32,
+    queue: u32,
+    publish: u32,
+    save: u32,
+    moves: u32,
+    aside: u32,
+}
+
+/// Draws plans.
+struct Draw {
+    random: fastrand::Rng,
+    next_token: Token,
+    weights: Weights,
+    /// Keys in use: fewer are hotter.
+    key_count: usize,
+    core_count: u16,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn new(seed: u64, size: Size) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let policy = match random.u32(..4) {
+            0 => None,
+            1 => Some(SyncPolicy::EverySecond),
+            _ => Some(SyncPolicy::Always),
+        };
+        let count = if policy.is_some() { random.usize(1..=size.lives) } else { 1 };
+        let mut next_token = 1;
+        let lives = (0..count).map(|_| {
+            let mut draw = Draw::new(random.fork(), next_token);
+            let life = draw.life(policy, size);
+            next_token = draw.next_token;
+            life
+        });
+        Self { seed, lives: lives.collect() }
+    }
+
+    /// Operations of all clients.
+    pub fn op_count(&self) -> usize {
+        let clients = self.lives.iter().flat_map(|life| &life.clients);
+        clients.map(|client| client.ops.len()).sum()
+    }
+}
+
+impl Draw {
+    fn new(mut random: fastrand::Rng, next_token: Token) -> Self {
+        let mut weight = |usual: u32| match random.u32(..4) {
+            0 => 0,
+            1 => 4 * usual,
+            _ => usual,
+        };
+        let weights = Weights {
+            plain: 60 + weight(60),
+            several: weight(15),
+            transaction: weight(12),
+            watched: weight(10),
+            script: weight(10),
+            blind_script: weight(4),
+            queue: weight(25),
+            publish: weight(10),
+            save: weight(1),
+            moves: weight(6),
+            aside: weight(8),
+        };
+        let key_count = random.usize(2..=KEYS.len());
+        let core_count = random.u16(1..=5);
+        Self { random, next_token, weights, key_count, core_count }
+    }
+
+    fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
+        let count = self.random.usize(size.ops / 4..=size.ops);
+        let client_count = self.random.usize(2..=7);
+        let crowd = self.random.bool();
+        let clients = (0..client_count).map(|number| {
+            let ops = (0..count / client_count).map(|_| self.op(number)).collect();
+            let core = if crowd { self.random.usize(..2) } else { self.random.usize(..5) };
+            ClientPlan { core, depth: self.random.usize(1..=8), ops }
+        });
+        let clients: Vec<ClientPlan> = clients.collect();
+        let random = &mut self.random;
+        Life {
+            seed: random.u64(..),
+            core_count: self.core_count,
+            policy,
+            has_faults: policy.is_some() && random.u32(..3) == 0,
+            power: random.u32(1..=count as u32),
+            has_stalls: random.bool(),
+            time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
+            listeners: random.usize(..=2),
+            clients,
+        }
+    }
+
+    fn token(&mut self) -> Token {
+        self.next_token += 1;
+        self.next_token
+    }
+
+    fn op(&mut self, client: usize) -> Op {
+        let Weights { plain, several, transaction, watched, script, blind_script, .. } =
+            self.weights;
+        let Weights { queue, publish, moves, aside, .. } = self.weights;
+        // One client makes all snapshots, so that they are begun in the order of its commands.
+        let save = if client == 0 { self.weights.save } else { 0 };
+        let all = [
+            plain,
+            several,
+            transaction,
+            watched,
+            script,
+            blind_script,
+            queue,
+            publish,
+            save,
+            moves,
+            aside,
+        ];
+        let mut die = self.random.u32(..all.iter().sum::<u32>());
+        let kind = all.iter().position(|weight| {
+            let is_it = die < *weight;
+            die = die.saturating_sub(*weight);
+            is_it
+        });
+        match kind.expect("the die is below the sum") {
+            0 => Op::Unit(Form::Plain, vec![self.access()]),
+            1 => self.several(),
+            2 => Op::Unit(Form::Transaction, self.accesses()),
+            3 => Op::Unit(Form::Watched, self.watched()),
+            4 => Op::Unit(Form::Script, self.accesses()),
+            5 => Op::Unit(Form::BlindScript, self.accesses()),
+            6 => self.queue(),
+            7 => Op::Publish(self.random.usize(..CHANNELS.len()), self.token()),
+            8 => Op::Save,
+            9 => self.move_slot(),
+            _ => self.aside(),
+        }
+    }
+
+    fn access(&mut self) -> Access {
+        let key = self.random.usize(..self.key_count);
+        let want = if self.random.bool() { Want::Write(self.token()) } else { Want::Read };
+        Access { key, want }
+    }
+
+    /// Accesses of keys that are not the same.
+    fn accesses(&mut self) -> Vec<Access> {
+        let mut accesses: Vec<Access> = Vec::new();
+        for _ in 0..self.random.usize(1..=4) {
+            let access = self.access();
+            if accesses.iter().all(|other| other.key != access.key) {
+                accesses.push(access);
+            }
+        }
+        accesses
+    }
+
+    /// The same, where the first one writes.
+    fn watched(&mut self) -> Vec<Access> {
+        let mut accesses = self.accesses();
+        accesses[0].want = Want::Write(self.token());
+        accesses
+    }
+
+    fn several(&mut self) -> Op {
+        let strings: Vec<usize> = (0..self.key_count).filter(|key| is_string(*key)).collect();
+        let mut reads: Vec<Access> =
+            strings.iter().map(|&key| Access { key, want: Want::Read }).collect();
+        self.random.shuffle(&mut reads);
+        reads.truncate(self.random.usize(1..=reads.len()));
+        Op::Unit(Form::Plain, reads)
+    }
+
+    fn queue(&mut self) -> Op {
+        let ms = self.random.u32(1..60);
+        match self.random.u32(..10) {
+            0..5 => Op::Push(self.random.usize(..QUEUES.len()), self.token()),
+            5..8 => {
+                let from = self.random.usize(..QUEUES.len());
+                let mut queues = vec![from];
+                if self.random.bool() {
+                    queues.push((from + 1) % QUEUES.len());
+                }
+                Op::Pop(queues, ms)
+            }
+            _ => {
+                let from = self.random.usize(..QUEUES.len() - 1);
+                let to = self.random.usize(from + 1..QUEUES.len());
+                Op::Move(from, to, self.random.bool().then_some(ms))
+            }
+        }
+    }
+
+    fn move_slot(&mut self) -> Op {
+        let names = [&KEYS[..self.key_count], &QUEUES, &CHANNELS].concat();
+        let name = names[self.random.usize(..names.len())];
+        let slot = HashSlot::of_key(name.as_bytes()).number();
+        Op::Aside(format!("DEBUG MOVE-SLOT {slot} {}", self.random.u16(..self.core_count)))
+    }
+
+    fn aside(&mut self) -> Op {
+        let number = self.random.u32(1..9);
+        let other = self.random.u32(1..9);
+        let lines = [
+            "DBSIZE".to_owned(),
+            "KEYS n*".to_owned(),
+            "SWAPDB 3 4".to_owned(),
+            "CONFIG SET slowlog-max-len 10".to_owned(),
+            "ACL SETUSER guest on".to_owned(),
+            "SCAN 0".to_owned(),
+            "CLIENT LIST".to_owned(),
+            "PUBSUB NUMSUB news".to_owned(),
+            "BGREWRITEAOF".to_owned(),
+            format!("SET n{number} x PX {other}"),
+            format!("MSET n{number} 1 n{other} 2"),
+            format!("RENAME n{number} n{other}"),
+            format!("DEL n{number} n{other}"),
+            format!("EXISTS {} n{number}", KEYS.join(" ")),
+        ];
+        Op::Aside(lines[self.random.usize(..lines.len())].clone())
+    }
+}

@@ -1,0 +1,572 @@
+//! Runs a plan and checks what came of it.
+//!
+//! Between two steps of the cluster the runner sends what clients have to send, lets time pass,
+//! breaks the disk, and takes replies, all as the seed says. At the end of a life everything comes
+//! to rest; then the values are read, the history is checked, and what a power cut has left is
+//! recovered and compared with the history up to the cut.
+
+use std::collections::VecDeque;
+
+use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::aof::segment::SyncPolicy;
+use basalt_shard::settings::Settings;
+use basalt_shard::store::Store;
+
+use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
+use crate::disk::{Disk, Image};
+use crate::files::{Files, load_snapshot, recover};
+use crate::history::{Event, History};
+use crate::invariants;
+use crate::op::{CHANNELS, KEYS, Moments, QUEUES, Seen, Token, token_of, tokens_of};
+use crate::plan::{Life, Plan};
+use crate::recovery::{Before, check_recovery};
+use crate::resp::split_line;
+use crate::value::Value;
+
+/// Rounds after which a life that should be over runs in circles.
+const ROUNDS_MAX: u64 = 3_000_000;
+
+/// What was reached: counts of what happened in a simulation.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Commands cores took.
+    pub commands: u64,
+    /// Steps of cores and writers.
+    pub steps: u64,
+    /// Time that passed, in virtual milliseconds.
+    pub virtual_ms: u64,
+    /// Lives.
+    pub lives: u64,
+    /// Events in histories.
+    pub events: u64,
+    /// Power cuts that were recovered from, and tokens they took away.
+    pub cuts: u64,
+    /// Tokens that power cuts took away.
+    pub tokens_lost: u64,
+    /// Snapshots that were compared.
+    pub snapshots: u64,
+    /// Rewrites of the append-only file.
+    pub rewrites: u64,
+    /// Transactions that a WATCH ended.
+    pub watches_broken: u64,
+    /// Operations that a failing disk had refused.
+    pub refused: u64,
+    /// Tokens that were taken from queues.
+    pub taken: u64,
+    /// Messages that were received.
+    pub received: u64,
+}
+
+impl Tally {
+    /// Adds another one.
+    pub fn add(&mut self, other: &Self) {
+        self.commands += other.commands;
+        self.steps += other.steps;
+        self.virtual_ms += other.virtual_ms;
+        self.lives += other.lives;
+        self.events += other.events;
+        self.cuts += other.cuts;
+        self.tokens_lost += other.tokens_lost;
+        self.snapshots += other.snapshots;
+        self.rewrites += other.rewrites;
+        self.watches_broken += other.watches_broken;
+        self.refused += other.refused;
+        self.taken += other.taken;
+        self.received += other.received;
+    }
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// What is wrong with what happened.
+///
+/// # Panics
+/// If a core or the machinery breaks an invariant of its own.
+pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
+    let mut image = Image::default();
+    let mut before: Option<(Store, Before)> = None;
+    for (number, life) in plan.lives.iter().enumerate() {
+        let at = |error: String| format!("life {}: {error}", number + 1);
+        let mut run = Run::begin(life, image, &mut before).map_err(at)?;
+        run.live().map_err(at)?;
+        let ended = run.end(tally).map_err(at)?;
+        tally.lives += 1;
+        let Some((left, past)) = ended else { return Ok(()) };
+        let (store, after, _) = recover(&left, &settings(), plan.seed)
+            .map_err(|error| format!("life {}: nothing can be recovered: {error}", number + 1))?;
+        tally.cuts += 1;
+        (image, before) = (after, Some((store, past)));
+    }
+    // What the last life left is looked at as well.
+    if let Some((mut store, past)) = before {
+        let mut cluster = Cluster::new(1, plan.seed);
+        cluster.adopt(&mut store);
+        let reader = cluster.connect(0);
+        let values = read_all(&mut cluster, reader)?;
+        tally.tokens_lost += check_recovery(&past, &values)?;
+    }
+    Ok(())
+}
+
+/// The values of all keys, and of all queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    /// Of each of [`KEYS`].
+    pub keys: Vec<Vec<Token>>,
+    /// Of each of [`QUEUES`].
+    pub queues: Vec<Vec<Token>>,
+}
+
+/// Reads everything, while nothing else goes on.
+fn read_all(cluster: &mut Cluster, reader: ClientId) -> Result<Values, String> {
+    let mut values = Values::default();
+    let mut read = |line: String| {
+        let reply = cluster.execute_in_turns(reader, &line);
+        Value::parse(&reply).map(|(value, _)| value).ok_or("a reply is not whole")
+    };
+    for (number, key) in KEYS.iter().enumerate() {
+        let line = match crate::op::is_string(number) {
+            true => format!("GET {key}"),
+            false => format!("LRANGE {key} 0 -1"),
+        };
+        values.keys.push(tokens_of(number, &read(line)?)?);
+    }
+    for queue in QUEUES {
+        let value = read(format!("LRANGE {queue} 0 -1"))?;
+        let elements = value.elements().unwrap_or_default().iter();
+        let tokens = elements.map(|element| token_of(element.bytes().unwrap_or_default()));
+        values.queues.push(tokens.collect::<Result<_, _>>()?);
+    }
+    Ok(values)
+}
+
+/// An operation that was sent and is not answered in full.
+struct Outstanding {
+    op: usize,
+    invoked: u64,
+    replies_due: usize,
+    replies: Vec<Value>,
+}
+
+struct Client {
+    id: ClientId,
+    next: usize,
+    outstanding: VecDeque<Outstanding>,
+    received: Vec<u8>,
+}
+
+/// What somebody who listens has received, by channel, with when it was.
+struct Listener {
+    id: ClientId,
+    received: Vec<u8>,
+    messages: Vec<Vec<(Token, u64)>>,
+}
+
+/// A life under way.
+struct Run<'a> {
+    life: &'a Life,
+    settings: Settings,
+    cluster: Cluster,
+    files: Option<Files>,
+    random: fastrand::Rng,
+    clients: Vec<Client>,
+    listeners: Vec<Listener>,
+    initial: Values,
+    events: Vec<Event>,
+    /// Counts what is sent and what is seen.
+    clock: u64,
+    /// When the power was cut.
+    cut_at: Option<u64>,
+    /// A moment up to which everything is on the disk.
+    safe_at: u64,
+    reader: ClientId,
+}
+
+impl<'a> Run<'a> {
+    fn begin(
+        life: &'a Life,
+        image: Image,
+        before: &mut Option<(Store, Before)>,
+    ) -> Result<Self, String> {
+        let settings = settings();
+        let files = match life.policy {
+            None => None,
+            Some(policy) => {
+                let manifest = match image.manifest.as_str() {
+                    "" => Manifest::default(),
+                    text => Manifest::parse(text.as_bytes()).map_err(|error| error.to_string())?,
+                };
+                let disk = Disk::new(life.seed, image);
+                Some(Files::new(disk, policy, life.core_count, manifest))
+            }
+        };
+        let mut cluster = Cluster::with_options(ClusterOptions {
+            core_count: life.core_count,
+            seed: life.seed,
+            settings: settings.clone(),
+            meter: || 0,
+            start_ms: START_MS,
+            files: files.clone(),
+        });
+        let past = before.take().map(|(mut store, past)| {
+            cluster.adopt(&mut store);
+            past
+        });
+        if past.is_none() {
+            cluster.begin_files();
+        }
+        let reader = cluster.connect(0);
+        let initial = read_all(&mut cluster, reader)?;
+        if let Some(past) = past {
+            check_recovery(&past, &initial)?;
+        }
+        if let Some(files) = &files {
+            files.disk().cut_power_after(life.power);
+        }
+        let mut run = Self {
+            life,
+            settings,
+            cluster,
+            files,
+            random: fastrand::Rng::with_seed(life.seed),
+            clients: Vec::new(),
+            listeners: Vec::new(),
+            initial,
+            events: Vec::new(),
+            clock: 0,
+            cut_at: None,
+            safe_at: 0,
+            reader,
+        };
+        run.connect();
+        Ok(run)
+    }
+
+    fn connect(&mut self) {
+        let core_count = usize::from(self.life.core_count);
+        for number in 0..self.life.listeners {
+            let id = self.cluster.connect(number % core_count);
+            let line = format!("SUBSCRIBE {}", CHANNELS.join(" "));
+            self.cluster.execute_request_in_turns(id, split_line(&line));
+            let messages = vec![Vec::new(); CHANNELS.len()];
+            self.listeners.push(Listener { id, received: Vec::new(), messages });
+        }
+        for plan in &self.life.clients {
+            let id = self.cluster.connect(plan.core % core_count);
+            let outstanding = VecDeque::new();
+            self.clients.push(Client { id, next: 0, outstanding, received: Vec::new() });
+        }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Until all clients have sent everything and have their replies.
+    fn live(&mut self) -> Result<(), String> {
+        for _ in 0..ROUNDS_MAX {
+            if self.cut_at.is_none() {
+                self.send_something();
+            }
+            self.disturb();
+            for _ in 0..self.random.u32(1..6) {
+                self.cluster.step();
+            }
+            self.take_replies()?;
+            self.look_at_disk();
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+        Err("the life does not come to an end".to_owned())
+    }
+
+    fn is_over(&mut self) -> bool {
+        let has_cut = self.cut_at.is_some();
+        let is_done = |(client, plan): (&Client, &crate::plan::ClientPlan)| {
+            client.outstanding.is_empty() && (has_cut || client.next == plan.ops.len())
+        };
+        self.clients.iter().zip(&self.life.clients).all(is_done) && !self.cluster.has_work()
+    }
+
+    fn send_something(&mut self) {
+        let number = self.random.usize(..self.clients.len());
+        let (client, plan) = (&mut self.clients[number], &self.life.clients[number]);
+        if client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
+            return;
+        }
+        let Some(op) = plan.ops.get(client.next) else { return };
+        let requests = op.requests();
+        self.clock += 1;
+        client.outstanding.push_back(Outstanding {
+            op: client.next,
+            invoked: self.clock,
+            replies_due: requests.len(),
+            replies: Vec::new(),
+        });
+        client.next += 1;
+        for request in requests {
+            self.cluster.send(client.id, request);
+        }
+    }
+
+    /// Lets time pass, cores stand still, and the disk fail.
+    fn disturb(&mut self) {
+        let is_idle = self.clients.iter().all(|client| client.next > 0)
+            && !self.cluster.has_work()
+            && self.random.bool();
+        if is_idle || self.random.u32(..1000) < self.life.time_rate {
+            let ms = self.random.i64(1..30);
+            self.cluster.advance_ms(ms);
+        }
+        if self.life.has_stalls && self.random.u32(..300) == 0 {
+            let core = self.random.usize(..self.cluster.core_count());
+            let steps = self.random.u64(10..1500);
+            self.cluster.stall(core, steps);
+        }
+        if self.life.has_faults
+            && self.random.u32(..400) == 0
+            && let Some(files) = &self.files
+        {
+            files.disk().fail(self.random.u32(1..8));
+        }
+    }
+
+    fn take_replies(&mut self) -> Result<(), String> {
+        for number in 0..self.clients.len() {
+            let bytes = self.cluster.take_replies(self.clients[number].id);
+            if bytes.is_empty() {
+                continue;
+            }
+            let now = self.tick();
+            let client = &mut self.clients[number];
+            client.received.extend_from_slice(&bytes);
+            let mut at = 0;
+            let mut done = Vec::new();
+            while let Some((value, length)) =
+                Value::parse(&client.received[at..]).filter(|_| at < client.received.len())
+            {
+                at += length;
+                let Some(front) = client.outstanding.front_mut() else {
+                    return Err(format!("client {number} got a reply too many: {value}"));
+                };
+                front.replies.push(value);
+                if front.replies.len() == front.replies_due {
+                    done.extend(client.outstanding.pop_front());
+                }
+            }
+            client.received.drain(..at);
+            for outstanding in done {
+                self.note(number, &outstanding, now)?;
+            }
+        }
+        self.take_messages()
+    }
+
+    /// An operation is answered: notes its moments.
+    fn note(&mut self, client: usize, done: &Outstanding, now: u64) -> Result<(), String> {
+        let op = &self.life.clients[client].ops[done.op];
+        let moments = op.moments(&done.replies).map_err(|error| {
+            let replies: Vec<String> = done.replies.iter().map(Value::to_string).collect();
+            format!("client {client}: {op} => {}: {error}", replies.join("; "))
+        })?;
+        self.push_events(client, &op.to_string(), moments, done.invoked, Some(now));
+        Ok(())
+    }
+
+    fn push_events(
+        &mut self,
+        client: usize,
+        text: &str,
+        moments: Moments,
+        invoked: u64,
+        completed: Option<u64>,
+    ) {
+        for seen in moments {
+            let text = text.to_owned();
+            self.events.push(Event { client, text, invoked, completed, seen });
+        }
+    }
+
+    fn take_messages(&mut self) -> Result<(), String> {
+        for number in 0..self.listeners.len() {
+            let bytes = self.cluster.take_replies(self.listeners[number].id);
+            if bytes.is_empty() {
+                continue;
+            }
+            let now = self.tick();
+            let listener = &mut self.listeners[number];
+            listener.received.extend_from_slice(&bytes);
+            let mut at = 0;
+            while at < listener.received.len()
+                && let Some((value, length)) = Value::parse(&listener.received[at..])
+            {
+                at += length;
+                let parts = value.elements().unwrap_or_default();
+                if let [_, name, text] = parts
+                    && parts[0].bytes() == Some(b"message")
+                {
+                    let name = name.bytes().unwrap_or_default();
+                    let channel = CHANNELS.iter().position(|other| other.as_bytes() == name);
+                    let channel = channel.ok_or("a message of no channel")?;
+                    let token = token_of(text.bytes().unwrap_or_default())?;
+                    listener.messages[channel].push((token, now));
+                }
+            }
+            listener.received.drain(..at);
+        }
+        Ok(())
+    }
+
+    fn look_at_disk(&mut self) {
+        let Some(files) = &self.files else { return };
+        if self.cut_at.is_some() {
+            return;
+        }
+        if files.disk().is_cut() {
+            self.cut_at = Some(self.clock);
+        } else if let Some(now) = files.generation().filter(|_| self.clock.is_multiple_of(16))
+            && now.is_durable(&now.made())
+        {
+            self.safe_at = self.clock;
+        }
+    }
+
+    /// Everything has come to rest: checks it all. Returns what a power cut has left, and what it
+    /// has to be compared with.
+    fn end(mut self, tally: &mut Tally) -> Result<Option<(Image, Before)>, String> {
+        self.cluster.run_until_idle();
+        self.take_replies()?;
+        let ending = self.files.as_ref().map(|files| {
+            // In the end at the latest: then everything that was answered is safe, if anything is.
+            files.disk().cut_power();
+            let image = files.disk().image().expect("the power is cut");
+            (image, self.cut_at.unwrap_or(self.clock + 1), files.policy())
+        });
+        invariants::check(&mut self.cluster)?;
+        let reader = self.reader;
+        let finals = read_all(&mut self.cluster, reader)?;
+        self.check_messages()?;
+        self.check_queues(&finals)?;
+        self.note_snapshots(tally)?;
+        let history = self.history(&finals);
+        let order = history.check()?;
+        self.count(tally);
+        Ok(ending.map(|(image, cut_at, policy)| {
+            let safe_at = match policy {
+                SyncPolicy::Always => cut_at,
+                SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
+            };
+            (image, Before { history, order, cut_at, safe_at, policy })
+        }))
+    }
+
+    /// All who listen received the same messages in the same order, once each, and all that were
+    /// published.
+    fn check_messages(&self) -> Result<(), String> {
+        let tokens = |messages: &[(Token, u64)]| -> Vec<Token> {
+            messages.iter().map(|(token, _)| *token).collect()
+        };
+        let Some(first) = self.listeners.first() else { return Ok(()) };
+        for (channel, name) in CHANNELS.iter().enumerate() {
+            let expected = tokens(&first.messages[channel]);
+            for listener in &self.listeners {
+                if tokens(&listener.messages[channel]) != expected {
+                    return Err(format!("two clients received different messages on {name}"));
+                }
+            }
+            let is_told = |seen: &&Seen| matches!(seen, Seen::Told(of, ..) if *of == channel);
+            let told = self.events.iter().flat_map(|event| &event.seen).filter(is_told).count();
+            if told != expected.len() {
+                let count = expected.len();
+                return Err(format!("{name} brought {count} messages, {told} were published"));
+            }
+        }
+        let count = self.listeners.len() as i64;
+        let all = self.events.iter().flat_map(|event| &event.seen);
+        let mut wrong = all.filter(|seen| matches!(seen, Seen::Told(_, _, Some(n)) if *n != count));
+        match wrong.next() {
+            None => Ok(()),
+            Some(seen) => Err(format!("{count} clients listen, but {seen:?}")),
+        }
+    }
+
+    /// What went into a queue came out once or is still there.
+    fn check_queues(&self, finals: &Values) -> Result<(), String> {
+        for (queue, name) in QUEUES.iter().enumerate() {
+            let (mut fed, mut taken) = (self.initial.queues[queue].clone(), Vec::new());
+            for seen in self.events.iter().flat_map(|event| &event.seen) {
+                match seen {
+                    Seen::Fed(of, token) if *of == queue => fed.push(*token),
+                    Seen::Took(of, token) if *of == queue => taken.push(*token),
+                    _ => {}
+                }
+            }
+            taken.extend(&finals.queues[queue]);
+            fed.sort_unstable();
+            taken.sort_unstable();
+            if fed != taken {
+                let lost: Vec<&Token> = fed.iter().filter(|token| !taken.contains(token)).collect();
+                let more: Vec<&Token> = taken.iter().filter(|token| !fed.contains(token)).collect();
+                return Err(format!(
+                    "queue {name}: {lost:x?} got lost, {more:x?} came from nowhere"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A snapshot is one read of everything, at the moment of its cut.
+    fn note_snapshots(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let Some(files) = self.files.clone() else { return Ok(()) };
+        tally.rewrites += files.rewrites();
+        let is_save = |event: &Event| event.seen == [Seen::Saved];
+        let saves = self.events.iter().enumerate().filter(|(_, event)| is_save(event));
+        let saves: Vec<usize> = saves.map(|(number, _)| number).collect();
+        for (save, file) in saves.into_iter().zip(files.take_snapshots()) {
+            let mut store = load_snapshot(&file, &self.settings, self.life.seed)?;
+            let mut cluster = Cluster::new(1, self.life.seed);
+            cluster.adopt(&mut store);
+            let reader = cluster.connect(0);
+            let values = read_all(&mut cluster, reader)?;
+            let reads = values.keys.into_iter().enumerate();
+            self.events[save].seen = reads.map(|(key, tokens)| Seen::Read(key, tokens)).collect();
+            tally.snapshots += 1;
+        }
+        Ok(())
+    }
+
+    fn history(&mut self, finals: &Values) -> History {
+        let first = |channel: usize| {
+            let lists = self.listeners.iter().map(|listener| &listener.messages[channel]);
+            let mut earliest: Vec<(Token, u64)> = Vec::new();
+            for messages in lists {
+                for (place, (token, at)) in messages.iter().enumerate() {
+                    match earliest.get_mut(place) {
+                        Some(known) => known.1 = known.1.min(*at),
+                        None => earliest.push((*token, *at)),
+                    }
+                }
+            }
+            earliest
+        };
+        let messages = (0..CHANNELS.len()).map(first).collect();
+        History {
+            events: std::mem::take(&mut self.events),
+            finals: finals.keys.clone(),
+            initial: self.initial.keys.iter().map(Vec::len).collect(),
+            messages,
+        }
+    }
+
+    fn count(&self, tally: &mut Tally) {
+        let (commands, steps) = self.cluster.work_done();
+        tally.commands += commands;
+        tally.steps += steps;
+        tally.virtual_ms += (self.cluster.now_ms() - START_MS) as u64;
+        let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
+        tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();
+    }
+}
