@@ -210,6 +210,8 @@ pub struct Core {
     slow_log: SlowLog,
     /// Sessions of any core that are shown every command.
     monitors: Vec<(CoreId, SessionId)>,
+    /// Lines for them that are kept back, while they are.
+    held_lines: Option<Vec<Arc<[u8]>>>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
     last_lookup: LastLookup,
@@ -305,6 +307,7 @@ impl Core {
             acl_log: Log::default(),
             slow_log: SlowLog::default(),
             monitors: Vec::new(),
+            held_lines: None,
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             last_lookup: LastLookup::default(),
             latency: Monitor::default(),

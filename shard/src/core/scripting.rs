@@ -312,6 +312,7 @@ impl Core {
 pub(super) struct EverythingCalls {
     /// Batches whose next command is such a script, in order. Their sessions wait, and whoever sent
     /// them has given credit for each, so there are no more than the cores have together.
+    #[expect(clippy::vec_box, reason = "the boxes themselves travel")]
     waiting: Vec<Box<Batch>>,
     /// Whether a tour is under way.
     is_called: bool,
@@ -319,6 +320,7 @@ pub(super) struct EverythingCalls {
 
 /// A visit to all cores that brings their slots to the last one and runs scripts there.
 struct Everything {
+    #[expect(clippy::vec_box, reason = "the boxes themselves travel")]
     batches: Vec<Box<Batch>>,
     /// How many of them ran.
     done: usize,
