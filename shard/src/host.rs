@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::arguments::OwnedArguments;
+use crate::audit::AuditRecord;
 use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -220,6 +221,8 @@ pub struct ProcessFacts {
     pub startup_used_bytes: u64,
     /// Things that wait to be freed in the background.
     pub garbage_count: u64,
+    /// Records the audit log has lost.
+    pub audit_log_dropped: u64,
     /// Memory of the machine, in bytes.
     pub total_system_bytes: u64,
     /// CPU time in the kernel, in microseconds.
@@ -327,6 +330,9 @@ pub trait Host: Send {
         None
     }
 
+    /// Puts every write to the append-only file off by so many microseconds.
+    fn delay_append_only(&mut self, _us: u64) {}
+
     /// Core `core` stops telling what it changes.
     fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}
 
@@ -375,6 +381,9 @@ pub trait Host: Send {
             self.log_warning(text);
         }
     }
+
+    /// Takes a record for the audit log. Never waits; what cannot be taken is dropped and counted.
+    fn audit(&mut self, _record: AuditRecord) {}
 
     /// Whether the process has been told to end.
     fn is_ending(&self) -> bool {

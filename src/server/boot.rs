@@ -30,7 +30,7 @@ use crate::daemon::{self, PidFile};
 use crate::logging::{self, Destination, Role};
 use crate::supervision::Supervision;
 use crate::syslog::Syslog;
-use crate::{banner, memory, notice, signals, warning};
+use crate::{banner, memory, metrics, notice, signals, warning};
 
 /// Things one core may hand over to be freed before it has to free them itself.
 const GARBAGE_QUEUE_MAX: usize = 1024;
@@ -127,6 +127,14 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     let settings = process.settings();
     let assigned = processors::assign(&settings.cores, &processors::available()?)?;
     listen(process, &settings, assigned.len())?;
+    let metrics = metrics::listen(&settings).map_err(|error| {
+        let port = settings.observation.metrics_port;
+        format!("Failed listening on metrics port {port}: {error}")
+    })?;
+    process
+        .audit
+        .follow(&settings)
+        .map_err(|error| format!("Can't open the audit log: {error}"))?;
     let (garbage, trash) = sync_channel::<Garbage>(GARBAGE_QUEUE_MAX);
     let freeing = std::thread::Builder::new().name("free".into()).spawn({
         let process = Arc::clone(process);
@@ -140,6 +148,9 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();
     banner::initialized();
+    if let Some(listener) = metrics {
+        metrics::serve(&listener, process)?;
+    }
     let loaded = loaded.wait(process);
     if loaded.is_err() {
         process.stop(ShutdownOptions { save: Some(false), ..ShutdownOptions::default() });
@@ -404,10 +415,15 @@ fn prepare_reactor(start: &CoreStart) -> io::Result<PreparedReactor> {
 fn on_signal(process: &Process, event: signals::Event) {
     let settings = process.settings();
     match event {
-        signals::Event::ReopenLog => match logging::reopen() {
-            Ok(()) => notice!("Log file reopened on SIGHUP."),
-            Err(error) => warning!("The log file could not be reopened: {error}"),
-        },
+        signals::Event::ReopenLog => {
+            match logging::reopen() {
+                Ok(()) => notice!("Log file reopened on SIGHUP."),
+                Err(error) => warning!("The log file could not be reopened: {error}"),
+            }
+            if let Err(error) = process.audit.follow(&settings) {
+                warning!("The audit log could not be reopened: {error}");
+            }
+        }
         signals::Event::Terminate => {
             process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigterm));
         }

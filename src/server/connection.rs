@@ -20,6 +20,8 @@ pub struct Connection {
     /// Bytes the command at the front of `pending` needs in all, as far as the parser knows; 0
     /// unless `pending` is one incomplete command and nothing before it.
     pub wanted_bytes: usize,
+    /// Where in `pending` the large argument begins that is being received; 0 if none is.
+    pub argument_start: usize,
     /// While the reactor has `pending`, to fill it with the rest of a large argument: how many of
     /// its bytes were counted as received.
     pub filling_counted: Option<usize>,
@@ -43,6 +45,7 @@ impl Connection {
             parser: RequestParser::new(),
             pending: Vec::new(),
             wanted_bytes: 0,
+            argument_start: 0,
             filling_counted: None,
             is_ended: false,
             is_ready: false,
@@ -56,6 +59,7 @@ impl Connection {
     pub fn rewind(&mut self) {
         self.parser = RequestParser::new();
         self.wanted_bytes = 0;
+        self.argument_start = 0;
     }
 
     /// Bytes that are missing from the incomplete command `pending` consists of.

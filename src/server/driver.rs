@@ -98,6 +98,10 @@ pub struct Driver {
     pub(super) has_put_off: bool,
     /// Who was sent replies in the last turn.
     pub(super) replied: Vec<SessionId>,
+    /// Who sent something in this turn, noted while clients are weighed.
+    pub(super) received_from: Vec<SessionId>,
+    /// Clients still weigh more than they may.
+    pub(super) has_clients_to_end: bool,
 }
 
 impl Driver {
@@ -145,6 +149,8 @@ impl Driver {
             held: HeldReplies::default(),
             has_put_off: false,
             replied: Vec::new(),
+            received_from: Vec::new(),
+            has_clients_to_end: false,
         }
     }
 
@@ -174,6 +180,7 @@ impl Driver {
     fn wait(&mut self) -> std::io::Result<()> {
         let has_chores = self.expiry_pending
             || self.core.has_eviction_work()
+            || self.has_clients_to_end
             || self.loading.is_some()
             || (self.tls.count > 0 && self.has_tls_work())
             || self.core.store.snapshot_state() == WalkState::Busy;
@@ -277,6 +284,14 @@ impl Driver {
             self.seal_more();
         }
         self.flush_replies();
+        if self.core.has_disk_waits() {
+            self.core.serve_disk_waits();
+        }
+        if self.tls.count > 0 {
+            self.seal_more();
+        }
+        self.flush_replies();
+        self.limit_clients();
         self.take_listeners();
         self.keep_house();
         self.keep_files();
@@ -355,6 +370,7 @@ impl Driver {
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
         let turn = self.core.turn();
+        self.note_sender(session_of(id));
         let Some(state) = self.core.session_mut(session_of(id)) else { return false };
         state.figures.active_ms = now_ms;
         state.figures.active_turn = turn;
@@ -374,9 +390,7 @@ impl Driver {
     pub(super) fn note_pending(&mut self, id: ConnectionId) {
         let Some(connection) = self.connection(id) else { return };
         let pending_bytes = connection.pending.len();
-        if let Some(state) = self.core.session_mut(session_of(id)) {
-            state.figures.query_bytes = pending_bytes;
-        }
+        self.refresh_figures(id);
         if pending_bytes as u64 > self.settings.client_query_buffer_limit_bytes {
             return self.cut_for_query_buffer(id);
         }

@@ -43,6 +43,7 @@ impl Driver {
     pub(super) fn take_filled(&mut self, id: ConnectionId) {
         let Some(filled) = self.reactor.take_filled(id) else { return };
         self.count_filling(id, filled.len());
+        self.note_sender(session_of(id));
         let Some(connection) = self.connection(id) else { return };
         connection.pending = filled;
         connection.filling_counted = None;

@@ -19,6 +19,7 @@ pub mod accept;
 pub mod aof;
 pub mod boot;
 mod busy;
+mod client_eviction;
 pub mod clock;
 pub mod connection;
 pub mod defragmentation;
