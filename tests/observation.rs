@@ -186,6 +186,29 @@ fn a_monitor_sees_what_all_cores_run_in_order() {
 }
 
 #[test]
+fn a_monitor_sees_scripts_and_what_they_call() {
+    each(|t| {
+        let mut monitor = t.server.connect_plain();
+        monitor.check("MONITOR", OK);
+        t.check("EVAL \"return redis.call('incr', KEYS[1])\" 1 k", 1);
+        t.check("MULTI", OK);
+        t.check("EVAL \"return redis.call('incr', KEYS[1])\" 1 k", "+QUEUED");
+        t.check("EXEC", array([2]));
+        // What other cores run may come a little later than it ran.
+        let mut lines: Vec<String> = (0..6).map(|_| line_with(&mut monitor, "\"")).collect();
+        let mut count = |text: &str| {
+            let before = lines.len();
+            lines.retain(|line| !line.contains(text));
+            before - lines.len()
+        };
+        assert_eq!(count("] \"EVAL\" \"return redis.call('incr', KEYS[1])\" \"1\" \"k\""), 2);
+        assert_eq!(count(" lua] \"incr\" \"k\""), 2);
+        assert_eq!((count("] \"MULTI\""), count("] \"exec\"")), (1, 1));
+        t.check("DEL k", 1);
+    });
+}
+
+#[test]
 fn a_monitor_sees_transactions_as_they_run() {
     each(|t| {
         let mut monitor = t.server.connect_plain();

@@ -31,7 +31,7 @@ use crate::daemon::{self, PidFile};
 use crate::logging::{self, Destination, Role};
 use crate::supervision::Supervision;
 use crate::syslog::Syslog;
-use crate::{banner, memory, metrics, notice, signals, warning};
+use crate::{banner, memory, metrics, notice, process_title, signals, warning};
 
 /// Things one core may hand over to be freed before it has to free them itself.
 const GARBAGE_QUEUE_MAX: usize = 1024;
@@ -92,9 +92,11 @@ fn start(mut config: Config, options: &StartOptions, program: &str) -> Result<()
     banner::configured(!options.is_empty, program);
     config.lower_maxclients(daemon::raise_open_files(settings.maxclients)?);
     let pid_file = PidFile::create(&settings, is_background);
+    process_title::claim();
     clock::calibrate();
 
-    let process = Arc::new(Process::new(config, random_hexadecimal(40)?, supervision.name()));
+    let process =
+        Arc::new(Process::new(config, random_hexadecimal(40)?, program, supervision.name()));
     banner::running(&process.settings());
     let result = serve(&process, supervision);
     drop(pid_file);
@@ -143,6 +145,8 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         let port = settings.observation.metrics_port;
         format!("Failed listening on metrics port {port}: {error}")
     })?;
+    process_title::show(&process.config(), &process.program);
+    process.oom_score.follow(&settings)?;
     let _ = process.listeners.set(describe_listeners(&settings));
     process
         .audit

@@ -137,7 +137,7 @@ impl Core {
                     && let Some(row) = prepared.row
                     && row.name != "exec"
                 {
-                    self.show_command(id, row, arguments);
+                    self.show_taken(id, row, arguments);
                 }
                 if self.is_audited()
                     && let Some(row) = prepared.row
@@ -184,6 +184,9 @@ impl Core {
             return Offer::Aside;
         }
         let is_tracking = session.tracking.is_some();
+        if self.is_monitored() && row.flags.contains(flag::SCRIPT_RUNNER) {
+            self.show_script(id, row, arguments);
+        }
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
         if flow == Flow::Refused {
             self.return_token(id, Some(row));

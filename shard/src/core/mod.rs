@@ -602,6 +602,11 @@ impl Core {
         }
     }
 
+    /// Whether a command of a transaction runs now.
+    pub(crate) fn is_transacting(&self) -> bool {
+        self.is_transacting
+    }
+
     /// How many of its slots are lent to envelopes now.
     pub fn lent_slots(&self) -> usize {
         self.lent.len()

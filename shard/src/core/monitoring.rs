@@ -55,6 +55,29 @@ impl Core {
         self.show_to_monitors(db, &origin, row, arguments);
     }
 
+    /// A session has run a command, or sent it away. Scripts were shown before.
+    #[cold]
+    pub(super) fn show_taken(&mut self, id: SessionId, row: &Command, arguments: Arguments<'_>) {
+        if !is_script(row) {
+            return self.show_command(id, row, arguments);
+        }
+        if let Some(session) = self.session_mut(id) {
+            session.is_script_shown = false;
+        }
+    }
+
+    /// A session is about to run a script: it is shown ahead of what it calls, once, though it may
+    /// be put off and offered again.
+    #[cold]
+    pub(super) fn show_script(&mut self, id: SessionId, row: &Command, arguments: Arguments<'_>) {
+        let Some(session) = self.session_mut(id) else { return };
+        if !std::mem::replace(&mut session.is_script_shown, true) {
+            self.show_command(id, row, arguments);
+            // Ahead of the script, if it runs where somebody monitors.
+            self.send_bags();
+        }
+    }
+
     /// The same for a command of any origin: an address, or [`FROM_SCRIPT`].
     pub fn show_to_monitors(
         &mut self,
@@ -63,7 +86,8 @@ impl Core {
         row: &Command,
         arguments: Arguments<'_>,
     ) {
-        if row.flags.intersects(flag::SKIP_MONITOR.with(flag::ADMIN)) {
+        let is_skipped = row.flags.contains(flag::SKIP_MONITOR) && !is_script(row);
+        if is_skipped || row.flags.contains(flag::ADMIN) {
             return;
         }
         let now_us = self.store.now().unix_us;
@@ -101,6 +125,10 @@ impl Core {
         self.note_change(id);
         true
     }
+}
+
+fn is_script(row: &Command) -> bool {
+    row.flags.contains(flag::SCRIPT_RUNNER)
 }
 
 /// A client as lines name it.

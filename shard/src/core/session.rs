@@ -160,6 +160,8 @@ pub struct Session {
     pub no_evict: bool,
     /// `MONITOR`.
     pub is_monitor: bool,
+    /// The script that it runs next was shown to monitors already.
+    pub(super) is_script_shown: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
     /// Why further commands wait; empty when they do not.
@@ -254,6 +256,7 @@ impl Session {
             no_touch: false,
             no_evict: false,
             is_monitor: false,
+            is_script_shown: false,
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
