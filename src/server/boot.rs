@@ -137,6 +137,7 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         return Err("Configured to not listen anywhere, exiting.".into());
     }
     let assigned = processors::assign(&settings.cores, &processors::available()?)?;
+    let acl = Arc::new(load_users(&settings)?);
     let sockets = listen_everywhere(&settings, assigned.len()).inspect_err(|error| {
         warning!("{error}");
         warning!("Failed listening on port {} (tcp), aborting.", settings.port);
@@ -159,7 +160,7 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     })?;
     let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
     let (cores, source) = loading::Source::open(process, assigned.len())?;
-    let threads = start_cores(process, &assigned, sockets, garbage, (seed, cores))?;
+    let threads = start_cores(process, &assigned, sockets, garbage, &acl, (seed, cores))?;
     let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
@@ -311,10 +312,10 @@ fn start_cores(
     assigned: &[usize],
     sockets: Vec<CoreSockets>,
     garbage: std::sync::mpsc::SyncSender<Garbage>,
+    acl: &Arc<Acl>,
     (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
-    let acl = Arc::new(load_users(&process.settings())?);
     let mut renames = Renames::default();
     for (old, new) in &process.settings().renamed_commands {
         renames.rename(old, new)?;
@@ -340,7 +341,7 @@ fn start_cores(
                 seed,
                 settings: Arc::clone(&settings),
                 shared: Arc::clone(&shared),
-                acl: Arc::clone(&acl),
+                acl: Arc::clone(acl),
                 renames: renames.clone(),
             },
             processor,

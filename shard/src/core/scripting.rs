@@ -39,6 +39,7 @@ use crate::reply::{Output, Reply};
 use crate::scripting::engine::Asked;
 use crate::scripting::functions::Libraries;
 use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
+use crate::scripting::source::{ScriptFlags, flags_of};
 use crate::store::holding::Holding;
 
 const BUSY_SCRIPT: CommandError = CommandError::Fixed(
@@ -88,6 +89,23 @@ impl Core {
         }
         let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
         script.is_some_and(|script| script.is_declared)
+    }
+
+    /// Whether a command is a script or function that says it writes nothing.
+    pub(super) fn declares_no_writes(&self, row: &Command, arguments: Arguments<'_>) -> bool {
+        let Some(subject) = arguments.get(1) else { return false };
+        let flags = match row.name {
+            "fcall" | "fcall_ro" => {
+                let found = self.scripting.libraries.function(subject);
+                found.map(|(function, _)| function.flags)
+            }
+            "eval" | "eval_ro" => flags_of(subject),
+            _ => {
+                let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
+                script.map(|script| script.flags)
+            }
+        };
+        flags.is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
     }
 
     fn needs_everything(&self, row: &Command, arguments: Arguments<'_>) -> bool {
