@@ -92,10 +92,9 @@ impl Core {
         let queued = self.session(id).and_then(|session| session.transaction.as_deref());
         let flags = match queued {
             Some(transaction) if row.name == "exec" => transaction.flags,
-            _ => row.flags,
+            _ => self.flags_in_effect(row, arguments),
         };
-        let may_write = flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE);
-        self.pause.all || (may_write && !self.declares_no_writes(row, arguments))
+        self.pause.all || flags.intersects(flag::WRITE.with(flag::MAY_REPLICATE))
     }
 }
 
