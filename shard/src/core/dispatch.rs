@@ -129,16 +129,22 @@ impl Core {
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
-        match self.offer(id, prepared, arguments) {
+        let is_script = prepared.row.is_some_and(|row| row.flags.intersects(flag::SCRIPT_RUNNER));
+        if is_script && self.is_monitored() {
+            self.hold_lines();
+        }
+        let offer = self.offer(id, prepared, arguments);
+        let lines = self.take_held_lines();
+        if let (Offer::Taken, true, Some(row)) = (&offer, self.is_monitored(), prepared.row)
+            && row.name != "exec"
+        {
+            self.show_command(id, row, arguments);
+        }
+        lines.into_iter().for_each(|line| self.send_line(line));
+        match offer {
             Offer::Refused => Flow::Refused,
             Offer::Aside => Flow::Done,
             Offer::Taken => {
-                if self.is_monitored()
-                    && let Some(row) = prepared.row
-                    && row.name != "exec"
-                {
-                    self.show_taken(id, row, arguments);
-                }
                 if self.is_audited()
                     && let Some(row) = prepared.row
                 {
@@ -184,9 +190,6 @@ impl Core {
             return Offer::Aside;
         }
         let is_tracking = session.tracking.is_some();
-        if self.is_monitored() && row.flags.contains(flag::SCRIPT_RUNNER) {
-            self.show_script(id, row, arguments);
-        }
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
         if flow == Flow::Refused {
             self.return_token(id, Some(row));

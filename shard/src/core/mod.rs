@@ -191,6 +191,8 @@ pub struct Core {
     script_author: Option<Author>,
     /// Figures for INFO.
     pub stats: Stats,
+    /// Scripts that need the slots of all cores.
+    everything: scripting::EverythingCalls,
     /// Who owns each slot, as far as this core knows.
     owners: Box<[CoreId]>,
     sessions: Vec<Option<Box<Session>>>,
@@ -209,6 +211,8 @@ pub struct Core {
     command_logs: [SlowLog; 3],
     /// Sessions of any core that are shown every command.
     monitors: Vec<(CoreId, SessionId)>,
+    /// Lines for them that are kept back, while they are.
+    held_lines: Option<Vec<Arc<[u8]>>>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
     last_lookup: LastLookup,
@@ -290,6 +294,7 @@ impl Core {
             is_taking_in: false,
             has_been_busy: false,
             script_author: None,
+            everything: scripting::EverythingCalls::default(),
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -302,6 +307,7 @@ impl Core {
             acl_log: Log::default(),
             command_logs: Default::default(),
             monitors: Vec::new(),
+            held_lines: None,
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             last_lookup: LastLookup::default(),
             latency: Monitor::default(),

@@ -55,29 +55,6 @@ impl Core {
         self.show_to_monitors(db, &origin, row, arguments);
     }
 
-    /// A session has run a command, or sent it away. Scripts were shown before.
-    #[cold]
-    pub(super) fn show_taken(&mut self, id: SessionId, row: &Command, arguments: Arguments<'_>) {
-        if !is_script(row) {
-            return self.show_command(id, row, arguments);
-        }
-        if let Some(session) = self.session_mut(id) {
-            session.is_script_shown = false;
-        }
-    }
-
-    /// A session is about to run a script: it is shown ahead of what it calls, once, though it may
-    /// be put off and offered again.
-    #[cold]
-    pub(super) fn show_script(&mut self, id: SessionId, row: &Command, arguments: Arguments<'_>) {
-        let Some(session) = self.session_mut(id) else { return };
-        if !std::mem::replace(&mut session.is_script_shown, true) {
-            self.show_command(id, row, arguments);
-            // Ahead of the script, if it runs where somebody monitors.
-            self.send_bags();
-        }
-    }
-
     /// The same for a command of any origin: an address, or [`FROM_SCRIPT`].
     pub fn show_to_monitors(
         &mut self,
@@ -86,8 +63,7 @@ impl Core {
         row: &Command,
         arguments: Arguments<'_>,
     ) {
-        let is_skipped = row.flags.contains(flag::SKIP_MONITOR) && !is_script(row);
-        if is_skipped || row.flags.contains(flag::ADMIN) {
+        if row.flags.intersects(flag::ADMIN) {
             return;
         }
         let now_us = self.store.now().unix_us;
@@ -104,7 +80,22 @@ impl Core {
         self.send_line(line.into());
     }
 
-    fn send_line(&mut self, line: Arc<[u8]>) {
+    /// Keeps lines back until [`Core::take_held_lines`]: a script is shown ahead of what it runs,
+    /// but only once it is sure that it was taken.
+    pub(super) fn hold_lines(&mut self) {
+        self.held_lines = Some(Vec::new());
+    }
+
+    /// The lines that were kept back; none if none were to be.
+    pub(super) fn take_held_lines(&mut self) -> Vec<Arc<[u8]>> {
+        self.held_lines.take().unwrap_or_default()
+    }
+
+    pub(super) fn send_line(&mut self, line: Arc<[u8]>) {
+        if let Some(lines) = &mut self.held_lines {
+            lines.push(line);
+            return;
+        }
         for (core, session) in self.monitors.clone() {
             if core != self.id {
                 if self.parcels_for(core) < LINES_MAX {
@@ -125,10 +116,6 @@ impl Core {
         self.note_change(id);
         true
     }
-}
-
-fn is_script(row: &Command) -> bool {
-    row.flags.contains(flag::SCRIPT_RUNNER)
 }
 
 /// A client as lines name it.

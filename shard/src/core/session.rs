@@ -43,6 +43,8 @@ pub struct Origin {
     pub descriptor: i32,
     /// Whether it came over a unix socket.
     pub is_unix: bool,
+    /// Whether its bytes are sealed by TLS, so that nobody but its driver can read them.
+    pub is_tls: bool,
 }
 
 impl Origin {
@@ -160,8 +162,6 @@ pub struct Session {
     pub no_evict: bool,
     /// `MONITOR`.
     pub is_monitor: bool,
-    /// The script that it runs next was shown to monitors already.
-    pub(super) is_script_shown: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
     /// Why further commands wait; empty when they do not.
@@ -256,7 +256,6 @@ impl Session {
             no_touch: false,
             no_evict: false,
             is_monitor: false,
-            is_script_shown: false,
             reply_mode: ReplyMode::On,
             holds: Holds::default(),
             closing: false,
