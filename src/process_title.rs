@@ -105,11 +105,13 @@ fn variable(name: &[u8], config: &Config, program: &str) -> Vec<u8> {
 }
 
 fn listen_address(config: &Config) -> Vec<u8> {
+    let value = |name: &str| config.get(name.as_bytes()).unwrap_or_default();
     let settings = config.settings();
     let first = settings.bind.first().map_or(&b"*"[..], |address| address);
-    match settings.port {
-        0 => [b"unixsocket:", &config.get(b"unixsocket").unwrap_or_default()[..]].concat(),
-        port => [first, format!(":{port}").as_bytes()].concat(),
+    let ports = [value("port"), value("tls-port")];
+    match ports.iter().find(|port| port.as_slice() != b"0") {
+        Some(port) => [first, b":", port].concat(),
+        None => [b"unixsocket:", &value("unixsocket")[..]].concat(),
     }
 }
 

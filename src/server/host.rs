@@ -312,7 +312,8 @@ fn act_on(
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
     }
-    if changed.contains("proc-title-template") {
+    let title = ["proc-title-template", "port", "tls-port", "bind"];
+    if title.iter().any(|name| changed.contains(name)) {
         process_title::show(config, &process.program);
     }
     if changed.contains("oom-score-adj") || changed.contains("oom-score-adj-values") {
