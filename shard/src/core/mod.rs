@@ -264,16 +264,18 @@ pub struct Pause {
     waiting: Vec<SessionId>,
 }
 
+/// The owner of each slot when every core has an even share, a contiguous range.
+fn even_shares(core_count: u16) -> Box<[CoreId]> {
+    let share = |slot: HashSlot| slot.index() * usize::from(core_count) / usize::from(HashSlot::COUNT);
+    HashSlot::all().map(|slot| CoreId(share(slot) as u16)).collect()
+}
+
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
         let CoreOptions { id, core_count, seed, settings, shared, acl, renames } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
-        let owners: Box<[CoreId]> = HashSlot::all()
-            .map(|slot| {
-                CoreId((slot.index() * core_count as usize / usize::from(HashSlot::COUNT)) as u16)
-            })
-            .collect();
+        let owners = even_shares(core_count);
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let mut store = Store::new(owned, seed, u64::from(id.0), settings);
         store.set_acl(acl);
