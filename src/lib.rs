@@ -8,6 +8,8 @@ pub mod json;
 pub mod logging;
 pub mod memory;
 pub mod metrics;
+pub mod oom_score;
+pub mod process_title;
 pub mod server;
 pub mod signals;
 pub mod supervision;

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use support::{
     Client, Fields, OK, Process, ReservedPort, Server, ServerConfig, TestDirectory, bulk,
-    eventually, owned, server_path, signal, skip, two_core_configs,
+    each_with, eventually, owned, server_path, signal, skip, two_core_configs,
 };
 
 /// Runs `body` for each backend: signals and listeners are the reactor's business.
@@ -261,4 +261,48 @@ fn version_and_help() {
         process.wait_for_exit();
         assert!(process.output().starts_with("Usage: "), "{}", process.output());
     }
+}
+
+#[test]
+fn the_title_tells_who_it_is() {
+    each_with(&[], |t| {
+        let id = t.server.process().id();
+        let title = || {
+            let bytes = fs::read(format!("/proc/{id}/cmdline")).expect("it runs");
+            String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned()
+        };
+        let port = t.server.port();
+        let shown = title();
+        assert!(
+            shown.contains("basalt-server ") && shown.ends_with(&format!(":{port}")),
+            "{shown}"
+        );
+        let template = "now {port} {tls-port} {{x";
+        t.check(["CONFIG", "SET", "proc-title-template", template], OK);
+        assert_eq!(title(), format!("now {port} 0 {{x"));
+        let long = "y".repeat(100_000);
+        t.check(["CONFIG", "SET", "proc-title-template", &long], OK);
+        assert!(title().starts_with("yyyy"));
+        t.check("PING", "+PONG");
+    });
+}
+
+#[test]
+fn the_oom_score_follows_the_configuration() {
+    each_with(&[], |t| {
+        let id = t.server.process().id();
+        let score = || -> i32 {
+            let text = fs::read_to_string(format!("/proc/{id}/oom_score_adj"));
+            text.expect("it runs").trim().parse().expect("a number")
+        };
+        let before = score();
+        t.check(["CONFIG", "SET", "oom-score-adj-values", "10 20 30"], OK);
+        assert_eq!(score(), before);
+        t.check("CONFIG SET oom-score-adj yes", OK);
+        assert_eq!(score(), (before + 10).min(1000));
+        t.check(["CONFIG", "SET", "oom-score-adj-values", "15 20 30"], OK);
+        assert_eq!(score(), (before + 15).min(1000));
+        t.check("CONFIG SET oom-score-adj no", OK);
+        assert_eq!(score(), before);
+    });
 }

@@ -9,8 +9,8 @@
 //! Requests are measured by the bytes of the protocol, replies by what was written; with both that
 //! is one comparison a command.
 //!
-//! Bounds: `slowlog-max-len` entries a core (and as many as is said for the others), of [`ARGUMENTS_MAX`] arguments with
-//! [`ARGUMENT_BYTES_MAX`] bytes each.
+//! Bounds: `slowlog-max-len` entries a core (and as many as is said for the others), of
+//! [`ARGUMENTS_MAX`] arguments with [`ARGUMENT_BYTES_MAX`] bytes each.
 
 use std::collections::VecDeque;
 

@@ -39,7 +39,7 @@ pub use cores::{CORES_MAX, Cores};
 pub use error::ConfigError;
 pub use events::KeyspaceEvents;
 pub use file::{INCLUDE_DEPTH_MAX, LineError, LoadError, SOURCE_BYTES_MAX, fuzz};
-pub use observation::{AuditTarget, ObservationSettings};
+pub use observation::{AuditTarget, ObservationSettings, OomScoreMode};
 pub(crate) use rewrite::replace_file;
 pub use settings::{
     Allowed, AppendOnlySettings, ClientsLimit, DefragmentationLimits, EncodingThresholds,

@@ -18,6 +18,17 @@ pub enum AuditTarget {
     Syslog,
 }
 
+/// What becomes of the score by which the kernel chooses processes to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OomScoreMode {
+    /// It stays as it is.
+    No,
+    /// Something is added to it.
+    Relative,
+    /// It is set.
+    Absolute,
+}
+
 /// Logs of commands, latencies, and what else is told about the server.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "fields are named after their directives")]
@@ -35,6 +46,11 @@ pub struct ObservationSettings {
     pub latency_monitor_threshold_milliseconds: u64,
     pub latency_tracking: bool,
     pub latency_tracking_info_percentiles: Vec<f64>,
+    pub set_proc_title: bool,
+    pub proc_title_template: Vec<u8>,
+    pub oom_score_adj: OomScoreMode,
+    /// Of a primary, of a replica, of a child.
+    pub oom_score_adj_values: [i32; 3],
     /// Zero for no endpoint.
     pub metrics_port: u16,
     pub metrics_bind: String,
@@ -67,12 +83,31 @@ impl Config {
             latency_monitor_threshold_milliseconds: self.number("latency-monitor-threshold"),
             latency_tracking: self.flag("latency-tracking"),
             latency_tracking_info_percentiles: self.percentiles(),
+            set_proc_title: self.flag("set-proc-title"),
+            proc_title_template: self.text("proc-title-template"),
+            oom_score_adj: self.oom_score_mode(),
+            oom_score_adj_values: self.oom_score_values(),
             metrics_port: self.number("metrics-port"),
             metrics_bind: String::from_utf8_lossy(&self.text("metrics-bind")).into_owned(),
             user_rate_limit: self.text("user-rate-limit"),
             audit_log: self.audit_target(),
             audit_log_file: self.path("audit-log-file").unwrap_or_default(),
             audit_log_classes: self.audit_classes(),
+        }
+    }
+
+    fn oom_score_mode(&self) -> OomScoreMode {
+        match self.word("oom-score-adj") {
+            "yes" | "relative" => OomScoreMode::Relative,
+            "absolute" => OomScoreMode::Absolute,
+            _ => OomScoreMode::No,
+        }
+    }
+
+    fn oom_score_values(&self) -> [i32; 3] {
+        match self.value("oom-score-adj-values") {
+            Value::OomScores(scores) => *scores,
+            other => panic!("'oom-score-adj-values' holds no scores but {other:?}"),
         }
     }
 

@@ -30,7 +30,7 @@ use crate::daemon::{self, PidFile};
 use crate::logging::{self, Destination, Role};
 use crate::supervision::Supervision;
 use crate::syslog::Syslog;
-use crate::{banner, memory, metrics, notice, signals, warning};
+use crate::{banner, memory, metrics, notice, process_title, signals, warning};
 
 /// Things one core may hand over to be freed before it has to free them itself.
 const GARBAGE_QUEUE_MAX: usize = 1024;
@@ -91,9 +91,11 @@ fn start(mut config: Config, options: &StartOptions, program: &str) -> Result<()
     banner::configured(!options.is_empty, program);
     config.lower_maxclients(daemon::raise_open_files(settings.maxclients)?);
     let pid_file = PidFile::create(&settings, is_background);
+    process_title::claim();
     clock::calibrate();
 
-    let process = Arc::new(Process::new(config, random_hexadecimal(40)?, supervision.name()));
+    let process =
+        Arc::new(Process::new(config, random_hexadecimal(40)?, program, supervision.name()));
     banner::running(&process.settings());
     let result = serve(&process, supervision);
     drop(pid_file);
@@ -126,11 +128,14 @@ fn random_hexadecimal(count: usize) -> io::Result<String> {
 fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure> {
     let settings = process.settings();
     let assigned = processors::assign(&settings.cores, &processors::available()?)?;
+    let acl = Arc::new(load_users(&settings)?);
     listen(process, &settings, assigned.len())?;
     let metrics = metrics::listen(&settings).map_err(|error| {
         let port = settings.observation.metrics_port;
         format!("Failed listening on metrics port {port}: {error}")
     })?;
+    process_title::show(&process.config(), &process.program);
+    process.oom_score.follow(&settings)?;
     process
         .audit
         .follow(&settings)
@@ -142,7 +147,7 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     })?;
     let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
     let (cores, source) = loading::Source::open(process, assigned.len())?;
-    let threads = start_cores(process, &assigned, garbage, (seed, cores))?;
+    let threads = start_cores(process, &assigned, garbage, &acl, (seed, cores))?;
     let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
@@ -248,10 +253,10 @@ fn start_cores(
     process: &Arc<Process>,
     assigned: &[usize],
     garbage: std::sync::mpsc::SyncSender<Garbage>,
+    acl: &Arc<Acl>,
     (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
     let count = assigned.len();
-    let acl = Arc::new(load_users(&process.settings())?);
     let mut renames = Renames::default();
     for (old, new) in &process.settings().renamed_commands {
         renames.rename(old, new)?;
@@ -277,7 +282,7 @@ fn start_cores(
                 seed,
                 settings: Arc::clone(&settings),
                 shared: Arc::clone(&shared),
-                acl: Arc::clone(&acl),
+                acl: Arc::clone(acl),
                 renames: renames.clone(),
             },
             processor,

@@ -23,7 +23,7 @@ use super::listening::{self, ListenerKind};
 use super::process::Process;
 use super::{busy, clock, persistence, rewrite, tls_files};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
-use crate::{banner, debug, logging, memory, notice, verbose, warning};
+use crate::{banner, debug, logging, memory, notice, process_title, verbose, warning};
 
 /// One core's way to the process.
 pub struct CoreHost {
@@ -311,6 +311,14 @@ fn act_on(
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
+    }
+    let title = ["proc-title-template", "port", "tls-port", "bind"];
+    if title.iter().any(|name| changed.contains(name)) {
+        process_title::show(config, &process.program);
+    }
+    if changed.contains("oom-score-adj") || changed.contains("oom-score-adj-values") {
+        let apply = process.oom_score.follow(&settings);
+        apply.map_err(|reason| ("oom-score-adj", reason.to_owned()))?;
     }
     let audit = ["audit-log", "audit-log-file", "audit-log-classes"];
     if audit.iter().any(|name| changed.contains(name)) {

@@ -17,6 +17,7 @@ use super::tls_files::TlsState;
 use crate::audit::Audit;
 use crate::config::{Config, Settings};
 use crate::memory;
+use crate::oom_score::OomScore;
 
 /// State of the process. Touched by administration only, never on the way of a command.
 pub struct Process {
@@ -34,6 +35,10 @@ pub struct Process {
     is_survey_wanted: AtomicBool,
     /// Saving and loading.
     pub persistence: Persistence,
+    /// What the process was started as.
+    pub program: String,
+    /// The score by which the kernel ends processes.
+    pub oom_score: OomScore,
     /// The audit log.
     pub audit: Audit,
     /// The append-only file.
@@ -63,7 +68,8 @@ pub struct Process {
 
 impl Process {
     /// The state at the start.
-    pub fn new(config: Config, run_id: String, supervised: &'static str) -> Self {
+    pub fn new(config: Config, run_id: String, program: &str, supervised: &'static str) -> Self {
+        let program = program.to_owned();
         let settings = config.settings();
         memory::set_precision(settings.maxmemory_bytes);
         memory::set_background_purging(settings.jemalloc_bg_thread);
@@ -79,6 +85,8 @@ impl Process {
             surveys: Mutex::new(Vec::new()),
             is_survey_wanted: AtomicBool::new(false),
             persistence: Persistence::new(super::clock::now().unix_seconds()),
+            program,
+            oom_score: OomScore::default(),
             audit: Audit::default(),
             append_only: AppendOnly::default(),
             run_id,

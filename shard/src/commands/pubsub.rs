@@ -7,7 +7,7 @@ use crate::call::{Call, SessionCall};
 use crate::core::membership::{Direction, MembershipTour, Pending};
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
-use crate::error::{self, Outcome};
+use crate::error::{self, CommandError, Outcome};
 use crate::glob::{self, Case};
 use crate::hash::HashSlot;
 use crate::interests::Kind;
@@ -52,6 +52,9 @@ pub fn punsubscribe(call: &mut SessionCall<'_>) -> Outcome {
 
 /// SSUBSCRIBE.
 pub fn ssubscribe(call: &mut SessionCall<'_>) -> Outcome {
+    if call.core.is_transacting() {
+        return Err(CommandError::Fixed("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     change(call, Kind::ShardChannel, Direction::Join)
 }
 

@@ -27,7 +27,7 @@ impl Core {
         if session.rights != Rights::All {
             self.check_rights(id, row, arguments)?;
         }
-        if self.pause.until_ms != 0 && self.must_pause(id, row) {
+        if self.pause.until_ms != 0 && self.must_pause(id, row, arguments) {
             self.hold(id, Hold::Pause);
             self.pause.waiting.push(id);
             return Ok(None);
@@ -84,7 +84,7 @@ impl Core {
     }
 
     #[cold]
-    fn must_pause(&self, id: SessionId, row: &Command) -> bool {
+    fn must_pause(&self, id: SessionId, row: &Command, arguments: Arguments<'_>) -> bool {
         if self.pause.until_ms <= self.store.now().unix_ms() {
             return false;
         }
@@ -92,9 +92,9 @@ impl Core {
         let queued = self.session(id).and_then(|session| session.transaction.as_deref());
         let flags = match queued {
             Some(transaction) if row.name == "exec" => transaction.flags,
-            _ => row.flags,
+            _ => self.flags_in_effect(row, arguments),
         };
-        self.pause.all || flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)
+        self.pause.all || flags.intersects(flag::WRITE.with(flag::MAY_REPLICATE))
     }
 }
 

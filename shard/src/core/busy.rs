@@ -8,6 +8,7 @@
 //! that help, done. All others, those of TLS, and new connections, wait until the script is over;
 //! with several cores new connections come to other cores as well.
 
+use super::session::Rights;
 use super::{Core, SessionId};
 use crate::arguments::Arguments;
 use crate::call::SessionCall;
@@ -79,6 +80,12 @@ impl Core {
             Reply::new(output, protocol).error(&error);
             return false;
         };
+        let is_free = self.session(id).is_some_and(|session| session.rights == Rights::All);
+        if !is_free && let Err(error) = self.check_rights(id, row, arguments) {
+            self.stats.rejected(Some(row), &error);
+            Reply::new(output, protocol).error(&error);
+            return false;
+        }
         let Some(Handler::Session(handler)) = row.handler else { return false };
         let mut call = SessionCall::new(self, id, arguments, Reply::new(output, protocol));
         let outcome = handler(&mut call);
@@ -112,11 +119,12 @@ impl Core {
     }
 }
 
-/// Whether a command does something about the script, and is over at once.
+/// Whether a command does something about the script, or begins a transaction (which then fails as
+/// a whole), and is over at once.
 fn helps(row: &Command) -> bool {
     match row.container {
         "script" => row.name == "kill",
         "function" => matches!(row.name, "kill" | "stats"),
-        _ => row.name == "shutdown",
+        _ => matches!(row.name, "shutdown" | "multi"),
     }
 }

@@ -277,10 +277,6 @@ impl Core {
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners = even_shares(core_count);
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
-        let audit = settings.audit_classes;
-        let eviction = Eviction::new(&settings);
-        let scales = Scales::new(settings.maxmemory_clients_bytes);
-        let stats = slow::stats(&settings);
         let mut store = Store::new(owned, seed, u64::from(id.0), settings);
         store.set_acl(acl);
         Self {
@@ -289,8 +285,11 @@ impl Core {
             shared,
             mesh,
             host,
+            stats: slow::stats(store.settings()),
+            audit: store.settings().audit_classes,
+            eviction: Eviction::new(store.settings()),
+            scales: Scales::new(store.settings().maxmemory_clients_bytes),
             store,
-            stats,
             scripting: Scripting::new(seed ^ u64::from(id.0)),
             turn: 0,
             scripting_session: None,
@@ -314,9 +313,6 @@ impl Core {
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             last_lookup: LastLookup::default(),
             latency: Monitor::default(),
-            audit,
-            eviction,
-            scales,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
@@ -608,6 +604,11 @@ impl Core {
         if !is_same {
             self.renew_buckets();
         }
+    }
+
+    /// Whether a command of a transaction runs now.
+    pub(crate) fn is_transacting(&self) -> bool {
+        self.is_transacting
     }
 
     /// How many of its slots are lent to envelopes now.

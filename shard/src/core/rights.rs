@@ -149,8 +149,8 @@ impl Core {
         Err(denial.error(&user, row))
     }
 
-    /// Takes a token from the bucket of the user, if it is limited. Who is to log in first, or wants
-    /// to leave, needs none.
+    /// Takes a token from the bucket of the user, if it is limited. Who is to log in first, or
+    /// wants to leave, needs none.
     fn take_token(&mut self, id: SessionId, row: &'static Command) -> Outcome {
         let now_ns = self.store.now().monotonic_us * 1000;
         let Some(session) = self.session(id) else { return Ok(()) };

@@ -34,12 +34,13 @@ use super::tour::{TourKind, TourTask};
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Sequel, SessionCall};
-use crate::command::{Command, Handler, SessionHandler};
+use crate::command::{Command, CommandFlags, Handler, SessionHandler, flag};
 use crate::error::CommandError;
 use crate::reply::{Output, Reply};
 use crate::scripting::engine::Asked;
 use crate::scripting::functions::Libraries;
 use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
+use crate::scripting::source::{ScriptFlags, flags_of};
 use crate::store::holding::Holding;
 
 const BUSY_SCRIPT: CommandError = CommandError::Fixed(
@@ -89,6 +90,32 @@ impl Core {
         }
         let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
         script.is_some_and(|script| script.is_declared)
+    }
+
+    /// The flags of a command; a script that says it writes nothing is not taken for one that may.
+    pub(super) fn flags_in_effect(&self, row: &Command, arguments: Arguments<'_>) -> CommandFlags {
+        let may_write = flag::WRITE.with(flag::MAY_REPLICATE);
+        match row.flags.contains(flag::SCRIPT_RUNNER) && self.declares_no_writes(row, arguments) {
+            true => row.flags.without(may_write),
+            false => row.flags,
+        }
+    }
+
+    /// Whether a script or function says that it writes nothing.
+    fn declares_no_writes(&self, row: &Command, arguments: Arguments<'_>) -> bool {
+        let Some(subject) = arguments.get(1) else { return false };
+        let flags = match row.name {
+            "fcall" | "fcall_ro" => {
+                let found = self.scripting.libraries.function(subject);
+                found.map(|(function, _)| function.flags)
+            }
+            "eval" | "eval_ro" => flags_of(subject),
+            _ => {
+                let script = self.scripting.known_script(&self.shared.scripts, row, arguments);
+                script.map(|script| script.flags)
+            }
+        };
+        flags.is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
     }
 
     fn needs_everything(&self, row: &Command, arguments: Arguments<'_>) -> bool {
@@ -149,7 +176,7 @@ impl Core {
 
     /// Whether memory is over the limit and nothing can be evicted.
     pub(crate) fn is_short_of_memory(&mut self) -> bool {
-        self.check_memory(crate::command::flag::DENYOOM).is_err()
+        self.check_memory(flag::DENYOOM).is_err()
     }
 
     /// Runs a command of a script, whose slots are here; returns the selected database.

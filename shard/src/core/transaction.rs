@@ -126,6 +126,7 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) {
+        let flags = self.flags_in_effect(row, arguments);
         let session = self.session_mut(id).expect("seen by the caller");
         let caller = session.caller();
         let transaction = session.transaction.as_deref_mut().expect("the caller has seen it");
@@ -141,7 +142,7 @@ impl Core {
             transaction.is_broken |= !row.flags.contains(flag::IN_MULTI);
             return self.reject(id, Some(row), &error);
         }
-        transaction.flags = transaction.flags.with(row.flags);
+        transaction.flags = transaction.flags.with(flags);
         transaction.batch.push(id, 0, row, route, caller, arguments);
         session.figures.note_command(row);
         if session.reply_mode == ReplyMode::On {

@@ -31,6 +31,11 @@ pub fn sha_from(argument: &[u8]) -> Option<Sha> {
     Some(sha)
 }
 
+/// What a text says about itself in its first line; none if that is broken.
+pub(crate) fn flags_of(text: &[u8]) -> Option<ScriptFlags> {
+    read_first_line(text).ok().map(|(_, flags)| flags)
+}
+
 /// What a script or function says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScriptFlags(u8);
