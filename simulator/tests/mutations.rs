@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use basalt_shard::mutation::{Mutation, switch};
 use basalt_simulator::plan::{Plan, Size};
-use basalt_simulator::run::Tally;
+use basalt_simulator::tally::Tally;
 use basalt_simulator::trial::judge;
 
 /// How long a bug may live.
