@@ -357,12 +357,6 @@ fn debug_is_refused_unless_enabled() {
 #[test]
 fn role_of_a_lone_server() {
     each(|t| {
-        if t.has_command("ROLE") {
-            let reply = t.call("ROLE");
-            assert_eq!(reply.elements()[0].text(), "master");
-            assert!(reply.elements()[1].integer() >= 0);
-            assert_eq!(reply.elements()[2], Reply::Array(vec![]));
-        }
         let replication = t.info("replication");
         assert_eq!(replication.text("role"), "master");
         assert_eq!(replication.number("connected_slaves"), 0);

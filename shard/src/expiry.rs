@@ -57,6 +57,11 @@ impl Cursor {
     pub(crate) fn note(&mut self, expiry_ms: i64) {
         self.next_expiry_ms = self.next_expiry_ms.min(expiry_ms);
     }
+
+    /// No key that was noted, and no other of the store, expires before this.
+    pub(crate) fn next_expiry_ms(&self) -> i64 {
+        self.next_expiry_ms
+    }
 }
 
 /// What a cycle did.
@@ -107,7 +112,7 @@ impl Store {
     /// Looks at up to about `work` entries with an expiry and removes those whose time has come.
     pub fn expire_cycle(&mut self, work: usize) -> Cycle {
         let mut cycle = Cycle::default();
-        if !self.active_expiry {
+        if !self.active_expiry || self.is_lent() {
             return cycle;
         }
         if self.expiry_cursor.slots_left == 0 {

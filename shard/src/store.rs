@@ -9,10 +9,12 @@
 
 mod databases;
 mod disposal;
+pub mod holding;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::holding::SlotList;
 use crate::access::AccessClock;
 use crate::acl::Acl;
 use crate::arguments::Arguments;
@@ -110,7 +112,11 @@ pub struct DatabaseCount {
 
 /// The slots of a core.
 pub struct Store {
-    slots: Box<[Option<Box<Slot>>]>,
+    slots: SlotList,
+    /// The empty list that takes the place of `slots` while they are lent as a whole.
+    spare_slots: Option<SlotList>,
+    /// Whether they are.
+    is_lent: bool,
     seed: u64,
     random: Random,
     now: Now,
@@ -151,7 +157,7 @@ impl Store {
         stream: u64,
         settings: Arc<Settings>,
     ) -> Self {
-        let mut slots: Box<[Option<Box<Slot>>]> = HashSlot::all().map(|_| None).collect();
+        let mut slots = holding::empty_list();
         for slot in owned {
             slots[slot.index()] = Some(Box::new(Slot::new(Seed(seed))));
         }
@@ -161,6 +167,8 @@ impl Store {
         news.apply(&settings);
         Self {
             slots,
+            spare_slots: None,
+            is_lent: false,
             seed,
             random: Random::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             now: Now::default(),

@@ -59,14 +59,20 @@ fn values_become_replies() {
 fn scripts_are_known_by_their_digest() {
     each(|talk| {
         let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
-        talk.check(&format!("EVALSHA {sha} 0"), "-NOSCRIPT No matching script.\r\n");
+        talk.check(
+            &format!("EVALSHA {sha} 0"),
+            "-NOSCRIPT No matching script. Please use EVAL.\r\n",
+        );
         talk.check_bulk("SCRIPT LOAD \"return 1\"", sha);
         talk.check_integer(&format!("EVALSHA {sha} 0"), 1);
         talk.check_integer(&format!("EVALSHA {} 0", sha.to_uppercase()), 1);
         talk.check(&format!("SCRIPT EXISTS {sha} 0123"), "*2\r\n:1\r\n:0\r\n");
         talk.check_bulk(&format!("SCRIPT SHOW {sha}"), "return 1");
         talk.check_ok("SCRIPT FLUSH");
-        talk.check(&format!("EVALSHA {sha} 0"), "-NOSCRIPT No matching script.\r\n");
+        talk.check(
+            &format!("EVALSHA {sha} 0"),
+            "-NOSCRIPT No matching script. Please use EVAL.\r\n",
+        );
         talk.check("SCRIPT KILL", "-NOTBUSY No scripts in execution right now.\r\n");
     });
 }
@@ -324,5 +330,51 @@ fn last_number(reply: &[u8]) -> i64 {
     match text.starts_with("$-1") {
         true => 0,
         false => text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(0),
+    }
+}
+
+/// Times to live that a script sets far from the home of its keys run out at home.
+#[test]
+fn what_a_script_sets_expires_at_home() {
+    let seed = seed();
+    for core_count in [2, 4] {
+        let mut cluster = Cluster::new(core_count, seed);
+        let client = cluster.connect(0);
+        let script = "for _, name in ipairs(ARGV) do redis.call('SET', name, 1, 'PX', 100) \
+                      redis.call('HSET', name .. 'h', 'f', 1, 'g', 2) \
+                      redis.call('HPEXPIRE', name .. 'h', 100, 'FIELDS', 1, 'f') end";
+        cluster.execute_request(client, eval(script, &[], &ACCOUNTS));
+        assert_eq!(cluster.execute(client, "DBSIZE"), b":12\r\n", "seed {seed}");
+        cluster.pass_ms(200);
+        let (mut keys, mut fields) = (0, 0);
+        for number in 0..cluster.core_count() {
+            let cycle = cluster.core(number).store.expire_cycle(usize::MAX);
+            (keys, fields) = (keys + cycle.expired, fields + cycle.expired_fields);
+        }
+        assert_eq!((keys, fields), (6, 6), "seed {seed}, {core_count} cores");
+    }
+}
+
+/// Who waits for keys on any core is served what one script pushes to all of them.
+#[test]
+fn a_script_serves_who_waits() {
+    let seed = seed();
+    for core_count in [2, 4] {
+        let mut cluster = Cluster::new(core_count, seed);
+        let waiters: Vec<ClientId> =
+            (0..6).map(|number| cluster.connect(number % cluster.core_count())).collect();
+        for (waiter, name) in waiters.iter().zip(ACCOUNTS) {
+            cluster.send(*waiter, request(&["BLPOP", name, "0"]));
+        }
+        cluster.run_until_idle();
+        assert!(waiters.iter().all(|waiter| cluster.is_blocked(*waiter)), "seed {seed}");
+        let client = cluster.connect(0);
+        let script = "for _, name in ipairs(ARGV) do redis.call('RPUSH', name, name) end";
+        cluster.execute_request(client, eval(script, &[], &ACCOUNTS));
+        cluster.run_until_idle();
+        for (waiter, name) in waiters.iter().zip(ACCOUNTS) {
+            let expected = format!("*2\r\n$1\r\n{name}\r\n$1\r\n{name}\r\n");
+            assert_eq!(show(&cluster.take_replies(*waiter)), show(expected.as_bytes()));
+        }
     }
 }

@@ -210,6 +210,7 @@ impl Cluster {
             local: "127.0.0.1:6379".into(),
             descriptor: 8,
             is_unix: false,
+            is_tls: false,
         };
         self.nodes[core].core.open_session(session, origin);
         self.clients.push(Client {

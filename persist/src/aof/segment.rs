@@ -229,8 +229,9 @@ struct Part {
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
-    Begin { file: Box<dyn DiskFile>, generation: Arc<Generation> },
+    Begin { file: Box<dyn DiskFile>, length: u64, generation: Arc<Generation> },
     Policy(SyncPolicy),
+    Delay(Duration),
     WriteOut(SyncSender<()>),
     End,
     Stop,
@@ -257,17 +258,25 @@ impl SegmentThread {
         let (orders, received) = sync_channel(QUEUE_MAX);
         let queued = Arc::new(AtomicU64::new(0));
         let (queued_there, unfinished) = (Arc::clone(&queued), Vec::new());
-        let worker =
-            Worker { core, policy, unfinished, part: None, on_durable, queued: queued_there };
+        let worker = Worker {
+            core,
+            policy,
+            unfinished,
+            part: None,
+            on_durable,
+            queued: queued_there,
+            delay: Duration::ZERO,
+        };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
         Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// From now on batches go to `file`, which is empty and part of `generation`. What went to the
-    /// one before is brought to the disk first, by all cores. May wait.
-    pub fn begin(&self, file: Box<dyn DiskFile>, generation: Arc<Generation>) {
-        self.order(Order::Begin { file, generation });
+    /// From now on batches go to `file`, behind `length` bytes that are safe; it is part of
+    /// `generation`. What went to the one before is brought to the disk first, by all cores. May
+    /// wait.
+    pub fn begin(&self, file: Box<dyn DiskFile>, length: u64, generation: Arc<Generation>) {
+        self.order(Order::Begin { file, length, generation });
     }
 
     /// Batches are no longer written. May wait.
@@ -279,6 +288,11 @@ impl SegmentThread {
     pub fn set_policy(&self, policy: SyncPolicy) {
         // Whoever ends a snapshot says so even if the process, and the thread, have ended before.
         let _ = self.orders.send(Order::Policy(policy));
+    }
+
+    /// Puts every write off by so much, for tests of what waits for it. May wait.
+    pub fn set_delay(&self, delay: Duration) {
+        self.order(Order::Delay(delay));
     }
 
     /// Whether a batch can be handed over without waiting, but for rare orders.
@@ -321,6 +335,8 @@ struct Worker<N> {
     part: Option<Part>,
     on_durable: N,
     queued: Arc<AtomicU64>,
+    /// How long a write is put off, so that tests can see what does not wait for it.
+    delay: Duration,
 }
 
 impl<N: Fn()> Worker<N> {
@@ -373,6 +389,9 @@ impl<N: Fn()> Worker<N> {
         // A disk that fails is tried again once a second, not with every batch.
         let may_try = due || !segment.has_failed();
         if segment.is_dirty() && may_try && generation.may_be_written() {
+            if !self.delay.is_zero() {
+                std::thread::sleep(self.delay);
+            }
             segment.flush(due);
             (self.on_durable)();
         }
@@ -386,10 +405,10 @@ impl<N: Fn()> Worker<N> {
                 let part = self.part.as_mut().expect("a segment begins before it grows");
                 part.segment.push(&bytes, items);
             }
-            Order::Begin { file, generation } => {
+            Order::Begin { file, length, generation } => {
                 self.close();
                 let durable = Arc::clone(generation.durable(self.core));
-                let segment = Segment::new(file, 0, self.policy, durable);
+                let segment = Segment::new(file, length, self.policy, durable);
                 self.part = Some(Part { segment, generation });
             }
             Order::Policy(policy) => {
@@ -398,6 +417,7 @@ impl<N: Fn()> Worker<N> {
                     part.segment.set_policy(policy);
                 }
             }
+            Order::Delay(delay) => self.delay = delay,
             Order::WriteOut(done) => {
                 self.wait_for_turn();
                 self.flush(false);

@@ -10,7 +10,6 @@ use crate::glob;
 use crate::hash::HashSlot;
 use crate::number::{parse_double, parse_integer, parse_memory};
 use crate::reply::{Protocol, Reply};
-use crate::settings::Permission;
 use crate::table::Value;
 use crate::types::Type;
 
@@ -41,6 +40,7 @@ const fn row(
 
 /// In the order help tells them.
 const SUBCOMMANDS: &[Subcommand] = &[
+    row("AOF-FLUSH-SLEEP <us>", 3, delay_append_only, "Let writes to the AOF files take longer."),
     row("DIGEST", 2, debug_keys::digest, "Return a hash of all keys and values."),
     row(
         "DIGEST-VALUE <key> [<key> ...]",
@@ -70,6 +70,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         reload::reload,
         "Save, empty all databases, and load what was saved.",
     ),
+    row(
+        "REPLYBUFFER <RESIZING|PEAK-RESET-TIME> <value>",
+        4,
+        keep_reply_buffers,
+        "Nothing: no client has a reply buffer of its own.",
+    ),
     row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),
     row(
         "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -85,16 +91,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
 /// DEBUG.
 pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
     let is_local = call.session().origin.is_local();
-    match call.core.store.settings().enable_debug_command {
-        Permission::Yes => {}
-        Permission::Local if is_local => {}
-        _ => {
-            return Err(CommandError::Fixed(
-                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
-                 \"local\", you can run it from a local connection, otherwise you need to set \
-                 this option in the configuration file, and then restart the server.",
-            ));
-        }
+    if !call.core.store.settings().enable_debug_command.includes(is_local) {
+        return Err(CommandError::Fixed(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+             \"local\", you can run it from a local connection, otherwise you need to set this \
+             option in the configuration file, and then restart the server.",
+        ));
     }
     let arguments = call.arguments;
     let found = SUBCOMMANDS
@@ -159,6 +161,11 @@ fn pause_cron(call: &mut SessionCall<'_>) -> Outcome {
     switch_active_expiry(call, !is_paused)
 }
 
+fn keep_reply_buffers(call: &mut SessionCall<'_>) -> Outcome {
+    call.reply.ok();
+    Ok(())
+}
+
 fn switch_active_expiry(call: &mut SessionCall<'_>, is_on: bool) -> Outcome {
     call.tour(
         TourKind::Gathering,
@@ -202,6 +209,13 @@ fn sleep(call: &mut SessionCall<'_>) -> Outcome {
             }
         }),
     );
+    Ok(())
+}
+
+fn delay_append_only(call: &mut SessionCall<'_>) -> Outcome {
+    let us = integer(call, 2)?.clamp(0, 60_000_000) as u64;
+    call.core.host.delay_append_only(us);
+    call.reply.ok();
     Ok(())
 }
 

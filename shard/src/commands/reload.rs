@@ -11,11 +11,10 @@ use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, CoreId, SessionId};
 use crate::error::{CommandError, Outcome};
-use crate::hash::HashSlot;
 use crate::host::{Cut, Garbage};
 use crate::reply::Reply;
 use crate::scripting::functions::{Change, Libraries};
-use crate::slot::Slot;
+use crate::store::holding::Holding;
 use crate::table::Table;
 
 const CANNOT_LOAD: CommandError =
@@ -103,8 +102,8 @@ impl TourTask for LoadAppendOnly {
         Some("OK")
     }
 
-    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
-        self.0.take_cargo()
+    fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
+        self.0.take_holdings()
     }
 
     fn take_libraries(&mut self) -> Option<Arc<Libraries>> {

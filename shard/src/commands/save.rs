@@ -12,12 +12,11 @@ use crate::core::baggage::Baggage;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
-use crate::hash::HashSlot;
 use crate::host::{Cut, SaveKind, ShutdownOptions, SnapshotTarget};
 use crate::reply::Reply;
 use crate::scripting::functions::Libraries;
-use crate::slot::Slot;
 use crate::snapshot::Part;
+use crate::store::holding::Holding;
 
 /// What Redis answers where only the log knows more.
 const FAILED: CommandError = CommandError::Fixed("ERR");
@@ -246,11 +245,11 @@ where
         self.cut.add(core);
         if self.baggage.collect(core) {
             let Self { work, cut, baggage, .. } = self;
-            self.outcome = Some(baggage.unpacked(core, |core| work(core, cut)));
+            self.outcome = Some(baggage.unpacked(core, true, |core| work(core, cut)));
         }
     }
 
-    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
         self.baggage.take()
     }
 

@@ -23,6 +23,7 @@ use crate::reply::{Output, Protocol};
 use crate::scripting::functions::Libraries;
 use crate::slot::Slot;
 use crate::slow_log::SlowCommand;
+use crate::store::holding::Holding;
 use crate::watches::Watcher;
 
 /// Commands one batch carries at most.
@@ -146,6 +147,13 @@ impl Batch {
         self.bytes.len()
     }
 
+    /// Memory the commands take, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.ranges.capacity() * size_of::<ArgRange>()
+            + self.commands.capacity() * size_of::<BatchCommand>()
+    }
+
     /// Whether the batch should be sent before it takes another command.
     pub fn is_full(&self) -> bool {
         self.commands.len() >= BATCH_COMMANDS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
@@ -227,8 +235,10 @@ pub struct Envelope {
 
 /// What a core that was parked gets at the end.
 pub struct Release {
-    /// Slots that move here, or come home.
+    /// Slots that move here.
     pub slots: Vec<(HashSlot, Box<Slot>)>,
+    /// The slots of this core, if the tour took them with it.
+    pub holding: Option<Box<Holding>>,
     /// Libraries of functions that all cores have from now on, if the tour has brought others.
     pub libraries: Option<Arc<Libraries>>,
 }
@@ -253,6 +263,8 @@ pub enum Message {
     TourDone(Box<Tour>),
     /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
     Evict,
+    /// Clients weigh too much, and the receiver has some that have to go. At most one per inbox.
+    EndClients,
     /// Replies and notes that concern clients which wait for keys.
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.

@@ -26,6 +26,7 @@ use crate::reply::Reply;
 use crate::scripting::functions::Libraries;
 use crate::slot::Slot;
 use crate::slow_log::Summary;
+use crate::store::holding::Holding;
 
 /// What a tour does.
 pub trait TourTask: Send {
@@ -49,9 +50,8 @@ pub trait TourTask: Send {
         Vec::new()
     }
 
-    /// Slots of other cores that a parking tour has taken along, by the core each goes home to:
-    /// asked after the last visit.
-    fn take_cargo(&mut self) -> Vec<(CoreId, HashSlot, Box<Slot>)> {
+    /// The slots of cores that a parking tour has taken along: asked after the last visit.
+    fn take_holdings(&mut self) -> Vec<(CoreId, Box<Holding>)> {
         Vec::new()
     }
 

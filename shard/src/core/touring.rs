@@ -127,8 +127,8 @@ impl Core {
             return self.send(origin, Message::TourDone(tour));
         }
         let mut cargo = std::mem::take(&mut tour.cargo);
-        cargo.extend(tour.task.take_cargo());
         let libraries = tour.task.take_libraries();
+        let mut holdings = tour.task.take_holdings();
         // The reply is made before any core goes on, so that what it tells is true of one moment;
         // it is enqueued before the releases for the same reason.
         self.send(origin, Message::TourDone(tour));
@@ -137,8 +137,10 @@ impl Core {
                 cargo.into_iter().partition(|&(target, _, _)| target == core);
             cargo = rest;
             let slots = here.into_iter().map(|(_, slot, content)| (slot, content)).collect();
+            let lent = holdings.iter().position(|&(home, _)| home == core);
+            let holding = lent.map(|index| holdings.swap_remove(index).1);
             let libraries = libraries.clone();
-            self.send(core, Message::Release(Release { slots, libraries }));
+            self.send(core, Message::Release(Release { slots, holding, libraries }));
         }
         // Only now: who sees no tour any more enqueues behind the releases.
         self.shared.tour_ends();
@@ -148,6 +150,9 @@ impl Core {
     /// the next tour in the queue closes it again.
     pub(super) fn release(&mut self, release: Release) {
         assert!(matches!(self.gate.state, GateState::Parked), "only a parked core is released");
+        if let Some(holding) = release.holding {
+            self.store.take_back(*holding);
+        }
         for (slot, content) in release.slots {
             assert!(self.owner(slot) == self.id, "a slot moves to its new owner");
             self.store.put_slot(slot, content);
@@ -189,13 +194,17 @@ impl Core {
         };
         self.return_credit();
         self.stats.mark(self.host.elapsed_ns());
-        let id = asker.session;
+        let (id, summary) = (asker.session, asker.summary);
         let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
         let mut output = Output::default();
         tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
         let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
         if let Some(ns) = self.stats.took(asker.row, spent_ns, None) {
-            self.stats.note_slow(asker.row, ns, asker.summary);
+            self.stats.note_slow(asker.row, ns, summary.clone());
+            self.log_slow(Some(id));
+        }
+        if output.len_hint() >= self.stats.large_reply_bytes {
+            self.stats.note_large_reply(asker.row, output.len(), summary);
             self.log_slow(Some(id));
         }
         let Some(session) = self.session_mut(id) else { return };

@@ -271,7 +271,12 @@ impl Store {
     /// Goes on with the snapshot for about `budget_bytes` written, or until there is nothing to do.
     pub fn walk_snapshot(&mut self, budget_bytes: u64) -> WalkState {
         let now_us = self.now().monotonic_us;
+        let is_lent = self.is_lent();
         let Some(snapshot) = self.snapshot.as_deref_mut() else { return WalkState::None };
+        if is_lent {
+            // A round without the slots would take them for finished.
+            return WalkState::Waiting;
+        }
         if snapshot.writer.sink().is_abandoned() {
             self.abandon_snapshot();
             return WalkState::None;
@@ -308,8 +313,11 @@ impl Store {
 
     /// Whether the walk would do something now.
     pub fn snapshot_state(&mut self) -> WalkState {
-        let now_us = self.now().monotonic_us;
+        let (now_us, is_lent) = (self.now().monotonic_us, self.is_lent());
         let Some(snapshot) = self.snapshot.as_deref_mut() else { return WalkState::None };
+        if is_lent {
+            return WalkState::Waiting;
+        }
         let is_round = snapshot.idle_slots >= HashSlot::COUNT;
         let sink = snapshot.writer.sink();
         let may_end = sink.is_abandoned() || sink.all_slots_done();

@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]")
         .summary("Hands the primary role over to a replica in an orderly way.")
         .complexity("O(1) to start")
-        .not_built(),
+        .handler(on_session!(replication::failover)),
     row("flushall", -1)
         .since("1.0.0")
         .flags(&[WRITE])
@@ -157,7 +157,7 @@ pub(super) const ROWS: &[Command] = &[
         .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING])
         .syntax("<host port|NO ONE>")
         .summary("Makes this server a replica of another one, or a primary again.")
-        .not_built(),
+        .handler(on_session!(replication::replicaof)),
     row("restore-asking", -4)
         .since("3.0.0")
         .flags(&[WRITE, DENYOOM, ASKING])
@@ -178,7 +178,7 @@ pub(super) const ROWS: &[Command] = &[
         .acl(&[category::ADMIN, category::DANGEROUS])
         .summary("Tells the replication role and its progress.")
         .complexity("O(N), N replicas")
-        .not_built(),
+        .handler(on_session!(replication::role)),
     row("save", 1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
@@ -199,7 +199,7 @@ pub(super) const ROWS: &[Command] = &[
         .syntax("<host port|NO ONE>")
         .summary("Makes this server a replica of another one, or a primary again.")
         .deprecated("5.0.0", "`REPLICAOF`")
-        .not_built(),
+        .handler(on_session!(replication::replicaof)),
     Command::new(GROUP, "slowlog", -2)
         .since("2.2.12")
         .summary("Groups the commands that read the log of slow commands.")

@@ -354,32 +354,32 @@ pub(super) const MODULE_ROWS: &[Command] = &[
         .since("5.0.0")
         .flags(&[LOADING, STALE])
         .summary("Lists the MODULE subcommands.")
-        .not_built(),
+        .handler(on_session!(introspection::help)),
     module_row("list", 2)
         .since("4.0.0")
         .flags(&[ADMIN, NOSCRIPT])
         .summary("Lists the modules present.")
         .complexity("O(N), N modules")
         .tips(&["nondeterministic_output_order"])
-        .not_built(),
+        .handler(on_session!(module::list)),
     module_row("load", -3)
         .since("4.0.0")
         .flags(&[ADMIN, NOSCRIPT, PROTECTED, NO_ASYNC_LOADING])
         .syntax("path [arg [arg ...]]")
         .summary("Loads a module from a file.")
-        .not_built(),
+        .handler(on_session!(module::load)),
     module_row("loadex", -3)
         .since("7.0.0")
         .flags(&[ADMIN, NOSCRIPT, PROTECTED, NO_ASYNC_LOADING])
         .syntax("path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]")
         .summary("Loads a module from a file along with its configuration.")
-        .not_built(),
+        .handler(on_session!(module::load)),
     module_row("unload", 3)
         .since("4.0.0")
         .flags(&[ADMIN, NOSCRIPT, PROTECTED, NO_ASYNC_LOADING])
         .syntax("name")
         .summary("Removes a loaded module.")
-        .not_built(),
+        .handler(on_session!(module::unload)),
 ];
 
 /// What SLOWLOG contains.
