@@ -4,6 +4,7 @@
 
 #![cfg(feature = "mutations")]
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use basalt_shard::mutation::{Mutation, switch};
@@ -25,7 +26,9 @@ fn find(mutation: Mutation) {
         if let Err(error) = judge(&plan, &mut Tally::default()) {
             switch(None);
             let count = seed - first + 1;
-            println!("{mutation:?}: simulation {count}, {:.1?}: {error}", begun.elapsed());
+            let told =
+                format!("{mutation:?}: simulation {count}, {:.1?}: {error}", begun.elapsed());
+            let _ = writeln!(std::io::stderr(), "{told}");
             return;
         }
         seed += 1;
