@@ -38,6 +38,8 @@
 //!   later than what they stand before: "needs" leads back in time only, journals whose ends are
 //!   lost can be cut back to a prefix of history, and no further than that. For the same reason
 //!   everything counted at some moment is safe once all of it is on the disk.
+//! * A barrier is no such need, for it leads ahead in time: it counts only with those of cores
+//!   which have not got to it yet. So a core that is not there yet takes the items before it.
 //!
 //! While nobody listens all of this costs one test of a flag per change.
 
@@ -56,29 +58,53 @@ use crate::store::{Key, Store};
 /// Longest annotation line written. Redis reads lines of up to 1024 bytes.
 const LINE_BYTES_MAX: usize = 900;
 
-/// A count in a cache line of its own, since one core writes it for every change.
+/// The counts of one core, in a cache line of their own, since it writes them for every change.
 #[repr(align(64))]
 #[derive(Debug, Default)]
-struct Count(AtomicU64);
+struct Counts {
+    items: AtomicU64,
+    barriers: AtomicU64,
+    /// Items before the last barrier, or before the first of several that stand in a row.
+    before_barrier: AtomicU64,
+}
 
-/// How many items each core has made in the present generation: a word per core, which that core
+/// How many items each core has made in the present generation: a line per core, which that core
 /// alone writes.
 #[derive(Debug)]
-pub struct JournalBoard(Box<[Count]>);
+pub struct JournalBoard(Box<[Counts]>);
 
 impl JournalBoard {
     /// A board for so many cores, all at zero.
     pub fn new(core_count: u16) -> Self {
-        Self((0..core_count).map(|_| Count::default()).collect())
+        Self((0..core_count).map(|_| Counts::default()).collect())
     }
 
     /// Items core number `core` has made.
     pub fn items(&self, core: usize) -> u64 {
-        self.0[core].0.load(Ordering::SeqCst)
+        self.0[core].items.load(Ordering::SeqCst)
+    }
+
+    /// Items of core number `core` that anything may depend on which comes before the next barrier
+    /// of a core that has seen `barriers` of them: whoever has passed a barrier does nothing until
+    /// all have.
+    fn items_before_barrier(&self, core: usize, barriers: u64) -> u64 {
+        let counts = &self.0[core];
+        // In this order: where the items are those behind a barrier, the barrier is counted.
+        let items = counts.items.load(Ordering::SeqCst);
+        match counts.barriers.load(Ordering::SeqCst) > barriers {
+            true => items.min(counts.before_barrier.load(Ordering::SeqCst)),
+            false => items,
+        }
     }
 
     fn publish(&self, core: usize, items: u64) {
-        self.0[core].0.store(items, Ordering::SeqCst);
+        self.0[core].items.store(items, Ordering::SeqCst);
+    }
+
+    /// Counts a barrier behind so many items, before it is an item itself.
+    fn publish_barrier(&self, core: usize, barriers: u64, before: u64) {
+        self.0[core].before_barrier.store(before, Ordering::SeqCst);
+        self.0[core].barriers.store(barriers, Ordering::SeqCst);
     }
 }
 
@@ -117,6 +143,9 @@ pub struct Journal {
     text: Vec<u8>,
     items: u64,
     barriers: u64,
+    /// Items up to the last barrier, with it, and those before it and others right ahead of it.
+    last_barrier: u64,
+    before_barrier: u64,
     /// Items of every core when this one last took in what had arrived, and those it has told.
     noted: Vec<u64>,
     told: Vec<u64>,
@@ -151,7 +180,7 @@ impl Journal {
     pub(crate) fn note_others(&mut self) {
         let Some(board) = &self.board else { return };
         for core in (0..self.noted.len()).filter(|core| *core != self.core) {
-            let items = board.items(core);
+            let items = board.items_before_barrier(core, self.barriers).max(self.told[core]);
             self.has_news |= items != self.told[core];
             self.noted[core] = items;
         }
@@ -224,8 +253,15 @@ impl Journal {
 
     fn write_barrier(&mut self, kind: char) {
         self.tell_needs();
+        if self.items != self.last_barrier || self.barriers == 0 {
+            self.before_barrier = self.items;
+        }
         self.barriers += 1;
+        if let Some(board) = &self.board {
+            board.publish_barrier(self.core, self.barriers, self.before_barrier);
+        }
         self.items += 1;
+        self.last_barrier = self.items;
         if self.has_others {
             self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
         }
@@ -461,5 +497,23 @@ mod tests {
         journal.take(&mut text, Some(5));
         assert_eq!(text, b"#TS:5\r\n#G:1\r\n#G:2\r\n#D:2:7\r\n#G:3\r\n#G:4\r\n");
         assert_eq!(journal.items(), 4);
+    }
+
+    #[test]
+    fn a_barrier_that_is_still_to_come_is_no_need() {
+        let board = Arc::new(JournalBoard::new(2));
+        let (mut one, mut other) = (Journal::default(), Journal::default());
+        one.begin(0, Arc::clone(&board));
+        other.begin(1, Arc::clone(&board));
+        (one.items, one.barriers) = (3, 0);
+        one.write_barrier('G');
+        one.write_barrier('G');
+        board.publish(0, one.items);
+        other.note_others();
+        assert_eq!(other.noted, [3, 0], "both barriers are ahead of the other core");
+        other.write_barrier('G');
+        other.write_barrier('G');
+        other.note_others();
+        assert_eq!(other.noted, [5, 0]);
     }
 }

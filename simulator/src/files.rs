@@ -130,7 +130,7 @@ impl Files {
         let core_count = state.writers.len();
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(PREFIX, core_count);
-        let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
+        let number = entries[0].sequence;
         let files = entries.iter().map(|entry| Some(state.disk.create(&entry.name))).collect();
         state.disk.put_manifest(manifest.to_text())?;
         state.manifest = manifest;

@@ -222,8 +222,8 @@ impl History {
     }
 
     /// What a client that listens reads is older than every message that comes behind its reply:
-    /// nobody learns of an effect before the messages that were published ahead of it. The other way
-    /// round nothing is promised: a message may pass a reply that is still on its way.
+    /// nobody learns of an effect before the messages that were published ahead of it. The other
+    /// way round nothing is promised: a message may pass a reply that is still on its way.
     fn add_hearers(&self, order: &mut Order) {
         for (number, event) in self.events.iter().enumerate() {
             for seen in &event.seen {

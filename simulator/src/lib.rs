@@ -5,6 +5,12 @@
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
 //! | [`host`], [`mesh`] | the process and the way between cores, made up |
 //! | [`disk`], [`files`], [`snapshots`] | a disk that forgets, and the files of a server on it |
+//! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
+//! | [`history`], [`order`] | what they saw, and whether some order explains it |
+//! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
+//! | [`trial`], [`tally`] | a simulation that is judged, and made smaller; what was reached |
+//! | [`socket`] | the same clients and checkers for a real server |
+//! | [`value`], [`values`] | replies; everything a server holds |
 //! | [`resp`], [`seeds`] | requests and replies as bytes; seeds of random tests |
 
 pub mod cluster;
@@ -14,6 +20,7 @@ pub mod files;
 pub mod history;
 pub mod host;
 pub mod invariants;
+mod listener;
 pub mod mesh;
 pub mod op;
 pub mod order;
@@ -24,8 +31,10 @@ pub mod run;
 pub mod seeds;
 pub mod snapshots;
 pub mod socket;
+pub mod tally;
 pub mod trial;
 pub mod value;
+pub mod values;
 
 pub use cluster::{ClientId, Cluster, START_MS, settings};
 pub use seeds::{seed, under_seeds};

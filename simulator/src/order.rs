@@ -103,7 +103,7 @@ impl Order {
         sorted
     }
 
-    /// A shortest circle through some event, as events each with why the next comes after it. `None`
+    /// A shortest circle through some event, as events each with why the next comes after it; none
     /// if there is no circle at all.
     pub fn circle(&self) -> Option<Vec<(usize, Why)>> {
         let sorted = self.sorted(|_| true);

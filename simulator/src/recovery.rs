@@ -14,7 +14,7 @@ use crate::coda::Timed;
 use crate::history::{Event, History};
 use crate::op::{KEYS, QUEUES, Seen, Token, token_text};
 use crate::order::Order;
-use crate::run::Values;
+use crate::values::Values;
 
 /// A life that ended with a power cut.
 pub struct Before {
@@ -32,6 +32,8 @@ pub struct Before {
     pub timed: Option<Timed>,
     /// The time when everything had come to rest, milliseconds since 1970.
     pub ended_ms: i64,
+    /// What recovery had to say.
+    pub log: Vec<String>,
 }
 
 /// Compares what was recovered with what had happened. Returns how many tokens are gone.
@@ -39,6 +41,11 @@ pub struct Before {
 /// # Errors
 /// What must not be.
 pub fn check_recovery(before: &Before, recovered: &Values) -> Result<u64, String> {
+    let tell = |error| format!("{error}\nrecovery said:\n  {}", before.log.join("\n  "));
+    compare(before, recovered).map_err(tell)
+}
+
+fn compare(before: &Before, recovered: &Values) -> Result<u64, String> {
     let history = &before.history;
     for (key, tokens) in recovered.keys.iter().enumerate() {
         if !history.finals[key].starts_with(tokens) {

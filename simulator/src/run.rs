@@ -18,13 +18,14 @@ use crate::disk::{Disk, Image};
 use crate::files::{Files, load_snapshot, recover};
 use crate::history::{Event, History};
 use crate::invariants;
-use crate::op::{
-    CHANNELS, Form, KEYS, Moments, Op, QUEUES, Seen, Token, is_refusal, token_of, tokens_of,
-};
+use crate::listener::{Listener, READS_MAX};
+use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, Seen, Token, is_refusal};
 use crate::plan::{Life, Plan};
 use crate::recovery::{Before, check_recovery};
 use crate::resp::split_line;
+use crate::tally::Tally;
 use crate::value::Value;
+use crate::values::{Values, check_queues, read_all};
 
 /// Rounds after which a life that should be over runs in circles.
 const ROUNDS_MAX: u64 = 3_000_000;
@@ -34,59 +35,6 @@ const FAULTS_MAX: u32 = 5;
 
 /// How likely time passes before a step while the disk fails, in a thousand.
 const FAILING_TIME_RATE: u32 = 100;
-
-/// What was reached: counts of what happened in a simulation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Commands cores took.
-    pub commands: u64,
-    /// Steps of cores and writers.
-    pub steps: u64,
-    /// Time that passed, in virtual milliseconds.
-    pub virtual_ms: u64,
-    /// Lives.
-    pub lives: u64,
-    /// Events in histories.
-    pub events: u64,
-    /// Power cuts that were recovered from, and tokens they took away.
-    pub cuts: u64,
-    /// Tokens that power cuts took away.
-    pub tokens_lost: u64,
-    /// Snapshots that were compared.
-    pub snapshots: u64,
-    /// Rewrites of the append-only file.
-    pub rewrites: u64,
-    /// Transactions that a WATCH ended.
-    pub watches_broken: u64,
-    /// Operations that a failing disk had refused.
-    pub refused: u64,
-    /// Tokens that were taken from queues.
-    pub taken: u64,
-    /// Messages that were received.
-    pub received: u64,
-    /// A digest of all replies and when they came: two runs that are the same have the same.
-    pub digest: u64,
-}
-
-impl Tally {
-    /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
-        self.commands += other.commands;
-        self.steps += other.steps;
-        self.virtual_ms += other.virtual_ms;
-        self.lives += other.lives;
-        self.events += other.events;
-        self.cuts += other.cuts;
-        self.tokens_lost += other.tokens_lost;
-        self.snapshots += other.snapshots;
-        self.rewrites += other.rewrites;
-        self.watches_broken += other.watches_broken;
-        self.refused += other.refused;
-        self.taken += other.taken;
-        self.received += other.received;
-        self.digest = self.digest.rotate_left(5) ^ other.digest;
-    }
-}
 
 /// Runs a plan.
 ///
@@ -107,10 +55,10 @@ pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
         let Some((left, past)) = ended else { return Ok(()) };
         // Keys are found by hashes that follow from the seed of whoever has them.
         let seed = plan.lives.get(number + 1).map_or(plan.seed, |next| next.seed);
-        let (store, after, _) = recover(&left, &settings(), seed)
+        let (store, after, log) = recover(&left, &settings(), seed)
             .map_err(|error| format!("life {}: nothing can be recovered: {error}", number + 1))?;
         tally.cuts += 1;
-        (image, before) = (after, Some((store, past)));
+        (image, before) = (after, Some((store, Before { log, ..past })));
     }
     // What the last life left is looked at as well.
     if let Some((mut store, mut past)) = before {
@@ -127,36 +75,15 @@ pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
-/// The values of all keys, and of all queues.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Values {
-    /// Of each of [`KEYS`].
-    pub keys: Vec<Vec<Token>>,
-    /// Of each of [`QUEUES`].
-    pub queues: Vec<Vec<Token>>,
-}
-
-/// Reads everything, while nothing else goes on.
-fn read_all(cluster: &mut Cluster, reader: ClientId) -> Result<Values, String> {
-    let mut values = Values::default();
-    let mut read = |line: String| {
-        let reply = cluster.execute_in_turns(reader, &line);
-        Value::parse(&reply).map(|(value, _)| value).ok_or("a reply is not whole")
+/// The files a life begins with, if it has any.
+fn files_of(life: &Life, image: Image) -> Result<Option<Files>, String> {
+    let Some(policy) = life.policy else { return Ok(None) };
+    let manifest = match image.manifest.as_str() {
+        "" => Manifest::default(),
+        text => Manifest::parse(text.as_bytes()).map_err(|error| error.to_string())?,
     };
-    for (number, key) in KEYS.iter().enumerate() {
-        let line = match crate::op::is_string(number) {
-            true => format!("GET {key}"),
-            false => format!("LRANGE {key} 0 -1"),
-        };
-        values.keys.push(tokens_of(number, &read(line)?)?);
-    }
-    for queue in QUEUES {
-        let value = read(format!("LRANGE {queue} 0 -1"))?;
-        let elements = value.elements().unwrap_or_default().iter();
-        let tokens = elements.map(|element| token_of(element.bytes().unwrap_or_default()));
-        values.queues.push(tokens.collect::<Result<_, _>>()?);
-    }
-    Ok(values)
+    let disk = Disk::new(life.seed, image);
+    Ok(Some(Files::new(disk, policy, life.core_count, manifest)))
 }
 
 /// An operation that was sent and is not answered in full.
@@ -173,44 +100,6 @@ struct Client {
     outstanding: VecDeque<Outstanding>,
     received: Vec<u8>,
 }
-
-/// What somebody who listens has received, by channel, with when it was.
-struct Listener {
-    id: ClientId,
-    received: Vec<u8>,
-    messages: Vec<Vec<(Token, u64)>>,
-    /// Keys it reads, and since when.
-    reads: VecDeque<(usize, u64)>,
-}
-
-impl Listener {
-    fn hear(&mut self, parts: &[Value], now: u64) -> Result<(), String> {
-        let [_, name, text] = parts else { return Err("a message has three parts".to_owned()) };
-        let name = name.bytes().unwrap_or_default();
-        let channel = CHANNELS.iter().position(|other| other.as_bytes() == name);
-        let token = token_of(text.bytes().unwrap_or_default())?;
-        self.messages[channel.ok_or("a message of no channel")?].push((token, now));
-        Ok(())
-    }
-
-    /// The oldest read is answered, behind all messages that came before.
-    fn note_read(&mut self, number: usize, value: &Value, now: u64) -> Result<Event, String> {
-        let read = self.reads.pop_front();
-        let (key, invoked) = read.ok_or("a client that listens got a reply too many")?;
-        let mut seen = vec![Seen::Read(key, tokens_of(key, value)?)];
-        let counts = self.messages.iter().map(Vec::len).enumerate();
-        seen.extend(counts.map(|(channel, count)| Seen::Heard(channel, count)));
-        let text = format!("listener {number} reads {}", KEYS[key]);
-        let (client, completed) = (LISTENERS_FROM + number, Some(now));
-        Ok(Event { client, text, invoked, completed, seen })
-    }
-}
-
-/// Clients that listen are counted from here on.
-const LISTENERS_FROM: usize = 1000;
-
-/// Reads of a client that listens which are under way at once.
-const READS_MAX: usize = 3;
 
 /// A life under way.
 struct Run<'a> {
@@ -256,17 +145,7 @@ impl<'a> Run<'a> {
         tally: &mut Tally,
     ) -> Result<Self, String> {
         let settings = settings();
-        let files = match life.policy {
-            None => None,
-            Some(policy) => {
-                let manifest = match image.manifest.as_str() {
-                    "" => Manifest::default(),
-                    text => Manifest::parse(text.as_bytes()).map_err(|error| error.to_string())?,
-                };
-                let disk = Disk::new(life.seed, image);
-                Some(Files::new(disk, policy, life.core_count, manifest))
-            }
-        };
+        let files = files_of(life, image)?;
         let mut cluster = Cluster::with_options(ClusterOptions {
             core_count: life.core_count,
             seed: life.seed,
@@ -604,7 +483,19 @@ impl<'a> Run<'a> {
                 SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
             };
             let timed = self.timed.filter(|_| policy == SyncPolicy::Always);
-            (image, Before { history, order, cut_at, safe_at, policy, timed, ended_ms })
+            (
+                image,
+                Before {
+                    history,
+                    order,
+                    cut_at,
+                    safe_at,
+                    policy,
+                    timed,
+                    ended_ms,
+                    log: Vec::new(),
+                },
+            )
         }))
     }
 
@@ -697,34 +588,4 @@ impl<'a> Run<'a> {
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();
     }
-}
-
-/// What went into a queue came out once or is still there.
-///
-/// # Errors
-/// If it did not.
-pub fn check_queues(
-    initial: &[Vec<Token>],
-    events: &[Event],
-    finals: &Values,
-) -> Result<(), String> {
-    for (queue, name) in QUEUES.iter().enumerate() {
-        let (mut fed, mut taken) = (initial[queue].clone(), Vec::new());
-        for seen in events.iter().flat_map(|event| &event.seen) {
-            match seen {
-                Seen::Fed(of, token) if *of == queue => fed.push(*token),
-                Seen::Took(of, token) if *of == queue => taken.push(*token),
-                _ => {}
-            }
-        }
-        taken.extend(&finals.queues[queue]);
-        fed.sort_unstable();
-        taken.sort_unstable();
-        if fed != taken {
-            let lost: Vec<&Token> = fed.iter().filter(|token| !taken.contains(token)).collect();
-            let more: Vec<&Token> = taken.iter().filter(|token| !fed.contains(token)).collect();
-            return Err(format!("queue {name}: {lost:x?} got lost, {more:x?} came from nowhere"));
-        }
-    }
-    Ok(())
 }

@@ -12,8 +12,8 @@ use crate::history::{Event, History};
 use crate::op::{CHANNELS, KEYS, Moments, Op, QUEUES, Token, is_string, token_of, tokens_of};
 use crate::plan::{ClientPlan, Life};
 use crate::resp::{encode, split_line};
-use crate::run::{Values, check_queues};
 use crate::value::Value;
+use crate::values::{Values, check_queues};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use crate::plan::{Life, Plan};
-use crate::run::{Tally, run};
+use crate::run::run;
+use crate::tally::Tally;
 
 thread_local! {
     /// What the last panic of this thread said.
@@ -41,8 +42,8 @@ pub fn judge(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
     outcome.unwrap_or_else(|_| Err(PANIC.with_borrow(|text| format!("a panic: {text}"))))
 }
 
-/// Makes a plan that fails smaller, by at most `attempts` runs. Returns the smallest that fails, and
-/// how.
+/// Makes a plan that fails smaller, by at most `attempts` runs. Returns the smallest that fails,
+/// and how.
 ///
 /// What a scheduler does with fewer commands is another run, so a failure may go away with things
 /// that have nothing to do with it: each smaller plan is tried under a few schedules.

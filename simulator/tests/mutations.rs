@@ -4,11 +4,12 @@
 
 #![cfg(feature = "mutations")]
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use basalt_shard::mutation::{Mutation, switch};
 use basalt_simulator::plan::{Plan, Size};
-use basalt_simulator::run::Tally;
+use basalt_simulator::tally::Tally;
 use basalt_simulator::trial::judge;
 
 /// How long a bug may live.
@@ -25,7 +26,9 @@ fn find(mutation: Mutation) {
         if let Err(error) = judge(&plan, &mut Tally::default()) {
             switch(None);
             let count = seed - first + 1;
-            println!("{mutation:?}: simulation {count}, {:.1?}: {error}", begun.elapsed());
+            let told =
+                format!("{mutation:?}: simulation {count}, {:.1?}: {error}", begun.elapsed());
+            let _ = writeln!(std::io::stderr(), "{told}");
             return;
         }
         seed += 1;

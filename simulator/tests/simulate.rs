@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use basalt_simulator::plan::{Plan, Size};
-use basalt_simulator::run::Tally;
 use basalt_simulator::seed;
+use basalt_simulator::tally::Tally;
 use basalt_simulator::trial::{describe, judge, shrink};
 
 /// Small enough for a build without optimisation.

@@ -1,5 +1,5 @@
-//! `basalt-simulate`: simulations under one seed or under fresh ones, until time is up or one fails.
-//! See `scripts/simulate`.
+//! `basalt-simulate`: simulations under one seed or under fresh ones, until time is up or one
+//! fails. See `scripts/simulate`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use basalt_simulator::plan::{Plan, Size};
-use basalt_simulator::run::Tally;
+use basalt_simulator::tally::Tally;
 use basalt_simulator::trial::{describe, judge, shrink};
 
 const USAGE: &str = "usage: basalt-simulate [--seed S] [--minutes M] [--count N] [--ops N] \

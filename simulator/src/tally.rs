@@ -1,0 +1,54 @@
+//! What simulations have reached.
+
+/// What was reached: counts of what happened in a simulation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Commands cores took.
+    pub commands: u64,
+    /// Steps of cores and writers.
+    pub steps: u64,
+    /// Time that passed, in virtual milliseconds.
+    pub virtual_ms: u64,
+    /// Lives.
+    pub lives: u64,
+    /// Events in histories.
+    pub events: u64,
+    /// Power cuts that were recovered from, and tokens they took away.
+    pub cuts: u64,
+    /// Tokens that power cuts took away.
+    pub tokens_lost: u64,
+    /// Snapshots that were compared.
+    pub snapshots: u64,
+    /// Rewrites of the append-only file.
+    pub rewrites: u64,
+    /// Transactions that a WATCH ended.
+    pub watches_broken: u64,
+    /// Operations that a failing disk had refused.
+    pub refused: u64,
+    /// Tokens that were taken from queues.
+    pub taken: u64,
+    /// Messages that were received.
+    pub received: u64,
+    /// A digest of all replies and when they came: two runs that are the same have the same.
+    pub digest: u64,
+}
+
+impl Tally {
+    /// Adds another one.
+    pub fn add(&mut self, other: &Self) {
+        self.commands += other.commands;
+        self.steps += other.steps;
+        self.virtual_ms += other.virtual_ms;
+        self.lives += other.lives;
+        self.events += other.events;
+        self.cuts += other.cuts;
+        self.tokens_lost += other.tokens_lost;
+        self.snapshots += other.snapshots;
+        self.rewrites += other.rewrites;
+        self.watches_broken += other.watches_broken;
+        self.refused += other.refused;
+        self.taken += other.taken;
+        self.received += other.received;
+        self.digest = self.digest.rotate_left(5) ^ other.digest;
+    }
+}
