@@ -141,9 +141,13 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
-        let (at_ms, payload) = (deadline_ms.unwrap_or(0).to_string(), call.arguments.at(3));
-        let parts: [&[u8]; 6] =
-            [b"RESTORE", key.name, at_ms.as_bytes(), payload, b"REPLACE", b"ABSTTL"];
+        // Its own words, but that a time is absolute.
+        let at_ms = deadline_ms.unwrap_or(0).to_string();
+        let mut parts: Vec<&[u8]> = call.arguments.from(0).collect();
+        parts[2] = at_ms.as_bytes();
+        if deadline_ms.is_some() && !options.is_absolute {
+            parts.push(b"ABSTTL");
+        }
         call.did(key, &parts);
     }
     call.reply.ok();
