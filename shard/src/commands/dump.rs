@@ -132,7 +132,8 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     if ttl_ms < 0 {
         return Err(INVALID_TTL);
     }
-    let mut reader = payload::open(call.arguments.at(3)).map_err(|_| BAD_FOOTER)?;
+    let mut reader = payload::open_with(call.arguments.at(3), call.store.payload_checksums)
+        .map_err(|_| BAD_FOOTER)?;
     let decoded = decode(call.store, &mut reader)?;
     let deadline_ms = options.deadline_ms(ttl_ms, call.store.now_ms());
     if deadline_ms.is_some_and(|at_ms| at_ms <= call.store.now_ms()) {
