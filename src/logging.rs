@@ -299,7 +299,7 @@ pub(crate) const MONTHS: [&str; 12] =
 
 impl LocalTime {
     /// The local time at a moment, by the time zone of the process.
-    fn at(moment: SystemTime) -> LocalTime {
+    pub(crate) fn at(moment: SystemTime) -> LocalTime {
         let since_epoch = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = libc::time_t::try_from(since_epoch.as_secs()).unwrap_or(libc::time_t::MAX);
         // SAFETY: all fields of `tm` are numbers or a pointer, for which zero is a value.

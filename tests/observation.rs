@@ -4,6 +4,8 @@ mod support;
 
 use support::{OK, Test, array, bulk, each, eventually};
 
+const NO_SCRIPT: &str = "-NOSCRIPT No matching script. Please use EVAL.";
+
 /// Reads lines a monitor is sent until one contains `text`.
 fn line_with(monitor: &mut support::Client, text: &str) -> String {
     loop {
@@ -44,6 +46,56 @@ fn slow_commands_are_logged_wherever_they_run() {
             t.check("SLOWLOG RESET", OK);
             t.check("SLOWLOG GET", array::<support::Expect>([]));
         });
+    });
+}
+
+#[test]
+fn large_requests_and_replies_are_logged_wherever_they_run() {
+    each(|t| {
+        t.check("CONFIG SET commandlog-request-larger-than 20000", OK);
+        t.check("CONFIG SET commandlog-reply-larger-than 20000", OK);
+        for kind in ["large-request", "large-reply"] {
+            t.check(["COMMANDLOG", "RESET", kind], OK);
+        }
+        let long = "v".repeat(20_000);
+        // The keys are those of several cores; what a script calls is logged like the script.
+        for key in ["a", "b", "c", "d"] {
+            t.check(["SET", key, &long], OK);
+            t.check(["GET", key], bulk(long.as_str()));
+        }
+        t.check("EVAL \"return redis.call('get', KEYS[1])\" 1 a", bulk(long.as_str()));
+        t.check("MGET a b", array([bulk(long.as_str()), bulk(long.as_str())]));
+        t.check(["ECHO", &long], bulk(long.as_str()));
+        t.check("SET short v", OK);
+        let entries = |t: &mut Test, kind: &str| -> Vec<(i64, String)> {
+            let log = t.call(["COMMANDLOG", "GET", "-1", kind]);
+            let of = |entry: &support::Reply| {
+                let entry = entry.elements();
+                (entry[2].integer(), entry[3].texts()[..2].join(" "))
+            };
+            log.elements().iter().rev().map(of).collect()
+        };
+        let requests = entries(t, "large-request");
+        let names: Vec<&str> = requests.iter().map(|(_, line)| &line[..5]).collect();
+        assert_eq!(names, ["SET a", "SET b", "SET c", "SET d", "ECHO "]);
+        let headers = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$20000\r\n\r\n".len() as i64;
+        assert_eq!(requests[0].0, 20_000 + headers);
+        let replies = entries(t, "large-reply");
+        let names: Vec<&str> = replies.iter().map(|(_, line)| &line[..4]).collect();
+        assert_eq!(names, ["GET ", "GET ", "GET ", "GET ", "get ", "EVAL", "MGET", "ECHO"]);
+        assert_eq!(replies[0].0, 20_000 + "$20000\r\n\r\n".len() as i64);
+        t.check("COMMANDLOG LEN large-reply", 8);
+        t.check("COMMANDLOG RESET large-reply", OK);
+        t.check("COMMANDLOG LEN large-reply", 0);
+        t.check("COMMANDLOG LEN large-request", 5);
+        t.check("CONFIG SET commandlog-request-larger-than -1", OK);
+        t.check("CONFIG SET commandlog-reply-larger-than -1", OK);
+        t.check("GET a", bulk(long.as_str()));
+        t.check(["SET", "a", &long], OK);
+        t.check("COMMANDLOG LEN large-reply", 0);
+        t.check("COMMANDLOG LEN large-request", 5);
+        t.check("CONFIG SET commandlog-request-larger-than 1048576", OK);
+        t.check("CONFIG SET commandlog-reply-larger-than 1048576", OK);
     });
 }
 
@@ -149,5 +201,32 @@ fn a_monitor_sees_transactions_as_they_run() {
             assert!(line.contains(text), "{line} instead of {text}");
         }
         t.check("DEL k another", 2);
+    });
+}
+
+#[test]
+fn a_monitor_sees_scripts_and_what_they_run() {
+    each(|t| {
+        let mut monitor = t.server.connect_plain();
+        monitor.check("MONITOR", OK);
+        t.check(["EVAL", "return redis.call('SET', KEYS[1], 'v')", "1", "k"], OK);
+        t.check(["EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"], NO_SCRIPT);
+        t.check("MULTI", OK);
+        t.check("EVAL 'return 1' 0", "+QUEUED");
+        t.check("EXEC", array([1]));
+        let mut lines = Vec::new();
+        while !lines.iter().any(|line: &String| line.contains("\"exec\"")) {
+            lines.push(line_with(&mut monitor, "\""));
+        }
+        let expected =
+            ["\"EVAL\" \"return redis", " lua] \"SET\" \"k\"", "\"EVALSHA\"", "\"MULTI\""];
+        // What a script runs at another core may be told before the script.
+        for text in expected {
+            assert!(lines.iter().any(|line| line.contains(text)), "{text} in {lines:?}");
+        }
+        let place = |text: &str| lines.iter().position(|line| line.contains(text));
+        assert!(place("\"EVAL\" \"return 1\"") > place("\"MULTI\""), "{lines:?}");
+        assert_eq!(lines.len(), 6, "{lines:?}");
+        t.check("DEL k", 1);
     });
 }

@@ -97,6 +97,14 @@ fixed_errors! {
         RDB error.";
 }
 
+/// A user sends more commands than it may.
+pub fn throttled(per_second: u64, user: &[u8]) -> CommandError {
+    let user = printable(user, 128);
+    CommandError::worded(format!(
+        "THROTTLED User '{user}' is limited to {per_second} commands per second"
+    ))
+}
+
 /// The command is not in the table. Up to 128 bytes of name and arguments are repeated.
 pub fn unknown_command(arguments: crate::arguments::Arguments<'_>) -> CommandError {
     let mut shown = String::new();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::arguments::OwnedArguments;
+use crate::audit::AuditRecord;
 use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -197,6 +198,9 @@ pub struct ProcessFacts {
     pub supervised: String,
     /// Listening addresses as INFO shows them (`name=tcp,bind=*,port=6379`).
     pub listeners: Vec<String>,
+    /// The server's own certificate, and the one it trusts that ends first: number and last second
+    /// since 1970.
+    pub tls_certificates: [Option<(String, i64)>; 2],
     /// When the process started, seconds since 1970.
     pub started_unix_seconds: i64,
     /// Memory in use, in bytes.
@@ -217,6 +221,8 @@ pub struct ProcessFacts {
     pub startup_used_bytes: u64,
     /// Things that wait to be freed in the background.
     pub garbage_count: u64,
+    /// Records the audit log has lost.
+    pub audit_log_dropped: u64,
     /// Memory of the machine, in bytes.
     pub total_system_bytes: u64,
     /// CPU time in the kernel, in microseconds.
@@ -375,6 +381,9 @@ pub trait Host: Send {
             self.log_warning(text);
         }
     }
+
+    /// Takes a record for the audit log. Never waits; what cannot be taken is dropped and counted.
+    fn audit(&mut self, _record: AuditRecord) {}
 
     /// Whether the process has been told to end.
     fn is_ending(&self) -> bool {

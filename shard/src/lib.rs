@@ -33,8 +33,10 @@
 mod access;
 pub mod acl;
 pub mod arguments;
+pub mod audit;
 pub mod bits;
 pub mod call;
+pub mod client_weights;
 pub mod clock;
 pub mod command;
 pub mod commands;
@@ -67,6 +69,7 @@ pub mod object;
 mod observers;
 pub mod packed;
 pub mod random;
+pub mod rate_limit;
 pub mod rdb;
 mod readers;
 mod redaction;

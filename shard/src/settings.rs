@@ -3,7 +3,12 @@
 //! `CONFIG SET` makes a new snapshot and carries it to all cores by a tour, so that no command sees
 //! half of a change and no two cores disagree at any moment.
 
+use std::sync::Arc;
+
+use crate::audit::AuditClasses;
 use crate::event::EventClasses;
+use crate::rate_limit::RateLimits;
+use crate::slow_log::LogKind;
 
 /// What is evicted when `maxmemory` is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +120,8 @@ pub struct Settings {
     pub hll_sparse_max_bytes: usize,
     /// Memory limit in bytes; 0 for none.
     pub maxmemory: u64,
+    /// Limit on what all clients together make the server hold, in bytes; 0 for none.
+    pub maxmemory_clients_bytes: u64,
     /// What to evict at the limit.
     pub maxmemory_policy: MaxmemoryPolicy,
     /// Keys looked at per key evicted.
@@ -161,6 +168,14 @@ pub struct Settings {
     pub slowlog_log_slower_than_us: i64,
     /// Entries of the slow log that are kept.
     pub slowlog_max_len: usize,
+    /// From how many bytes on a request is logged; none is below zero.
+    pub large_request_bytes: i64,
+    /// Entries of that log that are kept.
+    pub large_request_max_len: usize,
+    /// From how many bytes on a command is logged for its reply; none is below zero.
+    pub large_reply_bytes: i64,
+    /// Entries of that log that are kept.
+    pub large_reply_max_len: usize,
     /// From how many milliseconds on the latency monitor notes an event; 0 for never.
     pub latency_monitor_threshold_ms: u64,
     /// Size of one run of a list: elements if positive, a class of bytes if negative.
@@ -177,6 +192,10 @@ pub struct Settings {
     pub stream_node_max_bytes: usize,
     /// Most entries in one block of a stream; 0 for any number.
     pub stream_node_max_entries: u64,
+    /// How many commands users may send.
+    pub rate_limits: Arc<RateLimits>,
+    /// What the audit log is told; nothing where there is none.
+    pub audit_classes: AuditClasses,
     /// Which keyspace events are published.
     pub notify_keyspace_events: EventClasses,
     /// Most keys that are remembered for clients which track what they read; 0 for any number.
@@ -184,6 +203,17 @@ pub struct Settings {
     /// How long a script may run before other clients are told that the server is busy, in
     /// milliseconds; 0 for any time.
     pub busy_reply_threshold_ms: u64,
+}
+
+impl Settings {
+    /// Entries of a log of commands that are kept.
+    pub fn log_max_len(&self, kind: LogKind) -> usize {
+        match kind {
+            LogKind::Slow => self.slowlog_max_len,
+            LogKind::LargeRequest => self.large_request_max_len,
+            LogKind::LargeReply => self.large_reply_max_len,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -197,6 +227,7 @@ impl Default for Settings {
             maxclients: 10_000,
             hll_sparse_max_bytes: 3000,
             maxmemory: 0,
+            maxmemory_clients_bytes: 0,
             maxmemory_policy: MaxmemoryPolicy::NoEviction,
             maxmemory_samples: 5,
             maxmemory_eviction_tenacity: 10,
@@ -220,6 +251,10 @@ impl Default for Settings {
             latency_tracking: true,
             slowlog_log_slower_than_us: 10_000,
             slowlog_max_len: 128,
+            large_request_bytes: 1 << 20,
+            large_request_max_len: 128,
+            large_reply_bytes: 1 << 20,
+            large_reply_max_len: 128,
             latency_monitor_threshold_ms: 0,
             list_max_listpack_size: -2,
             rdbcompression: true,
@@ -228,6 +263,8 @@ impl Default for Settings {
             set_max_listpack_value_bytes: 64,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            rate_limits: Arc::default(),
+            audit_classes: AuditClasses::default(),
             notify_keyspace_events: EventClasses::default(),
             tracking_table_max_keys: 1_000_000,
             busy_reply_threshold_ms: 5000,

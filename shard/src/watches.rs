@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+/// What a watched key takes besides its name, in bytes.
+const KEY_OVERHEAD_BYTES: usize = 64;
+
 /// The keys of one WATCH.
 #[derive(Debug)]
 pub struct Watcher {
@@ -35,6 +38,12 @@ impl Watcher {
     /// Names of the keys, each once.
     pub fn names(&self) -> &[Box<[u8]>] {
         &self.names
+    }
+
+    /// Memory it takes, here and in the slots of its keys, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let names: usize = self.names.iter().map(|name| 2 * name.len() + KEY_OVERHEAD_BYTES).sum();
+        size_of::<Self>() + names
     }
 
     /// Whether any of the keys has changed.

@@ -59,14 +59,20 @@ fn values_become_replies() {
 fn scripts_are_known_by_their_digest() {
     each(|talk| {
         let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
-        talk.check(&format!("EVALSHA {sha} 0"), "-NOSCRIPT No matching script.\r\n");
+        talk.check(
+            &format!("EVALSHA {sha} 0"),
+            "-NOSCRIPT No matching script. Please use EVAL.\r\n",
+        );
         talk.check_bulk("SCRIPT LOAD \"return 1\"", sha);
         talk.check_integer(&format!("EVALSHA {sha} 0"), 1);
         talk.check_integer(&format!("EVALSHA {} 0", sha.to_uppercase()), 1);
         talk.check(&format!("SCRIPT EXISTS {sha} 0123"), "*2\r\n:1\r\n:0\r\n");
         talk.check_bulk(&format!("SCRIPT SHOW {sha}"), "return 1");
         talk.check_ok("SCRIPT FLUSH");
-        talk.check(&format!("EVALSHA {sha} 0"), "-NOSCRIPT No matching script.\r\n");
+        talk.check(
+            &format!("EVALSHA {sha} 0"),
+            "-NOSCRIPT No matching script. Please use EVAL.\r\n",
+        );
         talk.check("SCRIPT KILL", "-NOTBUSY No scripts in execution right now.\r\n");
     });
 }

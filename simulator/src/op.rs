@@ -92,6 +92,8 @@ pub enum Seen {
     Took(usize, Token),
     /// It told a channel, and so many heard of it.
     Told(usize, Token, Option<i64>),
+    /// It had received so many messages of a channel when its reply came.
+    Heard(usize, usize),
     /// A snapshot was begun.
     Saved,
 }
@@ -243,6 +245,15 @@ impl Op {
         }
     }
 
+    /// The queues it waits for, if it waits.
+    pub fn queues_waited_for(&self) -> &[usize] {
+        match self {
+            Self::Pop(queues, _) => queues,
+            Self::Move(from, _, Some(_)) => std::slice::from_ref(from),
+            _ => &[],
+        }
+    }
+
     /// What it would do if it was done, for one whose replies nobody has seen.
     pub fn unanswered(&self) -> Moments {
         match self {
@@ -309,7 +320,7 @@ impl Op {
 }
 
 /// Whether a reply says that the server takes no writes at present.
-fn is_refusal(reply: &Value) -> bool {
+pub fn is_refusal(reply: &Value) -> bool {
     let words = ["MISCONF", "EXECABORT", "OOM"];
     matches!(reply, Value::Error(text) if words.iter().any(|word| text.starts_with(word)))
 }

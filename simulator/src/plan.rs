@@ -70,6 +70,7 @@ impl Default for Size {
 }
 
 /// How often a kind of operation is drawn.
+#[derive(Default)]
 struct Weights {
     plain: u32,
     several: u32,
@@ -92,6 +93,8 @@ struct Draw {
     /// Keys in use: fewer are hotter.
     key_count: usize,
     core_count: u16,
+    /// Whether the append-only file is rewritten.
+    has_rewrites: bool,
 }
 
 impl Plan {
@@ -128,7 +131,9 @@ impl Draw {
             1 => 4 * usual,
             _ => usual,
         };
-        let weights = Weights {
+        let moves = weight(6);
+        let pure = Weights { plain: 60, moves, ..Weights::default() };
+        let mixed = Weights {
             plain: 60 + weight(60),
             several: weight(15),
             transaction: weight(12),
@@ -138,12 +143,17 @@ impl Draw {
             queue: weight(25),
             publish: weight(10),
             save: weight(1),
-            moves: weight(6),
+            moves,
             aside: weight(8),
         };
-        let key_count = random.usize(2..=KEYS.len());
+        let is_pure = random.u32(..3) == 0;
+        // Nothing but pipelines of simple commands on few keys: what is wrong with their order
+        // shows best where no barrier comes between.
+        let weights = if is_pure { pure } else { mixed };
+        let key_count = random.usize(2..=if is_pure { 4 } else { KEYS.len() });
         let core_count = random.u16(1..=5);
-        Self { random, next_token, weights, key_count, core_count }
+        let has_rewrites = random.u32(..3) == 0;
+        Self { random, next_token, weights, key_count, core_count, has_rewrites }
     }
 
     fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
@@ -288,7 +298,7 @@ impl Draw {
             "SCAN 0".to_owned(),
             "CLIENT LIST".to_owned(),
             "PUBSUB NUMSUB news".to_owned(),
-            "BGREWRITEAOF".to_owned(),
+            if self.has_rewrites { "BGREWRITEAOF" } else { "TIME" }.to_owned(),
             format!("SET n{number} x PX {other}"),
             format!("MSET n{number} 1 n{other} 2"),
             format!("RENAME n{number} n{other}"),

@@ -1,5 +1,7 @@
 //! Rules that text directives have to keep.
 
+use basalt_shard::rate_limit::RateLimits;
+
 use super::value::ValueError;
 
 /// What may stand in braces in `proc-title-template`.
@@ -38,6 +40,10 @@ pub(super) fn cluster_file_name(name: &[u8]) -> Result<(), ValueError> {
         return Err(ValueError::Rule("cluster-config-file can't be empty"));
     }
     Ok(())
+}
+
+pub(super) fn user_rate_limit(text: &[u8]) -> Result<(), ValueError> {
+    RateLimits::parse(text).map(drop).map_err(ValueError::Rule)
 }
 
 /// A name without directories, so that it can't lead out of `dir`.

@@ -23,6 +23,7 @@ mod cores;
 mod error;
 mod events;
 mod file;
+mod observation;
 mod rewrite;
 pub mod rows;
 mod settings;
@@ -38,10 +39,12 @@ pub use cores::{CORES_MAX, Cores};
 pub use error::ConfigError;
 pub use events::KeyspaceEvents;
 pub use file::{INCLUDE_DEPTH_MAX, LineError, LoadError, SOURCE_BYTES_MAX, fuzz};
+pub use observation::{AuditTarget, ObservationSettings};
 pub(crate) use rewrite::replace_file;
 pub use settings::{
-    Allowed, AppendOnlySettings, DefragmentationLimits, EncodingThresholds, EvictionPolicy,
-    IoBackend, LogLevel, Secret, Settings, ShutdownFlags, SnapshotSettings, Supervisor,
+    Allowed, AppendOnlySettings, ClientsLimit, DefragmentationLimits, EncodingThresholds,
+    EvictionPolicy, IoBackend, LogLevel, Secret, Settings, ShutdownFlags, SnapshotSettings,
+    Supervisor, TlsClients, TlsSettings,
 };
 pub use store::{Changed, Config, SetContext};
 pub use value::{OutputLimit, PrimaryAddress, SavePoint, Value, ValueError};

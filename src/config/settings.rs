@@ -14,6 +14,7 @@ use basalt_persist::aof::segment::SyncPolicy;
 
 use super::cores::Cores;
 use super::events::KeyspaceEvents;
+use super::observation::ObservationSettings;
 use super::store::Config;
 use super::value::{OutputLimit, PrimaryAddress, SavePoint, Value};
 
@@ -117,6 +118,44 @@ pub struct AppendOnlySettings {
     pub auto_aof_rewrite_min_size_bytes: u64,
 }
 
+/// What is asked of TLS clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsClients {
+    /// Nothing.
+    Any,
+    /// A certificate, if they have one.
+    Optional,
+    /// A certificate.
+    Authenticated,
+}
+
+/// Encrypted connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields are named after their directives")]
+pub struct TlsSettings {
+    /// Zero for none.
+    pub port: u16,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub key_file_pass: Option<Secret>,
+    pub ca_cert_file: Option<PathBuf>,
+    pub ca_cert_dir: Option<PathBuf>,
+    pub auth_clients: TlsClients,
+    /// Whether a client is logged in as the user that its certificate names.
+    pub auth_clients_user: bool,
+    pub protocols: String,
+    pub ciphers: String,
+    pub ciphersuites: String,
+    pub prefer_server_ciphers: bool,
+    pub session_caching: bool,
+    pub session_cache_size: u32,
+    pub session_cache_timeout_seconds: u32,
+    /// Zero for never.
+    pub auto_reload_interval_seconds: u32,
+    /// Steps of handshakes a core takes in one turn.
+    pub max_new_connections_per_cycle: u32,
+}
+
 /// How the reactor meets the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoBackend {
@@ -151,6 +190,27 @@ pub enum EvictionPolicy {
     AllkeysLrm,
     /// None: writes fail instead.
     NoEviction,
+}
+
+/// How much memory all clients together may make the server hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientsLimit {
+    /// So many bytes; zero for any number.
+    Bytes(u64),
+    /// A share of `maxmemory`, in percent; no limit where there is none on memory.
+    PercentOfMaxmemory(u8),
+}
+
+impl ClientsLimit {
+    /// The limit in bytes where `maxmemory` is this; zero for none.
+    pub fn bytes(self, maxmemory_bytes: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::PercentOfMaxmemory(percent) => {
+                (u128::from(maxmemory_bytes) * u128::from(percent) / 100) as u64
+            }
+        }
+    }
 }
 
 /// What the server does when told to stop by a signal.
@@ -246,6 +306,7 @@ pub struct Settings {
     pub databases: u32,
     /// Zero for no limit.
     pub maxmemory_bytes: u64,
+    pub maxmemory_clients: ClientsLimit,
     pub maxmemory_policy: EvictionPolicy,
     pub maxmemory_samples: u32,
     pub maxmemory_eviction_tenacity: u32,
@@ -261,13 +322,7 @@ pub struct Settings {
     pub lazyfree_lazy_user_flush: bool,
 
     // Observation and scripts.
-    /// Negative for no slow log; zero for every command.
-    pub slowlog_log_slower_than_microseconds: i64,
-    pub slowlog_max_len: u64,
-    /// Zero for no monitoring.
-    pub latency_monitor_threshold_milliseconds: u64,
-    pub latency_tracking: bool,
-    pub latency_tracking_info_percentiles: Vec<f64>,
+    pub observation: ObservationSettings,
     pub notify_keyspace_events: KeyspaceEvents,
     pub tracking_table_max_keys: u64,
     pub busy_reply_threshold_milliseconds: u64,
@@ -277,6 +332,7 @@ pub struct Settings {
 
     pub snapshots: SnapshotSettings,
     pub append_only: AppendOnlySettings,
+    pub tls: TlsSettings,
 
     // Not built yet; here so that whoever builds them finds them.
     pub replicaof: Option<PrimaryAddress>,
@@ -327,6 +383,7 @@ impl Config {
             renamed_commands: self.renamed_commands(),
             databases: self.number("databases"),
             maxmemory_bytes: self.number("maxmemory"),
+            maxmemory_clients: self.clients_limit(),
             maxmemory_policy: self.eviction_policy(),
             maxmemory_samples: self.number("maxmemory-samples"),
             maxmemory_eviction_tenacity: self.number("maxmemory-eviction-tenacity"),
@@ -340,17 +397,14 @@ impl Config {
             lazyfree_lazy_server_del: self.flag("lazyfree-lazy-server-del"),
             lazyfree_lazy_user_del: self.flag("lazyfree-lazy-user-del"),
             lazyfree_lazy_user_flush: self.flag("lazyfree-lazy-user-flush"),
-            slowlog_log_slower_than_microseconds: self.number("slowlog-log-slower-than"),
-            slowlog_max_len: self.number("slowlog-max-len"),
-            latency_monitor_threshold_milliseconds: self.number("latency-monitor-threshold"),
-            latency_tracking: self.flag("latency-tracking"),
-            latency_tracking_info_percentiles: self.percentiles(),
+            observation: self.observation(),
             notify_keyspace_events: self.keyspace_events(),
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             busy_reply_threshold_milliseconds: self.number("busy-reply-threshold"),
             encodings: self.encoding_thresholds(),
             snapshots: self.snapshots(),
             append_only: self.append_only(),
+            tls: self.tls(),
             replicaof: self.primary(),
         }
     }
@@ -386,6 +440,34 @@ impl Config {
         }
     }
 
+    fn tls(&self) -> TlsSettings {
+        let text = |name| String::from_utf8_lossy(&self.text(name)).into_owned();
+        let passphrase = Some(self.text("tls-key-file-pass"));
+        TlsSettings {
+            port: self.number("tls-port"),
+            cert_file: self.path("tls-cert-file"),
+            key_file: self.path("tls-key-file"),
+            key_file_pass: passphrase.filter(|text| !text.is_empty()).map(Secret),
+            ca_cert_file: self.path("tls-ca-cert-file"),
+            ca_cert_dir: self.path("tls-ca-cert-dir"),
+            auth_clients: match self.word("tls-auth-clients") {
+                "no" => TlsClients::Any,
+                "optional" => TlsClients::Optional,
+                _ => TlsClients::Authenticated,
+            },
+            auth_clients_user: self.word("tls-auth-clients-user") == "CN",
+            protocols: text("tls-protocols"),
+            ciphers: text("tls-ciphers"),
+            ciphersuites: text("tls-ciphersuites"),
+            prefer_server_ciphers: self.flag("tls-prefer-server-ciphers"),
+            session_caching: self.flag("tls-session-caching"),
+            session_cache_size: self.number("tls-session-cache-size"),
+            session_cache_timeout_seconds: self.number("tls-session-cache-timeout"),
+            auto_reload_interval_seconds: self.number("tls-auto-reload-interval"),
+            max_new_connections_per_cycle: self.number("max-new-tls-connections-per-cycle"),
+        }
+    }
+
     fn encoding_thresholds(&self) -> EncodingThresholds {
         EncodingThresholds {
             hash_max_listpack_entries: self.number("hash-max-listpack-entries"),
@@ -406,7 +488,7 @@ impl Config {
 
 /// Typed looks at single directives. A directive of another type is a mistake of this file.
 impl Config {
-    fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(&self, name: &str) -> bool {
         match self.value(name) {
             Value::Boolean(is_set) => *is_set,
             other => panic!("'{name}' is no yes or no but {other:?}"),
@@ -414,7 +496,7 @@ impl Config {
     }
 
     /// The bounds of the row must fit the type of the field.
-    fn number<T: TryFrom<i128>>(&self, name: &str) -> T {
+    pub(super) fn number<T: TryFrom<i128>>(&self, name: &str) -> T {
         let number = match self.value(name) {
             Value::Number(number) => T::try_from(*number).ok(),
             _ => None,
@@ -422,14 +504,14 @@ impl Config {
         number.unwrap_or_else(|| panic!("'{name}' is no number of the type of its field"))
     }
 
-    fn word(&self, name: &str) -> &'static str {
+    pub(super) fn word(&self, name: &str) -> &'static str {
         match self.value(name) {
             Value::Choice(word) => word,
             other => panic!("'{name}' is no word of a list but {other:?}"),
         }
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         let text = Some(self.text(name)).filter(|text| !text.is_empty());
         text.map(|text| PathBuf::from(std::ffi::OsString::from_vec(text)))
     }
@@ -445,6 +527,14 @@ impl Config {
         match self.value("client-output-buffer-limit") {
             Value::OutputLimits(limits) => *limits,
             other => panic!("'client-output-buffer-limit' holds no limits but {other:?}"),
+        }
+    }
+
+    fn clients_limit(&self) -> ClientsLimit {
+        match self.value("maxmemory-clients") {
+            Value::Number(bytes) => ClientsLimit::Bytes(u64::try_from(*bytes).unwrap_or(u64::MAX)),
+            Value::Percent(percent) => ClientsLimit::PercentOfMaxmemory(*percent),
+            other => panic!("'maxmemory-clients' is no limit but {other:?}"),
         }
     }
 
@@ -554,7 +644,7 @@ impl Config {
         }
     }
 
-    fn percentiles(&self) -> Vec<f64> {
+    pub(super) fn percentiles(&self) -> Vec<f64> {
         match self.value("latency-tracking-info-percentiles") {
             Value::Percentiles(percentiles) => percentiles.clone(),
             other => panic!("no percentiles but {other:?}"),

@@ -301,10 +301,9 @@ impl AppendOnly {
             manifest.write(&*location.disk, &location.manifest())?;
         }
         state.manifest = manifest;
-        Ok(NewGeneration {
-            generation: Arc::new(Generation::new(number, core_count as u16)),
-            files,
-        })
+        let generation =
+            Arc::new(Generation::new(number, core_count as u16, state.current.clone()));
+        Ok(NewGeneration { generation, files })
     }
 
     /// The generation a start goes on with: a new one, or with one core the last file if that holds
@@ -323,7 +322,7 @@ impl AppendOnly {
         let path = location.file(&last.name);
         let (file, length) = (location.disk.open_to_write(&path)?, location.disk.length(&path)?);
         self.closed_bytes.fetch_sub(length, Ordering::Relaxed);
-        let generation = Arc::new(Generation::new(last.sequence, core_count as u16));
+        let generation = Arc::new(Generation::new(last.sequence, core_count as u16, None));
         Ok(NewGeneration { generation, files: vec![Some((file, length))] })
     }
 
@@ -352,7 +351,7 @@ impl AppendOnly {
         let end = self.end_of(core);
         let file = new.files[core.index()].take();
         let (file, length) = file.expect("a core turns to a generation once");
-        end.thread.begin(file, length, Arc::clone(new.generation.durable(core.index())));
+        end.thread.begin(file, length, Arc::clone(&new.generation));
         store.restart_sequences();
         store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
         *end.generation.lock().expect("the lock is held for moments") =

@@ -4,6 +4,8 @@ use basalt_net::reactor::ConnectionId;
 use basalt_net::resp::RequestParser;
 use basalt_shard::core::SessionId;
 
+use super::tls::Secured;
+
 /// A query buffer that is larger than this is given back when it is empty.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
@@ -18,6 +20,8 @@ pub struct Connection {
     /// Bytes the command at the front of `pending` needs in all, as far as the parser knows; 0
     /// unless `pending` is one incomplete command and nothing before it.
     pub wanted_bytes: usize,
+    /// Where in `pending` the large argument begins that is being received; 0 if none is.
+    pub argument_start: usize,
     /// While the reactor has `pending`, to fill it with the rest of a large argument: how many of
     /// its bytes were counted as received.
     pub filling_counted: Option<usize>,
@@ -29,6 +33,8 @@ pub struct Connection {
     pub is_suspended: bool,
     /// Since when the output is above the soft limit, monotonic milliseconds.
     pub soft_limit_since_ms: Option<u64>,
+    /// Its side of TLS, if it came by that.
+    pub tls: Option<Box<Secured>>,
 }
 
 impl Connection {
@@ -39,11 +45,13 @@ impl Connection {
             parser: RequestParser::new(),
             pending: Vec::new(),
             wanted_bytes: 0,
+            argument_start: 0,
             filling_counted: None,
             is_ended: false,
             is_ready: false,
             is_suspended: false,
             soft_limit_since_ms: None,
+            tls: None,
         }
     }
 
@@ -51,6 +59,7 @@ impl Connection {
     pub fn rewind(&mut self) {
         self.parser = RequestParser::new();
         self.wanted_bytes = 0;
+        self.argument_start = 0;
     }
 
     /// Bytes that are missing from the incomplete command `pending` consists of.

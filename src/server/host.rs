@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use basalt_shard::arguments::OwnedArguments;
+use basalt_shard::audit::AuditRecord;
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
@@ -13,12 +14,14 @@ use basalt_shard::host::{
     DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
     ShutdownOptions, SnapshotTarget,
 };
+use basalt_shard::rate_limit::RateLimits;
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
 
 use super::aof::AppendOnly;
+use super::listening::{self, ListenerKind};
 use super::process::Process;
-use super::{busy, clock, persistence, rewrite};
+use super::{busy, clock, persistence, rewrite, tls_files};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
@@ -42,47 +45,7 @@ impl Host for CoreHost {
     }
 
     fn facts(&self) -> ProcessFacts {
-        let process = &self.process;
-        let allocator = memory::figures();
-        let used_bytes = memory::used_bytes();
-        process.note_used(used_bytes, clock::now().unix_seconds());
-        let cpu = cpu_times(libc::RUSAGE_SELF);
-        let children = cpu_times(libc::RUSAGE_CHILDREN);
-        ProcessFacts {
-            version: banner::VERSION,
-            commit: banner::COMMIT,
-            run_id: process.run_id.clone(),
-            process_id: std::process::id(),
-            tcp_port: process.settings().port,
-            os: operating_system(),
-            io_backend: process.io_backend.get().cloned().unwrap_or_default(),
-            executable: std::env::current_exe()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default(),
-            config_file: process
-                .config()
-                .config_file()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default(),
-            supervised: process.supervised.to_owned(),
-            listeners: process.listeners.get().cloned().unwrap_or_default(),
-            started_unix_seconds: process.started_unix_seconds,
-            used_bytes,
-            allocated_bytes: allocator.allocated,
-            active_bytes: allocator.active,
-            allocator_resident_bytes: allocator.resident,
-            resident_bytes: resident_bytes(),
-            peak_used_bytes: process.peak_used_bytes.load(Ordering::Relaxed),
-            peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
-            startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
-            garbage_count: process.garbage_count.load(Ordering::Relaxed),
-            total_system_bytes: total_system_bytes(),
-            cpu_system_us: cpu.0,
-            cpu_user_us: cpu.1,
-            cpu_children_system_us: children.0,
-            cpu_children_user_us: children.1,
-            persistence: self.persistence(),
-        }
+        facts(&self.process)
     }
 
     #[inline]
@@ -127,8 +90,7 @@ impl Host for CoreHost {
     }
 
     fn persistence(&self) -> PersistenceFacts {
-        let facts = self.process.persistence.facts(&self.process.settings());
-        PersistenceFacts { append_only: self.process.append_only.facts(), ..facts }
+        persistence_facts(&self.process)
     }
 
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError> {
@@ -233,6 +195,10 @@ impl Host for CoreHost {
         }
     }
 
+    fn audit(&mut self, record: AuditRecord) {
+        self.process.audit.tell(record);
+    }
+
     fn is_ending(&self) -> bool {
         self.process.is_stopping()
     }
@@ -264,6 +230,61 @@ impl Host for CoreHost {
     }
 }
 
+/// Facts about the process for INFO. Takes milliseconds.
+pub fn facts(process: &Process) -> ProcessFacts {
+    let allocator = memory::figures();
+    let used_bytes = memory::used_bytes();
+    process.note_used(used_bytes, clock::now().unix_seconds());
+    let cpu = cpu_times(libc::RUSAGE_SELF);
+    let children = cpu_times(libc::RUSAGE_CHILDREN);
+    ProcessFacts {
+        version: banner::VERSION,
+        commit: banner::COMMIT,
+        run_id: process.run_id.clone(),
+        process_id: std::process::id(),
+        tcp_port: match process.settings().port {
+            0 => process.settings().tls.port,
+            port => port,
+        },
+        os: operating_system(),
+        io_backend: process.io_backend.get().cloned().unwrap_or_default(),
+        executable: std::env::current_exe()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        config_file: process
+            .config()
+            .config_file()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        supervised: process.supervised.to_owned(),
+        listeners: listening::describe(&process.settings()),
+        tls_certificates: tls_certificates(process),
+        started_unix_seconds: process.started_unix_seconds,
+        used_bytes,
+        allocated_bytes: allocator.allocated,
+        active_bytes: allocator.active,
+        allocator_resident_bytes: allocator.resident,
+        resident_bytes: resident_bytes(),
+        peak_used_bytes: process.peak_used_bytes.load(Ordering::Relaxed),
+        peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
+        startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
+        garbage_count: process.garbage_count.load(Ordering::Relaxed),
+        audit_log_dropped: process.audit.dropped(),
+        total_system_bytes: total_system_bytes(),
+        cpu_system_us: cpu.0,
+        cpu_user_us: cpu.1,
+        cpu_children_system_us: children.0,
+        cpu_children_user_us: children.1,
+        persistence: persistence_facts(process),
+    }
+}
+
+/// What saving and loading have come to.
+pub fn persistence_facts(process: &Process) -> PersistenceFacts {
+    let facts = process.persistence.facts(&process.settings());
+    PersistenceFacts { append_only: process.append_only.facts(), ..facts }
+}
+
 /// What the system says about an error, as C programs print it.
 pub fn plain_reason(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -278,11 +299,6 @@ fn act_on(
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
     let settings = config.settings();
-    for name in ["port", "bind"] {
-        if changed.contains(name) {
-            return Err((name, "changing it at run time is not built into Basalt yet".to_owned()));
-        }
-    }
     if changed.contains("dir") {
         std::env::set_current_dir(&settings.directory)
             .map_err(|error| ("dir", format!("Changing directory: {error}")))?;
@@ -295,6 +311,10 @@ fn act_on(
     }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
+    }
+    let audit = ["audit-log", "audit-log-file", "audit-log-classes"];
+    if audit.iter().any(|name| changed.contains(name)) {
+        process.audit.follow(&settings).map_err(|error| ("audit-log", plain_reason(&error)))?;
     }
     if changed.contains("maxclients") {
         match crate::daemon::raise_open_files(settings.maxclients) {
@@ -309,7 +329,57 @@ fn act_on(
             }
         }
     }
+    act_on_connections(process, &settings, changed)
+}
+
+/// The part of that which is about ways to come in. Everything that can fail is done before
+/// anything is changed.
+fn act_on_connections(
+    process: &Process,
+    settings: &Settings,
+    changed: &crate::config::Changed,
+) -> Result<(), (&'static str, String)> {
+    let of_tls = |name: &&str| name.starts_with("tls-") && *name != "tls-auto-reload-interval";
+    let tls = match changed.names().find(of_tls) {
+        None => None,
+        Some(name) => Some(tls_files::load(&settings.tls).map_err(|why| {
+            warning!("{why}");
+            (name, "Unable to update TLS configuration. Check server logs.".to_owned())
+        })?),
+    };
+    let mut kinds = Vec::new();
+    for (name, kind) in [("port", ListenerKind::Tcp), ("tls-port", ListenerKind::Tls)] {
+        if changed.contains(name) || changed.contains("bind") {
+            kinds.push(kind);
+        }
+    }
+    if !kinds.is_empty() {
+        let prepared = process.listening().prepare(settings, &kinds);
+        let sockets = prepared.map_err(|failure| {
+            warning!("{}", failure.error);
+            match (changed.contains("bind"), failure.kind) {
+                (true, _) => ("bind", "Failed to bind to specified addresses.".to_owned()),
+                (false, kind) => (
+                    if kind == ListenerKind::Tls { "tls-port" } else { "port" },
+                    "Unable to listen on this port. Check server logs.".to_owned(),
+                ),
+            }
+        })?;
+        process.listening().exchange(sockets);
+    }
+    if let Some(server) = tls {
+        process.tls.replace(server, &settings.tls);
+    }
     Ok(())
+}
+
+/// The certificates INFO tells of, with their numbers and ends.
+fn tls_certificates(process: &Process) -> [Option<(String, i64)>; 2] {
+    let Some(server) = process.tls.server() else { return [None, None] };
+    [&server.certificate, &server.authority].map(|facts| {
+        let facts = facts.as_ref()?;
+        Some((facts.serial.clone(), facts.expires_unix_seconds))
+    })
 }
 
 fn warn_of_small_limit(limit_bytes: u64) {
@@ -320,6 +390,21 @@ fn warn_of_small_limit(limit_bytes: u64) {
              the current memory usage ({used_bytes}). This will result in key eviction and/or the \
              inability to accept new write commands depending on the maxmemory-policy."
         );
+    }
+}
+
+fn maxmemory_policy(policy: EvictionPolicy) -> MaxmemoryPolicy {
+    match policy {
+        EvictionPolicy::VolatileLru => MaxmemoryPolicy::VolatileLru,
+        EvictionPolicy::VolatileLfu => MaxmemoryPolicy::VolatileLfu,
+        EvictionPolicy::VolatileRandom => MaxmemoryPolicy::VolatileRandom,
+        EvictionPolicy::VolatileTtl => MaxmemoryPolicy::VolatileTtl,
+        EvictionPolicy::AllkeysLru => MaxmemoryPolicy::AllKeysLru,
+        EvictionPolicy::AllkeysLfu => MaxmemoryPolicy::AllKeysLfu,
+        EvictionPolicy::AllkeysRandom => MaxmemoryPolicy::AllKeysRandom,
+        EvictionPolicy::VolatileLrm => MaxmemoryPolicy::VolatileLrm,
+        EvictionPolicy::AllkeysLrm => MaxmemoryPolicy::AllKeysLrm,
+        EvictionPolicy::NoEviction => MaxmemoryPolicy::NoEviction,
     }
 }
 
@@ -339,18 +424,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
             .unwrap_or(usize::MAX),
         maxclients: u64::from(settings.maxclients),
         maxmemory: settings.maxmemory_bytes,
-        maxmemory_policy: match settings.maxmemory_policy {
-            EvictionPolicy::VolatileLru => MaxmemoryPolicy::VolatileLru,
-            EvictionPolicy::VolatileLfu => MaxmemoryPolicy::VolatileLfu,
-            EvictionPolicy::VolatileRandom => MaxmemoryPolicy::VolatileRandom,
-            EvictionPolicy::VolatileTtl => MaxmemoryPolicy::VolatileTtl,
-            EvictionPolicy::AllkeysLru => MaxmemoryPolicy::AllKeysLru,
-            EvictionPolicy::AllkeysLfu => MaxmemoryPolicy::AllKeysLfu,
-            EvictionPolicy::AllkeysRandom => MaxmemoryPolicy::AllKeysRandom,
-            EvictionPolicy::VolatileLrm => MaxmemoryPolicy::VolatileLrm,
-            EvictionPolicy::AllkeysLrm => MaxmemoryPolicy::AllKeysLrm,
-            EvictionPolicy::NoEviction => MaxmemoryPolicy::NoEviction,
-        },
+        maxmemory_clients_bytes: settings.maxmemory_clients.bytes(settings.maxmemory_bytes),
+        maxmemory_policy: maxmemory_policy(settings.maxmemory_policy),
         maxmemory_samples: settings.maxmemory_samples as usize,
         maxmemory_eviction_tenacity: settings.maxmemory_eviction_tenacity,
         lfu_log_factor: settings.lfu_log_factor,
@@ -369,11 +444,18 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         hash_max_listpack_value_bytes: size(settings.encodings.hash_max_listpack_value_bytes),
         zset_max_listpack_entries: size(settings.encodings.zset_max_listpack_entries),
         zset_max_listpack_value_bytes: size(settings.encodings.zset_max_listpack_value_bytes),
-        latency_tracking_percentiles: settings.latency_tracking_info_percentiles.clone(),
-        latency_tracking: settings.latency_tracking,
-        slowlog_log_slower_than_us: settings.slowlog_log_slower_than_microseconds,
-        slowlog_max_len: size(settings.slowlog_max_len),
-        latency_monitor_threshold_ms: settings.latency_monitor_threshold_milliseconds,
+        latency_tracking_percentiles: settings
+            .observation
+            .latency_tracking_info_percentiles
+            .clone(),
+        latency_tracking: settings.observation.latency_tracking,
+        slowlog_log_slower_than_us: settings.observation.slowlog_log_slower_than_microseconds,
+        slowlog_max_len: size(settings.observation.slowlog_max_len),
+        large_request_bytes: settings.observation.commandlog_request_larger_than_bytes,
+        large_request_max_len: size(settings.observation.commandlog_large_request_max_len),
+        large_reply_bytes: settings.observation.commandlog_reply_larger_than_bytes,
+        large_reply_max_len: size(settings.observation.commandlog_large_reply_max_len),
+        latency_monitor_threshold_ms: settings.observation.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.snapshots.rdbcompression,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
@@ -383,6 +465,11 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         stream_node_max_entries: settings.encodings.stream_node_max_entries,
         busy_reply_threshold_ms: settings.busy_reply_threshold_milliseconds,
         hll_sparse_max_bytes: size(settings.encodings.hll_sparse_max_bytes),
+        audit_classes: settings.observation.audit_classes(),
+        rate_limits: Arc::new(
+            RateLimits::parse(&settings.observation.user_rate_limit)
+                .expect("it was checked when it was set"),
+        ),
         notify_keyspace_events: EventClasses::from_bits(settings.notify_keyspace_events.bits()),
         tracking_table_max_keys: settings.tracking_table_max_keys,
     }

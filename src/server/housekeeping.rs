@@ -4,10 +4,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use basalt_shard::commands::info;
 use basalt_shard::core::CoreId;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
+use super::tls_files;
 use crate::{memory, verbose};
 
 /// Between two rounds of what needs no precision.
@@ -44,6 +46,12 @@ impl Driver {
         self.consider_defragmentation(now_ms);
         self.post_changes();
         self.check_clients(now_ms);
+        let now_seconds = now_ms / 1000;
+        if self.core.id() == CoreId(0)
+            && tls_files::is_look_due(&self.process, &self.settings.tls, now_seconds)
+        {
+            tls_files::look_in_background(&self.process);
+        }
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
                 self.resting_listeners.push(listener);
@@ -86,6 +94,18 @@ impl Driver {
             self.core.begin_shutdown(options);
             self.core.end_turn();
         }
+        if self.core.id() == CoreId(0) {
+            self.begin_surveys();
+        }
+    }
+
+    /// Gathers what INFO tells for threads that asked for it.
+    fn begin_surveys(&mut self) {
+        for wish in self.process.take_survey_wishes() {
+            // Who has lost patience is not there any more.
+            info::survey(&mut self.core, move |survey| drop(wish.try_send(survey)));
+            self.core.end_turn();
+        }
     }
 
     /// Posts what this core has in use and notes peaks. The first time round all cores are made, so
@@ -105,16 +125,16 @@ impl Driver {
         let idle_ms = u64::from(self.settings.timeout_seconds) * 1000;
         for index in 0..self.connections.len() {
             let Some(connection) = self.connections[index].as_deref() else { continue };
-            let (id, pending_bytes) = (connection.id, connection.pending.len());
-            let filled_bytes = self.reactor.direct_bytes(id);
-            if let Some(len) = filled_bytes {
+            let id = connection.id;
+            if let Some(len) = self.reactor.direct_bytes(id) {
                 self.count_filling(id, len);
             }
-            let query_bytes = filled_bytes.unwrap_or(pending_bytes);
-            let unsent_bytes = self.reactor.queued_bytes(id);
+            self.refresh_figures(id);
+            if self.core.weighs_clients() {
+                self.core.weigh(session_of(id));
+            }
             let Some(session) = self.core.session_mut(session_of(id)) else { continue };
-            session.figures.query_bytes = query_bytes;
-            session.figures.unsent_bytes = unsent_bytes;
+            let unsent_bytes = session.figures.unsent_bytes;
             let is_idle = now_ms.saturating_sub(session.figures.active_ms) > idle_ms;
             if idle_ms > 0 && is_idle && !session.is_owed() {
                 verbose!("Closing idle client");

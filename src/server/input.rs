@@ -21,6 +21,9 @@ const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// Rest of a command from which on it is received in place instead of through the buffers.
 pub(super) const FILL_BYTES_MIN: usize = 128 * 1024;
 
+/// Arguments from this size on get a buffer of their own size, in bytes.
+const LARGE_ARGUMENT_BYTES: usize = 32 * 1024;
+
 /// Arguments of one command at most, as in Redis since 7.0.
 const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
@@ -72,10 +75,7 @@ impl Driver {
         let index = session.index as usize;
         let Some(connection) = self.connections[index].as_deref_mut() else { return };
         connection.pending.extend_from_slice(rest);
-        let pending_bytes = connection.pending.len();
-        if let Some(state) = self.core.session_mut(session) {
-            state.figures.query_bytes = pending_bytes;
-        }
+        self.refresh_figures(connection_of(session));
         if !self.core.is_held(session) {
             // More than an incomplete command may be left; the ready list finds out.
             self.make_ready(session);
@@ -90,9 +90,15 @@ impl Driver {
         }
         let Some(connection) = self.connection(id) else { return };
         connection.wanted_bytes = wanted;
+        if let Some(start) = connection.parser.begun_argument(LARGE_ARGUMENT_BYTES) {
+            connection.argument_start = start;
+            // One buffer of the right size is filled sooner than one that doubles, and holds less.
+            connection.pending.reserve_exact(connection.missing_bytes());
+        }
         if connection.missing_bytes() >= FILL_BYTES_MIN {
             self.fills.push(session);
         }
+        self.refresh_figures(id);
     }
 
     /// Runs what connections have pending: those that were resumed, got more of a command they had
@@ -163,7 +169,7 @@ impl Driver {
         let Self { core, reactor, connections, stage, .. } = self;
         let index = session.index as usize;
         let Some(connection) = connections[index].as_deref_mut() else { return Stop::Broken };
-        connection.wanted_bytes = 0;
+        (connection.wanted_bytes, connection.argument_start) = (0, 0);
         let (pending, parser) = (&connection.pending, &mut connection.parser);
         let input = match source {
             Source::Buffer(buffer) => reactor.bytes(buffer),
@@ -245,10 +251,7 @@ impl Driver {
             if let Some(connection) = self.connection(connection_of(session)) {
                 connection.rewind();
                 connection.pending.splice(0..0, bytes);
-                let pending_bytes = connection.pending.len();
-                if let Some(state) = self.core.session_mut(session) {
-                    state.figures.query_bytes = pending_bytes;
-                }
+                self.refresh_figures(connection_of(session));
             }
             self.come_back(session);
         }
@@ -345,7 +348,13 @@ impl Driver {
         let (first, count) = command.arguments;
         let arguments = Arguments::new(bytes, &stage.ranges[first..first + count]);
         match core.execute(command.session, prepared, arguments) {
-            Flow::Done => Step::Done,
+            Flow::Done => {
+                let request_bytes = command.span.1 - command.span.0;
+                if request_bytes >= core.stats.large_request_bytes {
+                    core.note_large_request(command.session, prepared, arguments, request_bytes);
+                }
+                Step::Done
+            }
             Flow::Refused => Step::Refused,
         }
     }

@@ -2,13 +2,19 @@
 //! this run, and the wish to end it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use basalt_net::reactor::Waker;
+use basalt_shard::commands::info::Survey;
 use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::aof::AppendOnly;
+use super::listening::Listening;
 use super::persistence::Persistence;
+use super::tls_files::TlsState;
+use crate::audit::Audit;
 use crate::config::{Config, Settings};
 use crate::memory;
 
@@ -23,8 +29,13 @@ pub struct Process {
     wakers: Mutex<Vec<Waker>>,
     /// Set while somebody wants the process to end in good order.
     is_shutdown_wanted: AtomicBool,
+    /// Who wants to know what INFO tells.
+    surveys: Mutex<Vec<SyncSender<Survey>>>,
+    is_survey_wanted: AtomicBool,
     /// Saving and loading.
     pub persistence: Persistence,
+    /// The audit log.
+    pub audit: Audit,
     /// The append-only file.
     pub append_only: AppendOnly,
     /// Random id of this run: 40 hexadecimal digits.
@@ -43,8 +54,9 @@ pub struct Process {
     pub garbage_count: AtomicU64,
     /// `io_uring` or `epoll`, once the first core runs.
     pub io_backend: OnceLock<String>,
-    /// Listening addresses as INFO shows them.
-    pub listeners: OnceLock<Vec<String>>,
+    listening: OnceLock<Listening>,
+    /// What TLS connections use.
+    pub tls: TlsState,
     /// `no`, `systemd` or `upstart`.
     pub supervised: &'static str,
 }
@@ -64,7 +76,10 @@ impl Process {
             shutdown: Mutex::new(None),
             wakers: Mutex::new(Vec::new()),
             is_shutdown_wanted: AtomicBool::new(false),
+            surveys: Mutex::new(Vec::new()),
+            is_survey_wanted: AtomicBool::new(false),
             persistence: Persistence::new(super::clock::now().unix_seconds()),
+            audit: Audit::default(),
             append_only: AppendOnly::default(),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
@@ -74,9 +89,20 @@ impl Process {
             garbage_bytes: AtomicU64::new(0),
             garbage_count: AtomicU64::new(0),
             io_backend: OnceLock::new(),
-            listeners: OnceLock::new(),
+            listening: OnceLock::new(),
+            tls: TlsState::default(),
             supervised,
         }
+    }
+
+    /// Sets the sockets clients come to, once at the start.
+    pub fn set_listening(&self, listening: Listening) {
+        assert!(self.listening.set(listening).is_ok(), "the server starts once");
+    }
+
+    /// The sockets clients come to.
+    pub fn listening(&self) -> &Listening {
+        self.listening.get().expect("cores run only after sockets are open")
     }
 
     /// The configuration, locked.
@@ -130,6 +156,26 @@ impl Process {
         let is_wanted = self.is_shutdown_wanted.load(Ordering::Acquire)
             && self.is_shutdown_wanted.swap(false, Ordering::AcqRel);
         if is_wanted { self.shutdown_options() } else { None }
+    }
+
+    /// Has core 0 gather what INFO tells, and waits for it; none if that takes too long. For
+    /// threads that are no cores.
+    pub fn survey(&self, patience: Duration) -> Option<Survey> {
+        let (deliver, delivery) = sync_channel(1);
+        self.surveys.lock().expect("the lock is held for a push only").push(deliver);
+        self.is_survey_wanted.store(true, Ordering::Release);
+        self.wake_cores();
+        delivery.recv_timeout(patience).ok()
+    }
+
+    /// Who has asked for a survey since this was called last.
+    pub fn take_survey_wishes(&self) -> Vec<SyncSender<Survey>> {
+        let is_wanted = self.is_survey_wanted.load(Ordering::Acquire)
+            && self.is_survey_wanted.swap(false, Ordering::AcqRel);
+        match is_wanted {
+            true => std::mem::take(&mut *self.surveys.lock().expect("held for a push only")),
+            false => Vec::new(),
+        }
     }
 
     /// Wakes all cores that sleep.

@@ -143,6 +143,12 @@ impl RequestParser {
         self.position > 0 || self.searched > 0
     }
 
+    /// Where in the input the argument begins that is being received, if it is of at least
+    /// `len_min` bytes and its length is known.
+    pub fn begun_argument(&self, len_min: usize) -> Option<usize> {
+        self.bulk.filter(|len| *len as usize >= len_min).map(|_| self.position)
+    }
+
     fn parse_multibulk(
         &mut self,
         input: &[u8],

@@ -127,9 +127,8 @@ pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::
     let Some(parts) = Parts::of(path, report)? else { return Ok(Verdict::Hopeless) };
     let mut is_over = false;
     for (index, part) in parts.generations.iter().enumerate() {
-        if part.style == "INCR AOF"
-            && (index == 0 || parts.generations[index - 1].style != part.style)
-        {
+        let follows_increments = index > 0 && parts.generations[index - 1].style == part.style;
+        if part.style == "INCR AOF" && !follows_increments {
             writeln!(report, "Start to check INCR files.")?;
         }
         if is_over {
@@ -138,7 +137,11 @@ pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::
             cut_all(&part.files, &nothing, report)?;
             continue;
         }
-        let is_last = index + 1 == parts.generations.len();
+        // Nothing of a generation is written before all of the one before is on the disk.
+        let is_bare =
+            |(path, _): &(PathBuf, u64)| path.metadata().is_ok_and(|file| file.len() == 0);
+        let is_last =
+            parts.generations[index + 1..].iter().flat_map(|part| &part.files).all(is_bare);
         match check_part(part, options, (is_last, parts.is_plain), report)? {
             (Verdict::Good, was_cut) => is_over = was_cut && options.until_unix_seconds.is_some(),
             (verdict, _) => return Ok(verdict),

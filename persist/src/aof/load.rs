@@ -239,9 +239,15 @@ impl Loader<'_> {
             self.load_base(&location.file(&base.name))?;
             self.report.base_bytes = self.report.bytes;
         }
+        // Nothing of a generation is written before all of the one before is on the disk.
+        let is_filled = |files: &Vec<&FileEntry>| {
+            let length = |file: &&FileEntry| self.disk.length(&location.file(&file.name));
+            files.iter().any(|file| length(file).is_ok_and(|length| length > 0))
+        };
+        let last = generations.iter().rposition(is_filled).unwrap_or(0);
         for (index, files) in generations.iter().enumerate() {
             let paths: Vec<PathBuf> = files.iter().map(|file| location.file(&file.name)).collect();
-            self.may_cut = options.cuts_torn_ends && index + 1 == generations.len();
+            self.may_cut = options.cuts_torn_ends && index >= last;
             for path in &paths {
                 self.report.bytes += self.length(path)?;
             }

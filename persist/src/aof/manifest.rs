@@ -132,7 +132,10 @@ impl Manifest {
         let mut manifest = Self::default();
         for (index, line) in text.lines().enumerate() {
             if line.len() > LINE_BYTES_MAX {
-                return Err(ManifestError::Line(index + 1, "The AOF manifest file contains too long line"));
+                return Err(ManifestError::Line(
+                    index + 1,
+                    "The AOF manifest file contains too long line",
+                ));
             }
             if line.starts_with('#') {
                 continue;

@@ -144,9 +144,9 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
     writeln!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} \
-         multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} \
-         omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} \
-         tot-net-in={} tot-net-out={} tot-cmds={} core={}",
+         multi={} watch={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} \
+         oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} \
+         lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={} core={}",
         session.client_id,
         session.origin.peer,
         session.origin.local,
@@ -161,8 +161,9 @@ pub fn describe(core: &Core, session: &Session, line: &mut String) {
         session.interest_count(Kind::ShardChannel),
         transaction.map_or(-1, |transaction| transaction.len() as i64),
         session.watched_keys(),
-        figures.query_bytes,
-        transaction.map_or(0, |transaction| transaction.argument_bytes()),
+        figures.query_bytes.saturating_sub(figures.query_header_bytes),
+        figures.query_buffer_bytes.saturating_sub(figures.query_bytes),
+        transaction.map_or(0, |transaction| transaction.memory_bytes()),
         session.output.bytes.capacity(),
         session.output.bytes.len(),
         session.output.bytes.len(),

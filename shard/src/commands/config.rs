@@ -79,7 +79,12 @@ impl TourTask for Set {
 fn set_here(core: &mut Core, words: &[Vec<u8>], is_local: bool) -> Result<Change, CommandError> {
     let pairs: Vec<(&[u8], &[u8])> =
         words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
-    let settings = core.host.config_set(&pairs, is_local)?;
+    let mut settings = core.host.config_set(&pairs, is_local)?;
+    let old = Arc::clone(&core.store.settings().rate_limits);
+    if *settings.rate_limits == *old {
+        // What users have spent is not forgotten because something else has changed.
+        Arc::make_mut(&mut settings).rate_limits = old;
+    }
     let is_same = settings.requirepass == core.store.settings().requirepass;
     let acl = (!is_same).then(|| Arc::new(core.acl().with_default_password(&settings.requirepass)));
     Ok(Change { settings, acl })

@@ -71,6 +71,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         reload::reload,
         "Save, empty all databases, and load what was saved.",
     ),
+    row(
+        "REPLYBUFFER <RESIZING|PEAK-RESET-TIME> <value>",
+        4,
+        keep_reply_buffers,
+        "Nothing: no client has a reply buffer of its own.",
+    ),
     row("SET-ACTIVE-EXPIRE <0|1>", 3, set_active_expire, "Let expired keys be looked for or not."),
     row(
         "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -170,6 +176,11 @@ fn set_skip_checksum_validation(call: &mut SessionCall<'_>) -> Outcome {
 fn pause_cron(call: &mut SessionCall<'_>) -> Outcome {
     let is_paused = integer(call, 2)? != 0;
     switch_active_expiry(call, !is_paused)
+}
+
+fn keep_reply_buffers(call: &mut SessionCall<'_>) -> Outcome {
+    call.reply.ok();
+    Ok(())
 }
 
 fn switch_active_expiry(call: &mut SessionCall<'_>, is_on: bool) -> Outcome {

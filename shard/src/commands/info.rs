@@ -41,18 +41,52 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
     ("Latencystats", false, Report::latencystats),
     ("Cluster", true, Report::cluster),
     ("Keyspace", true, Report::keyspace),
+    ("TLS", false, Report::tls),
     ("Cores", false, Report::cores),
 ];
 
 /// INFO.
 pub fn info(call: &mut SessionCall<'_>) -> Outcome {
     let wanted = Selection::parse(call);
-    let settings = call.core.store.settings().as_ref().clone();
-    // Before the report takes memory itself.
-    let used_bytes = call.core.host.used_bytes();
-    let report = Report { wanted, settings, used_bytes, ..Report::default() };
+    let report = Report::new(call.core, wanted);
     call.tour(TourKind::Gathering, report);
     Ok(())
+}
+
+/// Gathers what INFO tells, all sections, for somebody who is no client.
+pub fn survey(core: &mut Core, deliver: impl FnOnce(Survey) + Send + 'static) {
+    let report = Report::new(core, Selection { all: true, ..Selection::default() });
+    let deliver = Some(Box::new(deliver) as _);
+    core.begin_tour_unasked(TourKind::Gathering, Box::new(SurveyTask { report, deliver }));
+}
+
+/// What [`survey`] has gathered: INFO, but for what the process knows of itself.
+pub struct Survey(Report);
+
+impl Survey {
+    /// The text, as INFO shows it. Takes as long as making it for a client does.
+    pub fn text(mut self, facts: ProcessFacts) -> String {
+        self.0.facts = facts;
+        self.0.text()
+    }
+}
+
+struct SurveyTask {
+    report: Report,
+    deliver: Option<Box<dyn FnOnce(Survey) + Send>>,
+}
+
+impl TourTask for SurveyTask {
+    fn visit(&mut self, core: &mut Core) {
+        self.report.visit(core);
+    }
+
+    fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, _: &mut Reply<'_>) {
+        self.report.conclude(core);
+        if let Some(deliver) = self.deliver.take() {
+            deliver(Survey(self.report));
+        }
+    }
 }
 
 /// Which sections were asked for.
@@ -92,6 +126,8 @@ struct CoreFigures {
     commands_ns: u64,
     turns_ns: u64,
     slots: usize,
+    lent_slots: usize,
+    boxes: usize,
 }
 
 #[derive(Default)]
@@ -183,14 +219,34 @@ impl TourTask for Report {
             commands_ns: core.stats.commands_ns,
             turns_ns: core.stats.turns_ns,
             slots: core.owned_slots(),
+            lent_slots: core.lent_slots(),
+            boxes: core.boxes_under_way(),
         });
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        self.conclude(core);
+        self.facts = core.host.facts();
+        reply.verbatim("txt", self.text().as_bytes());
+    }
+}
+
+impl Report {
+    fn new(core: &Core, wanted: Selection) -> Self {
+        let settings = core.store.settings().as_ref().clone();
+        // Before the report takes memory itself.
+        let used_bytes = core.host.used_bytes();
+        Self { wanted, settings, used_bytes, ..Self::default() }
+    }
+
+    /// All cores were visited.
+    fn conclude(&mut self, core: &Core) {
         self.scripts = core.shared().scripts.figures();
         self.libraries = Arc::clone(&core.scripting.libraries);
-        self.facts = core.host.facts();
         self.now_us = core.store.now().unix_us;
+    }
+
+    fn text(&self) -> String {
         let mut text = String::with_capacity(8 * 1024);
         for (name, by_default, write) in SECTIONS {
             if !self.wanted.includes(name, *by_default) {
@@ -200,9 +256,9 @@ impl TourTask for Report {
                 text.push_str("\r\n");
             }
             let _ = write!(text, "# {name}\r\n");
-            write(&self, &mut text);
+            write(self, &mut text);
         }
-        reply.verbatim("txt", text.as_bytes());
+        text
     }
 }
 
@@ -528,7 +584,7 @@ impl Report {
             "expired_time_cap_reached_count": keys.expire_cycles_capped,
             "expire_cycle_cpu_milliseconds": keys.expire_cycles_us / 1000,
             "evicted_keys": keys.evicted,
-            "evicted_clients": 0,
+            "evicted_clients": stats.evicted_clients,
             "evicted_scripts": self.scripts.evicted,
             "total_eviction_exceeded_time": self.overrun_ms.0,
             "current_eviction_exceeded_time": self.overrun_ms.1,
@@ -579,7 +635,24 @@ impl Report {
             "acl_access_denied_cmd": stats.denials.command,
             "acl_access_denied_key": stats.denials.key,
             "acl_access_denied_channel": stats.denials.channel,
+            "throttled_commands": stats.throttled_commands,
+            "audit_log_dropped": self.facts.audit_log_dropped,
+            "acl_access_denied_tls_cert": stats.denials.certificate,
         );
+    }
+
+    fn tls(&self, text: &mut String) {
+        let now_seconds = self.now_us / 1_000_000;
+        let [server, authority] = &self.facts.tls_certificates;
+        // There are no connections yet for which the server would be a client.
+        for (name, certificate) in [("server", server), ("client", &None), ("ca", authority)] {
+            let (serial, left_seconds) = match certificate {
+                Some((serial, end)) => (&serial[..], (end - now_seconds).max(0)),
+                None => ("none", 0),
+            };
+            let _ = write!(text, "tls_{name}_cert_serial:{serial}\r\n");
+            let _ = write!(text, "tls_{name}_cert_expires_in_seconds:{left_seconds}\r\n");
+        }
     }
 
     fn replication(&self, text: &mut String) {
@@ -674,10 +747,13 @@ impl Report {
         for core in &self.core_figures {
             let _ = write!(
                 text,
-                "core{}:clients={},slots={},commands={},commands_usec={},turns_usec={}\r\n",
+                "core{}:clients={},slots={},lent_slots={},messages_under_way={},commands={},\
+                 commands_usec={},turns_usec={}\r\n",
                 core.id,
                 core.clients,
                 core.slots,
+                core.lent_slots,
+                core.boxes,
                 core.commands,
                 core.commands_ns / 1000,
                 core.turns_ns / 1000,

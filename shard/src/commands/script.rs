@@ -10,7 +10,8 @@ const FLUSH_WORDS: CommandError =
 const NO_DEBUGGER: CommandError =
     CommandError::Fixed("ERR SCRIPT DEBUG is not supported by this server");
 const DEBUG_WORDS: CommandError = CommandError::Fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO");
-const NO_SCRIPT: CommandError = CommandError::Fixed("NOSCRIPT No matching script.");
+const NO_SCRIPT: CommandError =
+    CommandError::Fixed("NOSCRIPT No matching script. Please use EVAL.");
 const NONE_BUSY: CommandError = CommandError::Fixed("NOTBUSY No scripts in execution right now.");
 const HAS_WRITTEN: CommandError = CommandError::Fixed(
     "UNKILLABLE Sorry the script already executed write commands against the dataset. You can \

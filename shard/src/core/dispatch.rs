@@ -129,15 +129,26 @@ impl Core {
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> Flow {
-        match self.offer(id, prepared, arguments) {
+        let is_script = prepared.row.is_some_and(|row| row.flags.intersects(flag::SCRIPT_RUNNER));
+        if is_script && self.is_monitored() {
+            self.hold_lines();
+        }
+        let offer = self.offer(id, prepared, arguments);
+        let lines = self.take_held_lines();
+        if let (Offer::Taken, true, Some(row)) = (&offer, self.is_monitored(), prepared.row)
+            && row.name != "exec"
+        {
+            self.show_command(id, row, arguments);
+        }
+        lines.into_iter().for_each(|line| self.send_line(line));
+        match offer {
             Offer::Refused => Flow::Refused,
             Offer::Aside => Flow::Done,
             Offer::Taken => {
-                if self.is_monitored()
+                if self.is_audited()
                     && let Some(row) = prepared.row
-                    && row.name != "exec"
                 {
-                    self.show_command(id, row, arguments);
+                    self.audit_command(id, row, arguments);
                 }
                 Flow::Done
             }
@@ -160,7 +171,10 @@ impl Core {
         }
         let row = match self.admit(id, prepared, arguments) {
             Ok(Some(row)) => row,
-            Ok(None) => return Offer::Refused,
+            Ok(None) => {
+                self.return_token(id, prepared.row);
+                return Offer::Refused;
+            }
             Err(error) => {
                 let error = self.break_transaction(id, prepared.row, error);
                 self.reject(id, prepared.row, &error);
@@ -178,6 +192,7 @@ impl Core {
         let is_tracking = session.tracking.is_some();
         let flow = self.execute_by_row(id, row, prepared.route, arguments);
         if flow == Flow::Refused {
+            self.return_token(id, Some(row));
             return Offer::Refused;
         }
         if is_tracking {
@@ -324,6 +339,9 @@ impl Core {
                 self.stats.note_slow(row, ns, summary);
                 self.log_slow(Some(id));
             }
+        }
+        if tour.is_none() && output.len_hint() >= self.stats.large_reply_bytes {
+            self.note_large_reply(id, row, arguments, &output);
         }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
@@ -668,6 +686,7 @@ pub(super) fn run_on_keys(
     arguments: Arguments<'_>,
     output: &mut Output,
 ) -> Option<Box<Sequel>> {
+    let before = output.mark();
     let reply = Reply::new(output, caller.protocol);
     let is_journaled = store.journal.is_on();
     if is_journaled {
@@ -686,6 +705,10 @@ pub(super) fn run_on_keys(
         let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
         if let Some(ns) = slow {
             stats.note_slow(row, ns, summarize(arguments, |_| false));
+        }
+        if output.is_large_since(before, stats.large_reply_bytes) {
+            let bytes = output.len_since(before);
+            stats.note_large_reply(row, bytes, summarize(arguments, |_| false));
         }
     }
     sequel

@@ -47,6 +47,7 @@ impl Core {
             & self.is_within_memory()
             & (self.restrictions == Restrictions::default())
             & !self.is_monitored()
+            & !self.is_audited()
     }
 }
 

@@ -17,7 +17,11 @@ pub struct Interests {
     names: [BTreeSet<Box<[u8]>>; KIND_COUNT],
     /// Those it is just leaving, and their kind: still listened to, but perhaps counted no more.
     leaving: (Option<Kind>, Vec<Box<[u8]>>),
+    name_bytes: usize,
 }
+
+/// What a name takes besides its bytes, here and where its messages come from, in bytes.
+const NAME_OVERHEAD_BYTES: usize = 64;
 
 impl Interests {
     /// Whether it listens to anything but changes of keys.
@@ -42,12 +46,21 @@ impl Interests {
 
     /// Adds a name; whether it is new.
     pub(super) fn insert(&mut self, kind: Kind, name: &[u8]) -> bool {
-        self.names[kind as usize].insert(name.into())
+        let is_new = self.names[kind as usize].insert(name.into());
+        self.name_bytes += if is_new { name.len() + NAME_OVERHEAD_BYTES } else { 0 };
+        is_new
     }
 
     /// Takes a name away; whether it was there.
     pub(super) fn remove(&mut self, kind: Kind, name: &[u8]) -> bool {
-        self.names[kind as usize].remove(name)
+        let was_there = self.names[kind as usize].remove(name);
+        self.name_bytes -= if was_there { name.len() + NAME_OVERHEAD_BYTES } else { 0 };
+        was_there
+    }
+
+    /// Memory the names take, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.name_bytes
     }
 
     /// Notes which names it is about to leave; none when that is over.

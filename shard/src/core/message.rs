@@ -147,6 +147,13 @@ impl Batch {
         self.bytes.len()
     }
 
+    /// Memory the commands take, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.ranges.capacity() * size_of::<ArgRange>()
+            + self.commands.capacity() * size_of::<BatchCommand>()
+    }
+
     /// Whether the batch should be sent before it takes another command.
     pub fn is_full(&self) -> bool {
         self.commands.len() >= BATCH_COMMANDS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
@@ -256,6 +263,8 @@ pub enum Message {
     TourDone(Box<Tour>),
     /// Memory is short, and the receiver has the coldest keys. At most one per inbox.
     Evict,
+    /// Clients weigh too much, and the receiver has some that have to go. At most one per inbox.
+    EndClients,
     /// Replies and notes that concern clients which wait for keys.
     Bag(Box<Bag>),
     /// Such a bag back where it came from, empty.

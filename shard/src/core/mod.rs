@@ -29,9 +29,11 @@
 //! messages.
 
 mod admission;
+mod auditing;
 pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
+mod client_eviction;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -63,6 +65,7 @@ use std::sync::Arc;
 pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
+use self::client_eviction::Scales;
 use self::exclusive::Exclusive;
 use self::listeners::Listeners;
 use self::membership::Farewells;
@@ -75,6 +78,7 @@ use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
+use crate::audit::{AuditClasses, AuditEvent};
 use crate::clock::Now;
 use crate::command::{LastLookup, Renames};
 use crate::eviction::Eviction;
@@ -111,11 +115,11 @@ pub const CREDIT_MAX: usize = 512;
 /// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
 /// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
 /// release, each core says farewell to one list of names, and one core at a time may ask this one
-/// to evict.
+/// to evict, and one to end clients.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
-    (boxes + news + 7 * cores + 65).next_power_of_two()
+    (boxes + news + 7 * cores + 66).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -187,6 +191,8 @@ pub struct Core {
     script_author: Option<Author>,
     /// Figures for INFO.
     pub stats: Stats,
+    /// Scripts that need the slots of all cores.
+    everything: scripting::EverythingCalls,
     /// Who owns each slot, as far as this core knows.
     owners: Box<[CoreId]>,
     sessions: Vec<Option<Box<Session>>>,
@@ -201,14 +207,20 @@ pub struct Core {
     gate: Gate,
     /// What clients of this core were refused.
     acl_log: Log,
-    slow_log: SlowLog,
+    /// Slow commands, large requests, large replies.
+    command_logs: [SlowLog; 3],
     /// Sessions of any core that are shown every command.
     monitors: Vec<(CoreId, SessionId)>,
+    /// Lines for them that are kept back, while they are.
+    held_lines: Option<Vec<Arc<[u8]>>>,
     /// Names of commands that differ from the table, if any do.
     renames: Option<Box<Renames>>,
     last_lookup: LastLookup,
     latency: Monitor,
+    /// What the audit log is told.
+    audit: AuditClasses,
     eviction: Eviction,
+    scales: Scales,
     pause: Pause,
     restrictions: Restrictions,
     blocked_clients: usize,
@@ -252,21 +264,24 @@ pub struct Pause {
     waiting: Vec<SessionId>,
 }
 
+/// The owner of each slot when every core has an even share, a contiguous range.
+fn even_shares(core_count: u16) -> Box<[CoreId]> {
+    let share =
+        |slot: HashSlot| slot.index() * usize::from(core_count) / usize::from(HashSlot::COUNT);
+    HashSlot::all().map(|slot| CoreId(share(slot) as u16)).collect()
+}
+
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
         let CoreOptions { id, core_count, seed, settings, shared, acl, renames } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
-        let owners: Box<[CoreId]> = HashSlot::all()
-            .map(|slot| {
-                CoreId((slot.index() * core_count as usize / usize::from(HashSlot::COUNT)) as u16)
-            })
-            .collect();
+        let owners = even_shares(core_count);
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+        let audit = settings.audit_classes;
         let eviction = Eviction::new(&settings);
-        let mut stats = Stats::default();
-        stats.slow_ns = slow::slow_ns(&settings);
-        stats.latency_tracking = settings.latency_tracking;
+        let scales = Scales::new(settings.maxmemory_clients_bytes);
+        let stats = slow::stats(&settings);
         let mut store = Store::new(owned, seed, u64::from(id.0), settings);
         store.set_acl(acl);
         Self {
@@ -283,6 +298,7 @@ impl Core {
             is_taking_in: false,
             has_been_busy: false,
             script_author: None,
+            everything: scripting::EverythingCalls::default(),
             owners,
             sessions: Vec::new(),
             open_batches: (0..core_count).map(|_| None).collect(),
@@ -293,12 +309,15 @@ impl Core {
             lent: Lent::default(),
             gate: Gate::default(),
             acl_log: Log::default(),
-            slow_log: SlowLog::default(),
+            command_logs: Default::default(),
             monitors: Vec::new(),
+            held_lines: None,
             renames: (!renames.is_empty()).then(|| Box::new(renames)),
             last_lookup: LastLookup::default(),
             latency: Monitor::default(),
+            audit,
             eviction,
+            scales,
             pause: Pause::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
@@ -406,6 +425,7 @@ impl Core {
             Message::Release(release) => self.release(release),
             Message::TourDone(tour) => self.finish_tour(*tour),
             Message::Evict => self.evict_on_request(),
+            Message::EndClients => self.end_clients_on_request(),
             Message::Bag(bag) => self.open_bag(bag),
             Message::BagBack(bag) => self.take_bag_back(*bag),
             Message::News(bag) => self.open_news(*bag),
@@ -429,15 +449,18 @@ impl Core {
         self.sessions[index] = Some(Box::new(session));
         self.log_out(id);
         self.stats.connections_received += 1;
+        self.audit_connection(id, AuditEvent::Connect);
     }
 
     /// Forgets a session whose connection has ended. Replies still under way to it are dropped.
     pub fn close_session(&mut self, id: SessionId) {
         if self.session(id).is_some() {
+            self.audit_connection(id, AuditEvent::Disconnect);
             self.abandon_wait(id);
             self.discard_transaction(id);
             self.stop_tracking(id);
             self.unsubscribe_all(id);
+            self.unweigh(id);
             self.sessions[id.index as usize] = None;
         }
     }
@@ -576,11 +599,26 @@ impl Core {
 
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
-        self.stats.latency_tracking = settings.latency_tracking;
-        self.stats.slow_ns = slow::slow_ns(&settings);
+        slow::follow(&mut self.stats, &settings);
+        self.audit = settings.audit_classes;
         self.eviction.apply(&settings);
+        self.set_client_limit(settings.maxmemory_clients_bytes);
         self.shared.board.post(self.id, self.eviction.level());
+        let is_same = *settings.rate_limits == *self.store.settings().rate_limits;
         self.store.set_settings(settings);
+        if !is_same {
+            self.renew_buckets();
+        }
+    }
+
+    /// How many of its slots are lent to envelopes now.
+    pub fn lent_slots(&self) -> usize {
+        self.lent.len()
+    }
+
+    /// Batches, envelopes and tours of this core that are under way.
+    pub fn boxes_under_way(&self) -> usize {
+        CREDIT_MAX.saturating_sub(self.credit)
     }
 
     /// How many slots this core owns.

@@ -63,7 +63,7 @@ impl Core {
         row: &Command,
         arguments: Arguments<'_>,
     ) {
-        if row.flags.intersects(flag::SKIP_MONITOR.with(flag::ADMIN)) {
+        if row.flags.intersects(flag::ADMIN) {
             return;
         }
         let now_us = self.store.now().unix_us;
@@ -80,7 +80,22 @@ impl Core {
         self.send_line(line.into());
     }
 
-    fn send_line(&mut self, line: Arc<[u8]>) {
+    /// Keeps lines back until [`Core::take_held_lines`]: a script is shown ahead of what it runs,
+    /// but only once it is sure that it was taken.
+    pub(super) fn hold_lines(&mut self) {
+        self.held_lines = Some(Vec::new());
+    }
+
+    /// The lines that were kept back; none if none were to be.
+    pub(super) fn take_held_lines(&mut self) -> Vec<Arc<[u8]>> {
+        self.held_lines.take().unwrap_or_default()
+    }
+
+    pub(super) fn send_line(&mut self, line: Arc<[u8]>) {
+        if let Some(lines) = &mut self.held_lines {
+            lines.push(line);
+            return;
+        }
         for (core, session) in self.monitors.clone() {
             if core != self.id {
                 if self.parcels_for(core) < LINES_MAX {

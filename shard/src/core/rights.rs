@@ -68,10 +68,12 @@ impl Core {
     /// Works out anew what has to be checked for a session.
     fn note_rights(&mut self, id: SessionId) {
         let is_open = self.acl().is_open();
+        let limits = Arc::clone(&self.store.settings().rate_limits);
         let session = self.session_mut(id).expect("the caller has seen the session");
+        session.bucket = if limits.is_empty() { None } else { limits.of(&session.user.name) };
         session.rights = match () {
             () if !session.is_logged_in && !is_open => Rights::None,
-            () if session.user.is_unrestricted() => Rights::All,
+            () if session.user.is_unrestricted() && session.bucket.is_none() => Rights::All,
             () => Rights::Some,
         };
     }
@@ -96,12 +98,29 @@ impl Core {
         let Some(user) = user else {
             let context = context_of(session.transaction.is_some());
             self.note_refusal(Some(id), context, Reason::Auth, b"AUTH", name);
+            self.audit_login(id, name, false);
             return Err(error::WRONG_PASSWORD);
         };
         session.user = user;
         session.is_logged_in = true;
         self.note_rights(id);
+        self.audit_login(id, name, true);
         Ok(())
+    }
+
+    /// Logs a session in as the user its certificate names. Where there is no such user, or it is
+    /// disabled, the session stays who it is, and the ACL log says so; whether it was logged in.
+    pub fn log_in_by_certificate(&mut self, id: SessionId, name: &[u8]) -> bool {
+        let user = self.acl().user(name).filter(|user| user.is_enabled).map(Arc::clone);
+        let Some(user) = user else {
+            self.note_refusal(Some(id), Context::TopLevel, Reason::Certificate, b"TLS", name);
+            return false;
+        };
+        let Some(session) = self.session_mut(id) else { return false };
+        session.user = user;
+        session.is_logged_in = true;
+        self.note_rights(id);
+        true
     }
 
     /// Checks a command of a session whose user may not do everything.
@@ -114,8 +133,11 @@ impl Core {
     ) -> Outcome {
         let session = self.session_mut(id).expect("the caller has seen the session");
         if session.rights == Rights::None && !row.flags.contains(flag::NO_AUTH) {
+            self.audit_refusal(Some(id), row, arguments);
             return Err(error::NO_AUTH);
         }
+        self.take_token(id, row)?;
+        let session = self.session_mut(id).expect("seen above");
         // A script of this client may be refused something while its command still runs.
         session.figures.last_command = Some(row);
         let user = Arc::clone(&session.user);
@@ -123,7 +145,38 @@ impl Core {
         let context = context_of(session.transaction.is_some());
         let (reason, object) = log::subject(denial, row, &arguments);
         self.note_refusal(Some(id), context, reason, &object, &user.name);
+        self.audit_refusal(Some(id), row, arguments);
         Err(denial.error(&user, row))
+    }
+
+    /// Takes a token from the bucket of the user, if it is limited. Who is to log in first, or wants
+    /// to leave, needs none.
+    fn take_token(&mut self, id: SessionId, row: &'static Command) -> Outcome {
+        let now_ns = self.store.now().monotonic_us * 1000;
+        let Some(session) = self.session(id) else { return Ok(()) };
+        let Some(bucket) = session.bucket.as_deref() else { return Ok(()) };
+        if row.flags.contains(flag::NO_AUTH) || bucket.take(now_ns) {
+            return Ok(());
+        }
+        let error = error::throttled(bucket.per_second, &session.user.name);
+        self.stats.throttled_commands += 1;
+        Err(error)
+    }
+
+    /// A command was put off, and will take its token when it is offered again.
+    #[cold]
+    pub(super) fn return_token(&mut self, id: SessionId, row: Option<&'static Command>) {
+        if let Some(bucket) = self.session(id).and_then(|session| session.bucket.as_deref())
+            && row.is_some_and(|row| !row.flags.contains(flag::NO_AUTH))
+        {
+            bucket.give_back();
+        }
+    }
+
+    /// Other limits are in force: everybody gets the bucket that is meant for its user.
+    pub(super) fn renew_buckets(&mut self) {
+        let everybody: Vec<SessionId> = self.sessions().map(|(id, _)| id).collect();
+        everybody.into_iter().for_each(|id| self.note_rights(id));
     }
 
     /// Checks a queued command right before it runs: rights may have changed since.
@@ -140,6 +193,7 @@ impl Core {
         let Err(denial) = acl::check(&user, row, &arguments) else { return Ok(()) };
         let (reason, object) = log::subject(denial, row, &arguments);
         self.note_refusal(Some(id), Context::Multi, reason, &object, &user.name);
+        self.audit_refusal(Some(id), row, arguments);
         Err(denial.error_at_exec())
     }
 
@@ -160,6 +214,7 @@ impl Core {
         let client = self.script_author.filter(|author| author.core == self.id);
         let client = client.map(|author| author.session);
         self.note_refusal(client, Context::Script, reason, &object, &user.name);
+        self.audit_refusal(client, row, arguments);
         Err(denial.error_in_script(&user, row, &arguments))
     }
 

@@ -14,7 +14,8 @@
 //! **Everything** is a parking tour that takes the slots of all cores along to the last one, where
 //! the script runs; the releases bring them home. While the tour is on no core runs a command on
 //! keys, so the script takes effect at one moment that lies between sending and answering it, as
-//! for every tour; and whatever it touches is there, wherever slots have moved. Inside a
+//! for every tour; and whatever it touches is there, wherever slots have moved. Scripts that come
+//! to a core while its tour is under way share the next. Inside a
 //! transaction that has all slots (`exclusive.rs`) it has everything anyway, and a transaction with
 //! such a script is made to be one of those.
 //!
@@ -106,7 +107,7 @@ impl Core {
         has_everything: bool,
         output: &mut Output,
     ) -> Option<Box<Sequel>> {
-        let position = output.bytes.len();
+        let (before, position) = (output.mark(), output.bytes.len());
         let started_ns = self.host.elapsed_ns();
         let asked = Asked { row, caller, arguments };
         // Even an only core lends slots, to transactions that waited for a tour to pass.
@@ -137,6 +138,10 @@ impl Core {
         if self.stats.took(row, ns, error.as_ref()).is_some() {
             let summary = self.summary(row, arguments);
             self.stats.note_slow(row, ns, summary);
+        }
+        if output.is_large_since(before, self.stats.large_reply_bytes) {
+            let (bytes, summary) = (output.len_since(before), self.summary(row, arguments));
+            self.stats.note_large_reply(row, bytes, summary);
         }
         self.stats.mark(now_ns);
         None
@@ -210,8 +215,13 @@ impl Core {
             return caller.db;
         }
         let id = SessionId { index: self.sessions.len() as u32, generation: 0 };
-        let origin =
-            Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
+        let origin = Origin {
+            peer: String::new(),
+            local: String::new(),
+            descriptor: -1,
+            is_unix: true,
+            is_tls: false,
+        };
         let acl = self.acl();
         let known = caller.user.and_then(|id| acl.by_id(id));
         let user = Arc::clone(known.unwrap_or(acl.default_user()));
@@ -265,7 +275,17 @@ impl Core {
                 self.hold(command.session, Hold::Replies);
             }
         }
-        let task = Everything { batch: Some(batch), baggage: Baggage::default() };
+        self.everything.waiting.push(batch);
+        if !self.everything.is_called {
+            self.call_for_everything();
+        }
+    }
+
+    /// Sends for the slots of all cores, for all scripts that wait for them.
+    fn call_for_everything(&mut self) {
+        self.everything.is_called = true;
+        let batches = std::mem::take(&mut self.everything.waiting);
+        let task = Everything { batches, done: 0, baggage: Baggage::default() };
         self.begin_tour_unasked(TourKind::Parking, Box::new(task));
     }
 
@@ -292,17 +312,35 @@ impl Core {
     }
 }
 
-/// A visit to all cores that brings their slots to the last one and runs a script there.
+/// The scripts of a core that need the slots of all cores.
+///
+/// One tour is under way for them at a time; what comes meanwhile shares the next one. That keeps
+/// the order of any session: whose script waits here is held until it is answered, and the tour
+/// sets out later than anything the session has sent before.
+#[derive(Default)]
+pub(super) struct EverythingCalls {
+    /// Batches whose next command is such a script, in order. Their sessions wait, and whoever sent
+    /// them has given credit for each, so there are no more than the cores have together.
+    #[expect(clippy::vec_box, reason = "the boxes themselves travel")]
+    waiting: Vec<Box<Batch>>,
+    /// Whether a tour is under way.
+    is_called: bool,
+}
+
+/// A visit to all cores that brings their slots to the last one and runs scripts there.
 struct Everything {
-    batch: Option<Box<Batch>>,
+    #[expect(clippy::vec_box, reason = "the boxes themselves travel")]
+    batches: Vec<Box<Batch>>,
+    /// How many of them ran.
+    done: usize,
     baggage: Baggage,
 }
 
 impl TourTask for Everything {
     fn visit(&mut self, core: &mut Core) {
         if self.baggage.collect(core) {
-            let batch = self.batch.as_deref_mut().expect("it comes along");
-            self.baggage.unpacked(core, false, |core| run_with_everything(core, batch));
+            let Self { batches, done, baggage } = self;
+            *done = baggage.unpacked(core, false, |core| run_in_line(core, batches));
         }
     }
 
@@ -311,8 +349,28 @@ impl TourTask for Everything {
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, _: &mut Reply<'_>) {
-        core.send_home(self.batch.take().expect("it came along"));
+        core.everything.is_called = false;
+        let rest = self.batches.split_off(self.done);
+        core.everything.waiting.splice(..0, rest);
+        if !core.everything.waiting.is_empty() {
+            core.call_for_everything();
+        }
+        for batch in self.batches {
+            core.send_home(batch);
+        }
     }
+}
+
+/// Runs scripts one after the other, up to one that has something for clients who wait for keys:
+/// they are served before the next. Returns how many ran.
+fn run_in_line(core: &mut Core, batches: &mut [Box<Batch>]) -> usize {
+    for (index, batch) in batches.iter_mut().enumerate() {
+        run_with_everything(core, batch);
+        if core.store.has_ready_keys() {
+            return index + 1;
+        }
+    }
+    batches.len()
 }
 
 /// Runs the script a batch has come with, at the core where all slots are.

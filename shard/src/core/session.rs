@@ -12,12 +12,14 @@ use crate::acl::User;
 use crate::command::Command;
 use crate::core::CoreId;
 use crate::core::blocking::Blocked;
+use crate::core::client_eviction::Weight;
 use crate::core::listeners::Interests;
 use crate::core::message::Caller;
 use crate::core::tracking::Tracking;
 use crate::core::transaction::Transaction;
 use crate::interests::Kind;
 use crate::mutation::{self, Mutation};
+use crate::rate_limit::Bucket;
 use crate::reply::{Output, Protocol};
 use crate::watches::Watcher;
 
@@ -41,6 +43,8 @@ pub struct Origin {
     pub descriptor: i32,
     /// Whether it came over a unix socket.
     pub is_unix: bool,
+    /// Whether its bytes are sealed by TLS, so that nobody but its driver can read them.
+    pub is_tls: bool,
 }
 
 impl Origin {
@@ -114,6 +118,9 @@ impl Holds {
     }
 }
 
+/// Replies of one client up to this size lie in memory that is nobody's in particular, in bytes.
+const SHARED_REPLY_BYTES: usize = 16 * 1024;
+
 enum Place {
     Waiting {
         commands: u32,
@@ -139,7 +146,9 @@ pub struct Session {
     pub(super) user: Arc<User>,
     /// Whether it has logged in, be it by connecting to a server that is open to all.
     pub(super) is_logged_in: bool,
-    /// What follows from these two and from the default user.
+    /// The tokens of its user, if the user is limited.
+    pub(super) bucket: Option<Arc<Bucket>>,
+    /// What follows from these and from the default user.
     pub(super) rights: Rights,
     /// `CLIENT SETNAME`.
     pub name: Option<Arc<[u8]>>,
@@ -163,6 +172,8 @@ pub struct Session {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What it watches.
     pub(super) watchers: Vec<Arc<Watcher>>,
+    /// Memory that takes, in bytes.
+    pub(super) watched_bytes: usize,
     /// What it waits for in a blocking command.
     pub(super) blocked: Option<Box<Blocked>>,
     /// What it listens to; `None` while that is nothing.
@@ -180,6 +191,8 @@ pub struct Session {
     pub(super) publishes: bool,
     /// What `CLIENT LIST` tells about it.
     pub figures: Figures,
+    /// What it weighed when that was looked at last.
+    pub(super) weight: Weight,
     /// Generation of its index.
     pub(super) generation: u32,
     /// Whether it is on the list of sessions with new output.
@@ -206,6 +219,10 @@ pub struct Figures {
     pub output_bytes: u64,
     /// Bytes received that are not parsed yet.
     pub query_bytes: usize,
+    /// Those of them that stand before the argument being received, if that is a large one.
+    pub query_header_bytes: usize,
+    /// Memory they lie in, in bytes.
+    pub query_buffer_bytes: usize,
     /// Bytes the socket has not taken yet.
     pub unsent_bytes: usize,
     /// The last command.
@@ -231,6 +248,7 @@ impl Session {
             protocol: Protocol::Resp2,
             user,
             is_logged_in: false,
+            bucket: None,
             rights: Rights::None,
             name: None,
             library_name: None,
@@ -243,6 +261,7 @@ impl Session {
             closing: false,
             transaction: None,
             watchers: Vec::new(),
+            watched_bytes: 0,
             blocked: None,
             interests: None,
             tracking: None,
@@ -251,6 +270,7 @@ impl Session {
             sent_since_drain: false,
             publishes: false,
             figures: Figures { connected_ms: now_ms, active_ms: now_ms, ..Figures::default() },
+            weight: Weight::default(),
             generation: 0,
             is_changed: false,
             places: VecDeque::new(),
@@ -276,6 +296,12 @@ impl Session {
     /// Number of keys it watches.
     pub fn watched_keys(&self) -> usize {
         self.watchers.iter().map(|watcher| watcher.names().len()).sum()
+    }
+
+    /// Ends what it watches, and returns that.
+    pub(super) fn take_watchers(&mut self) -> Vec<Arc<Watcher>> {
+        self.watched_bytes = 0;
+        std::mem::take(&mut self.watchers)
     }
 
     /// Whether EXEC would fail for a key it watches.
@@ -305,10 +331,30 @@ impl Session {
         self.interests.as_deref().map_or(0, |interests| interests.count(kind))
     }
 
-    /// Memory the session takes, its buffers included, in bytes.
+    /// Bytes of replies that have not left the server.
+    pub fn reply_bytes(&self) -> usize {
+        let kept = self.places.iter().map(|place| match place {
+            Place::Waiting { output, behind, .. } => {
+                output.len() + behind.as_deref().map_or(0, Output::len)
+            }
+            Place::Filled(output) => output.len(),
+        });
+        self.output.len() + kept.sum::<usize>() + self.figures.unsent_bytes
+    }
+
+    /// Memory the client makes the server hold, in bytes: what is received and not run, what is
+    /// queued, what it is owed, what it watches and listens to. The first replies lie in buffers
+    /// that all clients share. O(places).
     pub fn memory_bytes(&self) -> usize {
-        let buffers = self.output.bytes.capacity() + self.figures.query_bytes;
-        size_of::<Self>() + buffers + self.figures.unsent_bytes
+        let transaction = self.transaction.as_deref().map_or(0, Transaction::memory_bytes);
+        let interests = self.interests.as_deref().map_or(0, Interests::memory_bytes);
+        size_of::<Self>()
+            + self.name.as_deref().map_or(0, <[u8]>::len)
+            + self.figures.query_buffer_bytes
+            + self.reply_bytes().saturating_sub(SHARED_REPLY_BYTES)
+            + transaction
+            + self.watched_bytes
+            + interests
     }
 
     /// A command is over: moves `CLIENT REPLY SKIP` on.

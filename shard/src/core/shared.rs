@@ -17,11 +17,13 @@ use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst,
 };
 
+use crate::client_weights::WeightBoard;
 use crate::eviction::Board;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::scripting::cache::ScriptCache;
 use crate::scripting::watch::Watch;
+use crate::slow_log::LogKind;
 
 /// What no core may do at present; each looks it up once a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +44,9 @@ pub struct Shared {
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
     next_acl_log_id: AtomicU64,
-    next_slow_id: AtomicU64,
+    next_log_ids: [AtomicU64; 3],
     pub(crate) board: Board,
+    pub(crate) weights: WeightBoard,
     /// Scripts by digest.
     pub scripts: ScriptCache,
     /// Scripts that take long.
@@ -72,8 +75,9 @@ impl Shared {
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             next_acl_log_id: AtomicU64::new(0),
-            next_slow_id: AtomicU64::new(0),
+            next_log_ids: Default::default(),
             board: Board::new(core_count),
+            weights: WeightBoard::new(core_count),
             scripts: ScriptCache::default(),
             watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
@@ -128,9 +132,9 @@ impl Shared {
         self.next_acl_log_id.fetch_add(1, SeqCst)
     }
 
-    /// A number no entry of the slow log had before.
-    pub(crate) fn next_slow_id(&self) -> u64 {
-        self.next_slow_id.fetch_add(1, SeqCst)
+    /// A number no entry of that log of commands had before.
+    pub(crate) fn next_log_id(&self, kind: LogKind) -> u64 {
+        self.next_log_ids[kind as usize].fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -68,6 +68,11 @@ impl Transaction {
     pub fn argument_bytes(&self) -> usize {
         self.batch.argument_bytes()
     }
+
+    /// Memory the commands take, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.batch.memory_bytes()
+    }
 }
 
 /// What EXEC answers when it is refused.
@@ -145,13 +150,14 @@ impl Core {
         }
         session.step_reply_mode();
         self.note_change(id);
+        self.audit_queued(id, row, arguments);
     }
 
     /// EXEC of a transaction that may run. Its reply comes at once or later.
     pub(super) fn execute_transaction(&mut self, id: SessionId, transaction: Transaction) {
         let Transaction { mut batch, flags, .. } = transaction;
         let session = self.session_mut(id).expect("seen by the caller");
-        let watchers = std::mem::take(&mut session.watchers);
+        let watchers = session.take_watchers();
         if flags.contains(flag::DENYOOM)
             && let Err(error) = self.check_memory(flags)
         {
@@ -532,7 +538,10 @@ impl Core {
             !watcher.names().iter().all(|name| covers(name))
         };
         match self.session_mut(id) {
-            Some(session) if is_new(session) => session.watchers.push(watcher),
+            Some(session) if is_new(session) => {
+                session.watched_bytes += watcher.memory_bytes();
+                session.watchers.push(watcher);
+            }
             _ => self.end_watching(vec![watcher]),
         }
     }
@@ -540,7 +549,7 @@ impl Core {
     /// UNWATCH.
     pub(crate) fn unwatch(&mut self, id: SessionId) {
         let Some(session) = self.session_mut(id) else { return };
-        let watchers = std::mem::take(&mut session.watchers);
+        let watchers = session.take_watchers();
         self.end_watching(watchers);
     }
 

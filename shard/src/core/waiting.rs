@@ -45,6 +45,11 @@ impl Lent {
         self.slots.is_empty()
     }
 
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Queues `waiter` behind a slot that is out.
     pub(super) fn wait(&mut self, slot: HashSlot, waiter: Waiter) {
         let lent = self.slots.get_mut(&slot).expect("only a lent slot is waited for");

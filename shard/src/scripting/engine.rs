@@ -22,7 +22,8 @@ use crate::error::{self, CommandError};
 use crate::number::parse_integer;
 use crate::reply::Reply;
 
-const NO_SCRIPT: CommandError = CommandError::Fixed("NOSCRIPT No matching script.");
+const NO_SCRIPT: CommandError =
+    CommandError::Fixed("NOSCRIPT No matching script. Please use EVAL.");
 
 /// Compiled scripts from which on those that are not cached any more are looked for.
 const SWEEP_MIN: usize = 1024;

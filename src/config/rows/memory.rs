@@ -17,15 +17,13 @@ const POLICIES: &[&str] = &[
     "allkeys-lrm",
 ];
 
-const CLIENT_EVICTION: &str = "eviction of clients is not built into Basalt yet";
-
 pub(super) const ROWS: &[Directive] = &[
     integer("databases", 1, INT_MAX, "16").immutable().built(),
     memory("maxmemory", 0, ULONG_MAX, "0").built(),
     choice("maxmemory-policy", POLICIES, "noeviction").built(),
     integer("maxmemory-samples", 1, 64, "5").built(),
     integer("maxmemory-eviction-tenacity", 0, 100, "10").built(),
-    row(Kind::MemoryOrPercent, "maxmemory-clients", "0").refused(CLIENT_EVICTION),
+    row(Kind::MemoryOrPercent, "maxmemory-clients", "0").built(),
     integer("lfu-log-factor", 0, INT_MAX, "10").built(),
     integer("lfu-decay-time", 0, INT_MAX, "1").built(),
     integer("active-expire-effort", 1, 10, "1").built(),

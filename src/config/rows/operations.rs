@@ -13,11 +13,11 @@ const FACILITIES: &[&str] =
 const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 const TIMESTAMPS: &[&str] = &["legacy", "iso8601", "milliseconds"];
 
+const AUDIT_CLASSES: &[&str] = &["none", "connection", "auth", "admin", "write", "read", "denied"];
+
 const LOG_FORMATS: &str = "only the legacy log format is built into Basalt yet";
-const METRICS: &str = "the metrics endpoint is not built into Basalt yet";
 const MODULES: &str = "loadable modules are not built into Basalt";
 const SENTINEL: &str = "sentinel directive while not in sentinel mode";
-const COMMAND_LOG: &str = "logs of large requests and replies are not built into Basalt yet";
 
 pub(super) const ROWS: &[Directive] = &[
     lines("include", 1, 1).built(),
@@ -65,16 +65,22 @@ pub(super) const ROWS: &[Directive] = &[
     integer("slowlog-max-len", 0, LONG_MAX, "128")
         .aliases(&["commandlog-slow-execution-max-len"])
         .built(),
-    integer("commandlog-request-larger-than", -1, LONG_MAX, "1048576").refused(COMMAND_LOG),
-    integer("commandlog-large-request-max-len", 0, LONG_MAX, "128").accepted(),
-    integer("commandlog-reply-larger-than", -1, LONG_MAX, "1048576").refused(COMMAND_LOG),
-    integer("commandlog-large-reply-max-len", 0, LONG_MAX, "128").accepted(),
+    integer("commandlog-request-larger-than", -1, LONG_MAX, "1048576").built(),
+    integer("commandlog-large-request-max-len", 0, LONG_MAX, "128").built(),
+    integer("commandlog-reply-larger-than", -1, LONG_MAX, "1048576").built(),
+    integer("commandlog-large-reply-max-len", 0, LONG_MAX, "128").built(),
     integer("latency-monitor-threshold", 0, LONG_MAX, "0").built(),
     boolean("latency-tracking", "yes").built(),
     row(Kind::Percentiles, "latency-tracking-info-percentiles", "50 99 99.9").built(),
+    choice("audit-log", &["off", "file", "syslog"], "off").protected().built(),
+    text("audit-log-file", "audit.log").protected().built(),
+    row(Kind::Choices(AUDIT_CLASSES), "audit-log-classes", "connection auth admin denied")
+        .protected()
+        .built(),
     row(Kind::KeyspaceEvents, "notify-keyspace-events", "").built(),
     integer("tracking-table-max-keys", 0, LONG_MAX, "1000000").built(),
-    integer("metrics-port", 0, 65535, "0").immutable().refused(METRICS),
+    integer("metrics-port", 0, 65535, "0").immutable().built(),
+    text("metrics-bind", "127.0.0.1").immutable().built(),
     // Scripts and modules.
     integer("busy-reply-threshold", 0, LONG_MAX, "5000").aliases(&["lua-time-limit"]).built(),
     lines("loadmodule", 1, usize::MAX).refused(MODULES),

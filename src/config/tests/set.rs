@@ -163,6 +163,6 @@ fn get_finds_names_and_patterns() {
     check_matching(&["SLOWLOG-M*", "slowlog-max-len"], &["slowlog-max-len"]);
     check_matching(&["watchdog-period"], &["watchdog-period"]);
     check_matching(&["watch*"], &[]);
-    check_matching(&["use*", "include", "user"], &[]);
+    check_matching(&["use*", "include", "user"], &["user-rate-limit"]);
     check_matching(&["por[t]"], &["port"]);
 }

@@ -67,6 +67,7 @@ fn another_value(row: &Directive, config: &Config) -> Vec<String> {
         }
         Kind::Choices(list) => list[1].to_owned(),
         Kind::Text(..) if row.name == "cores" => "2".to_owned(),
+        Kind::Text(..) if row.name == "user-rate-limit" => "alice:5".to_owned(),
         Kind::Text(..) => "another".to_owned(),
         Kind::Directory => "/".to_owned(),
         Kind::KeyspaceEvents => "KEA".to_owned(),
