@@ -169,8 +169,8 @@ pub fn open(location: &Location) -> Loaded<Manifest> {
     Ok(manifest)
 }
 
-/// A start that was interrupted may have named a single file of an older server in the manifest, but
-/// not moved it yet.
+/// A start that was interrupted may have named a single file of an older server in the manifest,
+/// but not moved it yet.
 fn take_over_old(location: &Location, manifest: Manifest) -> Loaded<Manifest> {
     let (disk, old) = (&*location.disk, PathBuf::from(&location.prefix));
     let target = location.file(&location.prefix);

@@ -10,9 +10,9 @@
 //! ```
 //!
 //! A *generation* is what was written between two cuts, one file per core. That of a single core is
-//! an increment any Redis can load (`i`), and goes on growing after a restart. Of several cores the files only mean something together;
-//! they are segments (`s`), which makes a stock Redis refuse the directory instead of loading the
-//! files one after the other.
+//! an increment any Redis can load (`i`), and goes on growing after a restart. Of several cores the
+//! files only mean something together; they are segments (`s`), which makes a stock Redis refuse
+//! the directory instead of loading the files one after the other.
 
 use std::io::{self, Read};
 use std::path::Path;
