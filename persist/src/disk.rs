@@ -3,7 +3,8 @@
 //! [`SystemDisk`] is the real one. [`crate::memory_disk::MemoryDisk`] lies in memory, knows what
 //! has been brought to the disk and what has not, fails when it is told to, and forgets in a crash
 //! what a real disk may forget. Whoever writes or reads files of the append-only file or snapshots
-//! gets a `&dyn Disk` (in a [`crate::aof::load::Location`]) and uses nothing of `std::fs` beside it.
+//! gets a `&dyn Disk` (in a [`crate::aof::load::Location`]) and uses nothing of `std::fs` beside
+//! it.
 //!
 //! # What a disk promises
 //!

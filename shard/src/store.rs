@@ -30,6 +30,7 @@ use crate::mutation::{self, Mutation};
 use crate::news::News;
 use crate::object::Object;
 use crate::random::Random;
+use crate::rdb::payload::ChecksumCheck;
 use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
@@ -134,6 +135,8 @@ pub struct Store {
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
     /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
     pub(crate) large_element_bytes: u64,
+    /// Whether RESTORE looks at the checksums of payloads.
+    pub(crate) payload_checksums: ChecksumCheck,
     pub(crate) expiry_cursor: crate::expiry::Cursor,
     garbage: Vec<Garbage>,
     garbage_bytes: usize,
@@ -181,6 +184,7 @@ impl Store {
             defragmentation_percent: 0,
             active_expiry: true,
             large_element_bytes: u64::MAX,
+            payload_checksums: ChecksumCheck::Done,
             expiry_cursor: crate::expiry::Cursor::default(),
             garbage: Vec::new(),
             garbage_bytes: 0,

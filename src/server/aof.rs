@@ -160,6 +160,20 @@ impl AppendOnly {
         Ok(bytes)
     }
 
+    /// Finds out what is in the directory, which nobody loads or writes as long as the append-only
+    /// file is off: should it be turned on, its files come after these.
+    ///
+    /// # Errors
+    /// When the manifest makes no sense.
+    pub fn look(&self, settings: &Settings) -> Result<(), load::LoadError> {
+        let location = location(settings);
+        let manifest = Manifest::read(&*location.disk, &location.manifest());
+        if let Some(manifest) = manifest.map_err(load::LoadError::Manifest)? {
+            self.state().manifest = manifest;
+        }
+        Ok(())
+    }
+
     /// Loads what is in the directory into a store that has all slots.
     ///
     /// # Errors
@@ -448,16 +462,27 @@ fn base_form(settings: &Settings) -> BaseForm {
 
 /// The rewrite.
 impl AppendOnly {
-    /// A rewrite begins; its generation is made by the caller.
-    pub fn begin_rewrite(&self, settings: &Settings, first_kept: u64) {
+    /// A rewrite begins. Its generation, whose first file has number `first_kept`, is made by the
+    /// caller; there is none while the append-only file is off.
+    pub fn begin_rewrite(&self, settings: &Settings, first_kept: Option<u64>) {
         let form = base_form(settings);
         let closed_bytes = self.total_bytes();
         let begun_seconds = clock::now().unix_seconds();
         let mut state = self.state();
-        state.lacks_base |= !self.is_on();
+        state.lacks_base |= !self.is_on() && first_kept.is_some();
+        let first_kept = first_kept.unwrap_or(u64::MAX);
         state.is_scheduled = false;
         state.rewrite =
             Some(Rewrite { begun_seconds, first_kept, closed_bytes, form, given_up: None });
+    }
+
+    /// Makes the directory of the files, unless it is there.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create_directory(&self, settings: &Settings) -> io::Result<()> {
+        let location = location(settings);
+        location.disk.create_directory(&location.directory)
     }
 
     /// A rewrite cannot begin now: it does as soon as it can.

@@ -146,13 +146,14 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
         move || free(&process, trash)
     })?;
     let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
+    // As in Redis: what is wrong with the data set is told after this.
+    banner::initialized();
     let (cores, source) = loading::Source::open(process, assigned.len())?;
     let threads = start_cores(process, &assigned, garbage, &acl, (seed, cores))?;
     let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();
-    banner::initialized();
     if let Some(listener) = metrics {
         metrics::serve(&listener, process)?;
     }

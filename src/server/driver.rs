@@ -52,6 +52,9 @@ const COMPANY_PATIENCE: Duration = Duration::from_micros(20);
 /// Between two looks at the disk while too many replies wait for it.
 const HELD_PAUSE: Duration = Duration::from_micros(200);
 
+/// Files up to this size are loaded before anybody is answered.
+const SMALL_DATA_BYTES: u64 = 2 << 20;
+
 /// One core with its sockets.
 pub struct Driver {
     pub(super) core: Core,
@@ -159,6 +162,7 @@ impl Driver {
     /// # Errors
     /// Only if the reactor itself breaks.
     pub fn run(&mut self) -> std::io::Result<()> {
+        self.load_what_is_small();
         while !self.process.is_stopping() {
             self.wait()?;
             self.turn();
@@ -174,6 +178,25 @@ impl Driver {
         self.process.append_only.stop(self.core.id(), &mut self.core.store);
         self.release_replies();
         self.reactor.poll(Some(Duration::ZERO))
+    }
+
+    /// A data set that takes no time is loaded before anybody is answered, as Redis does: whoever
+    /// connects at the start does not meet LOADING for it.
+    fn load_what_is_small(&mut self) {
+        let bytes = self.process.persistence.loading_total_bytes.load(Ordering::Relaxed);
+        let is_slowed = self.settings.snapshots.key_load_delay_microseconds != 0;
+        if bytes > SMALL_DATA_BYTES || is_slowed {
+            return;
+        }
+        self.core.begin_turn(clock::now());
+        while self.process.persistence.is_loading() && !self.process.is_stopping() {
+            if self.loading.is_some() {
+                self.keep_files();
+            } else {
+                std::thread::sleep(HELD_PAUSE);
+            }
+        }
+        self.core.end_turn();
     }
 
     /// Waits until there is something to do.

@@ -73,19 +73,8 @@ impl Driver {
         {
             self.core.begin_background_rewrite();
         }
-        let is_on = self.process.append_only.is_on();
-        if is_first && is_on && !self.settings.append_only.appendonly {
-            self.end_append_only();
-        }
         if is_first && self.process.persistence.is_save_due(&self.settings, total, now_seconds) {
             self.core.begin_background_save();
-        }
-    }
-
-    /// A rewrite was asked for while the append-only file is off: it was on for that alone.
-    fn end_append_only(&mut self) {
-        if !self.process.persistence.is_writing() {
-            self.core.follow_append_only_setting();
         }
     }
 

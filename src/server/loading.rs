@@ -294,6 +294,7 @@ impl Source {
             let (cores, ways) = deliveries(core_count);
             return Ok((cores, Self::AppendOnly(ways)));
         }
+        process.append_only.look(&settings)?;
         let file = open(process)?;
         let (cores, batches) = channels(file.is_some(), core_count);
         Ok((cores, file.map_or(Self::Nothing, |file| Self::Snapshot(file, batches))))

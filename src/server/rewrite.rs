@@ -32,6 +32,12 @@ const CANNOT_BEGIN: CommandError = CommandError::Fixed(
 /// scheduled.
 pub fn begin(process: &Arc<Process>) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
     if process.append_only.is_rewriting() {
+        let is_to_be_on = process.settings().append_only.appendonly;
+        if is_to_be_on && !process.append_only.is_on() {
+            // It was turned on while a base is written that has no use for what comes.
+            process.append_only.schedule_rewrite();
+            return Ok(None);
+        }
         return Err(IN_PROGRESS);
     }
     let Some(number) = process.persistence.reserve_for_rewrite() else {
@@ -59,13 +65,16 @@ fn prepare(
     process: &Arc<Process>,
     settings: &Arc<Settings>,
     number: u32,
-) -> std::io::Result<(NewGeneration, Save)> {
+) -> std::io::Result<(Option<NewGeneration>, Save)> {
     let core_count = process.persistence.core_count();
     process.append_only.start_threads(process, core_count)?;
     // While nothing was written before, the files mean nothing without their base.
     let is_named = process.append_only.has_base();
-    let new = process.append_only.new_generation(settings, core_count, is_named)?;
-    process.append_only.begin_rewrite(settings, new.number());
+    let make = || process.append_only.new_generation(settings, core_count, is_named);
+    // With the append-only file off there is a base, and nothing that follows it.
+    let new = settings.append_only.appendonly.then(make).transpose()?;
+    process.append_only.begin_rewrite(settings, new.as_ref().map(NewGeneration::number));
+    process.append_only.create_directory(settings)?;
     let place = location(settings);
     let temporary = place.file(&format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
     let target = process.append_only.base_path(settings);
@@ -116,7 +125,7 @@ struct Target {
     process: Arc<Process>,
     settings: Arc<Settings>,
     number: u32,
-    new: NewGeneration,
+    new: Option<NewGeneration>,
     save: Option<Save>,
     is_cut: bool,
 }
@@ -129,7 +138,9 @@ impl Target {
 
 impl RewriteTarget for Target {
     fn visit(&mut self, core: CoreId, store: &mut Store) {
-        self.process.append_only.turn_to(&mut self.new, core, store);
+        if let Some(new) = &mut self.new {
+            self.process.append_only.turn_to(new, core, store);
+        }
         store.begin_snapshot(order_of(&self.settings, self.number, self.save(), core));
     }
 

@@ -96,6 +96,11 @@ impl Survey {
         survey
     }
 
+    /// A segment that stands for itself, of which so many items were read.
+    pub fn of_one(items: u64, good_bytes: u64, damage: Option<Damage>) -> Self {
+        Self { items, good_bytes, damage, ..Self::default() }
+    }
+
     /// Whether barrier `number` is among the first `items` items.
     fn has_barrier(&self, number: u64, items: u64) -> bool {
         let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));

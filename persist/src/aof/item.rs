@@ -89,6 +89,17 @@ impl From<io::Error> for Damage {
     }
 }
 
+impl Damage {
+    /// The same, to be told once more.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Truncated => Self::Truncated,
+            Self::Malformed(what) => Self::Malformed(what),
+            Self::Io(error) => Self::Io(error.kind().into()),
+        }
+    }
+}
+
 impl std::fmt::Display for Damage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -119,6 +130,11 @@ impl<R: BufRead> Reader<R> {
     /// The record that was read last.
     pub fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// Takes the record that was read last, and leaves room for the next one.
+    pub(super) fn swap_record(&mut self, with: &mut Record) {
+        std::mem::swap(&mut self.record, with);
     }
 
     /// Where the last complete item ended, in bytes from the start of the file.

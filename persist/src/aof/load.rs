@@ -13,8 +13,9 @@ use basalt_shard::replay::{Replay, ReplayError};
 use basalt_shard::scripting::texts::LibraryTexts;
 use basalt_shard::store::Store;
 
+use super::ahead::{Items, ReadAhead};
 use super::cut::{Kept, Survey, cut};
-use super::item::{Damage, Reader};
+use super::item::{Damage, Item, Reader, Record};
 use super::manifest::{FileEntry, FileKind, Manifest, ManifestError};
 use super::merge::{Merge, MergeError};
 use crate::disk::{Disk, SystemDisk};
@@ -147,7 +148,7 @@ pub fn open(location: &Location) -> Loaded<Manifest> {
     let path = location.manifest();
     let disk = &*location.disk;
     if let Some(manifest) = Manifest::read(disk, &path).map_err(LoadError::Manifest)? {
-        return Ok(manifest);
+        return take_over_old(location, manifest);
     }
     let io_error = |path: &Path| {
         let path = path.to_owned();
@@ -164,6 +165,19 @@ pub fn open(location: &Location) -> Loaded<Manifest> {
         manifest.write(disk, &path).map_err(io_error(&path))?;
         disk.rename(&old, &target).map_err(io_error(&old))?;
         disk.sync_directory(&target).map_err(io_error(&target))?;
+    }
+    Ok(manifest)
+}
+
+/// A start that was interrupted may have named a single file of an older server in the manifest,
+/// but not moved it yet.
+fn take_over_old(location: &Location, manifest: Manifest) -> Loaded<Manifest> {
+    let (disk, old) = (&*location.disk, PathBuf::from(&location.prefix));
+    let target = location.file(&location.prefix);
+    let names_old = manifest.base().is_some_and(|base| base.name == location.prefix);
+    if names_old && !disk.exists(&target) && disk.exists(&old) {
+        let moved = disk.rename(&old, &target).and_then(|()| disk.sync_directory(&target));
+        moved.map_err(|error| LoadError::Io(old, error))?;
     }
     Ok(manifest)
 }
@@ -285,16 +299,16 @@ impl Loader<'_> {
     }
 
     fn load_segments(&mut self, parts: &[Part]) -> Loaded<()> {
-        let surveys: Vec<Survey> = parts
-            .iter()
-            .map(|part| Ok(Survey::of(&mut self.open_at(part)?)))
-            .collect::<Loaded<_>>()?;
+        if let [part] = parts {
+            return self.load_one(part);
+        }
+        let surveys = self.survey(parts)?;
         let kept = cut(&surveys, None);
         self.cut_files(parts, &surveys, &kept)?;
         let readers: Vec<_> = parts
             .iter()
             .zip(&kept)
-            .map(|(part, kept)| Ok((self.open_at(part)?, kept.items)))
+            .map(|(part, kept)| Ok((self.read_ahead(part)?, kept.items)))
             .collect::<Loaded<_>>()?;
         let mut merge = Merge::new(readers.into_iter());
         let mut replays: Vec<Replay> = parts.iter().map(|_| Replay::default()).collect();
@@ -307,19 +321,69 @@ impl Loader<'_> {
                 MergeError::Disordered => LoadError::Disordered(parts[0].0.clone()),
             })?;
             let Some((segment, record)) = next else { break };
-            for command in record.commands() {
-                let applied = replays[segment].apply(self.store, &mut self.libraries, command);
-                applied.map_err(|error| LoadError::Command(parts[segment].0.clone(), error))?;
-            }
-            // What becomes free meanwhile is freed here: nobody waits.
-            self.store.take_garbage();
+            self.apply(&mut replays[segment], record, &parts[segment].0)?;
         }
-        self.report.commands += replays.iter().map(|replay| replay.applied).sum::<u64>();
-        self.report.failed += replays.iter().map(|replay| replay.failed).sum::<u64>();
+        replays.iter().for_each(|replay| self.count(replay));
         Ok(())
     }
 
-    fn open_at(&self, (path, position): &Part) -> Loaded<Reader<impl io::BufRead + use<>>> {
+    /// Loads a segment that stands for itself, in one go. What is torn was not applied, and is cut
+    /// off behind that.
+    fn load_one(&mut self, part: &Part) -> Loaded<()> {
+        let mut ahead = self.read_ahead(part)?;
+        let (mut replay, mut items) = (Replay::default(), 0);
+        let damage = loop {
+            match ahead.next_item() {
+                Ok(None) => break None,
+                Err(damage) => break Some(damage),
+                Ok(Some(Item::Needs(_) | Item::Time(_))) => {}
+                Ok(Some(Item::Barrier { .. })) => items += 1,
+                Ok(Some(Item::Record)) => {
+                    items += 1;
+                    self.apply(&mut replay, ahead.record(), &part.0)?;
+                }
+            }
+        };
+        self.count(&replay);
+        let (survey, bytes) =
+            (Survey::of_one(items, ahead.good_bytes(), damage), ahead.good_bytes());
+        self.cut_files(std::slice::from_ref(part), &[survey], &[Kept { items, bytes }])
+    }
+
+    fn apply(&mut self, replay: &mut Replay, record: &Record, path: &Path) -> Loaded<()> {
+        for command in record.commands() {
+            let applied = replay.apply(self.store, &mut self.libraries, command);
+            applied.map_err(|error| LoadError::Command(path.to_owned(), error))?;
+        }
+        // What becomes free meanwhile is freed here: nobody waits.
+        self.store.take_garbage();
+        Ok(())
+    }
+
+    fn count(&mut self, replay: &Replay) {
+        self.report.commands += replay.applied;
+        self.report.failed += replay.failed;
+    }
+
+    /// Looks through all segments, each on a thread of its own.
+    fn survey(&self, parts: &[Part]) -> Loaded<Vec<Survey>> {
+        let readers: Vec<_> = parts.iter().map(|part| self.open_at(part)).collect::<Loaded<_>>()?;
+        Ok(std::thread::scope(|scope| {
+            let survey = |mut reader| scope.spawn(move || Survey::of(&mut reader));
+            let threads: Vec<_> = readers.into_iter().map(survey).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Survey>| {
+                thread.join().expect("looking through a segment does not panic")
+            };
+            threads.into_iter().map(join).collect()
+        }))
+    }
+
+    fn read_ahead(&self, part: &Part) -> Loaded<ReadAhead> {
+        let ahead = ReadAhead::start(self.open_at(part)?);
+        ahead.map_err(|error| LoadError::Io(part.0.clone(), error))
+    }
+
+    fn open_at(&self, (path, position): &Part) -> Loaded<Reader<impl io::BufRead + Send + use<>>> {
         let file = self.disk.open(path, *position);
         let file = file.map_err(|error| LoadError::Io(path.clone(), error))?;
         Ok(Reader::new(BufReader::with_capacity(BUFFER_BYTES, file), *position))

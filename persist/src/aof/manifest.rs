@@ -10,15 +10,17 @@
 //! ```
 //!
 //! A *generation* is what was written between two cuts, one file per core. That of a single core is
-//! an increment any Redis can load (`i`), and goes on growing after a restart. Of several cores the files only mean something together;
-//! they are segments (`s`), which makes a stock Redis refuse the directory instead of loading the
-//! files one after the other.
+//! an increment any Redis can load (`i`), and goes on growing after a restart. Of several cores the
+//! files only mean something together; they are segments (`s`), which makes a stock Redis refuse
+//! the directory instead of loading the files one after the other.
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::disk::Disk;
 
+/// Longest line, as in Redis.
+const LINE_BYTES_MAX: usize = 1024;
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -129,6 +131,12 @@ impl Manifest {
             std::str::from_utf8(text).map_err(|_| ManifestError::Line(1, "it is no text"))?;
         let mut manifest = Self::default();
         for (index, line) in text.lines().enumerate() {
+            if line.len() > LINE_BYTES_MAX {
+                return Err(ManifestError::Line(
+                    index + 1,
+                    "The AOF manifest file contains too long line",
+                ));
+            }
             if line.starts_with('#') {
                 continue;
             }
@@ -228,7 +236,9 @@ impl Manifest {
 
     /// The entry of the base that would come next: an RDB file, or commands.
     pub fn next_base(&self, prefix: &str, form: BaseForm) -> FileEntry {
-        let bases = self.files.iter().filter(|file| file.name.contains(".base."));
+        let is_base =
+            |file: &&FileEntry| file.kind == FileKind::Base || file.name.contains(".base.");
+        let bases = self.files.iter().filter(is_base);
         let sequence = bases.map(|file| file.sequence).max().unwrap_or(0) + 1;
         let extension = match form {
             BaseForm::Rdb => "rdb",
@@ -289,7 +299,7 @@ fn words(line: &str) -> Option<Vec<String>> {
             let end = loop {
                 match characters.next()? {
                     (index, '"') => break index,
-                    (_, '\\') => word.push(characters.next()?.1),
+                    (_, '\\') => word.push(unescaped(&mut characters)?),
                     (_, character) => word.push(character),
                 }
             };
@@ -306,11 +316,40 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 fn quoted(name: &str) -> String {
-    let needs_quotes = |letter: char| letter.is_whitespace() || ['"', '\\'].contains(&letter);
-    if !name.contains(needs_quotes) {
+    let needs_quotes = |letter: char| letter.is_whitespace() || letter.is_control();
+    if !name.contains(needs_quotes) && !name.contains(['"', '\\']) {
         return name.to_owned();
     }
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut text = String::from("\"");
+    for letter in name.chars() {
+        match letter {
+            '"' | '\\' => text.extend(['\\', letter]),
+            '\n' => text += "\\n",
+            '\r' => text += "\\r",
+            '\t' => text += "\\t",
+            letter if letter.is_ascii_control() => text += &format!("\\x{:02x}", letter as u32),
+            letter => text.push(letter),
+        }
+    }
+    text + "\""
+}
+
+/// What stands behind a backslash.
+fn unescaped(letters: &mut std::str::CharIndices<'_>) -> Option<char> {
+    Some(match letters.next()?.1 {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'a' => '\x07',
+        'b' => '\x08',
+        'x' => {
+            let digits = letters.as_str().get(..2)?;
+            let code = u8::from_str_radix(digits, 16).ok()?;
+            letters.nth(1);
+            char::from(code)
+        }
+        other => other,
+    })
 }
 
 #[cfg(test)]
@@ -320,7 +359,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_the_same() {
         let mut manifest = Manifest::default();
-        manifest.add_generation("my file", 1);
+        manifest.add_generation("my\n\"\\\x01 file", 1);
         let base = manifest.next_base("my file", BaseForm::Rdb);
         manifest.replace_base(base, 1);
         manifest.add_generation("my file", 3);

@@ -5,16 +5,15 @@
 //! next of all its slots; then the turn goes to another. Records that no order fits are damage: the
 //! segments have been cut to a prefix of history before, so every predecessor is there.
 
-use std::io::BufRead;
-
-use super::item::{Damage, Item, Reader, Record};
+use super::ahead::Items;
+use super::item::{Damage, Item, Record};
 
 /// Number of hash slots.
 const SLOTS: usize = 16_384;
 
 /// A segment that is merged.
 struct Source<R> {
-    reader: Reader<R>,
+    reader: R,
     /// Items of it to be taken.
     left: u64,
     /// What was read and not taken yet.
@@ -56,9 +55,9 @@ pub struct Merge<R> {
     teller: Option<usize>,
 }
 
-impl<R: BufRead> Merge<R> {
+impl<R: Items> Merge<R> {
     /// Merges segments, of each of which so many items count.
-    pub fn new(segments: impl Iterator<Item = (Reader<R>, u64)>) -> Self {
+    pub fn new(segments: impl Iterator<Item = (R, u64)>) -> Self {
         let source = |(reader, left)| Source { reader, left, ahead: None };
         Self {
             sources: segments.map(source).collect(),
@@ -130,7 +129,7 @@ impl<R: BufRead> Merge<R> {
     }
 }
 
-impl<R: BufRead> Source<R> {
+impl<R: Items> Source<R> {
     fn is_done(&self) -> bool {
         self.left == 0
     }
@@ -158,6 +157,7 @@ fn is_next(sequences: &[u64], record: &Record) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::item::Reader;
     use super::*;
 
     fn names(texts: &[&str], items: &[u64]) -> Result<Vec<String>, MergeError> {

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`ahead`] | a segment that is read ahead by a thread |
 //! | [`check`] | looking through files, mending them, making one of them |
 //! | [`item`] | a segment, read item by item |
 //! | [`commit`] | what replies wait for |
@@ -12,6 +13,7 @@
 //! | [`segment`] | the writing end, and what has reached the disk |
 //! | [`text_base`] | a base that is commands |
 
+pub mod ahead;
 pub mod check;
 pub mod commit;
 pub mod cut;

@@ -9,6 +9,7 @@ use crate::error::{self, CommandError, Outcome};
 use crate::glob;
 use crate::hash::HashSlot;
 use crate::number::{parse_double, parse_integer, parse_memory};
+use crate::rdb::payload::ChecksumCheck;
 use crate::reply::{Protocol, Reply};
 use crate::table::Value;
 use crate::types::Type;
@@ -83,6 +84,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         set_disable_deny_scripts,
         "Let scripts run what they otherwise may not, or not.",
     ),
+    row(
+        "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+        3,
+        set_skip_checksum_validation,
+        "Let RESTORE take payloads whose checksum is wrong, or not.",
+    ),
     row("SLEEP <seconds>", 3, sleep, "Stop the server for so long. Fractions are allowed."),
     row("SLOT-OWNER <slot>", 3, slot_owner, "Return the core that has a hash slot."),
     row("STRINGMATCH-LEN <length> <pattern>", 4, stringmatch, "Match letters against a pattern."),
@@ -152,6 +159,16 @@ fn set_disable_deny_scripts(call: &mut SessionCall<'_>) -> Outcome {
         TourKind::Gathering,
         Everywhere(move |core: &mut Core| core.scripting.allows_everything = is_allowed),
     );
+    Ok(())
+}
+
+fn set_skip_checksum_validation(call: &mut SessionCall<'_>) -> Outcome {
+    let check = match integer(call, 2)? {
+        0 => ChecksumCheck::Done,
+        _ => ChecksumCheck::Skipped,
+    };
+    let set = move |core: &mut Core| core.store.payload_checksums = check;
+    call.tour(TourKind::Gathering, Everywhere(set));
     Ok(())
 }
 

@@ -132,7 +132,8 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     if ttl_ms < 0 {
         return Err(INVALID_TTL);
     }
-    let mut reader = payload::open(call.arguments.at(3)).map_err(|_| BAD_FOOTER)?;
+    let mut reader = payload::open_with(call.arguments.at(3), call.store.payload_checksums)
+        .map_err(|_| BAD_FOOTER)?;
     let decoded = decode(call.store, &mut reader)?;
     let deadline_ms = options.deadline_ms(ttl_ms, call.store.now_ms());
     if deadline_ms.is_some_and(|at_ms| at_ms <= call.store.now_ms()) {
@@ -141,9 +142,13 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
-        let (at_ms, payload) = (deadline_ms.unwrap_or(0).to_string(), call.arguments.at(3));
-        let parts: [&[u8]; 6] =
-            [b"RESTORE", key.name, at_ms.as_bytes(), payload, b"REPLACE", b"ABSTTL"];
+        // Its own words, but that a time is absolute.
+        let at_ms = deadline_ms.unwrap_or(0).to_string();
+        let mut parts: Vec<&[u8]> = call.arguments.from(0).collect();
+        parts[2] = at_ms.as_bytes();
+        if deadline_ms.is_some() && !options.is_absolute {
+            parts.push(b"ABSTTL");
+        }
         call.did(key, &parts);
     }
     call.reply.ok();

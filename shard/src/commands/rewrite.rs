@@ -69,7 +69,7 @@ impl Core {
     }
 
     /// Turns the append-only file on or off, if the configuration says otherwise than it is.
-    pub fn follow_append_only_setting(&mut self) {
+    pub(crate) fn follow_append_only_setting(&mut self) {
         match self.host.wanted_append_only() {
             Some(true) => self.begin_background_rewrite(),
             Some(false) => self.begin_tour_unasked(TourKind::Parking, Box::new(TurnOff)),

@@ -266,7 +266,8 @@ pub struct Pause {
 
 /// The owner of each slot when every core has an even share, a contiguous range.
 fn even_shares(core_count: u16) -> Box<[CoreId]> {
-    let share = |slot: HashSlot| slot.index() * usize::from(core_count) / usize::from(HashSlot::COUNT);
+    let share =
+        |slot: HashSlot| slot.index() * usize::from(core_count) / usize::from(HashSlot::COUNT);
     HashSlot::all().map(|slot| CoreId(share(slot) as u16)).collect()
 }
 

@@ -35,17 +35,36 @@ pub fn seal(payload: &mut Vec<u8>, version: u16) {
     payload.extend_from_slice(&checksum.to_le_bytes());
 }
 
+/// Whether the checksum of a payload is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChecksumCheck {
+    /// It has to be right.
+    #[default]
+    Done,
+    /// Whatever it is (`DEBUG SET-SKIP-CHECKSUM-VALIDATION`): for tests with damaged payloads.
+    Skipped,
+}
+
 /// Checks the footer and returns what is in front of it. O(bytes).
 ///
 /// # Errors
 /// [`FormatError::Truncated`], [`FormatError::Version`] and [`FormatError::Checksum`].
 pub fn open(payload: &[u8]) -> Result<Reader<'_>, FormatError> {
+    open_with(payload, ChecksumCheck::Done)
+}
+
+/// The same, with or without the checksum.
+///
+/// # Errors
+/// As those of [`open`].
+pub fn open_with(payload: &[u8], check: ChecksumCheck) -> Result<Reader<'_>, FormatError> {
     let (sealed, checksum) =
         payload.split_last_chunk::<CHECKSUM_BYTES>().ok_or(FormatError::Truncated)?;
     let (body, version) =
         sealed.split_last_chunk::<VERSION_BYTES>().ok_or(FormatError::Truncated)?;
     let project = Project::of_version(u16::from_le_bytes(*version))?;
-    if crc64(sealed) != u64::from_le_bytes(*checksum) {
+    let is_checked = check == ChecksumCheck::Done;
+    if is_checked && crc64(sealed) != u64::from_le_bytes(*checksum) {
         return Err(FormatError::Checksum);
     }
     Ok(Reader::new(body, project))

@@ -1,0 +1,163 @@
+//! Disks that are full: writes are refused with the words of Redis, nothing that was acknowledged
+//! is lost, and service goes on when there is room again.
+//!
+//! Each test has a small file system in memory for itself, which root may mount; for anybody else
+//! there is nothing to test here, which is said. Writes and fsyncs that fail in any other way are
+//! tested on a disk made for it, in `persist`.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use support::{
+    Client, Fields, IoBackend, OK, Reply, Resp, Server, ServerConfig, TestDirectory, announce,
+    eventually, signal,
+};
+
+/// A file system of four megabytes.
+struct SmallDisk {
+    directory: TestDirectory,
+}
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let directory = TestDirectory::create();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(directory.path());
+        let mounted = mount.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        if !mounted {
+            announce("file systems may not be mounted here: full disks are not tested");
+        }
+        mounted.then_some(Self { directory })
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.directory.path().join("filler")
+    }
+
+    /// Leaves room for some kilobytes.
+    fn fill(&self) {
+        fs::write(self.filler(), vec![0; (4 << 20) - (256 << 10)]).expect("there is room for it");
+    }
+
+    fn empty(&self) {
+        fs::remove_file(self.filler()).expect("it is there");
+    }
+
+    fn start(&self, core_count: u32, extra: &[&str]) -> (Server, Client) {
+        let directory = self.directory.path().to_str().expect("test paths are plain text");
+        let config = ServerConfig::Basalt { core_count, io_backend: IoBackend::Epoll };
+        let mut arguments = vec!["--dir", directory];
+        arguments.extend(extra);
+        let server = Server::start(&config, &arguments);
+        let mut client = server.connect(Resp::Two);
+        eventually("the data is loaded", || info(&mut client).number("loading") == 0);
+        (server, client)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a server of a test that failed may still have its files open.
+        let _ = Command::new("umount").arg("-l").arg(self.directory.path()).status();
+    }
+}
+
+fn info(client: &mut Client) -> Fields {
+    Fields::of_info(&client.text("INFO persistence"))
+}
+
+/// Writes until the server refuses; how many writes it has taken.
+fn write_until_refused(client: &mut Client) -> usize {
+    let value = "x".repeat(4096);
+    for number in 0..10_000 {
+        let line = format!("SET key{number} {value}{number}");
+        if let Reply::Error(text) = client.call(line.as_str()) {
+            let expected = "MISCONF Errors writing to the AOF file: No space left on device";
+            assert_eq!(text, expected);
+            return number;
+        }
+    }
+    panic!("a disk of four megabytes takes no forty");
+}
+
+#[test]
+fn an_append_only_file_goes_on_when_there_is_room_again() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    disk.fill();
+    let arguments = ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"];
+    let (mut server, mut client) = disk.start(2, &arguments);
+    let count = write_until_refused(&mut client);
+    assert_eq!(info(&mut client).text("aof_last_write_status"), "err");
+    assert_eq!(client.integer("DBSIZE"), count as i64, "reads go on");
+    client.call("BGREWRITEAOF");
+    eventually("a rewrite ends", || info(&mut client).number("aof_rewrite_in_progress") == 0);
+    disk.empty();
+    eventually("writes are taken", || info(&mut client).text("aof_last_write_status") == "ok");
+    client.check("SET after value", OK);
+    assert_eq!(client.call("WAITAOF 1 0 0").elements()[0].clone().integer(), 1);
+    signal(server.process().id(), "KILL");
+    server.process().wait_for_exit();
+    let (_server, mut client) = disk.start(3, &arguments);
+    assert_eq!(client.integer("DBSIZE"), count as i64 + 1);
+    assert_eq!(client.integer(format!("STRLEN key{}", count - 1).as_str()) as usize, {
+        4096 + (count - 1).to_string().len()
+    });
+}
+
+#[test]
+fn with_always_nobody_is_told_before_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    disk.fill();
+    let arguments = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    let (mut server, mut client) = disk.start(1, &arguments);
+    let value = "x".repeat(8192);
+    let total = 100;
+    for number in 0..total {
+        client.send_command(format!("SET key{number} {value}").as_str());
+    }
+    // What does not fit is not answered; when there is room all of it is, one way or the other.
+    let size = || {
+        let files = fs::read_dir(disk.directory.path().join("appendonlydir"));
+        let length = |entry: std::io::Result<fs::DirEntry>| {
+            entry.and_then(|entry| entry.metadata()).map_or(0, |metadata| metadata.len())
+        };
+        files.map_or(0, |files| files.map(length).sum::<u64>())
+    };
+    eventually("the disk is full", || size() > 100 << 10);
+    disk.empty();
+    let mut taken = 0;
+    for _ in 0..total {
+        match client.read_reply() {
+            Reply::Simple(_) => taken += 1,
+            Reply::Error(text) => assert!(text.starts_with("MISCONF"), "{text:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    signal(server.process().id(), "KILL");
+    server.process().wait_for_exit();
+    let (_server, mut client) = disk.start(2, &arguments);
+    assert_eq!(client.integer("DBSIZE"), taken);
+}
+
+#[test]
+fn a_snapshot_that_finds_no_room_stops_writes_until_one_does() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let arguments = ["--save", "900 1000000", "--rdbcompression", "no"];
+    let (_server, mut client) = disk.start(2, &arguments);
+    for number in 0..100 {
+        let line = format!("SET key{number} {}", "x".repeat(8192));
+        client.check(line.as_str(), OK);
+    }
+    disk.fill();
+    client.check("BGSAVE", "+Background saving started");
+    eventually("it fails", || info(&mut client).text("rdb_last_bgsave_status") == "err");
+    let is_refused = |client: &mut Client| matches!(client.call("SET k v"), Reply::Error(text) if text.starts_with("MISC"));
+    eventually("writes are refused", || is_refused(&mut client));
+    disk.empty();
+    client.check("BGSAVE", "+Background saving started");
+    eventually("it succeeds", || info(&mut client).text("rdb_last_bgsave_status") == "ok");
+    eventually("writes are taken", || !is_refused(&mut client));
+}
