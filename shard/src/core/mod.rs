@@ -546,11 +546,16 @@ impl Core {
 
     /// Lets a session that is held for `reason` go on.
     fn resume(&mut self, id: SessionId, reason: Hold) {
+        if reason == Hold::Replies
+            && let Some(session) = self.session_mut(id)
+        {
+            session.holds.remove(Hold::Scripts);
+        }
         if let Some(session) = self.session_mut(id)
             && session.holds.contains(reason)
         {
             session.holds.remove(reason);
-            if session.holds.is_empty() {
+            if session.holds.is_empty() || session.holds.are_for_some() {
                 self.resumed.push(id);
             }
         }
