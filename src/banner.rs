@@ -23,15 +23,6 @@ pub const COMMIT: &str = match option_env!("BASALT_COMMIT") {
     None => "00000000",
 };
 
-/// How clients reach the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listener {
-    /// A TCP port.
-    Tcp,
-    /// A socket in the file system.
-    Unix,
-}
-
 /// What `--version` prints.
 pub fn version() -> String {
     let bits = usize::BITS;
@@ -63,12 +54,13 @@ pub fn configured(has_arguments: bool, program: &str) {
 /// Says what the server is: by the logo where somebody looks at it or it was asked for, else in
 /// one line.
 pub fn running(settings: &Settings) {
+    let port = if settings.port == 0 { settings.tls.port } else { settings.port };
     let goes_to_terminal =
         !settings.syslog_enabled && settings.logfile.is_none() && std::io::stdout().is_terminal();
     if goes_to_terminal || settings.always_show_logo {
-        logging::raw(&logo(settings.port, std::process::id()));
+        logging::raw(&logo(port, std::process::id()));
     } else {
-        notice!("Running mode=standalone, port={}.", settings.port);
+        notice!("Running mode=standalone, port={port}.");
         notice!("Serving as process PID: {}", std::process::id());
     }
 }
@@ -79,11 +71,7 @@ pub fn initialized() {
 }
 
 /// Clients are served from now on. Once for each way they may come.
-pub fn ready(listener: Listener) {
-    let name = match listener {
-        Listener::Tcp => "tcp",
-        Listener::Unix => "unix",
-    };
+pub fn ready(name: &str) {
     notice!("Ready to accept connections {name}");
 }
 

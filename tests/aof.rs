@@ -151,7 +151,7 @@ fn a_base_may_be_commands() {
         client.check("DEBUG LOADAOF", OK);
         assert_eq!(client.text("DEBUG DIGEST"), digest);
         kill(server);
-        let base = files.path().join("appendonlydir/appendonly.aof.1.base.aof");
+        let base = files.path().join("appendonlydir/appendonly.aof.2.base.aof");
         assert!(fs::read(base).expect("it is there").starts_with(b"*"), "commands");
         let (_server, mut client) = start(core_count, &files, &[]);
         assert_eq!(client.text("DEBUG DIGEST"), digest);

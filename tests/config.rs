@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Expect, OK, Test, bulk, each, is_basalt, map};
+use support::{Expect, OK, Test, bulk, each, map};
 
 fn wrong_arity(command: &str) -> Expect {
     format!("-ERR wrong number of arguments for '{command}' command").into()
@@ -175,11 +175,6 @@ fn set_errors() {
         let immutable = "can't set immutable config";
         t.check("CONFIG SET databases 4", refused("databases", immutable));
         t.check("CONFIG SET daemonize yes", refused("daemonize", immutable));
-        if is_basalt() {
-            let reason = "changing it at run time is not built into Basalt yet";
-            t.check("CONFIG SET port 1", refused("port", reason));
-            t.check("CONFIG SET bind 127.0.0.2", refused("bind", reason));
-        }
         let limits = "argument must be between 1048576 and 9223372036854775807 inclusive";
         t.check("CONFIG SET proto-max-bulk-len 1", refused("proto-max-bulk-len", limits));
         t.check("CONFIG SET save x", refused("save", "Invalid save parameters"));

@@ -50,6 +50,56 @@ fn slow_commands_are_logged_wherever_they_run() {
 }
 
 #[test]
+fn large_requests_and_replies_are_logged_wherever_they_run() {
+    each(|t| {
+        t.check("CONFIG SET commandlog-request-larger-than 20000", OK);
+        t.check("CONFIG SET commandlog-reply-larger-than 20000", OK);
+        for kind in ["large-request", "large-reply"] {
+            t.check(["COMMANDLOG", "RESET", kind], OK);
+        }
+        let long = "v".repeat(20_000);
+        // The keys are those of several cores; what a script calls is logged like the script.
+        for key in ["a", "b", "c", "d"] {
+            t.check(["SET", key, &long], OK);
+            t.check(["GET", key], bulk(long.as_str()));
+        }
+        t.check("EVAL \"return redis.call('get', KEYS[1])\" 1 a", bulk(long.as_str()));
+        t.check("MGET a b", array([bulk(long.as_str()), bulk(long.as_str())]));
+        t.check(["ECHO", &long], bulk(long.as_str()));
+        t.check("SET short v", OK);
+        let entries = |t: &mut Test, kind: &str| -> Vec<(i64, String)> {
+            let log = t.call(["COMMANDLOG", "GET", "-1", kind]);
+            let of = |entry: &support::Reply| {
+                let entry = entry.elements();
+                (entry[2].integer(), entry[3].texts()[..2].join(" "))
+            };
+            log.elements().iter().rev().map(of).collect()
+        };
+        let requests = entries(t, "large-request");
+        let names: Vec<&str> = requests.iter().map(|(_, line)| &line[..5]).collect();
+        assert_eq!(names, ["SET a", "SET b", "SET c", "SET d", "ECHO "]);
+        let headers = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$20000\r\n\r\n".len() as i64;
+        assert_eq!(requests[0].0, 20_000 + headers);
+        let replies = entries(t, "large-reply");
+        let names: Vec<&str> = replies.iter().map(|(_, line)| &line[..4]).collect();
+        assert_eq!(names, ["GET ", "GET ", "GET ", "GET ", "get ", "EVAL", "MGET", "ECHO"]);
+        assert_eq!(replies[0].0, 20_000 + "$20000\r\n\r\n".len() as i64);
+        t.check("COMMANDLOG LEN large-reply", 8);
+        t.check("COMMANDLOG RESET large-reply", OK);
+        t.check("COMMANDLOG LEN large-reply", 0);
+        t.check("COMMANDLOG LEN large-request", 5);
+        t.check("CONFIG SET commandlog-request-larger-than -1", OK);
+        t.check("CONFIG SET commandlog-reply-larger-than -1", OK);
+        t.check("GET a", bulk(long.as_str()));
+        t.check(["SET", "a", &long], OK);
+        t.check("COMMANDLOG LEN large-reply", 0);
+        t.check("COMMANDLOG LEN large-request", 5);
+        t.check("CONFIG SET commandlog-request-larger-than 1048576", OK);
+        t.check("CONFIG SET commandlog-reply-larger-than 1048576", OK);
+    });
+}
+
+#[test]
 fn the_slow_log_keeps_secrets_and_shortens() {
     each(|t| {
         t.check("CONFIG SET slowlog-log-slower-than 0", OK);

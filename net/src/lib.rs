@@ -32,3 +32,4 @@ pub mod listen;
 pub mod reactor;
 pub mod resp;
 pub mod sys;
+pub mod tls;

@@ -1,5 +1,6 @@
 //! What stands in front of the keys of an RDB file, and behind them.
 
+use basalt_shard::rdb::crc64::crc64;
 use basalt_shard::rdb::opcode;
 use basalt_shard::rdb::value_type::{VERSION, VERSION_WITH_FIELD_DEADLINES};
 use basalt_shard::rdb::writer::{Compression, Writer};
@@ -47,4 +48,18 @@ impl Preamble {
 /// What ends a file whose bytes up to here have `checksum`; zero if none is wanted.
 pub fn ending(checksum: u64) -> [u8; 8] {
     checksum.to_le_bytes()
+}
+
+/// The version of Redis 7.0, the first that has bases: a file without keys needs no newer one.
+const VERSION_OF_BASES: &[u8; 4] = b"0010";
+
+/// A whole file without keys.
+pub fn empty_file(preamble: &Preamble) -> Vec<u8> {
+    let mut bytes = preamble.to_bytes();
+    let signature = b"REDIS".len();
+    bytes[signature..signature + VERSION_OF_BASES.len()].copy_from_slice(VERSION_OF_BASES);
+    bytes.push(opcode::EOF);
+    let checksum = crc64(&bytes);
+    bytes.extend_from_slice(&ending(checksum));
+    bytes
 }

@@ -198,6 +198,9 @@ pub struct ProcessFacts {
     pub supervised: String,
     /// Listening addresses as INFO shows them (`name=tcp,bind=*,port=6379`).
     pub listeners: Vec<String>,
+    /// The server's own certificate, and the one it trusts that ends first: number and last second
+    /// since 1970.
+    pub tls_certificates: [Option<(String, i64)>; 2],
     /// When the process started, seconds since 1970.
     pub started_unix_seconds: i64,
     /// Memory in use, in bytes.
@@ -326,6 +329,9 @@ pub trait Host: Send {
     fn wanted_append_only(&self) -> Option<bool> {
         None
     }
+
+    /// Puts every write to the append-only file off by so many microseconds.
+    fn delay_append_only(&mut self, _us: u64) {}
 
     /// Core `core` stops telling what it changes.
     fn end_append_only(&mut self, _core: CoreId, _store: &mut Store) {}

@@ -22,6 +22,9 @@
 //! #D:1:17               what follows may depend on the first 17 items of core 1
 //! ```
 //!
+//! With one core there is one file with one order, and none of these lines is written: it is what a
+//! stock Redis would have written.
+//!
 //! *Items* are records and barriers, counted per core. Numbers start anew with each generation of
 //! files.
 //!
@@ -92,6 +95,8 @@ pub struct GlobalEffect {
 #[derive(Debug, Default)]
 pub struct Journal {
     is_on: bool,
+    /// Whether there are other journals beside this one.
+    has_others: bool,
     core: usize,
     board: Option<Arc<JournalBoard>>,
     /// How many commands and groups are open, one in the other.
@@ -130,8 +135,10 @@ impl Journal {
     /// Begins a generation: every number starts anew. All cores do at one moment, at rest.
     pub fn begin(&mut self, core: usize, board: Arc<JournalBoard>) {
         let (depth, noted) = (self.depth, vec![0; board.0.len()]);
+        let has_others = noted.len() > 1;
         let (told, board) = (noted.clone(), Some(board));
-        *self = Self { is_on: true, core, depth, noted, told, board, ..Self::default() };
+        *self =
+            Self { is_on: true, has_others, core, depth, noted, told, board, ..Self::default() };
     }
 
     /// Nobody listens any more.
@@ -219,7 +226,9 @@ impl Journal {
         self.tell_needs();
         self.barriers += 1;
         self.items += 1;
-        self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
+        if self.has_others {
+            self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
+        }
     }
 
     /// Whether there is something to take.
@@ -359,6 +368,9 @@ impl Store {
             return;
         }
         let mut slots = std::mem::take(&mut self.journal.slots);
+        if !self.journal.has_others {
+            slots.clear();
+        }
         slots.sort_unstable();
         slots.dedup();
         self.journal.tell_needs();

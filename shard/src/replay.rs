@@ -6,7 +6,7 @@
 
 use crate::arguments::Arguments;
 use crate::call::Call;
-use crate::command::{self, Handler};
+use crate::command::{self, Handler, flag};
 use crate::core::message::Caller;
 use crate::number::parse_integer;
 use crate::reply::{Output, Reply};
@@ -65,6 +65,9 @@ impl Replay {
         };
         if !row.accepts_argument_count(arguments.len()) {
             return Err(ReplayError::BadArguments(name.to_vec()));
+        }
+        if row.flags.contains(flag::SCRIPT_RUNNER) {
+            return Err(ReplayError::Unsupported(name.to_vec()));
         }
         let Some(handler) = row.handler.and_then(Handler::on_keys) else {
             if row.container == "function" {

@@ -63,6 +63,27 @@ impl Output {
         self.bytes.len() + self.shared.len() * SHARED_BYTES_MIN
     }
 
+    /// Where it ends now.
+    #[inline]
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), shared: self.shared.len() }
+    }
+
+    /// Whether at least `limit` bytes were written since; shared buffers are looked at only where
+    /// there are new ones.
+    #[inline]
+    pub fn is_large_since(&self, mark: Mark, limit: usize) -> bool {
+        let is_shared = self.shared.len() != mark.shared;
+        self.bytes.len() - mark.bytes >= limit || (is_shared && self.len_since(mark) >= limit)
+    }
+
+    /// Bytes written since, shared buffers included.
+    #[cold]
+    pub fn len_since(&self, mark: Mark) -> usize {
+        let shared: usize = self.shared[mark.shared..].iter().map(|(_, bytes)| bytes.len()).sum();
+        self.bytes.len() - mark.bytes + shared
+    }
+
     /// Forgets what was written and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -89,6 +110,13 @@ impl Output {
         self.append_range(other, 0, other.bytes.len());
         other.clear();
     }
+}
+
+/// A place in an output.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    bytes: usize,
+    shared: usize,
 }
 
 /// The writer a command answers through.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::audit::AuditClasses;
 use crate::event::EventClasses;
 use crate::rate_limit::RateLimits;
+use crate::slow_log::LogKind;
 
 /// What is evicted when `maxmemory` is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,6 +168,14 @@ pub struct Settings {
     pub slowlog_log_slower_than_us: i64,
     /// Entries of the slow log that are kept.
     pub slowlog_max_len: usize,
+    /// From how many bytes on a request is logged; none is below zero.
+    pub large_request_bytes: i64,
+    /// Entries of that log that are kept.
+    pub large_request_max_len: usize,
+    /// From how many bytes on a command is logged for its reply; none is below zero.
+    pub large_reply_bytes: i64,
+    /// Entries of that log that are kept.
+    pub large_reply_max_len: usize,
     /// From how many milliseconds on the latency monitor notes an event; 0 for never.
     pub latency_monitor_threshold_ms: u64,
     /// Size of one run of a list: elements if positive, a class of bytes if negative.
@@ -194,6 +203,17 @@ pub struct Settings {
     /// How long a script may run before other clients are told that the server is busy, in
     /// milliseconds; 0 for any time.
     pub busy_reply_threshold_ms: u64,
+}
+
+impl Settings {
+    /// Entries of a log of commands that are kept.
+    pub fn log_max_len(&self, kind: LogKind) -> usize {
+        match kind {
+            LogKind::Slow => self.slowlog_max_len,
+            LogKind::LargeRequest => self.large_request_max_len,
+            LogKind::LargeReply => self.large_reply_max_len,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -231,6 +251,10 @@ impl Default for Settings {
             latency_tracking: true,
             slowlog_log_slower_than_us: 10_000,
             slowlog_max_len: 128,
+            large_request_bytes: 1 << 20,
+            large_request_max_len: 128,
+            large_reply_bytes: 1 << 20,
+            large_reply_max_len: 128,
             latency_monitor_threshold_ms: 0,
             list_max_listpack_size: -2,
             rdbcompression: true,

@@ -1,11 +1,15 @@
-//! Commands that took long: SLOWLOG, and COMMANDLOG of Valkey.
+//! Commands that took long, and those with large requests or replies: SLOWLOG, and COMMANDLOG of
+//! Valkey.
 //!
 //! A command is timed by the one look at the clock that commandstats needs anyway; only one that
 //! passes the threshold costs anything more. Its entry is kept at the core of its client. One that
 //! ran elsewhere travels home with the batch it came in, since what an entry tells about the client
 //! is known there only.
 //!
-//! Bounds: `slowlog-max-len` entries a core, of [`ARGUMENTS_MAX`] arguments with
+//! Requests are measured by the bytes of the protocol, replies by what was written; with both that
+//! is one comparison a command.
+//!
+//! Bounds: `slowlog-max-len` entries a core (and as many as is said for the others), of [`ARGUMENTS_MAX`] arguments with
 //! [`ARGUMENT_BYTES_MAX`] bytes each.
 
 use std::collections::VecDeque;
@@ -47,13 +51,26 @@ fn shorten(argument: &[u8]) -> Box<[u8]> {
     }
 }
 
-/// A slow command that no log has yet.
+/// Which log a command belongs into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// It took long.
+    Slow,
+    /// It was long itself.
+    LargeRequest,
+    /// What it answered was long.
+    LargeReply,
+}
+
+/// A slow or large command that no log has yet.
 #[derive(Clone, Debug)]
 pub struct SlowCommand {
     /// Its row.
     pub row: &'static Command,
-    /// How long it took, in nanoseconds.
-    pub ns: u64,
+    /// What is remarkable about it.
+    pub kind: LogKind,
+    /// How long it took, in nanoseconds, or how large it was, in bytes.
+    pub amount: u64,
     /// What it was.
     pub summary: Summary,
 }
@@ -65,8 +82,8 @@ pub struct Entry {
     pub id: u64,
     /// When it ended, in seconds since 1970.
     pub unix_seconds: i64,
-    /// How long it took, in microseconds.
-    pub us: u64,
+    /// How long it took, in microseconds, or how large it was, in bytes.
+    pub amount: u64,
     /// What it was.
     pub summary: Summary,
     /// Address of the client; empty if it had left.
@@ -75,7 +92,7 @@ pub struct Entry {
     pub client_name: Box<[u8]>,
 }
 
-/// The slow commands of the clients of one core, the latest first.
+/// The slow (or large) commands of the clients of one core, the latest first.
 #[derive(Debug, Default)]
 pub struct SlowLog {
     entries: VecDeque<Entry>,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::acl::log::Counts;
 use crate::command::{Command, command_count};
 use crate::error::CommandError;
-use crate::slow_log::{SlowCommand, Summary};
+use crate::slow_log::{LogKind, SlowCommand, Summary};
 
 /// Kinds of errors INFO errorstats tells apart; the rest is counted together.
 const ERROR_KINDS_MAX: usize = 128;
@@ -170,7 +170,11 @@ pub struct Stats {
     pub latency_tracking: bool,
     /// From how many nanoseconds on a command is noted in `slow`.
     pub slow_ns: u64,
-    /// Slow commands that nobody has logged yet.
+    /// From how many bytes on a request is logged.
+    pub large_request_bytes: usize,
+    /// From how many bytes on a reply is noted in `slow`.
+    pub large_reply_bytes: usize,
+    /// Slow and large commands that nobody has logged yet.
     pub slow: Vec<SlowCommand>,
 }
 
@@ -214,6 +218,8 @@ impl Default for Stats {
             denials: Counts::default(),
             latency_tracking: true,
             slow_ns: u64::MAX,
+            large_request_bytes: usize::MAX,
+            large_reply_bytes: usize::MAX,
             slow: Vec::new(),
         }
     }
@@ -266,7 +272,14 @@ impl Stats {
     /// Notes a slow command for the logs.
     #[cold]
     pub fn note_slow(&mut self, row: &'static Command, ns: u64, summary: Summary) {
-        self.slow.push(SlowCommand { row, ns, summary });
+        self.slow.push(SlowCommand { row, kind: LogKind::Slow, amount: ns, summary });
+    }
+
+    /// Notes a command with a large reply for the log.
+    #[cold]
+    pub fn note_large_reply(&mut self, row: &'static Command, bytes: usize, summary: Summary) {
+        let (kind, amount) = (LogKind::LargeReply, bytes as u64);
+        self.slow.push(SlowCommand { row, kind, amount, summary });
     }
 
     /// Counts a command that was refused.
@@ -345,6 +358,8 @@ impl Stats {
         *self = Self {
             latency_tracking: self.latency_tracking,
             slow_ns: self.slow_ns,
+            large_request_bytes: self.large_request_bytes,
+            large_reply_bytes: self.large_reply_bytes,
             slow: std::mem::take(&mut self.slow),
             last_ns: self.last_ns,
             ..Self::default()

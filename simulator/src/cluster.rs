@@ -210,6 +210,7 @@ impl Cluster {
             local: "127.0.0.1:6379".into(),
             descriptor: 8,
             is_unix: false,
+            is_tls: false,
         };
         self.nodes[core].core.open_session(session, origin);
         self.clients.push(Client {
@@ -485,7 +486,7 @@ impl Cluster {
             }
         }
         let may_wait = node.core.has_changed() && files.policy() == SyncPolicy::Always;
-        let generation = files.generation().filter(|_| may_wait);
+        let generation = files.generation_of(number).filter(|_| may_wait);
         let waits = generation.and_then(|now| Some((node.held.wait_for(&now)?, now)));
         let Some((items, generation)) = waits else { return self.take_replies_of(number) };
         let (core, mut replies, mut total) = (&mut node.core, Vec::new(), 0);

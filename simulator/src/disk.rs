@@ -87,6 +87,12 @@ impl Disk {
         self.state().power_left = Some(operations);
     }
 
+    /// Nothing goes wrong any more, unless it is asked for anew.
+    pub fn calm(&self) {
+        let mut state = self.state();
+        (state.failures, state.power_left) = (0, None);
+    }
+
     /// Cuts the power now, if that has not happened.
     pub fn cut_power(&self) {
         self.state().take_image();

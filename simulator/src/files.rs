@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, Location};
 use basalt_persist::aof::manifest::{BaseForm, Manifest};
-use basalt_persist::aof::segment::{Durable, Segment, SyncPolicy};
+use basalt_persist::aof::segment::{Segment, SyncPolicy};
 use basalt_persist::load::load_all;
 use basalt_persist::reader::{ChecksumUse, RdbReader};
 use basalt_shard::core::CoreId;
@@ -39,7 +39,7 @@ const QUEUE_MAX: usize = 8;
 /// What the writer of a core is asked to do.
 enum Order {
     Append(Vec<u8>, u64),
-    Begin(DiskFile, Arc<Durable>),
+    Begin(DiskFile, Arc<Generation>),
 }
 
 #[derive(Default)]
@@ -47,6 +47,10 @@ struct Writer {
     orders: VecDeque<Order>,
     segment: Option<Segment>,
     last_sync_ms: i64,
+    /// What its core tells it to write.
+    generation: Option<Arc<Generation>>,
+    /// What its segment is part of.
+    written: Option<Arc<Generation>>,
 }
 
 /// A snapshot on its way, and what it is for.
@@ -130,7 +134,8 @@ impl Files {
         let files = entries.iter().map(|entry| Some(state.disk.create(&entry.name))).collect();
         state.disk.put_manifest(manifest.to_text())?;
         state.manifest = manifest;
-        let generation = Arc::new(Generation::new(number, core_count as u16));
+        let generation =
+            Arc::new(Generation::new(number, core_count as u16, state.current.clone()));
         Ok(NewGeneration { generation, files })
     }
 
@@ -139,17 +144,23 @@ impl Files {
         self.hand_over(core, store, true);
         let file = new.files[core.index()].take().expect("a core turns to a generation once");
         let mut state = self.state();
-        let durable = Arc::clone(new.generation.durable(core.index()));
-        state.writers[core.index()].orders.push_back(Order::Begin(file, durable));
+        let writer = &mut state.writers[core.index()];
+        writer.orders.push_back(Order::Begin(file, Arc::clone(&new.generation)));
+        writer.generation = Some(Arc::clone(&new.generation));
         state.current = Some(Arc::clone(&new.generation));
         drop(state);
         store.restart_sequences();
         store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
     }
 
-    /// The generation that is written.
+    /// The newest generation.
     pub fn generation(&self) -> Option<Arc<Generation>> {
         self.state().current.clone()
+    }
+
+    /// The generation a core writes to.
+    pub fn generation_of(&self, core: usize) -> Option<Arc<Generation>> {
+        self.state().writers[core].generation.clone()
     }
 
     /// Hands over what a core has told; not if its writer is busy, unless it `must` go.
@@ -173,7 +184,7 @@ impl Files {
         let mut state = self.state();
         state.now_ms = now_ms;
         let policy = state.policy;
-        state.writers[core].work(order_count, now_ms, policy);
+        state.writers[core].work(core, order_count, now_ms, policy);
         state.current.as_deref().map_or(0, Generation::error)
     }
 
@@ -275,7 +286,7 @@ impl Writer {
         !self.orders.is_empty() || is_waiting || (is_dirty && self.is_due(now_ms))
     }
 
-    fn work(&mut self, order_count: usize, now_ms: i64, policy: SyncPolicy) {
+    fn work(&mut self, core: usize, order_count: usize, now_ms: i64, policy: SyncPolicy) {
         for _ in 0..order_count {
             match self.orders.pop_front() {
                 None => break,
@@ -283,15 +294,14 @@ impl Writer {
                     let segment = self.segment.as_mut().expect("a segment begins before it grows");
                     segment.push(&bytes, items);
                 }
-                Some(Order::Begin(file, durable)) => {
-                    // What was before must be safe before replies of what comes wait for it alone.
-                    if let Some(segment) = &mut self.segment
-                        && !segment.finish()
-                    {
-                        self.orders.push_front(Order::Begin(file, durable));
+                Some(Order::Begin(file, generation)) => {
+                    if !self.close_segment() {
+                        self.orders.push_front(Order::Begin(file, generation));
                         break;
                     }
+                    let durable = Arc::clone(generation.durable(core));
                     self.segment = Some(Segment::new(Box::new(file), 0, policy, durable));
+                    self.written = Some(generation);
                 }
             }
         }
@@ -299,12 +309,25 @@ impl Writer {
         if due {
             self.last_sync_ms = now_ms;
         }
+        let may_write = self.may_write();
         if let Some(segment) = &mut self.segment
             && segment.is_dirty()
             && (due || !segment.has_failed())
+            && may_write
         {
             segment.flush(due);
         }
+    }
+
+    /// Whether all of the generation before the one that is written is on the disk.
+    fn may_write(&self) -> bool {
+        self.written.as_ref().is_none_or(|generation| generation.may_be_written())
+    }
+
+    /// Brings the present segment to the disk, as all there will be of it; whether that worked.
+    fn close_segment(&mut self) -> bool {
+        let may_write = self.may_write();
+        self.segment.as_mut().is_none_or(|segment| may_write && segment.close())
     }
 }
 

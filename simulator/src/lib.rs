@@ -8,6 +8,7 @@
 //! | [`resp`], [`seeds`] | requests and replies as bytes; seeds of random tests |
 
 pub mod cluster;
+pub mod coda;
 pub mod disk;
 pub mod files;
 pub mod history;
@@ -22,6 +23,7 @@ pub mod resp;
 pub mod run;
 pub mod seeds;
 pub mod snapshots;
+pub mod socket;
 pub mod trial;
 pub mod value;
 

@@ -309,7 +309,7 @@ impl Op {
 }
 
 /// Whether a reply says that the server takes no writes at present.
-fn is_refusal(reply: &Value) -> bool {
+pub fn is_refusal(reply: &Value) -> bool {
     let words = ["MISCONF", "EXECABORT", "OOM"];
     matches!(reply, Value::Error(text) if words.iter().any(|word| text.starts_with(word)))
 }

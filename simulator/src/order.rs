@@ -146,10 +146,14 @@ impl Order {
     }
 
     /// The first event, in an order of events, that is missing from `kept` though one that is in it
-    /// depends on it; and that one. A dependence is any edge but [`Why::Unseen`], over any number
-    /// of others; only events that `matters` says so can be missing.
+    /// depends on it; and that one. Only events that `matters` says so can be missing.
+    ///
+    /// A dependence is any edge but two kinds, over any number of others. That something was not
+    /// seen is no reason to be there. And of what a client sent in one pipeline to several cores,
+    /// without waiting for replies, later commands may be kept where earlier ones are not: cores
+    /// write what they did when they did it, and nobody has been told of either.
     pub fn gap(&self, kept: &[bool], matters: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
-        let counts = |why| why != Why::Unseen;
+        let counts = |why| !matches!(why, Why::Unseen | Why::Program);
         // For each node one that is kept and depends on it.
         let mut dependent: Vec<Option<usize>> = vec![None; self.edges.len()];
         let mut gap = None;
@@ -193,7 +197,7 @@ mod tests {
     fn what_others_depend_on_must_be_kept() {
         let mut order = Order::new(4);
         order.add(0, 1, Why::Seen);
-        order.add(1, 2, Why::Program);
+        order.add(1, 2, Why::Time);
         order.add(3, 2, Why::Unseen);
         assert_eq!(order.gap(&[true, true, true, false], |_| true), None);
         assert_eq!(order.gap(&[false, false, true, false], |event| event == 0), Some((0, 2)));

@@ -92,6 +92,8 @@ struct Draw {
     /// Keys in use: fewer are hotter.
     key_count: usize,
     core_count: u16,
+    /// Whether the append-only file is rewritten.
+    has_rewrites: bool,
 }
 
 impl Plan {
@@ -143,7 +145,8 @@ impl Draw {
         };
         let key_count = random.usize(2..=KEYS.len());
         let core_count = random.u16(1..=5);
-        Self { random, next_token, weights, key_count, core_count }
+        let has_rewrites = random.u32(..3) == 0;
+        Self { random, next_token, weights, key_count, core_count, has_rewrites }
     }
 
     fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
@@ -288,7 +291,7 @@ impl Draw {
             "SCAN 0".to_owned(),
             "CLIENT LIST".to_owned(),
             "PUBSUB NUMSUB news".to_owned(),
-            "BGREWRITEAOF".to_owned(),
+            if self.has_rewrites { "BGREWRITEAOF" } else { "TIME" }.to_owned(),
             format!("SET n{number} x PX {other}"),
             format!("MSET n{number} 1 n{other} 2"),
             format!("RENAME n{number} n{other}"),

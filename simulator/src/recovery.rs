@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use basalt_persist::aof::segment::SyncPolicy;
 
+use crate::coda::Timed;
 use crate::history::{Event, History};
 use crate::op::{KEYS, QUEUES, Seen, Token, token_text};
 use crate::order::Order;
@@ -27,6 +28,10 @@ pub struct Before {
     pub safe_at: u64,
     /// How changes were written.
     pub policy: SyncPolicy,
+    /// Keys whose time was short, if nothing is missing of what was done to them.
+    pub timed: Option<Timed>,
+    /// The time when everything had come to rest, milliseconds since 1970.
+    pub ended_ms: i64,
 }
 
 /// Compares what was recovered with what had happened. Returns how many tokens are gone.

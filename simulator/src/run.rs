@@ -13,11 +13,14 @@ use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
 use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
+use crate::coda::{self, Timed};
 use crate::disk::{Disk, Image};
 use crate::files::{Files, load_snapshot, recover};
 use crate::history::{Event, History};
 use crate::invariants;
-use crate::op::{CHANNELS, KEYS, Moments, QUEUES, Seen, Token, token_of, tokens_of};
+use crate::op::{
+    CHANNELS, Form, KEYS, Moments, Op, QUEUES, Seen, Token, is_refusal, token_of, tokens_of,
+};
 use crate::plan::{Life, Plan};
 use crate::recovery::{Before, check_recovery};
 use crate::resp::split_line;
@@ -26,8 +29,14 @@ use crate::value::Value;
 /// Rounds after which a life that should be over runs in circles.
 const ROUNDS_MAX: u64 = 3_000_000;
 
+/// Times a disk fails in one life.
+const FAULTS_MAX: u32 = 5;
+
+/// How likely time passes before a step while the disk fails, in a thousand.
+const FAILING_TIME_RATE: u32 = 100;
+
 /// What was reached: counts of what happened in a simulation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Commands cores took.
     pub commands: u64,
@@ -55,6 +64,8 @@ pub struct Tally {
     pub taken: u64,
     /// Messages that were received.
     pub received: u64,
+    /// A digest of all replies and when they came: two runs that are the same have the same.
+    pub digest: u64,
 }
 
 impl Tally {
@@ -73,6 +84,7 @@ impl Tally {
         self.refused += other.refused;
         self.taken += other.taken;
         self.received += other.received;
+        self.digest = self.digest.rotate_left(5) ^ other.digest;
     }
 }
 
@@ -88,22 +100,28 @@ pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
     let mut before: Option<(Store, Before)> = None;
     for (number, life) in plan.lives.iter().enumerate() {
         let at = |error: String| format!("life {}: {error}", number + 1);
-        let mut run = Run::begin(life, image, &mut before).map_err(at)?;
+        let mut run = Run::begin(life, image, &mut before, tally).map_err(at)?;
         run.live().map_err(at)?;
         let ended = run.end(tally).map_err(at)?;
         tally.lives += 1;
         let Some((left, past)) = ended else { return Ok(()) };
-        let (store, after, _) = recover(&left, &settings(), plan.seed)
+        // Keys are found by hashes that follow from the seed of whoever has them.
+        let seed = plan.lives.get(number + 1).map_or(plan.seed, |next| next.seed);
+        let (store, after, _) = recover(&left, &settings(), seed)
             .map_err(|error| format!("life {}: nothing can be recovered: {error}", number + 1))?;
         tally.cuts += 1;
         (image, before) = (after, Some((store, past)));
     }
     // What the last life left is looked at as well.
-    if let Some((mut store, past)) = before {
+    if let Some((mut store, mut past)) = before {
         let mut cluster = Cluster::new(1, plan.seed);
+        cluster.advance_ms(past.ended_ms - START_MS);
         cluster.adopt(&mut store);
         let reader = cluster.connect(0);
         let values = read_all(&mut cluster, reader)?;
+        if let Some(timed) = &mut past.timed {
+            timed.check(&mut cluster, reader)?;
+        }
         tally.tokens_lost += check_recovery(&past, &values)?;
     }
     Ok(())
@@ -181,6 +199,22 @@ struct Run<'a> {
     /// A moment up to which everything is on the disk.
     safe_at: u64,
     reader: ClientId,
+    /// Times the disk will fail.
+    faults_left: u32,
+    /// Keys whose time is short, if it is known what they are.
+    timed: Option<Timed>,
+    start_ms: i64,
+    /// Operations that a failing disk had refused.
+    refused: u64,
+    /// Transactions that a WATCH ended.
+    watches_broken: u64,
+    digest: u64,
+}
+
+/// Adds what was received at some moment to a digest (FNV-1a).
+fn digest(before: u64, moment: u64, bytes: &[u8]) -> u64 {
+    let all = moment.to_le_bytes().into_iter().chain(bytes.iter().copied());
+    all.fold(before, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 impl<'a> Run<'a> {
@@ -188,6 +222,7 @@ impl<'a> Run<'a> {
         life: &'a Life,
         image: Image,
         before: &mut Option<(Store, Before)>,
+        tally: &mut Tally,
     ) -> Result<Self, String> {
         let settings = settings();
         let files = match life.policy {
@@ -206,7 +241,7 @@ impl<'a> Run<'a> {
             seed: life.seed,
             settings: settings.clone(),
             meter: || 0,
-            start_ms: START_MS,
+            start_ms: before.as_ref().map_or(START_MS, |(_, past)| past.ended_ms),
             files: files.clone(),
         });
         let past = before.take().map(|(mut store, past)| {
@@ -218,12 +253,18 @@ impl<'a> Run<'a> {
         }
         let reader = cluster.connect(0);
         let initial = read_all(&mut cluster, reader)?;
-        if let Some(past) = past {
-            check_recovery(&past, &initial)?;
+        let mut timed = None;
+        if let Some(mut past) = past {
+            tally.tokens_lost += check_recovery(&past, &initial)?;
+            timed = past.timed.take();
+            if let Some(timed) = &mut timed {
+                timed.check(&mut cluster, reader)?;
+            }
         }
         if let Some(files) = &files {
             files.disk().cut_power_after(life.power);
         }
+        let start_ms = cluster.now_ms();
         let mut run = Self {
             life,
             settings,
@@ -238,6 +279,12 @@ impl<'a> Run<'a> {
             cut_at: None,
             safe_at: 0,
             reader,
+            faults_left: if life.has_faults { FAULTS_MAX } else { 0 },
+            timed,
+            start_ms,
+            refused: 0,
+            watches_broken: 0,
+            digest: 0xcbf2_9ce4_8422_2325,
         };
         run.connect();
         Ok(run)
@@ -274,8 +321,9 @@ impl<'a> Run<'a> {
             for _ in 0..self.random.u32(1..6) {
                 self.cluster.step();
             }
-            self.take_replies()?;
+            // First: what is answered in the steps of a power cut may have been answered after it.
             self.look_at_disk();
+            self.take_replies()?;
             if self.is_over() {
                 return Ok(());
             }
@@ -317,7 +365,9 @@ impl<'a> Run<'a> {
         let is_idle = self.clients.iter().all(|client| client.next > 0)
             && !self.cluster.has_work()
             && self.random.bool();
-        if is_idle || self.random.u32(..1000) < self.life.time_rate {
+        // A disk that fails is tried again by the clock.
+        let rate = if self.has_failing_disk() { FAILING_TIME_RATE } else { self.life.time_rate };
+        if is_idle || self.random.u32(..1000) < rate {
             let ms = self.random.i64(1..30);
             self.cluster.advance_ms(ms);
         }
@@ -326,12 +376,18 @@ impl<'a> Run<'a> {
             let steps = self.random.u64(10..1500);
             self.cluster.stall(core, steps);
         }
-        if self.life.has_faults
+        if self.faults_left > 0
             && self.random.u32(..400) == 0
             && let Some(files) = &self.files
         {
+            self.faults_left -= 1;
             files.disk().fail(self.random.u32(1..8));
         }
+    }
+
+    fn has_failing_disk(&self) -> bool {
+        let now = self.files.as_ref().and_then(Files::generation);
+        now.is_some_and(|generation| generation.error() != 0)
     }
 
     fn take_replies(&mut self) -> Result<(), String> {
@@ -341,6 +397,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let now = self.tick();
+            self.digest = digest(self.digest, now, &bytes);
             let client = &mut self.clients[number];
             client.received.extend_from_slice(&bytes);
             let mut at = 0;
@@ -368,6 +425,10 @@ impl<'a> Run<'a> {
     /// An operation is answered: notes its moments.
     fn note(&mut self, client: usize, done: &Outstanding, now: u64) -> Result<(), String> {
         let op = &self.life.clients[client].ops[done.op];
+        self.refused += u64::from(done.replies.iter().any(is_refusal));
+        let is_broken = matches!(op, Op::Unit(Form::Watched, _))
+            && done.replies.last() == Some(&Value::Array(None));
+        self.watches_broken += u64::from(is_broken);
         let moments = op.moments(&done.replies).map_err(|error| {
             let replies: Vec<String> = done.replies.iter().map(Value::to_string).collect();
             format!("client {client}: {op} => {}: {error}", replies.join("; "))
@@ -426,11 +487,11 @@ impl<'a> Run<'a> {
             return;
         }
         if files.disk().is_cut() {
-            self.cut_at = Some(self.clock);
-        } else if let Some(now) = files.generation().filter(|_| self.clock.is_multiple_of(16))
+            self.cut_at = Some(self.clock + 1);
+        } else if let Some(now) = files.generation().filter(|_| self.clock.is_multiple_of(4))
             && now.is_durable(&now.made())
         {
-            self.safe_at = self.clock;
+            self.safe_at = self.clock + 1;
         }
     }
 
@@ -439,6 +500,15 @@ impl<'a> Run<'a> {
     fn end(mut self, tally: &mut Tally) -> Result<Option<(Image, Before)>, String> {
         self.cluster.run_until_idle();
         self.take_replies()?;
+        // Not where the power was cut already: then nothing is known of what comes now.
+        let may_play = self.cut_at.is_none() && !self.has_failing_disk();
+        if may_play {
+            if let Some(files) = &self.files {
+                files.disk().calm();
+            }
+            let clients: Vec<ClientId> = self.clients.iter().map(|client| client.id).collect();
+            self.timed = Some(coda::play(&mut self.cluster, &clients, &mut self.random)?);
+        }
         let ending = self.files.as_ref().map(|files| {
             // In the end at the latest: then everything that was answered is safe, if anything is.
             files.disk().cut_power();
@@ -449,17 +519,19 @@ impl<'a> Run<'a> {
         let reader = self.reader;
         let finals = read_all(&mut self.cluster, reader)?;
         self.check_messages()?;
-        self.check_queues(&finals)?;
+        check_queues(&self.initial.queues, &self.events, &finals)?;
         self.note_snapshots(tally)?;
         let history = self.history(&finals);
         let order = history.check()?;
-        self.count(tally);
+        self.count(tally, &history);
+        let ended_ms = self.cluster.now_ms();
         Ok(ending.map(|(image, cut_at, policy)| {
             let safe_at = match policy {
                 SyncPolicy::Always => cut_at,
                 SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
             };
-            (image, Before { history, order, cut_at, safe_at, policy })
+            let timed = self.timed.filter(|_| policy == SyncPolicy::Always);
+            (image, Before { history, order, cut_at, safe_at, policy, timed, ended_ms })
         }))
     }
 
@@ -491,31 +563,6 @@ impl<'a> Run<'a> {
             None => Ok(()),
             Some(seen) => Err(format!("{count} clients listen, but {seen:?}")),
         }
-    }
-
-    /// What went into a queue came out once or is still there.
-    fn check_queues(&self, finals: &Values) -> Result<(), String> {
-        for (queue, name) in QUEUES.iter().enumerate() {
-            let (mut fed, mut taken) = (self.initial.queues[queue].clone(), Vec::new());
-            for seen in self.events.iter().flat_map(|event| &event.seen) {
-                match seen {
-                    Seen::Fed(of, token) if *of == queue => fed.push(*token),
-                    Seen::Took(of, token) if *of == queue => taken.push(*token),
-                    _ => {}
-                }
-            }
-            taken.extend(&finals.queues[queue]);
-            fed.sort_unstable();
-            taken.sort_unstable();
-            if fed != taken {
-                let lost: Vec<&Token> = fed.iter().filter(|token| !taken.contains(token)).collect();
-                let more: Vec<&Token> = taken.iter().filter(|token| !fed.contains(token)).collect();
-                return Err(format!(
-                    "queue {name}: {lost:x?} got lost, {more:x?} came from nowhere"
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// A snapshot is one read of everything, at the moment of its cut.
@@ -561,12 +608,50 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn count(&self, tally: &mut Tally) {
+    fn count(&self, tally: &mut Tally, history: &History) {
+        tally.events += history.events.len() as u64;
+        for event in &history.events {
+            let took = |seen: &&Seen| matches!(seen, Seen::Took(..));
+            tally.taken += event.seen.iter().filter(took).count() as u64;
+        }
+        tally.digest = tally.digest.rotate_left(5) ^ self.digest;
+        tally.refused += self.refused;
+        tally.watches_broken += self.watches_broken;
         let (commands, steps) = self.cluster.work_done();
         tally.commands += commands;
         tally.steps += steps;
-        tally.virtual_ms += (self.cluster.now_ms() - START_MS) as u64;
+        tally.virtual_ms += (self.cluster.now_ms() - self.start_ms) as u64;
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();
     }
+}
+
+/// What went into a queue came out once or is still there.
+///
+/// # Errors
+/// If it did not.
+pub fn check_queues(
+    initial: &[Vec<Token>],
+    events: &[Event],
+    finals: &Values,
+) -> Result<(), String> {
+    for (queue, name) in QUEUES.iter().enumerate() {
+        let (mut fed, mut taken) = (initial[queue].clone(), Vec::new());
+        for seen in events.iter().flat_map(|event| &event.seen) {
+            match seen {
+                Seen::Fed(of, token) if *of == queue => fed.push(*token),
+                Seen::Took(of, token) if *of == queue => taken.push(*token),
+                _ => {}
+            }
+        }
+        taken.extend(&finals.queues[queue]);
+        fed.sort_unstable();
+        taken.sort_unstable();
+        if fed != taken {
+            let lost: Vec<&Token> = fed.iter().filter(|token| !taken.contains(token)).collect();
+            let more: Vec<&Token> = taken.iter().filter(|token| !fed.contains(token)).collect();
+            return Err(format!("queue {name}: {lost:x?} got lost, {more:x?} came from nowhere"));
+        }
+    }
+    Ok(())
 }

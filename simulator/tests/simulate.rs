@@ -1,21 +1,63 @@
-//! A few simulations under fresh seeds, and that a seed always makes the same one.
+//! Simulations: the same ones every time, fresh ones, and that a seed always makes the same one.
+//!
+//! `BASALT_SIMULATION_SECONDS` says how long fresh ones are made; `scripts/simulate` makes more.
+
+use std::time::{Duration, Instant};
 
 use basalt_simulator::plan::{Plan, Size};
-use basalt_simulator::run::{Tally, run};
-use basalt_simulator::under_seeds;
+use basalt_simulator::run::Tally;
+use basalt_simulator::seed;
+use basalt_simulator::trial::{describe, judge, shrink};
+
+/// Small enough for a build without optimisation.
+const SIZE: Size = Size { ops: 150, lives: 2 };
+
+/// How long fresh simulations are made where nothing else is said.
+const SECONDS_DEFAULT: u64 = 5;
+
+/// Runs that are spent on making what fails smaller.
+const SHRINK_RUNS: usize = 300;
+
+#[track_caller]
+fn simulate(seed: u64, tally: &mut Tally) {
+    let plan = Plan::new(seed, SIZE);
+    if let Err(error) = judge(&plan, tally) {
+        let (small, reason) = shrink(&plan, error.clone(), SHRINK_RUNS);
+        let small = describe(&small);
+        panic!("BASALT_TEST_SEED={seed} replays this: {error}\nmade smaller:\n{small}{reason}");
+    }
+}
 
 #[test]
-fn nothing_is_wrong_with_what_clients_see() {
-    under_seeds(|seed| {
-        let mut random = fastrand::Rng::with_seed(seed);
-        for _ in 0..10 {
-            let seed = random.u64(..);
+fn nothing_is_wrong_under_seeds_known_before() {
+    let mut tally = Tally::default();
+    (0..12).for_each(|seed| simulate(seed, &mut tally));
+    // What the checkers feed on does happen.
+    assert!(tally.cuts > 0 && tally.snapshots > 0 && tally.taken > 0, "{tally:?}");
+    assert!(tally.received > 0 && tally.watches_broken > 0, "{tally:?}");
+}
+
+#[test]
+fn nothing_is_wrong_under_fresh_seeds() {
+    let seconds = std::env::var("BASALT_SIMULATION_SECONDS").ok();
+    let seconds = seconds.map(|text| text.parse().expect("seconds are a number"));
+    let limit = Duration::from_secs(seconds.unwrap_or(SECONDS_DEFAULT));
+    let (begun, mut seed, mut tally) = (Instant::now(), seed(), Tally::default());
+    while begun.elapsed() < limit {
+        simulate(seed, &mut tally);
+        seed = seed.wrapping_add(1);
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_run() {
+    let first = seed();
+    for seed in first..first.wrapping_add(3) {
+        let run = || {
             let mut tally = Tally::default();
-            let started = std::time::Instant::now();
-            if let Err(error) = run(&Plan::new(seed, Size::default()), &mut tally) {
-                panic!("simulation {seed}: {error}");
-            }
-            println!("{seed} {:?} {tally:?}", started.elapsed());
-        }
-    });
+            simulate(seed, &mut tally);
+            tally
+        };
+        assert_eq!(run(), run(), "BASALT_TEST_SEED={seed}");
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) use rewrite::replace_file;
 pub use settings::{
     Allowed, AppendOnlySettings, ClientsLimit, DefragmentationLimits, EncodingThresholds,
     EvictionPolicy, IoBackend, LogLevel, Secret, Settings, ShutdownFlags, SnapshotSettings,
-    Supervisor,
+    Supervisor, TlsClients, TlsSettings,
 };
 pub use store::{Changed, Config, SetContext};
 pub use value::{OutputLimit, PrimaryAddress, SavePoint, Value, ValueError};

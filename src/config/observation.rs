@@ -25,6 +25,12 @@ pub struct ObservationSettings {
     /// Negative for no slow log; zero for every command.
     pub slowlog_log_slower_than_microseconds: i64,
     pub slowlog_max_len: u64,
+    /// Negative for no log.
+    pub commandlog_request_larger_than_bytes: i64,
+    pub commandlog_large_request_max_len: u64,
+    /// Negative for no log.
+    pub commandlog_reply_larger_than_bytes: i64,
+    pub commandlog_large_reply_max_len: u64,
     /// Zero for no monitoring.
     pub latency_monitor_threshold_milliseconds: u64,
     pub latency_tracking: bool,
@@ -54,6 +60,10 @@ impl Config {
         ObservationSettings {
             slowlog_log_slower_than_microseconds: self.number("slowlog-log-slower-than"),
             slowlog_max_len: self.number("slowlog-max-len"),
+            commandlog_request_larger_than_bytes: self.number("commandlog-request-larger-than"),
+            commandlog_large_request_max_len: self.number("commandlog-large-request-max-len"),
+            commandlog_reply_larger_than_bytes: self.number("commandlog-reply-larger-than"),
+            commandlog_large_reply_max_len: self.number("commandlog-large-reply-max-len"),
             latency_monitor_threshold_milliseconds: self.number("latency-monitor-threshold"),
             latency_tracking: self.flag("latency-tracking"),
             latency_tracking_info_percentiles: self.percentiles(),

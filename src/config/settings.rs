@@ -118,6 +118,44 @@ pub struct AppendOnlySettings {
     pub auto_aof_rewrite_min_size_bytes: u64,
 }
 
+/// What is asked of TLS clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsClients {
+    /// Nothing.
+    Any,
+    /// A certificate, if they have one.
+    Optional,
+    /// A certificate.
+    Authenticated,
+}
+
+/// Encrypted connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields are named after their directives")]
+pub struct TlsSettings {
+    /// Zero for none.
+    pub port: u16,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub key_file_pass: Option<Secret>,
+    pub ca_cert_file: Option<PathBuf>,
+    pub ca_cert_dir: Option<PathBuf>,
+    pub auth_clients: TlsClients,
+    /// Whether a client is logged in as the user that its certificate names.
+    pub auth_clients_user: bool,
+    pub protocols: String,
+    pub ciphers: String,
+    pub ciphersuites: String,
+    pub prefer_server_ciphers: bool,
+    pub session_caching: bool,
+    pub session_cache_size: u32,
+    pub session_cache_timeout_seconds: u32,
+    /// Zero for never.
+    pub auto_reload_interval_seconds: u32,
+    /// Steps of handshakes a core takes in one turn.
+    pub max_new_connections_per_cycle: u32,
+}
+
 /// How the reactor meets the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoBackend {
@@ -294,6 +332,7 @@ pub struct Settings {
 
     pub snapshots: SnapshotSettings,
     pub append_only: AppendOnlySettings,
+    pub tls: TlsSettings,
 
     // Not built yet; here so that whoever builds them finds them.
     pub replicaof: Option<PrimaryAddress>,
@@ -365,6 +404,7 @@ impl Config {
             encodings: self.encoding_thresholds(),
             snapshots: self.snapshots(),
             append_only: self.append_only(),
+            tls: self.tls(),
             replicaof: self.primary(),
         }
     }
@@ -397,6 +437,34 @@ impl Config {
             aof_rewrite_incremental_fsync: self.flag("aof-rewrite-incremental-fsync"),
             auto_aof_rewrite_percentage: self.number("auto-aof-rewrite-percentage"),
             auto_aof_rewrite_min_size_bytes: self.number("auto-aof-rewrite-min-size"),
+        }
+    }
+
+    fn tls(&self) -> TlsSettings {
+        let text = |name| String::from_utf8_lossy(&self.text(name)).into_owned();
+        let passphrase = Some(self.text("tls-key-file-pass"));
+        TlsSettings {
+            port: self.number("tls-port"),
+            cert_file: self.path("tls-cert-file"),
+            key_file: self.path("tls-key-file"),
+            key_file_pass: passphrase.filter(|text| !text.is_empty()).map(Secret),
+            ca_cert_file: self.path("tls-ca-cert-file"),
+            ca_cert_dir: self.path("tls-ca-cert-dir"),
+            auth_clients: match self.word("tls-auth-clients") {
+                "no" => TlsClients::Any,
+                "optional" => TlsClients::Optional,
+                _ => TlsClients::Authenticated,
+            },
+            auth_clients_user: self.word("tls-auth-clients-user") == "CN",
+            protocols: text("tls-protocols"),
+            ciphers: text("tls-ciphers"),
+            ciphersuites: text("tls-ciphersuites"),
+            prefer_server_ciphers: self.flag("tls-prefer-server-ciphers"),
+            session_caching: self.flag("tls-session-caching"),
+            session_cache_size: self.number("tls-session-cache-size"),
+            session_cache_timeout_seconds: self.number("tls-session-cache-timeout"),
+            auto_reload_interval_seconds: self.number("tls-auto-reload-interval"),
+            max_new_connections_per_cycle: self.number("max-new-tls-connections-per-cycle"),
         }
     }
 

@@ -18,17 +18,20 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, LoadReport, Location};
 use basalt_persist::aof::manifest::{BaseForm, FileEntry, FileKind, Manifest};
 use basalt_persist::aof::segment::{SegmentThread, SyncPolicy};
 use basalt_persist::disk::DiskFile;
+use basalt_persist::preamble::empty_file;
 use basalt_shard::core::CoreId;
-use basalt_shard::host::{AppendOnlyFacts, DurableMark, DurableState};
+use basalt_shard::host::{AppendOnlyFacts, Cut, DurableMark, DurableState};
 use basalt_shard::store::Store;
 
 use super::clock;
+use super::persistence::preamble_of;
 use super::process::Process;
 use crate::config::Settings;
 use crate::{notice, warning};
@@ -60,14 +63,15 @@ impl Drop for Mark {
     }
 }
 
-/// A generation whose files are empty and wait for their cores.
+/// A generation whose files wait for their cores.
 pub struct NewGeneration {
     generation: Arc<Generation>,
-    files: Vec<Option<Box<dyn DiskFile>>>,
+    /// Each with the bytes that are in it.
+    files: Vec<Option<(Box<dyn DiskFile>, u64)>>,
 }
 
 impl NewGeneration {
-    /// Its number in the manifest.
+    /// Number of its first file in the manifest.
     pub fn number(&self) -> u64 {
         self.generation.number()
     }
@@ -114,8 +118,8 @@ struct Rewrite {
     /// Bytes of the generations that it replaces do not count from its end on.
     closed_bytes: u64,
     form: BaseForm,
-    /// It is given up for something that cannot wait, and begins again after that.
-    is_put_off: bool,
+    /// It was given up; whether it begins again.
+    given_up: Option<bool>,
 }
 
 impl Default for AppendOnly {
@@ -186,25 +190,22 @@ impl AppendOnly {
     }
 
     /// Forgets files in which nothing was written, of starts that brought no change.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn forget_empty(&self, settings: &Settings) -> io::Result<()> {
-        let location = location(settings);
+    fn forget_empty(&self, location: &Location) -> io::Result<()> {
         let mut state = self.state();
         let is_bare = |file: &FileEntry| {
             let length = location.disk.length(&location.file(&file.name));
             file.kind != FileKind::Base && length.is_ok_and(|length| length == 0)
         };
         // The files of a generation go together: their places say whose they are.
-        let full: Vec<Option<u64>> = state
+        let full: Vec<u64> = state
             .manifest
             .files
             .iter()
             .filter(|file| !is_bare(file))
-            .map(|file| file.generation)
+            .filter_map(|file| file.generation)
             .collect();
-        let is_empty = |file: &FileEntry| is_bare(file) && !full.contains(&file.generation);
+        let is_part = |generation: u64| full.contains(&generation);
+        let is_empty = |file: &FileEntry| is_bare(file) && !file.generation.is_some_and(is_part);
         let (empty, kept): (Vec<_>, Vec<_>) =
             state.manifest.files.iter().cloned().partition(is_empty);
         if empty.is_empty() || kept.is_empty() {
@@ -278,24 +279,65 @@ impl AppendOnly {
         let mut state = self.state();
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(&location.prefix, core_count);
-        let number = entries.first().and_then(|entry| entry.generation).unwrap_or(1);
-        let create = |entry: &FileEntry| location.disk.create(&location.file(&entry.name));
-        let files: Vec<Box<dyn DiskFile>> =
-            entries.iter().map(create).collect::<io::Result<_>>()?;
+        let number = entries[0].sequence;
+        let create =
+            |entry: &FileEntry| Ok(Some((location.disk.create(&location.file(&entry.name))?, 0)));
+        let files = entries.iter().map(create).collect::<io::Result<_>>()?;
         if is_named {
             manifest.write(&*location.disk, &location.manifest())?;
         }
         state.manifest = manifest;
-        let generation = Arc::new(Generation::new(number, core_count as u16));
-        Ok(NewGeneration { generation, files: files.into_iter().map(Some).collect() })
+        let generation =
+            Arc::new(Generation::new(number, core_count as u16, state.current.clone()));
+        Ok(NewGeneration { generation, files })
+    }
+
+    /// The generation a start goes on with: a new one, or with one core the last file if that holds
+    /// nothing but an order of its own. Without a base there will be an empty one.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn resume(&self, settings: &Settings, core_count: usize) -> io::Result<NewGeneration> {
+        let location = location(settings);
+        self.create_first_base(settings, &location)?;
+        let last = self.state().manifest.last_increment().cloned();
+        let Some(last) = last.filter(|_| core_count == 1) else {
+            self.forget_empty(&location)?;
+            return self.new_generation(settings, core_count, true);
+        };
+        let path = location.file(&last.name);
+        let (file, length) = (location.disk.open_to_write(&path)?, location.disk.length(&path)?);
+        self.closed_bytes.fetch_sub(length, Ordering::Relaxed);
+        let generation = Arc::new(Generation::new(last.sequence, core_count as u16, None));
+        Ok(NewGeneration { generation, files: vec![Some((file, length))] })
+    }
+
+    /// A directory without anything begins with an empty base, as that of Redis does.
+    fn create_first_base(&self, settings: &Settings, location: &Location) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.manifest.files.is_empty() {
+            return Ok(());
+        }
+        location.disk.create_directory(&location.directory)?;
+        let form = base_form(settings);
+        let base = state.manifest.next_base(&location.prefix, form);
+        let mut file = location.disk.create(&location.file(&base.name))?;
+        if form == BaseForm::Rdb {
+            file.append(&empty_file(&preamble_of(&Cut::default(), "1")))?;
+        }
+        file.sync()?;
+        notice!("Creating AOF base file {} on server start", base.name);
+        state.manifest.files.push(base);
+        Ok(())
     }
 
     /// A core turns to a new generation, at the same moment as all others.
     pub fn turn_to(&self, new: &mut NewGeneration, core: CoreId, store: &mut Store) {
         self.hand_over(core, store, None, true);
         let end = self.end_of(core);
-        let file = new.files[core.index()].take().expect("a core turns to a generation once");
-        end.thread.begin(file, Arc::clone(new.generation.durable(core.index())));
+        let file = new.files[core.index()].take();
+        let (file, length) = file.expect("a core turns to a generation once");
+        end.thread.begin(file, length, Arc::clone(&new.generation));
         store.restart_sequences();
         store.journal_mut().begin(core.index(), Arc::clone(new.generation.board()));
         *end.generation.lock().expect("the lock is held for moments") =
@@ -363,6 +405,11 @@ impl AppendOnly {
         }
     }
 
+    /// Puts every write off by so much.
+    pub fn set_delay(&self, delay: Duration) {
+        self.cores.get().into_iter().flatten().for_each(|end| end.thread.set_delay(delay));
+    }
+
     /// Follows `appendfsync`, and `no-appendfsync-on-rewrite` while something `is_written` in the
     /// background.
     pub fn set_policy(&self, settings: &Settings, is_written: bool) {
@@ -410,7 +457,7 @@ impl AppendOnly {
         state.lacks_base |= !self.is_on();
         state.is_scheduled = false;
         state.rewrite =
-            Some(Rewrite { begun_seconds, first_kept, closed_bytes, form, is_put_off: false });
+            Some(Rewrite { begun_seconds, first_kept, closed_bytes, form, given_up: None });
     }
 
     /// A rewrite cannot begin now: it does as soon as it can.
@@ -418,12 +465,12 @@ impl AppendOnly {
         self.state().is_scheduled = true;
     }
 
-    /// The rewrite under way is about to be given up for something that cannot wait; whether there
-    /// is one. It begins again later.
-    pub fn put_off_rewrite(&self) -> bool {
+    /// The rewrite under way is about to be given up; whether there is one. It `begins_again` later,
+    /// or not.
+    pub fn give_up_rewrite(&self, begins_again: bool) -> bool {
         let mut state = self.state();
         let Some(rewrite) = &mut state.rewrite else { return false };
-        rewrite.is_put_off = true;
+        rewrite.given_up = Some(begins_again);
         true
     }
 
@@ -443,8 +490,8 @@ impl AppendOnly {
         let mut state = self.state();
         let Some(rewrite) = state.rewrite.take() else { return };
         let now_seconds = clock::now().unix_seconds();
-        if rewrite.is_put_off && base_bytes.is_none() {
-            state.is_scheduled = true;
+        if let (Some(begins_again), None) = (rewrite.given_up, base_bytes) {
+            state.is_scheduled |= begins_again;
             return;
         }
         state.last_took_seconds = now_seconds - rewrite.begun_seconds;

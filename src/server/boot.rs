@@ -1,7 +1,6 @@
 //! From the command line to a running process, and from the end of it to an exit status.
 
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -9,8 +8,7 @@ use std::thread::JoinHandle;
 
 use basalt_net::doorbell::Doorbell;
 use basalt_net::inbox::{Receiver as InboxReceiver, Sender, inbox};
-use basalt_net::listen::{self, BindAddress, ListenError};
-use basalt_net::reactor::{BackendChoice, Reactor, ReactorOptions};
+use basalt_net::reactor::{BackendChoice, ListenerId, Reactor, ReactorOptions};
 use basalt_shard::acl::Acl;
 use basalt_shard::command::Renames;
 use basalt_shard::core::message::Message;
@@ -21,10 +19,11 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 use super::clock;
 use super::driver::Driver;
 use super::host::{CoreHost, command_settings, plain_reason};
+use super::listening::{ListenerKind, Listening};
 use super::loading::{self, CoreLoading};
 use super::mesh::CoreMesh;
 use super::process::Process;
-use super::processors;
+use super::{processors, tls_files};
 use crate::config::arguments::{self, Request, StartOptions};
 use crate::config::{Config, IoBackend, Settings, ShutdownFlags};
 use crate::daemon::{self, PidFile};
@@ -122,28 +121,15 @@ fn random_hexadecimal(count: usize) -> io::Result<String> {
     Ok(digits[..count].to_owned())
 }
 
-/// Listening sockets of one core.
-struct CoreSockets {
-    tcp: Vec<OwnedFd>,
-    unix: Option<OwnedFd>,
-}
-
 /// Runs the cores until the process is to end.
 fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure> {
     let settings = process.settings();
-    if settings.port == 0 && settings.unixsocket.is_none() {
-        return Err("Configured to not listen anywhere, exiting.".into());
-    }
     let assigned = processors::assign(&settings.cores, &processors::available()?)?;
-    let sockets = listen_everywhere(&settings, assigned.len()).inspect_err(|error| {
-        warning!("{error}");
-        warning!("Failed listening on port {} (tcp), aborting.", settings.port);
-    })?;
+    listen(process, &settings, assigned.len())?;
     let metrics = metrics::listen(&settings).map_err(|error| {
         let port = settings.observation.metrics_port;
         format!("Failed listening on metrics port {port}: {error}")
     })?;
-    let _ = process.listeners.set(describe_listeners(&settings));
     process
         .audit
         .follow(&settings)
@@ -155,7 +141,7 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     })?;
     let seed = u64::from_str_radix(&random_hexadecimal(16)?, 16)?;
     let (cores, source) = loading::Source::open(process, assigned.len())?;
-    let threads = start_cores(process, &assigned, sockets, garbage, (seed, cores))?;
+    let threads = start_cores(process, &assigned, garbage, (seed, cores))?;
     let loaded = source.start(process, seed)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
@@ -194,79 +180,35 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
 }
 
 fn announce(settings: &Settings) {
-    if settings.port != 0 {
-        banner::ready(banner::Listener::Tcp);
-    }
-    if settings.unixsocket.is_some() {
-        banner::ready(banner::Listener::Unix);
+    for (is_served, kind) in [
+        (settings.port != 0, ListenerKind::Tcp),
+        (settings.unixsocket.is_some(), ListenerKind::Unix),
+        (settings.tls.port != 0, ListenerKind::Tls),
+    ] {
+        if is_served {
+            banner::ready(kind.name());
+        }
     }
 }
 
-fn listen_everywhere(settings: &Settings, cores: usize) -> Result<Vec<CoreSockets>, ListenError> {
-    let addresses: Vec<BindAddress> = settings
-        .bind
-        .iter()
-        .map(|word| BindAddress::parse(&String::from_utf8_lossy(word)))
-        .collect();
-    let unix = match &settings.unixsocket {
-        Some(path) => {
-            let path = settings.directory.join(path);
-            Some(listen::listen_unix(&path, settings.unixsocketperm, settings.tcp_backlog)?)
-        }
-        None => None,
-    };
-    let copy = |socket: &OwnedFd| {
-        socket.try_clone().map_err(|error| ListenError {
-            address: "unixsocket".to_owned(),
-            port: 0,
-            error,
-        })
-    };
-    refuse_taken_port(settings, &addresses)?;
-    (0..cores)
-        .map(|_| {
-            let tcp = match settings.port {
-                0 => Vec::new(),
-                port => listen::listen_tcp(&addresses, port, settings.tcp_backlog)?,
-            };
-            let unix = unix.as_ref().map(copy).transpose()?;
-            Ok(CoreSockets { tcp, unix })
-        })
-        .collect()
-}
-
-/// With SO_REUSEPORT a second server of the same user could share our port, and clients would
-/// reach the one or the other. So the port is first bound without it.
-fn refuse_taken_port(settings: &Settings, addresses: &[BindAddress]) -> Result<(), ListenError> {
-    for address in addresses.iter().filter(|_| settings.port != 0) {
-        let Ok(resolved) = address.resolve(settings.port) else { continue };
-        match std::net::TcpListener::bind(resolved) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let address = address.host.clone();
-                return Err(ListenError { address, port: settings.port, error });
-            }
-            // Other failures are reported, or forgiven, when it is bound for good.
-            Ok(_) | Err(_) => {}
-        }
+/// Makes ready for clients, those of TLS first: without certificates there is no use in a port.
+fn listen(process: &Process, settings: &Settings, cores: usize) -> Result<(), Failure> {
+    let tls = tls_files::load(&settings.tls).map_err(|why| {
+        warning!("{why}");
+        "Failed to configure TLS. Check logs for more info."
+    })?;
+    process.tls.replace(tls, &settings.tls);
+    let listening = Listening::open(settings, cores).map_err(|failure| {
+        let (name, port) = (failure.kind.name(), failure.error.port);
+        warning!("{}", failure.error);
+        warning!("Failed listening on port {port} ({name}), aborting.");
+        failure.error
+    })?;
+    if listening.is_empty() {
+        return Err("Configured to not listen anywhere, exiting.".into());
     }
+    process.set_listening(listening);
     Ok(())
-}
-
-/// The listeners as INFO shows them.
-fn describe_listeners(settings: &Settings) -> Vec<String> {
-    let mut listeners = Vec::new();
-    if settings.port != 0 {
-        let binds = settings
-            .bind
-            .iter()
-            .map(|word| format!("bind={}", String::from_utf8_lossy(word).trim_start_matches('-')));
-        let binds: Vec<String> = binds.collect();
-        listeners.push(format!("name=tcp,{},port={}", binds.join(","), settings.port));
-    }
-    if let Some(path) = &settings.unixsocket {
-        listeners.push(format!("name=unix,bind={}", path.display()));
-    }
-    listeners
 }
 
 /// Frees what cores have no time to free, until all of them are gone.
@@ -281,7 +223,6 @@ struct CoreStart {
     options: CoreOptions,
     processor: usize,
     may_spin: bool,
-    sockets: CoreSockets,
     loading: Option<CoreLoading>,
     senders: Vec<Sender<Message>>,
     receiver: InboxReceiver<Message>,
@@ -305,7 +246,6 @@ type CoreThread = JoinHandle<io::Result<()>>;
 fn start_cores(
     process: &Arc<Process>,
     assigned: &[usize],
-    sockets: Vec<CoreSockets>,
     garbage: std::sync::mpsc::SyncSender<Garbage>,
     (seed, loadings): (u64, Vec<Option<CoreLoading>>),
 ) -> Result<Vec<CoreThread>, Failure> {
@@ -327,8 +267,8 @@ fn start_cores(
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| inbox(inbox_capacity(count))).unzip();
     let mut threads = Vec::with_capacity(count);
-    let parts = receivers.into_iter().zip(sockets).zip(assigned).zip(loadings).enumerate();
-    for (index, (((receiver, sockets), &processor), loading)) in parts {
+    let parts = receivers.into_iter().zip(assigned).zip(loadings).enumerate();
+    for (index, ((receiver, &processor), loading)) in parts {
         let start = CoreStart {
             options: CoreOptions {
                 id: CoreId(index as u16),
@@ -341,7 +281,6 @@ fn start_cores(
             },
             processor,
             may_spin,
-            sockets,
             loading,
             senders: senders.clone(),
             receiver,
@@ -429,7 +368,7 @@ fn run_core(start: CoreStart) -> io::Result<()> {
         doorbells[index] = Some(Doorbell::new(waker));
     }
     start.bells.all_here.wait();
-    let (reactor, unix_listeners) = prepared?;
+    let (reactor, listeners) = prepared?;
     let doorbells: Option<Vec<Doorbell>> =
         start.bells.doorbells.lock().expect("no core panics here").iter().cloned().collect();
     let Some(doorbells) = doorbells else {
@@ -442,10 +381,10 @@ fn run_core(start: CoreStart) -> io::Result<()> {
     // Whoever has no reactor has left above, and so have all others then.
     start.bells.all_made.wait();
     let CoreStart { process, may_spin, loading, .. } = start;
-    Driver::new(core, reactor, process, own_bell, unix_listeners, may_spin, loading).run()
+    Driver::new(core, reactor, process, own_bell, listeners, may_spin, loading).run()
 }
 
-type PreparedReactor = (Reactor, Vec<basalt_net::reactor::ListenerId>);
+type PreparedReactor = (Reactor, Vec<(ListenerId, ListenerKind)>);
 
 fn prepare_reactor(start: &CoreStart) -> io::Result<PreparedReactor> {
     let settings = start.process.settings();
@@ -463,14 +402,13 @@ fn prepare_reactor(start: &CoreStart) -> io::Result<PreparedReactor> {
         }
         let _ = start.process.io_backend.set(name);
     }
-    for socket in &start.sockets.tcp {
-        reactor.add_listener(socket.try_clone()?)?;
+    let mut listeners = Vec::new();
+    for (kind, sockets) in start.process.listening().taken_by(start.options.id, None)? {
+        for socket in sockets {
+            listeners.push((reactor.add_listener(socket)?, kind));
+        }
     }
-    let mut unix_listeners = Vec::new();
-    if let Some(socket) = &start.sockets.unix {
-        unix_listeners.push(reactor.add_listener(socket.try_clone()?)?);
-    }
-    Ok((reactor, unix_listeners))
+    Ok((reactor, listeners))
 }
 
 fn on_signal(process: &Process, event: signals::Event) {

@@ -21,7 +21,7 @@ const LOOKS_PER_TURN: usize = 64;
 impl Driver {
     /// Notes that a client sent something.
     #[inline]
-    pub(super) fn note_received(&mut self, session: SessionId) {
+    pub(super) fn note_sender(&mut self, session: SessionId) {
         if self.core.weighs_clients() {
             self.received_from.push(session);
         }
@@ -81,7 +81,7 @@ impl Driver {
             None => (connection.pending.len(), connection.pending.capacity()),
         };
         let header = connection.argument_start.min(len);
-        let unsent_bytes = self.reactor.queued_bytes(id);
+        let unsent_bytes = self.unsent_bytes(id);
         let Some(session) = self.core.session_mut(session_of(id)) else { return };
         session.figures.query_bytes = len;
         session.figures.query_header_bytes = header;

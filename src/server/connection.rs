@@ -4,6 +4,8 @@ use basalt_net::reactor::ConnectionId;
 use basalt_net::resp::RequestParser;
 use basalt_shard::core::SessionId;
 
+use super::tls::Secured;
+
 /// A query buffer that is larger than this is given back when it is empty.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
@@ -31,6 +33,8 @@ pub struct Connection {
     pub is_suspended: bool,
     /// Since when the output is above the soft limit, monotonic milliseconds.
     pub soft_limit_since_ms: Option<u64>,
+    /// Its side of TLS, if it came by that.
+    pub tls: Option<Box<Secured>>,
 }
 
 impl Connection {
@@ -47,6 +51,7 @@ impl Connection {
             is_ready: false,
             is_suspended: false,
             soft_limit_since_ms: None,
+            tls: None,
         }
     }
 

@@ -30,9 +30,11 @@ use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
 use super::held::{HeldReplies, has_held};
 use super::housekeeping;
+use super::listening::ListenerKind;
 use super::loading::CoreLoading;
 use super::process::Process;
 use super::stage::Stage;
+use super::tls::TlsWork;
 use crate::config::Settings;
 use crate::warning;
 
@@ -62,7 +64,11 @@ pub struct Driver {
     /// Connections with input to run.
     pub(super) ready: Vec<SessionId>,
     pub(super) stage: Stage,
-    pub(super) unix_listeners: Vec<ListenerId>,
+    /// What listens, and how its clients come.
+    pub(super) listeners: Vec<(ListenerId, ListenerKind)>,
+    /// Version of the sockets these are.
+    pub(super) listening_version: u64,
+    pub(super) tls: TlsWork,
     pub(super) resting_listeners: Vec<ListenerId>,
     pub(super) housekeeping_due_ms: u64,
     pub(super) expiry_pending: bool,
@@ -99,14 +105,13 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A core with its reactor, whose listeners are in place already. `unix_listeners` are those
-    /// whose clients come over a unix socket.
+    /// A core with its reactor, whose listeners are in place already: those of the first sockets.
     pub fn new(
         core: Core,
         reactor: Reactor,
         process: Arc<Process>,
         doorbell: Doorbell,
-        unix_listeners: Vec<ListenerId>,
+        listeners: Vec<(ListenerId, ListenerKind)>,
         may_spin: bool,
         loading: Option<CoreLoading>,
     ) -> Self {
@@ -117,13 +122,15 @@ impl Driver {
             core,
             reactor,
             settings_version: process.settings_version(),
+            tls: TlsWork::new(process.tls.server()),
             process,
             doorbell,
             settings,
             connections: Vec::new(),
             ready: Vec::new(),
             stage: Stage::default(),
-            unix_listeners,
+            listeners,
+            listening_version: 0,
             resting_listeners: Vec::new(),
             housekeeping_due_ms: 0,
             expiry_pending: false,
@@ -175,6 +182,7 @@ impl Driver {
             || self.core.has_eviction_work()
             || self.has_clients_to_end
             || self.loading.is_some()
+            || (self.tls.count > 0 && self.has_tls_work())
             || self.core.store.snapshot_state() == WalkState::Busy;
         if !self.ready.is_empty() || self.core.has_mail() || has_chores {
             return self.reactor.poll(Some(Duration::ZERO));
@@ -261,6 +269,9 @@ impl Driver {
         self.core.is_taking_in = true;
         self.take_in_events();
         self.core.is_taking_in = false;
+        if self.tls.count > 0 {
+            self.run_handshakes();
+        }
         self.resume_drained();
         self.run_stage();
         self.run_ready();
@@ -269,8 +280,19 @@ impl Driver {
         if self.core.has_disk_waits() {
             self.core.serve_disk_waits();
         }
+        if self.tls.count > 0 {
+            self.seal_more();
+        }
+        self.flush_replies();
+        if self.core.has_disk_waits() {
+            self.core.serve_disk_waits();
+        }
+        if self.tls.count > 0 {
+            self.seal_more();
+        }
         self.flush_replies();
         self.limit_clients();
+        self.take_listeners();
         self.keep_house();
         self.keep_files();
         self.core.stats.turns += 1;
@@ -281,6 +303,7 @@ impl Driver {
         self.settings_version = self.process.settings_version();
         self.settings = self.process.settings();
         self.output_watch_bytes = watch_bytes(&self.settings);
+        self.tls.server = self.process.tls.server();
     }
 
     /// Takes in everything the last poll reported. Bytes of connections that have nothing pending
@@ -293,6 +316,8 @@ impl Driver {
                         self.accept(listener, socket);
                     }
                 }
+                // Shut down, since its port has changed: it is removed at the end of the turn.
+                Event::AcceptFailed { errno: libc::EINVAL, .. } => {}
                 Event::AcceptFailed { listener, errno } => {
                     let error = std::io::Error::from_raw_os_error(errno);
                     warning!("Accepting client connection: {error}");
@@ -322,33 +347,57 @@ impl Driver {
     }
 
     fn receive(&mut self, id: ConnectionId, buffer: BufferRef) {
+        if self.is_secured(id) {
+            return self.receive_sealed(id, buffer);
+        }
+        if !self.note_received(id, buffer.len()) {
+            return;
+        }
+        if self.may_stage(id) {
+            return self.stage_buffer(session_of(id), buffer);
+        }
+        let bytes = self.reactor.bytes(buffer);
+        let connection =
+            self.connections[id.index as usize].as_deref_mut().expect("it has a session");
+        connection.pending.extend_from_slice(bytes);
+        self.note_pending(id);
+    }
+
+    /// Counts received bytes; whether anybody wants them.
+    #[inline]
+    pub(super) fn note_received(&mut self, id: ConnectionId, len: usize) -> bool {
         let now_ms = self.core.store.now().monotonic_ms();
-        let session = session_of(id);
-        let len = buffer.len();
         self.core.stats.reads += 1;
         self.core.stats.input_bytes += len as u64;
         let turn = self.core.turn();
-        self.note_received(session);
-        let Some(state) = self.core.session_mut(session) else { return };
+        self.note_sender(session_of(id));
+        let Some(state) = self.core.session_mut(session_of(id)) else { return false };
         state.figures.active_ms = now_ms;
         state.figures.active_turn = turn;
         state.figures.input_bytes += len as u64;
-        let is_held = self.core.is_held(session);
-        let Some(connection) = self.connection(id) else { return };
-        if connection.pending.is_empty() && !is_held && !connection.is_ready {
-            return self.stage_buffer(session, buffer);
-        }
-        let bytes = self.reactor.bytes(buffer);
-        let connection = self.connections[id.index as usize].as_deref_mut().expect("seen above");
-        connection.pending.extend_from_slice(bytes);
-        if connection.pending.len() as u64 > self.settings.client_query_buffer_limit_bytes {
-            return self.cut_for_query_buffer(id);
-        }
-        self.refresh_figures(id);
-        self.make_ready(session);
+        self.connection(id).is_some()
     }
 
-    fn note_end(&mut self, id: ConnectionId, reason: CloseReason) {
+    /// Whether received bytes may be parsed where they lie: nothing waits that goes before them.
+    #[inline]
+    pub(super) fn may_stage(&mut self, id: ConnectionId) -> bool {
+        let is_held = self.core.is_held(session_of(id));
+        let connection = self.connection(id);
+        connection.is_some_and(|it| it.pending.is_empty() && !is_held && !it.is_ready)
+    }
+
+    /// Bytes were put behind those that wait.
+    pub(super) fn note_pending(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connection(id) else { return };
+        let pending_bytes = connection.pending.len();
+        self.refresh_figures(id);
+        if pending_bytes as u64 > self.settings.client_query_buffer_limit_bytes {
+            return self.cut_for_query_buffer(id);
+        }
+        self.make_ready(session_of(id));
+    }
+
+    pub(super) fn note_end(&mut self, id: ConnectionId, reason: CloseReason) {
         match reason {
             CloseReason::PeerClosed => {
                 let Some(connection) = self.connection(id) else { return };
@@ -364,7 +413,7 @@ impl Driver {
     fn resume_drained(&mut self) -> bool {
         let mut found = false;
         for id in std::mem::take(&mut self.suspended) {
-            if self.reactor.queued_bytes(id) > RESUME_BYTES {
+            if self.unsent_bytes(id) > RESUME_BYTES {
                 self.suspended.push(id);
             } else if let Some(connection) = self.connection(id) {
                 connection.is_suspended = false;
@@ -380,9 +429,7 @@ impl Driver {
     /// Forgets a connection and closes its socket.
     pub(super) fn close(&mut self, id: ConnectionId) {
         if self.connection(id).is_some() {
-            self.connections[id.index as usize] = None;
-            self.core.close_session(session_of(id));
-            self.core.shared().connected_clients.fetch_sub(1, Ordering::Relaxed);
+            self.forget(id);
             self.reactor.close(id);
         }
     }
@@ -394,11 +441,22 @@ impl Driver {
         }
         if self.connection(id).is_some() {
             self.send_replies(session_of(id));
-            self.connections[id.index as usize] = None;
-            self.core.close_session(session_of(id));
-            self.core.shared().connected_clients.fetch_sub(1, Ordering::Relaxed);
+            if self.is_secured(id) && !self.end_secured(id) {
+                return self.closing_later.push(session_of(id));
+            }
+            self.forget(id);
             self.reactor.close_after_flush(id);
         }
+    }
+
+    /// Forgets a connection. What becomes of its socket is the caller's business.
+    pub(super) fn forget(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connection(id) else { return };
+        let is_secured = connection.tls.is_some();
+        self.tls.count -= usize::from(is_secured);
+        self.connections[id.index as usize] = None;
+        self.core.close_session(session_of(id));
+        self.core.shared().connected_clients.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn cut_for_query_buffer(&mut self, id: ConnectionId) {

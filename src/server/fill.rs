@@ -27,7 +27,9 @@ impl Driver {
             let id = connection_of(session);
             let Some(connection) = self.connection(id) else { continue };
             let missing = connection.missing_bytes();
-            let is_settled = !connection.is_ready && !connection.is_ended;
+            // What TLS has sealed cannot land where it will be parsed.
+            let is_plain = connection.tls.is_none();
+            let is_settled = is_plain && !connection.is_ready && !connection.is_ended;
             if !is_settled || connection.filling_counted.is_some() || missing < FILL_BYTES_MIN {
                 continue;
             }
@@ -41,7 +43,7 @@ impl Driver {
     pub(super) fn take_filled(&mut self, id: ConnectionId) {
         let Some(filled) = self.reactor.take_filled(id) else { return };
         self.count_filling(id, filled.len());
-        self.note_received(session_of(id));
+        self.note_sender(session_of(id));
         let Some(connection) = self.connection(id) else { return };
         connection.pending = filled;
         connection.filling_counted = None;

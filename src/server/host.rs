@@ -19,8 +19,9 @@ use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSet
 use basalt_shard::store::Store;
 
 use super::aof::AppendOnly;
+use super::listening::{self, ListenerKind};
 use super::process::Process;
-use super::{busy, clock, persistence, rewrite};
+use super::{busy, clock, persistence, rewrite, tls_files};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, debug, logging, memory, notice, verbose, warning};
 
@@ -114,7 +115,12 @@ impl Host for CoreHost {
         (wanted != is_on).then_some(wanted)
     }
 
+    fn delay_append_only(&mut self, us: u64) {
+        self.process.append_only.set_delay(Duration::from_micros(us));
+    }
+
     fn end_append_only(&mut self, core: CoreId, store: &mut Store) {
+        self.process.persistence.give_up_rewrite(&self.process, false);
         self.process.append_only.turn_off(core, store);
     }
 
@@ -236,7 +242,10 @@ pub fn facts(process: &Process) -> ProcessFacts {
         commit: banner::COMMIT,
         run_id: process.run_id.clone(),
         process_id: std::process::id(),
-        tcp_port: process.settings().port,
+        tcp_port: match process.settings().port {
+            0 => process.settings().tls.port,
+            port => port,
+        },
         os: operating_system(),
         io_backend: process.io_backend.get().cloned().unwrap_or_default(),
         executable: std::env::current_exe()
@@ -248,7 +257,8 @@ pub fn facts(process: &Process) -> ProcessFacts {
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
         supervised: process.supervised.to_owned(),
-        listeners: process.listeners.get().cloned().unwrap_or_default(),
+        listeners: listening::describe(&process.settings()),
+        tls_certificates: tls_certificates(process),
         started_unix_seconds: process.started_unix_seconds,
         used_bytes,
         allocated_bytes: allocator.allocated,
@@ -289,11 +299,6 @@ fn act_on(
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
     let settings = config.settings();
-    for name in ["port", "bind"] {
-        if changed.contains(name) {
-            return Err((name, "changing it at run time is not built into Basalt yet".to_owned()));
-        }
-    }
     if changed.contains("dir") {
         std::env::set_current_dir(&settings.directory)
             .map_err(|error| ("dir", format!("Changing directory: {error}")))?;
@@ -324,7 +329,57 @@ fn act_on(
             }
         }
     }
+    act_on_connections(process, &settings, changed)
+}
+
+/// The part of that which is about ways to come in. Everything that can fail is done before
+/// anything is changed.
+fn act_on_connections(
+    process: &Process,
+    settings: &Settings,
+    changed: &crate::config::Changed,
+) -> Result<(), (&'static str, String)> {
+    let of_tls = |name: &&str| name.starts_with("tls-") && *name != "tls-auto-reload-interval";
+    let tls = match changed.names().find(of_tls) {
+        None => None,
+        Some(name) => Some(tls_files::load(&settings.tls).map_err(|why| {
+            warning!("{why}");
+            (name, "Unable to update TLS configuration. Check server logs.".to_owned())
+        })?),
+    };
+    let mut kinds = Vec::new();
+    for (name, kind) in [("port", ListenerKind::Tcp), ("tls-port", ListenerKind::Tls)] {
+        if changed.contains(name) || changed.contains("bind") {
+            kinds.push(kind);
+        }
+    }
+    if !kinds.is_empty() {
+        let prepared = process.listening().prepare(settings, &kinds);
+        let sockets = prepared.map_err(|failure| {
+            warning!("{}", failure.error);
+            match (changed.contains("bind"), failure.kind) {
+                (true, _) => ("bind", "Failed to bind to specified addresses.".to_owned()),
+                (false, kind) => (
+                    if kind == ListenerKind::Tls { "tls-port" } else { "port" },
+                    "Unable to listen on this port. Check server logs.".to_owned(),
+                ),
+            }
+        })?;
+        process.listening().exchange(sockets);
+    }
+    if let Some(server) = tls {
+        process.tls.replace(server, &settings.tls);
+    }
     Ok(())
+}
+
+/// The certificates INFO tells of, with their numbers and ends.
+fn tls_certificates(process: &Process) -> [Option<(String, i64)>; 2] {
+    let Some(server) = process.tls.server() else { return [None, None] };
+    [&server.certificate, &server.authority].map(|facts| {
+        let facts = facts.as_ref()?;
+        Some((facts.serial.clone(), facts.expires_unix_seconds))
+    })
 }
 
 fn warn_of_small_limit(limit_bytes: u64) {
@@ -396,6 +451,10 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         latency_tracking: settings.observation.latency_tracking,
         slowlog_log_slower_than_us: settings.observation.slowlog_log_slower_than_microseconds,
         slowlog_max_len: size(settings.observation.slowlog_max_len),
+        large_request_bytes: settings.observation.commandlog_request_larger_than_bytes,
+        large_request_max_len: size(settings.observation.commandlog_large_request_max_len),
+        large_reply_bytes: settings.observation.commandlog_reply_larger_than_bytes,
+        large_reply_max_len: size(settings.observation.commandlog_large_reply_max_len),
         latency_monitor_threshold_ms: settings.observation.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.snapshots.rdbcompression,

@@ -9,6 +9,7 @@ use basalt_shard::core::CoreId;
 
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
+use super::tls_files;
 use crate::{memory, verbose};
 
 /// Between two rounds of what needs no precision.
@@ -45,6 +46,12 @@ impl Driver {
         self.consider_defragmentation(now_ms);
         self.post_changes();
         self.check_clients(now_ms);
+        let now_seconds = now_ms / 1000;
+        if self.core.id() == CoreId(0)
+            && tls_files::is_look_due(&self.process, &self.settings.tls, now_seconds)
+        {
+            tls_files::look_in_background(&self.process);
+        }
         for listener in std::mem::take(&mut self.resting_listeners) {
             if self.reactor.resume_accept(listener).is_err() {
                 self.resting_listeners.push(listener);

@@ -348,7 +348,13 @@ impl Driver {
         let (first, count) = command.arguments;
         let arguments = Arguments::new(bytes, &stage.ranges[first..first + count]);
         match core.execute(command.session, prepared, arguments) {
-            Flow::Done => Step::Done,
+            Flow::Done => {
+                let request_bytes = command.span.1 - command.span.0;
+                if request_bytes >= core.stats.large_request_bytes {
+                    core.note_large_request(command.session, prepared, arguments, request_bytes);
+                }
+                Step::Done
+            }
             Flow::Refused => Step::Refused,
         }
     }

@@ -353,7 +353,6 @@ fn start_append_only(
     let work = move || {
         let result = load_append_only(&process, seed, &ways);
         result.map_err(|error| {
-            warning!("{error}");
             process.stop(basalt_shard::host::ShutdownOptions::default());
             format!("Fatal error loading the append only file: {error}. Exiting.")
         })
@@ -406,9 +405,8 @@ fn load_append_only(
     if report.failed > 0 {
         warning!("{} commands of the append only file answered with an error.", report.failed);
     }
-    process.append_only.forget_empty(&settings)?;
     process.append_only.start_threads(process, ways.len())?;
-    let new = process.append_only.new_generation(&settings, ways.len(), true)?;
+    let new = process.append_only.resume(&settings, ways.len())?;
     let generation = Arc::new(Mutex::new(new));
     process.persistence.end_loading_quietly(report.base, &report.contents);
     let mut counts = store.database_counts().to_vec();

@@ -7,6 +7,8 @@
 //! | `driver` | the loop of one core |
 //! | `accept`, `input`, `fill`, `output`, `housekeeping` | its parts |
 //! | `connection`, `stage` | what it keeps per client and per turn |
+//! | [`listening`] | the sockets clients come to, also when that changes at run time |
+//! | [`tls`], [`tls_files`] | TLS connections, and the files they need |
 //! | `mesh` | the inboxes between cores |
 //! | [`process`], `host` | what cores share, and how commands reach it |
 //! | [`persistence`], [`loading`] | snapshots, and the data set at the start |
@@ -27,6 +29,7 @@ pub mod held;
 pub mod host;
 pub mod housekeeping;
 pub mod input;
+pub mod listening;
 pub mod loading;
 pub mod mesh;
 pub mod output;
@@ -35,3 +38,5 @@ pub mod process;
 pub mod processors;
 pub mod rewrite;
 pub mod stage;
+pub mod tls;
+pub mod tls_files;

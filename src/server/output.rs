@@ -52,8 +52,9 @@ impl Driver {
     pub(super) fn settle_replied(&mut self) {
         let replied = std::mem::take(&mut self.replied);
         for &session in &replied {
+            let unsent_bytes = self.unsent_bytes(connection_of(session));
             if let Some(state) = self.core.session_mut(session) {
-                state.figures.unsent_bytes = self.reactor.queued_bytes(connection_of(session));
+                state.figures.unsent_bytes = unsent_bytes;
             }
         }
         self.core.recycle_changed(replied);
@@ -67,6 +68,7 @@ impl Driver {
         for session in waiting {
             match self.core.session(session).map(|session| session.is_owed()) {
                 Some(true) => self.closing_later.push(session),
+                // One of TLS may have replies to seal, and is put off once more.
                 Some(false) => self.close_after_output(connection_of(session)),
                 None => {}
             }
@@ -76,6 +78,14 @@ impl Driver {
     /// Hands the replies of one session to the reactor.
     pub(super) fn send_replies(&mut self, session: SessionId) {
         let id = connection_of(session);
+        if self.is_secured(id) {
+            let Some(state) = self.core.session_mut(session) else { return };
+            if state.output.is_empty() {
+                return;
+            }
+            let output = std::mem::take(&mut state.output);
+            return self.send_output(session, output);
+        }
         let Some(state) = self.core.session_mut(session) else { return };
         if state.output.is_empty() {
             return;
@@ -90,16 +100,25 @@ impl Driver {
         if output.is_empty() || self.core.session(session).is_none() {
             return;
         }
-        let len = output.len();
-        send(&mut self.reactor, connection_of(session), &mut output);
+        let (id, len) = (connection_of(session), output.len());
+        match self.is_secured(id) {
+            true => self.send_secured(id, &mut output),
+            false => send(&mut self.reactor, id, &mut output),
+        }
+        if let Some(state) = self.core.session_mut(session)
+            && state.output.is_empty()
+        {
+            // Its memory serves the next replies.
+            state.output = output;
+        }
         self.note_sent(session, len);
     }
 
     fn note_sent(&mut self, session: SessionId, len: usize) {
         let id = connection_of(session);
+        let unsent_bytes = self.unsent_bytes(id);
         let Some(state) = self.core.session_mut(session) else { return };
         state.figures.output_bytes += len as u64;
-        let unsent_bytes = self.reactor.queued_bytes(id);
         state.figures.unsent_bytes = unsent_bytes;
         self.core.stats.output_bytes += len as u64;
         self.core.stats.writes += 1;

@@ -260,16 +260,16 @@ impl Persistence {
         is_rewriting
     }
 
-    /// Gives up the base that is written, for something that cannot wait.
-    fn put_off_rewrite(&self, process: &Process) {
+    /// Gives up the base that is written; with `begins_again` for something that cannot wait.
+    pub(super) fn give_up_rewrite(&self, process: &Process, begins_again: bool) {
         let mut state = self.state();
         let running = state.running.take_if(|running| running.kind == SaveKind::Rewrite);
         drop(state);
         if let Some(progress) = running.and_then(|running| running.progress)
-            && process.append_only.put_off_rewrite()
+            && process.append_only.give_up_rewrite(begins_again)
         {
+            notice!("Killing running AOF rewrite child: {}", std::process::id());
             progress.abandon();
-            notice!("The rewrite of the append only file is put off for a snapshot.");
         }
     }
 
@@ -372,7 +372,7 @@ pub fn begin(
 ) -> Result<Box<dyn SnapshotTarget>, CommandError> {
     let settings = process.settings();
     if kind == SaveKind::Foreground {
-        process.persistence.put_off_rewrite(process);
+        process.persistence.give_up_rewrite(process, true);
     }
     let number = {
         let mut state = process.persistence.state();

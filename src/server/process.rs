@@ -11,7 +11,9 @@ use basalt_shard::commands::info::Survey;
 use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::aof::AppendOnly;
+use super::listening::Listening;
 use super::persistence::Persistence;
+use super::tls_files::TlsState;
 use crate::audit::Audit;
 use crate::config::{Config, Settings};
 use crate::memory;
@@ -52,8 +54,9 @@ pub struct Process {
     pub garbage_count: AtomicU64,
     /// `io_uring` or `epoll`, once the first core runs.
     pub io_backend: OnceLock<String>,
-    /// Listening addresses as INFO shows them.
-    pub listeners: OnceLock<Vec<String>>,
+    listening: OnceLock<Listening>,
+    /// What TLS connections use.
+    pub tls: TlsState,
     /// `no`, `systemd` or `upstart`.
     pub supervised: &'static str,
 }
@@ -86,9 +89,20 @@ impl Process {
             garbage_bytes: AtomicU64::new(0),
             garbage_count: AtomicU64::new(0),
             io_backend: OnceLock::new(),
-            listeners: OnceLock::new(),
+            listening: OnceLock::new(),
+            tls: TlsState::default(),
             supervised,
         }
+    }
+
+    /// Sets the sockets clients come to, once at the start.
+    pub fn set_listening(&self, listening: Listening) {
+        assert!(self.listening.set(listening).is_ok(), "the server starts once");
+    }
+
+    /// The sockets clients come to.
+    pub fn listening(&self) -> &Listening {
+        self.listening.get().expect("cores run only after sockets are open")
     }
 
     /// The configuration, locked.

@@ -11,6 +11,7 @@ use basalt_shard::host::{Cut, RewriteTarget};
 use basalt_shard::store::Store;
 
 use super::aof::{NewGeneration, location};
+use super::clock;
 use super::host::command_settings;
 use super::persistence::{order_of, preamble_of};
 use super::process::Process;
@@ -71,12 +72,14 @@ fn prepare(
     let syncs = settings.append_only.aof_rewrite_incremental_fsync;
     let is_text = !settings.append_only.aof_use_rdb_preamble;
     let commands = is_text.then(|| Arc::new(command_settings(settings)));
+    let has_times = settings.append_only.aof_timestamp_enabled;
+    let seconds = has_times.then(|| clock::now().unix_seconds());
     let open = move || -> std::io::Result<Box<dyn Output>> {
         Ok(match commands {
             None => Box::new(FileOutput::create(place.disk, &temporary, &target, syncs)?),
-            Some(commands) => {
-                Box::new(TextBase::create(place.disk, &temporary, &target, syncs, commands)?)
-            }
+            Some(commands) => Box::new(TextBase::create(
+                place.disk, &temporary, &target, syncs, commands, seconds,
+            )?),
         })
     };
     let (waking, ending) = (Arc::clone(process), Arc::clone(process));

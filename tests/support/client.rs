@@ -7,8 +7,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::args::{Command, encode};
 use super::expect::Expect;
@@ -17,6 +21,8 @@ use super::reply::{Reply, measure, parse};
 /// Generous: eight test processes may share two cores.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const READ_CHUNK_BYTES: usize = 256 * 1024;
+/// What TLS hands out at a time.
+const RECORD_BYTES: usize = 16 * 1024;
 
 /// Protocol version of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,12 +36,37 @@ pub(crate) enum Resp {
 pub(crate) enum Address {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    Tls(SocketAddr, Arc<ClientConfig>),
 }
 
 enum Wire {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
+
+impl Wire {
+    /// What bytes go through, whatever it is.
+    fn stream(&mut self) -> &mut dyn Stream {
+        match self {
+            Wire::Tcp(stream) => stream,
+            Wire::Unix(stream) => stream,
+            Wire::Tls(stream) => stream,
+        }
+    }
+
+    /// The TCP socket, if it is one.
+    fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Wire::Tcp(stream) => Some(stream),
+            Wire::Tls(stream) => Some(&stream.sock),
+            Wire::Unix(_) => None,
+        }
+    }
+}
+
+trait Stream: Read + Write {}
+impl<One: Read + Write> Stream for One {}
 
 /// A connection to the server under test.
 pub(crate) struct Client {
@@ -59,6 +90,20 @@ impl Client {
         Client::over(Wire::Unix(UnixStream::connect(path)?), Address::Unix(path.to_owned()))
     }
 
+    /// Connects over TCP and begins a TLS connection, whose handshake comes with the first bytes.
+    pub(crate) fn connect_tls(
+        address: SocketAddr,
+        config: &Arc<ClientConfig>,
+    ) -> std::io::Result<Client> {
+        let stream = TcpStream::connect_timeout(&address, READ_TIMEOUT)?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost").expect("a host name");
+        let connection =
+            ClientConnection::new(Arc::clone(config), name).expect("a client configuration");
+        let wire = Wire::Tls(Box::new(StreamOwned::new(connection, stream)));
+        Client::over(wire, Address::Tls(address, Arc::clone(config)))
+    }
+
     fn over(wire: Wire, address: Address) -> std::io::Result<Client> {
         let mut client = Client { wire, address, resp: Resp::Two, received: Vec::new() };
         client.set_read_timeout(READ_TIMEOUT)?;
@@ -68,8 +113,8 @@ impl Client {
     /// Limits how long one read may wait for bytes.
     pub(crate) fn set_read_timeout(&mut self, limit: Duration) -> std::io::Result<()> {
         match &self.wire {
-            Wire::Tcp(stream) => stream.set_read_timeout(Some(limit)),
             Wire::Unix(stream) => stream.set_read_timeout(Some(limit)),
+            other => other.socket().expect("no unix socket").set_read_timeout(Some(limit)),
         }
     }
 
@@ -78,6 +123,7 @@ impl Client {
         let mut client = match &self.address {
             Address::Tcp(address) => Client::connect(*address),
             Address::Unix(path) => Client::connect_unix(path),
+            Address::Tls(address, config) => Client::connect_tls(*address, config),
         }
         .expect("the server accepts another connection");
         client.speak(self.resp);
@@ -114,10 +160,9 @@ impl Client {
 
     /// Sends bytes; a server that has hung up is the caller's to judge.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        match &mut self.wire {
-            Wire::Tcp(stream) => stream.write_all(bytes),
-            Wire::Unix(stream) => stream.write_all(bytes),
-        }
+        let stream = self.wire.stream();
+        stream.write_all(bytes)?;
+        stream.flush()
     }
 
     /// Sends one command and reads nothing.
@@ -212,6 +257,7 @@ impl Client {
         match &self.wire {
             Wire::Tcp(stream) => Box::new(stream.try_clone().expect("a socket can be cloned")),
             Wire::Unix(stream) => Box::new(stream.try_clone().expect("a socket can be cloned")),
+            Wire::Tls(_) => panic!("a TLS connection has one handle"),
         }
     }
 
@@ -291,19 +337,27 @@ impl Client {
 
     /// Ends the sending side; replies can still be read.
     pub(crate) fn finish_sending(&self) {
-        let outcome = match &self.wire {
-            Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Wire::Unix(stream) => stream.shutdown(Shutdown::Write),
-        };
-        outcome.expect("the sending side can be closed");
+        self.shut_down_writing().expect("the sending side can be closed");
     }
 
     /// As [`Client::finish_sending`], for a connection the server may have ended already.
     pub(crate) fn finish_sending_if_connected(&self) {
-        drop(match &self.wire {
-            Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
+        drop(self.shut_down_writing());
+    }
+
+    fn shut_down_writing(&self) -> std::io::Result<()> {
+        match &self.wire {
             Wire::Unix(stream) => stream.shutdown(Shutdown::Write),
-        });
+            other => other.socket().expect("no unix socket").shutdown(Shutdown::Write),
+        }
+    }
+
+    /// The TLS connection.
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        match &mut self.wire {
+            Wire::Tls(stream) => &mut stream.conn,
+            Wire::Tcp(_) | Wire::Unix(_) => panic!("no TLS connection"),
+        }
     }
 
     /// Reads and forgets everything until the connection ends in whatever way.
@@ -316,10 +370,8 @@ impl Client {
 
     /// Own side of the connection as the server prints it.
     pub(crate) fn local_address(&self) -> String {
-        match &self.wire {
-            Wire::Tcp(stream) => stream.local_addr().expect("a local address").to_string(),
-            Wire::Unix(_) => panic!("a unix socket has no local address"),
-        }
+        let socket = self.wire.socket().expect("a unix socket has no local address");
+        socket.local_addr().expect("a local address").to_string()
     }
 
     fn take(&mut self, length: usize) -> Vec<u8> {
@@ -330,12 +382,13 @@ impl Client {
     fn receive(&mut self) -> std::io::Result<usize> {
         let old_length = self.received.len();
         // Doubling keeps re-measuring of a long reply linear in its length.
-        let room = READ_CHUNK_BYTES.max(old_length);
-        self.received.resize(old_length + room, 0);
-        let outcome = match &mut self.wire {
-            Wire::Tcp(stream) => stream.read(&mut self.received[old_length..]),
-            Wire::Unix(stream) => stream.read(&mut self.received[old_length..]),
+        let room = match self.wire {
+            // A record at a time, however much there is room for.
+            Wire::Tls(_) => 2 * RECORD_BYTES,
+            Wire::Tcp(_) | Wire::Unix(_) => READ_CHUNK_BYTES.max(old_length),
         };
+        self.received.resize(old_length + room, 0);
+        let outcome = self.wire.stream().read(&mut self.received[old_length..]);
         self.received.truncate(old_length + *outcome.as_ref().unwrap_or(&0));
         outcome
     }

@@ -13,6 +13,7 @@
 //! info     field:value lines of INFO and CLIENT LIST
 //! poll     waiting for a condition under a deadline; the only place that waits
 //! random   seeded generator; the seed is always printed
+//! tls      certificates, and a TLS port beside the other
 //! slot     key -> hash slot, computed apart from the server
 //! ```
 //!
@@ -37,6 +38,7 @@ mod random;
 mod reply;
 mod server;
 mod slot;
+mod tls;
 
 pub(crate) use args::{Command, argument_vector, encode};
 pub(crate) use client::{Client, Resp};
@@ -56,3 +58,4 @@ pub(crate) use server::{
     owned, server_path, signal,
 };
 pub(crate) use slot::{key_in_slot, slot_of};
+pub(crate) use tls::{Authority, Identity, Secured};

@@ -56,6 +56,16 @@ impl BufferRef {
     pub fn is_empty(self) -> bool {
         self.len == 0
     }
+
+    /// The first `len` of them.
+    ///
+    /// # Panics
+    /// If there are fewer, or `len` is zero.
+    #[inline]
+    pub fn shortened(self, len: usize) -> BufferRef {
+        assert!(len > 0 && len <= self.len());
+        BufferRef { len: len as u32, ..self }
+    }
 }
 
 /// Why no more bytes will come from a connection.

@@ -232,6 +232,15 @@ impl Reactor {
         dispatch!(&self.driver, driver => driver.bytes(buffer))
     }
 
+    /// The same bytes, to be changed in place.
+    ///
+    /// # Panics
+    /// If its buffers were released since.
+    #[inline]
+    pub fn bytes_mut(&mut self, buffer: BufferRef) -> &mut [u8] {
+        dispatch!(&mut self.driver, driver => driver.bytes_mut(buffer))
+    }
+
     /// Hands all buffers back to the kernel, earlier than the next poll would.
     pub fn release(&mut self) {
         dispatch!(&mut self.driver, driver => driver.release());

@@ -6,12 +6,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::cut::{Kept, Survey, cut};
 use super::item::{Item, Reader};
 use super::load::Location;
-use super::manifest::Manifest;
+use super::manifest::{FileKind, Manifest};
 use super::merge::Merge;
 use crate::disk::SystemDisk;
 use crate::reader::{ChecksumUse, Item as RdbItem, RdbReader};
@@ -37,9 +36,18 @@ pub enum Verdict {
     Hopeless,
 }
 
-/// The generations of what was named, oldest first: files, and where the commands of each begin.
+/// A generation: files, and where the commands of each begin.
+struct Part {
+    /// What its files are called.
+    style: &'static str,
+    files: Vec<(PathBuf, u64)>,
+}
+
+/// The generations of what was named, oldest first.
 struct Parts {
-    generations: Vec<Vec<(PathBuf, u64)>>,
+    generations: Vec<Part>,
+    /// Whether they are one file, or files a stock server would load one after the other.
+    is_plain: bool,
 }
 
 impl Parts {
@@ -47,9 +55,12 @@ impl Parts {
     fn of(path: &Path, report: &mut dyn Write) -> io::Result<Option<Self>> {
         let is_manifest = path.extension().is_some_and(|extension| extension == "manifest");
         if !is_manifest {
+            writeln!(report, "Start checking Old-Style AOF")?;
             let Some(position) = after_preamble(path, report)? else { return Ok(None) };
-            return Ok(Some(Self { generations: vec![vec![(path.to_owned(), position)]] }));
+            let generations = vec![Part { style: "AOF", files: vec![(path.to_owned(), position)] }];
+            return Ok(Some(Self { generations, is_plain: true }));
         }
+        writeln!(report, "Start checking Multi Part AOF")?;
         let manifest = match Manifest::read(&SystemDisk, path) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => return Err(io::ErrorKind::NotFound.into()),
@@ -59,30 +70,37 @@ impl Parts {
             }
         };
         let directory = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let location = Location { disk: Arc::new(SystemDisk), directory, prefix: String::new() };
+        let location = Location::new(directory, String::new());
         let mut generations = Vec::new();
         if let Some(base) = manifest.base() {
             let base = location.file(&base.name);
-            writeln!(report, "Start to check BASE AOF {}", base.display())?;
+            let form = if is_rdb(&base)? { "RDB" } else { "RESP" };
+            writeln!(report, "Start to check BASE AOF ({form} format).")?;
             let Some(position) = after_preamble(&base, report)? else { return Ok(None) };
-            generations.push(vec![(base, position)]);
+            generations.push(Part { style: "BASE AOF", files: vec![(base, position)] });
         }
         for files in manifest.generations() {
-            generations.push(files.iter().map(|file| (location.file(&file.name), 0)).collect());
+            let files = files.iter().map(|file| (location.file(&file.name), 0)).collect();
+            generations.push(Part { style: "INCR AOF", files });
         }
-        Ok(Some(Self { generations }))
+        let is_plain = manifest.files.iter().all(|file| file.kind != FileKind::Segment);
+        Ok(Some(Self { generations, is_plain }))
     }
+}
+
+fn is_rdb(path: &Path) -> io::Result<bool> {
+    let mut signature = [0; 5];
+    let read = io::Read::read(&mut File::open(path)?, &mut signature)?;
+    Ok(read == 5 && signature == *b"REDIS")
 }
 
 /// Where the commands of a file begin: behind an RDB preamble, if it has one. `None` if that is
 /// damaged.
 fn after_preamble(path: &Path, report: &mut dyn Write) -> io::Result<Option<u64>> {
-    let length = path.metadata()?.len();
-    let mut signature = [0; 5];
-    let read = io::Read::read(&mut File::open(path)?, &mut signature)?;
-    if read < 5 || signature != *b"REDIS" {
+    if !is_rdb(path)? {
         return Ok(Some(0));
     }
+    let length = path.metadata()?.len();
     let checked = RdbReader::new(File::open(path)?, Some(length), ChecksumUse::Verify).and_then(
         |mut reader| {
             while !matches!(reader.read_item()?, RdbItem::End) {}
@@ -107,46 +125,108 @@ fn after_preamble(path: &Path, report: &mut dyn Write) -> io::Result<Option<u64>
 /// When files cannot be read or cut, or the report cannot be written.
 pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::Result<Verdict> {
     let Some(parts) = Parts::of(path, report)? else { return Ok(Verdict::Hopeless) };
-    let mut verdict = Verdict::Good;
     let mut is_over = false;
-    for (index, files) in parts.generations.iter().enumerate() {
-        let is_last = index + 1 == parts.generations.len();
+    for (index, part) in parts.generations.iter().enumerate() {
+        let follows_increments = index > 0 && parts.generations[index - 1].style == part.style;
+        if part.style == "INCR AOF" && !follows_increments {
+            writeln!(report, "Start to check INCR files.")?;
+        }
         if is_over {
             // History ended in an earlier generation: nothing of this one remains.
-            cut_all(files, &vec![Kept { items: 0, bytes: 0 }; files.len()], report)?;
+            let nothing = vec![Kept { items: 0, bytes: 0 }; part.files.len()];
+            cut_all(&part.files, &nothing, report)?;
             continue;
         }
-        let surveys = survey(files)?;
-        let kept = cut(&surveys, options.until_unix_seconds);
-        let mut is_short = false;
-        for (((path, position), survey), kept) in files.iter().zip(&surveys).zip(&kept) {
-            let length = path.metadata()?.len();
-            let bytes = kept.bytes.max(*position);
-            writeln!(
-                report,
-                "AOF analyzed: filename={}, size={length}, ok_up_to={bytes}, diff={}",
-                path.display(),
-                length - bytes
-            )?;
-            if let Some(damage) = &survey.damage {
-                writeln!(report, "{} at byte {}: {damage}", path.display(), survey.good_bytes)?;
-            }
-            is_short |= bytes < length;
-        }
-        if !is_short {
-            continue;
-        }
-        is_over = options.until_unix_seconds.is_some();
-        if is_over || options.fixes && is_last {
-            cut_all(files, &kept, report)?;
-        } else if is_last {
-            verdict = Verdict::Damaged;
-        } else {
-            writeln!(report, "Only the last generation of files may end early.")?;
-            return Ok(Verdict::Hopeless);
+        // Nothing of a generation is written before all of the one before is on the disk.
+        let is_bare =
+            |(path, _): &(PathBuf, u64)| path.metadata().is_ok_and(|file| file.len() == 0);
+        let is_last =
+            parts.generations[index + 1..].iter().flat_map(|part| &part.files).all(is_bare);
+        match check_part(part, options, (is_last, parts.is_plain), report)? {
+            (Verdict::Good, was_cut) => is_over = was_cut && options.until_unix_seconds.is_some(),
+            (verdict, _) => return Ok(verdict),
         }
     }
-    Ok(verdict)
+    Ok(Verdict::Good)
+}
+
+/// Checks a generation, and mends it; whether something was cut off.
+fn check_part(
+    part: &Part,
+    options: CheckOptions,
+    (is_last, is_plain): (bool, bool),
+    report: &mut dyn Write,
+) -> io::Result<(Verdict, bool)> {
+    let surveys = survey(&part.files)?;
+    let kept = cut(&surveys, options.until_unix_seconds);
+    let mut short = None;
+    for (((path, position), survey), kept) in part.files.iter().zip(&surveys).zip(&kept) {
+        let (length, bytes) = (path.metadata()?.len(), kept.bytes.max(*position));
+        if let Some(damage) = &survey.damage {
+            writeln!(report, "0x{:16x}: {damage}", survey.good_bytes)?;
+        }
+        writeln!(
+            report,
+            "AOF analyzed: filename={}, size={length}, ok_up_to={bytes}, ok_up_to_line={}, diff={}",
+            name_of(path),
+            line_at(path, *position, bytes)?,
+            length - bytes
+        )?;
+        if bytes < length {
+            short = short.or(Some((path, bytes)));
+        } else {
+            writeln!(report, "{} {} is valid", part.style, name_of(path))?;
+        }
+    }
+    let Some((path, bytes)) = short else { return Ok((Verdict::Good, false)) };
+    if let Some(seconds) = options.until_unix_seconds {
+        let refusal = match () {
+            () if is_plain && bytes == 0 => {
+                format!("AOF {} has nothing before timestamp {seconds}, aborting...", name_of(path))
+            }
+            () if is_plain && !is_last => format!(
+                "Failed to truncate AOF {} to timestamp {seconds} to offset {bytes} because it is \
+                 not the last file.",
+                name_of(path)
+            ),
+            () => String::new(),
+        };
+        if !refusal.is_empty() {
+            writeln!(report, "{refusal}")?;
+            return Ok((Verdict::Hopeless, false));
+        }
+    } else if options.fixes && !is_last {
+        let name = name_of(path);
+        writeln!(report, "Failed to truncate AOF {name} because it is not the last file")?;
+        return Ok((Verdict::Hopeless, false));
+    } else if !options.fixes {
+        let name = name_of(path);
+        writeln!(report, "AOF {name} is not valid. Use the --fix option to try fixing it.")?;
+        return Ok((Verdict::Damaged, false));
+    }
+    cut_all(&part.files, &kept, report)?;
+    Ok((Verdict::Good, true))
+}
+
+fn name_of(path: &Path) -> std::path::Display<'_> {
+    Path::new(path.file_name().unwrap_or(path.as_os_str())).display()
+}
+
+/// The number of the line that begins at byte `end`, counted from where commands begin.
+fn line_at(path: &Path, start: u64, end: u64) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    io::Seek::seek(&mut file, io::SeekFrom::Start(start))?;
+    let mut reader = BufReader::new(io::Read::take(file, end - start));
+    let mut lines = 1;
+    loop {
+        let bytes = io::BufRead::fill_buf(&mut reader)?;
+        if bytes.is_empty() {
+            return Ok(lines);
+        }
+        lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let count = bytes.len();
+        io::BufRead::consume(&mut reader, count);
+    }
 }
 
 fn survey(files: &[(PathBuf, u64)]) -> io::Result<Vec<Survey>> {
@@ -166,7 +246,7 @@ fn cut_all(files: &[(PathBuf, u64)], kept: &[Kept], report: &mut dyn Write) -> i
         if bytes < length {
             file.set_len(bytes)?;
             file.sync_all()?;
-            writeln!(report, "Successfully truncated AOF {} to {bytes} bytes", path.display())?;
+            writeln!(report, "Successfully truncated AOF {} to {bytes} bytes", name_of(path))?;
         }
     }
     Ok(())
@@ -181,7 +261,7 @@ fn cut_all(files: &[(PathBuf, u64)], kept: &[Kept], report: &mut dyn Write) -> i
 pub fn export(path: &Path, to: &mut dyn Write, report: &mut dyn Write) -> io::Result<bool> {
     let Some(parts) = Parts::of(path, report)? else { return Ok(false) };
     let mut selected: Vec<u8> = Vec::new();
-    for files in &parts.generations {
+    for Part { files, .. } in &parts.generations {
         if let [(path, position @ 1..)] = &files[..] {
             io::copy(&mut io::Read::take(File::open(path)?, *position), to)?;
         }

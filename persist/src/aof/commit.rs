@@ -10,11 +10,14 @@
 //! turn 8: made [14, 9]    replies of turn 8 |            turn 7 leaves with item 9 of core 1
 //! ```
 //!
-//! A generation that is over was brought to the disk before the next one began, so turns of two
-//! generations keep their order.
+//! Cores turn to a new generation one after the other. What the last of them still told in the old
+//! one may be known to the first, which writes the new one already: so nothing of a generation is
+//! written, and nothing that waits for it is told, before all of the one before is on the disk.
+//! After a crash only the last generation that holds anything has to be cut.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use basalt_shard::journal::JournalBoard;
 use basalt_shard::mutation::{self, Mutation};
@@ -27,13 +30,37 @@ pub struct Generation {
     number: u64,
     board: Arc<JournalBoard>,
     durable: Vec<Arc<Durable>>,
+    /// The one before, until all of it is on the disk.
+    before: Mutex<Option<Arc<Self>>>,
+    /// Whether it was when this was last looked at.
+    is_turn: AtomicBool,
 }
 
 impl Generation {
-    /// A generation of so many cores in which nothing was made.
-    pub fn new(number: u64, core_count: u16) -> Self {
+    /// A generation of so many cores in which nothing was made, and the one that is written now, if
+    /// any is.
+    pub fn new(number: u64, core_count: u16, before: Option<Arc<Self>>) -> Self {
         let durable = (0..core_count).map(|_| Arc::default()).collect();
-        Self { number, board: Arc::new(JournalBoard::new(core_count)), durable }
+        let (is_turn, before) = (AtomicBool::new(before.is_none()), Mutex::new(before));
+        let board = Arc::new(JournalBoard::new(core_count));
+        Self { number, board, durable, before, is_turn }
+    }
+
+    /// Whether everything of the generation before is on the disk: nothing of this one is written,
+    /// or counts as safe, any earlier. O(1) once it is.
+    pub fn may_be_written(&self) -> bool {
+        if self.is_turn.load(SeqCst) {
+            return true;
+        }
+        let mut before = self.before.lock().expect("nobody panics while holding it");
+        let is_over = before.as_ref().is_none_or(|before| {
+            before.durable.iter().all(|durable| durable.is_over()) && before.may_be_written()
+        });
+        if is_over {
+            *before = None;
+            self.is_turn.store(true, SeqCst);
+        }
+        is_over
     }
 
     /// Its number in the manifest.
@@ -60,12 +87,13 @@ impl Generation {
     pub fn is_durable(&self, items: &[u64]) -> bool {
         let is_enough = |(durable, items): (&Arc<Durable>, &u64)| durable.items() >= *items;
         mutation::is_on(Mutation::AcknowledgedEarly)
-            || self.durable.iter().zip(items).all(is_enough)
+            || self.durable.iter().zip(items).all(is_enough) && self.may_be_written()
     }
 
     /// Whether so many items of every core are on the disk, whatever `appendfsync` wants.
     pub fn is_synced(&self, items: &[u64]) -> bool {
-        self.durable.iter().zip(items).all(|(durable, items)| durable.synced_items() >= *items)
+        let is_enough = |(durable, items): (&Arc<Durable>, &u64)| durable.synced_items() >= *items;
+        self.durable.iter().zip(items).all(is_enough) && self.may_be_written()
     }
 
     /// Bytes of all segments.
@@ -167,7 +195,7 @@ mod tests {
 
     #[test]
     fn turns_leave_in_order_once_all_they_may_tell_of_is_safe() {
-        let generation = Arc::new(Generation::new(1, 2));
+        let generation = Arc::new(Generation::new(1, 2, None));
         let mut held = Held::default();
         assert_eq!(held.wait_for(&generation), None);
         held.push(Arc::clone(&generation), vec![1, 1], "first", 5);

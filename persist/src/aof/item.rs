@@ -93,7 +93,7 @@ impl std::fmt::Display for Damage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Truncated => formatter.write_str("unexpected end of file"),
-            Self::Malformed(what) => write!(formatter, "bad file format: {what}"),
+            Self::Malformed(what) => write!(formatter, "{what}"),
             Self::Io(error) => write!(formatter, "read error: {error}"),
         }
     }

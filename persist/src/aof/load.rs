@@ -86,6 +86,8 @@ pub enum LoadError {
     Io(PathBuf, io::Error),
     /// The manifest makes no sense.
     Manifest(ManifestError),
+    /// A file the manifest names is not there.
+    Missing(String),
     /// The base is damaged.
     Base(PathBuf, RdbFault),
     /// A file is damaged where it should not be.
@@ -101,25 +103,33 @@ pub enum LoadError {
 impl std::fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const ADVICE: &str =
-            "make a backup of your AOF directory, then use basalt-check-aof --fix <manifest>";
+            "make a backup of your AOF file, then use basalt-check-aof --fix <filename.manifest>";
         match self {
             Self::Io(path, error) => write!(formatter, "{}: {error}", path.display()),
             Self::Manifest(error) => error.fmt(formatter),
-            Self::Base(path, fault) => write!(formatter, "{}: {fault}", path.display()),
-            Self::Damaged(path, at, damage) => {
-                write!(formatter, "{} at byte {at}: {damage}; {ADVICE}", path.display())
+            Self::Missing(name) => {
+                write!(formatter, "The AOF file {name} cannot be opened: No such file or directory")
             }
+            Self::Base(path, fault) => write!(formatter, "{}: {fault}", path.display()),
+            Self::Damaged(path, at, damage) => write!(
+                formatter,
+                "Bad file format reading the append only file {}: {damage} behind byte {at}; \
+                 {ADVICE}",
+                path.display()
+            ),
             Self::Torn(path, at) => write!(
                 formatter,
-                "Unexpected end of file reading the append only file {} at byte {at}. You can: 1) \
-                 {ADVICE}. 2) Alternatively you can set the 'aof-load-truncated' configuration \
-                 option to yes and restart the server.",
+                "Unexpected end of file reading the append only file {} behind byte {at}. You \
+                 can: 1) {ADVICE}. 2) Alternatively you can set the 'aof-load-truncated' \
+                 configuration option to yes and restart the server.",
                 path.display()
             ),
             Self::Disordered(path) => {
                 write!(formatter, "{}: records are missing or out of order", path.display())
             }
-            Self::Command(path, error) => write!(formatter, "{}: {error}", path.display()),
+            Self::Command(path, error) => {
+                write!(formatter, "{error} reading the append only file {}", path.display())
+            }
         }
     }
 }
@@ -203,15 +213,27 @@ impl Loader<'_> {
         manifest: &Manifest,
         options: LoadOptions,
     ) -> Loaded<()> {
+        let is_missing = |file: &&FileEntry| {
+            file.kind != FileKind::History && !self.disk.exists(&location.file(&file.name))
+        };
+        if let Some(file) = manifest.files.iter().find(is_missing) {
+            return Err(LoadError::Missing(file.name.clone()));
+        }
         let generations = manifest.generations();
         if let Some(base) = manifest.base() {
             self.may_cut = options.cuts_torn_ends && generations.is_empty();
             self.load_base(&location.file(&base.name))?;
             self.report.base_bytes = self.report.bytes;
         }
+        // Nothing of a generation is written before all of the one before is on the disk.
+        let is_filled = |files: &Vec<&FileEntry>| {
+            let length = |file: &&FileEntry| self.disk.length(&location.file(&file.name));
+            files.iter().any(|file| length(file).is_ok_and(|length| length > 0))
+        };
+        let last = generations.iter().rposition(is_filled).unwrap_or(0);
         for (index, files) in generations.iter().enumerate() {
             let paths: Vec<PathBuf> = files.iter().map(|file| location.file(&file.name)).collect();
-            self.may_cut = options.cuts_torn_ends && index + 1 == generations.len();
+            self.may_cut = options.cuts_torn_ends && index >= last;
             for path in &paths {
                 self.report.bytes += self.length(path)?;
             }

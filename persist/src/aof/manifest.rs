@@ -4,11 +4,13 @@
 //!
 //! ```text
 //! file appendonly.aof.4.base.rdb seq 4 type b
-//! file appendonly.aof.7.incr.aof seq 7 type i generation 3 core 0
+//! file appendonly.aof.7.incr.aof seq 7 type i
+//! file appendonly.aof.8.incr.aof seq 8 type s generation 3
+//! file appendonly.aof.9.incr.aof seq 9 type s generation 3
 //! ```
 //!
 //! A *generation* is what was written between two cuts, one file per core. That of a single core is
-//! an increment any Redis can load (`i`). Of several cores the files only mean something together;
+//! an increment any Redis can load (`i`), and goes on growing after a restart. Of several cores the files only mean something together;
 //! they are segments (`s`), which makes a stock Redis refuse the directory instead of loading the
 //! files one after the other.
 
@@ -67,7 +69,7 @@ pub struct FileEntry {
     pub sequence: u64,
     /// What it is.
     pub kind: FileKind,
-    /// Which generation it is part of, if it is one of ours.
+    /// Which generation it is part of, if that has several files.
     pub generation: Option<u64>,
 }
 
@@ -201,6 +203,11 @@ impl Manifest {
         generations
     }
 
+    /// The last file, if a server of one core can go on with it.
+    pub fn last_increment(&self) -> Option<&FileEntry> {
+        self.files.last().filter(|file| file.kind == FileKind::Increment)
+    }
+
     /// Adds the files of a new generation of so many cores, which are made by the caller.
     pub fn add_generation(&mut self, prefix: &str, core_count: usize) -> Vec<FileEntry> {
         let generation =
@@ -211,7 +218,8 @@ impl Manifest {
         let files = (0..core_count).map(|_| {
             sequence += 1;
             let name = format!("{prefix}.{sequence}.incr.aof");
-            FileEntry { name, sequence, kind, generation: Some(generation) }
+            let generation = (core_count > 1).then_some(generation);
+            FileEntry { name, sequence, kind, generation }
         });
         let files: Vec<FileEntry> = files.collect();
         self.files.extend(files.iter().cloned());
@@ -230,12 +238,12 @@ impl Manifest {
         FileEntry { name, sequence, kind: FileKind::Base, generation: None }
     }
 
-    /// A base replaces everything up to the generation `first_kept`. Returns the names of the files
-    /// that mean nothing any more.
+    /// A base replaces everything up to the file of number `first_kept`. Returns the names of the
+    /// files that mean nothing any more.
     pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<String> {
         let stays = |file: &FileEntry| {
-            file.kind != FileKind::Base
-                && file.generation.is_some_and(|number| number >= first_kept)
+            matches!(file.kind, FileKind::Increment | FileKind::Segment)
+                && file.sequence >= first_kept
         };
         let (kept, gone): (Vec<_>, Vec<_>) = self.files.drain(..).partition(stays);
         self.files.push(base);

@@ -21,12 +21,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use basalt_shard::mutation::{self, Mutation};
+
+use super::commit::Generation;
 
 use crate::disk::DiskFile;
 
@@ -42,6 +44,12 @@ const UNSYNCED_BYTES_MAX: usize = 32 << 20;
 
 /// Between two fsyncs of `everysec`, and between two attempts on a disk that fails.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Between two looks whether the generation before is on the disk.
+const TURN_PAUSE: Duration = Duration::from_millis(1);
+
+/// How long the end of the thread waits for that.
+const TURN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// `appendfsync`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +70,7 @@ pub struct Durable {
     synced: AtomicU64,
     bytes: AtomicU64,
     error: AtomicI32,
+    is_over: AtomicBool,
 }
 
 impl Durable {
@@ -78,6 +87,11 @@ impl Durable {
     /// Bytes written to the file.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(SeqCst)
+    }
+
+    /// Whether nothing more will be written, and all of it is on the disk.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(SeqCst)
     }
 
     /// Number of the error of the system that keeps the segment from being written; 0 for none.
@@ -196,13 +210,28 @@ impl Segment {
         self.policy = policy;
         !self.has_failed
     }
+
+    /// Brings everything to the disk, which is all there will be; whether that worked.
+    pub fn close(&mut self) -> bool {
+        let is_over = self.finish();
+        self.durable.is_over.store(is_over, SeqCst);
+        is_over
+    }
+}
+
+/// A segment, and the generation it is part of: nothing of it is written before everything of the
+/// generation before is on the disk.
+struct Part {
+    segment: Segment,
+    generation: Arc<Generation>,
 }
 
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
-    Begin { file: Box<dyn DiskFile>, durable: Arc<Durable> },
+    Begin { file: Box<dyn DiskFile>, length: u64, generation: Arc<Generation> },
     Policy(SyncPolicy),
+    Delay(Duration),
     WriteOut(SyncSender<()>),
     End,
     Stop,
@@ -229,16 +258,25 @@ impl SegmentThread {
         let (orders, received) = sync_channel(QUEUE_MAX);
         let queued = Arc::new(AtomicU64::new(0));
         let (queued_there, unfinished) = (Arc::clone(&queued), Vec::new());
-        let worker = Worker { policy, unfinished, segment: None, on_durable, queued: queued_there };
+        let worker = Worker {
+            core,
+            policy,
+            unfinished,
+            part: None,
+            on_durable,
+            queued: queued_there,
+            delay: Duration::ZERO,
+        };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
         Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// From now on batches go to `file`, which is empty. What went to the one before is brought to
-    /// the disk first. May wait.
-    pub fn begin(&self, file: Box<dyn DiskFile>, durable: Arc<Durable>) {
-        self.order(Order::Begin { file, durable });
+    /// From now on batches go to `file`, behind `length` bytes that are safe; it is part of
+    /// `generation`. What went to the one before is brought to the disk first, by all cores. May
+    /// wait.
+    pub fn begin(&self, file: Box<dyn DiskFile>, length: u64, generation: Arc<Generation>) {
+        self.order(Order::Begin { file, length, generation });
     }
 
     /// Batches are no longer written. May wait.
@@ -250,6 +288,11 @@ impl SegmentThread {
     pub fn set_policy(&self, policy: SyncPolicy) {
         // Whoever ends a snapshot says so even if the process, and the thread, have ended before.
         let _ = self.orders.send(Order::Policy(policy));
+    }
+
+    /// Puts every write off by so much, for tests of what waits for it. May wait.
+    pub fn set_delay(&self, delay: Duration) {
+        self.order(Order::Delay(delay));
     }
 
     /// Whether a batch can be handed over without waiting, but for rare orders.
@@ -285,19 +328,23 @@ impl SegmentThread {
 }
 
 struct Worker<N> {
+    core: usize,
     policy: SyncPolicy,
     /// Segments that are over, but not on the disk yet, oldest first.
-    unfinished: Vec<Segment>,
-    segment: Option<Segment>,
+    unfinished: Vec<Part>,
+    part: Option<Part>,
     on_durable: N,
     queued: Arc<AtomicU64>,
+    /// How long a write is put off, so that tests can see what does not wait for it.
+    delay: Duration,
 }
 
 impl<N: Fn()> Worker<N> {
     fn run(mut self, orders: &Receiver<Order>) {
         let mut last_sync = Instant::now();
         loop {
-            let wait = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
+            let until_sync = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
+            let wait = if self.may_write() { until_sync } else { until_sync.min(TURN_PAUSE) };
             let first = match orders.recv_timeout(wait) {
                 Ok(order) => Some(order),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -316,13 +363,35 @@ impl<N: Fn()> Worker<N> {
         }
     }
 
-    fn flush(&mut self, due: bool) {
-        if !self.unfinished.is_empty() && (!due || !self.finish_older()) {
-            return;
+    /// Whether it is the turn of the present segment, and of those before it.
+    fn may_write(&self) -> bool {
+        let first = self.unfinished.first().or(self.part.as_ref());
+        first.is_none_or(|part| part.generation.may_be_written())
+    }
+
+    /// Waits until it is, as long as that makes sense: other threads are about to finish what comes
+    /// before, unless their disk fails.
+    fn wait_for_turn(&self) {
+        let begun = Instant::now();
+        while !self.may_write() && begun.elapsed() < TURN_PATIENCE {
+            std::thread::sleep(TURN_PAUSE);
         }
-        let Some(segment) = &mut self.segment else { return };
+    }
+
+    fn flush(&mut self, due: bool) {
+        if !self.unfinished.is_empty() {
+            let has_failed = self.unfinished[0].segment.has_failed();
+            if has_failed && !due || !self.finish_older() {
+                return;
+            }
+        }
+        let Some(Part { segment, generation }) = &mut self.part else { return };
         // A disk that fails is tried again once a second, not with every batch.
-        if segment.is_dirty() && (due || !segment.has_failed()) {
+        let may_try = due || !segment.has_failed();
+        if segment.is_dirty() && may_try && generation.may_be_written() {
+            if !self.delay.is_zero() {
+                std::thread::sleep(self.delay);
+            }
             segment.flush(due);
             (self.on_durable)();
         }
@@ -333,20 +402,24 @@ impl<N: Fn()> Worker<N> {
         match order {
             Order::Append { bytes, items } => {
                 self.queued.fetch_sub(1, SeqCst);
-                let segment = self.segment.as_mut().expect("a segment begins before it grows");
-                segment.push(&bytes, items);
+                let part = self.part.as_mut().expect("a segment begins before it grows");
+                part.segment.push(&bytes, items);
             }
-            Order::Begin { file, durable } => {
+            Order::Begin { file, length, generation } => {
                 self.close();
-                self.segment = Some(Segment::new(file, 0, self.policy, durable));
+                let durable = Arc::clone(generation.durable(self.core));
+                let segment = Segment::new(file, length, self.policy, durable);
+                self.part = Some(Part { segment, generation });
             }
             Order::Policy(policy) => {
                 self.policy = policy;
-                if let Some(segment) = &mut self.segment {
-                    segment.set_policy(policy);
+                if let Some(part) = &mut self.part {
+                    part.segment.set_policy(policy);
                 }
             }
+            Order::Delay(delay) => self.delay = delay,
             Order::WriteOut(done) => {
+                self.wait_for_turn();
                 self.flush(false);
                 // Whoever asked may have lost patience.
                 let _ = done.send(());
@@ -354,7 +427,12 @@ impl<N: Fn()> Worker<N> {
             Order::End => self.close(),
             Order::Stop => {
                 self.close();
-                self.finish_older();
+                while !self.unfinished.is_empty() {
+                    self.wait_for_turn();
+                    if !self.finish_older() {
+                        break;
+                    }
+                }
                 return false;
             }
         }
@@ -363,9 +441,10 @@ impl<N: Fn()> Worker<N> {
 
     /// The present segment is over.
     fn close(&mut self) {
-        if let Some(mut segment) = self.segment.take() {
-            if !self.unfinished.is_empty() || !segment.finish() {
-                self.unfinished.push(segment);
+        if let Some(mut part) = self.part.take() {
+            let is_next = self.unfinished.is_empty() && part.generation.may_be_written();
+            if !is_next || !part.segment.close() {
+                self.unfinished.push(part);
             }
             (self.on_durable)();
         }
@@ -374,17 +453,17 @@ impl<N: Fn()> Worker<N> {
     /// Brings segments that are over to the disk; whether that worked for all of them.
     fn finish_older(&mut self) -> bool {
         while let Some(oldest) = self.unfinished.first_mut() {
-            if !oldest.finish() {
+            if !oldest.generation.may_be_written() || !oldest.segment.close() {
                 break;
             }
             self.unfinished.remove(0);
         }
-        let error = self.unfinished.first().map_or(0, |oldest| oldest.durable.error());
-        if let Some(segment) = &self.segment {
-            segment.durable.error.store(error, SeqCst);
+        let error = self.unfinished.first().map_or(0, |oldest| oldest.segment.durable.error());
+        if let Some(part) = &self.part {
+            part.segment.durable.error.store(error, SeqCst);
         }
         (self.on_durable)();
-        error == 0
+        self.unfinished.is_empty()
     }
 }
 

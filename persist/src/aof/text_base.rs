@@ -28,7 +28,8 @@ pub struct TextBase {
 }
 
 impl TextBase {
-    /// Begins the file that will be `target` as `temporary` in the same directory.
+    /// Begins the file that will be `target` as `temporary` in the same directory, with a line
+    /// about the time if that is said.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -38,10 +39,15 @@ impl TextBase {
         target: &Path,
         syncs_on_the_way: bool,
         settings: Arc<Settings>,
+        unix_seconds: Option<i64>,
     ) -> io::Result<Self> {
         let snapshot_path = temporary.with_extension("rdb");
         let snapshot = disk.create(&snapshot_path)?;
-        let commands = FileOutput::create(Arc::clone(&disk), temporary, target, syncs_on_the_way)?;
+        let mut commands =
+            FileOutput::create(Arc::clone(&disk), temporary, target, syncs_on_the_way)?;
+        if let Some(seconds) = unix_seconds {
+            commands.write(format!("#TS:{seconds}\r\n").as_bytes())?;
+        }
         Ok(Self { disk, snapshot, snapshot_path, commands: Box::new(commands), settings })
     }
 

@@ -73,10 +73,7 @@ fn run(request: &Request) -> io::Result<bool> {
             writeln!(report, "All AOF files and manifest are valid")?;
             Ok(true)
         }
-        Verdict::Damaged => {
-            writeln!(report, "AOF is not valid. Use the --fix option to try fixing it.")?;
-            Ok(false)
-        }
+        Verdict::Damaged => Ok(false),
         Verdict::Hopeless => {
             writeln!(report, "AOF is not valid, and cutting its end would not mend it.")?;
             Ok(false)

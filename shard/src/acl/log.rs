@@ -28,6 +28,8 @@ pub enum Reason {
     Channel,
     /// A login.
     Auth,
+    /// A certificate that names nobody who may log in.
+    Certificate,
 }
 
 impl Reason {
@@ -38,6 +40,7 @@ impl Reason {
             Self::Key => "key",
             Self::Channel => "channel",
             Self::Auth => "auth",
+            Self::Certificate => "tls-cert",
         }
     }
 }
@@ -119,6 +122,8 @@ pub struct Counts {
     pub key: u64,
     /// Channels.
     pub channel: u64,
+    /// Certificates of TLS clients.
+    pub certificate: u64,
 }
 
 impl Counts {
@@ -129,6 +134,7 @@ impl Counts {
             Reason::Command => self.command += 1,
             Reason::Key => self.key += 1,
             Reason::Channel => self.channel += 1,
+            Reason::Certificate => self.certificate += 1,
         }
     }
 
@@ -138,6 +144,7 @@ impl Counts {
         self.command += other.command;
         self.key += other.key;
         self.channel += other.channel;
+        self.certificate += other.certificate;
     }
 }
 

@@ -40,6 +40,7 @@ const fn row(
 
 /// In the order help tells them.
 const SUBCOMMANDS: &[Subcommand] = &[
+    row("AOF-FLUSH-SLEEP <us>", 3, delay_append_only, "Let writes to the AOF files take longer."),
     row("DIGEST", 2, debug_keys::digest, "Return a hash of all keys and values."),
     row(
         "DIGEST-VALUE <key> [<key> ...]",
@@ -208,6 +209,13 @@ fn sleep(call: &mut SessionCall<'_>) -> Outcome {
             }
         }),
     );
+    Ok(())
+}
+
+fn delay_append_only(call: &mut SessionCall<'_>) -> Outcome {
+    let us = integer(call, 2)?.clamp(0, 60_000_000) as u64;
+    call.core.host.delay_append_only(us);
+    call.reply.ok();
     Ok(())
 }
 

@@ -41,6 +41,7 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
     ("Latencystats", false, Report::latencystats),
     ("Cluster", true, Report::cluster),
     ("Keyspace", true, Report::keyspace),
+    ("TLS", false, Report::tls),
     ("Cores", false, Report::cores),
 ];
 
@@ -636,7 +637,22 @@ impl Report {
             "acl_access_denied_channel": stats.denials.channel,
             "throttled_commands": stats.throttled_commands,
             "audit_log_dropped": self.facts.audit_log_dropped,
+            "acl_access_denied_tls_cert": stats.denials.certificate,
         );
+    }
+
+    fn tls(&self, text: &mut String) {
+        let now_seconds = self.now_us / 1_000_000;
+        let [server, authority] = &self.facts.tls_certificates;
+        // There are no connections yet for which the server would be a client.
+        for (name, certificate) in [("server", server), ("client", &None), ("ca", authority)] {
+            let (serial, left_seconds) = match certificate {
+                Some((serial, end)) => (&serial[..], (end - now_seconds).max(0)),
+                None => ("none", 0),
+            };
+            let _ = write!(text, "tls_{name}_cert_serial:{serial}\r\n");
+            let _ = write!(text, "tls_{name}_cert_expires_in_seconds:{left_seconds}\r\n");
+        }
     }
 
     fn replication(&self, text: &mut String) {

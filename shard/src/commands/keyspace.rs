@@ -128,7 +128,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
         _ => return Err(error::SYNTAX),
     };
     let asker = (call.core.id(), call.session);
-    call.tour(TourKind::Parking, Flush { db, in_background, asker, changes: 0 });
+    let told_in = call.session().db;
+    call.tour(TourKind::Parking, Flush { db, told_in, in_background, asker, changes: 0 });
     Ok(())
 }
 
@@ -136,6 +137,8 @@ fn flush(call: &mut SessionCall<'_>, db: Option<u32>) -> Outcome {
 /// freed afterwards: by the background, or by each core before it goes on.
 struct Flush {
     db: Option<u32>,
+    /// The database the client is in, which the journal need not leave for it.
+    told_in: u32,
     in_background: bool,
     asker: (CoreId, SessionId),
     /// Changes counted by the cores that were visited.
@@ -163,7 +166,7 @@ impl TourTask for Flush {
     fn effect(&self) -> Option<GlobalEffect> {
         Some(match self.db {
             Some(db) => GlobalEffect { db, parts: vec![b"FLUSHDB".to_vec()] },
-            None => GlobalEffect { db: 0, parts: vec![b"FLUSHALL".to_vec()] },
+            None => GlobalEffect { db: self.told_in, parts: vec![b"FLUSHALL".to_vec()] },
         })
     }
 

@@ -1,4 +1,4 @@
-//! SLOWLOG, and the part of COMMANDLOG that is the same.
+//! SLOWLOG and COMMANDLOG, whose log of slow commands is the same.
 
 use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
@@ -6,7 +6,7 @@ use crate::core::{Core, SessionId};
 use crate::error::{CommandError, Outcome};
 use crate::number::parse_integer;
 use crate::reply::Reply;
-use crate::slow_log::Entry;
+use crate::slow_log::{Entry, LogKind};
 
 /// Entries shown where it is not said how many.
 const COUNT_DEFAULT: usize = 10;
@@ -16,8 +16,6 @@ const BAD_COUNT: CommandError =
 const BAD_TYPE: CommandError = CommandError::Fixed(
     "ERR type should be one of the following: slow, large-request, large-reply",
 );
-const NOT_BUILT: CommandError =
-    CommandError::Fixed("ERR logs of large requests and replies are not built into Basalt yet");
 
 /// SLOWLOG GET.
 pub fn get(call: &mut SessionCall<'_>) -> Outcome {
@@ -25,7 +23,11 @@ pub fn get(call: &mut SessionCall<'_>) -> Outcome {
         None => COUNT_DEFAULT,
         Some(text) => parse_count(text)?,
     };
-    call.tour(TourKind::Gathering, Show { count, entries: Vec::new() });
+    show(call, LogKind::Slow, count)
+}
+
+fn show(call: &mut SessionCall<'_>, kind: LogKind, count: usize) -> Outcome {
+    call.tour(TourKind::Gathering, Show { kind, count, entries: Vec::new() });
     Ok(())
 }
 
@@ -39,58 +41,60 @@ fn parse_count(text: &[u8]) -> Result<usize, CommandError> {
 
 /// SLOWLOG LEN.
 pub fn len(call: &mut SessionCall<'_>) -> Outcome {
-    call.tour(TourKind::Gathering, Count(0));
+    call.tour(TourKind::Gathering, Count { kind: LogKind::Slow, entries: 0 });
     Ok(())
 }
 
 /// SLOWLOG RESET.
 pub fn reset(call: &mut SessionCall<'_>) -> Outcome {
-    call.tour(TourKind::Gathering, Reset);
+    call.tour(TourKind::Gathering, Reset(LogKind::Slow));
     Ok(())
 }
 
 /// COMMANDLOG GET.
 pub fn command_get(call: &mut SessionCall<'_>) -> Outcome {
     let count = parse_count(call.arguments.at(2))?;
-    check_type(call, 3)?;
-    call.tour(TourKind::Gathering, Show { count, entries: Vec::new() });
-    Ok(())
+    let kind = parse_kind(call, 3)?;
+    show(call, kind, count)
 }
 
 /// COMMANDLOG LEN.
 pub fn command_len(call: &mut SessionCall<'_>) -> Outcome {
-    check_type(call, 2)?;
-    len(call)
+    let kind = parse_kind(call, 2)?;
+    call.tour(TourKind::Gathering, Count { kind, entries: 0 });
+    Ok(())
 }
 
 /// COMMANDLOG RESET.
 pub fn command_reset(call: &mut SessionCall<'_>) -> Outcome {
-    check_type(call, 2)?;
-    reset(call)
+    let kind = parse_kind(call, 2)?;
+    call.tour(TourKind::Gathering, Reset(kind));
+    Ok(())
 }
 
-fn check_type(call: &SessionCall<'_>, index: usize) -> Outcome {
+fn parse_kind(call: &SessionCall<'_>, index: usize) -> Result<LogKind, CommandError> {
     match () {
-        () if call.arguments.is(index, "slow") => Ok(()),
-        () if call.arguments.is(index, "large-request") => Err(NOT_BUILT),
-        () if call.arguments.is(index, "large-reply") => Err(NOT_BUILT),
+        () if call.arguments.is(index, "slow") => Ok(LogKind::Slow),
+        () if call.arguments.is(index, "large-request") => Ok(LogKind::LargeRequest),
+        () if call.arguments.is(index, "large-reply") => Ok(LogKind::LargeReply),
         () => Err(BAD_TYPE),
     }
 }
 
 struct Show {
+    kind: LogKind,
     count: usize,
     entries: Vec<Entry>,
 }
 
 impl TourTask for Show {
     fn visit(&mut self, core: &mut Core) {
-        self.entries.extend(core.slow_log().entries().take(self.count).cloned());
+        self.entries.extend(core.command_log(self.kind).entries().take(self.count).cloned());
     }
 
     fn finish(mut self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         self.entries.sort_by_key(|entry| std::cmp::Reverse(entry.id));
-        self.entries.truncate(self.count.min(core.store.settings().slowlog_max_len));
+        self.entries.truncate(self.count.min(core.store.settings().log_max_len(self.kind)));
         reply.array_len(self.entries.len());
         for entry in &self.entries {
             write_entry(entry, reply);
@@ -102,7 +106,7 @@ fn write_entry(entry: &Entry, reply: &mut Reply<'_>) {
     reply.array_len(6);
     reply.integer(entry.id as i64);
     reply.integer(entry.unix_seconds);
-    reply.integer(entry.us as i64);
+    reply.integer(entry.amount as i64);
     reply.array_len(entry.summary.len());
     for argument in &entry.summary {
         reply.bulk(argument);
@@ -111,23 +115,27 @@ fn write_entry(entry: &Entry, reply: &mut Reply<'_>) {
     reply.bulk(&entry.client_name);
 }
 
-struct Count(usize);
+struct Count {
+    kind: LogKind,
+    entries: usize,
+}
 
 impl TourTask for Count {
     fn visit(&mut self, core: &mut Core) {
-        self.0 += core.slow_log().entries().len();
+        self.entries += core.command_log(self.kind).entries().len();
     }
 
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
-        reply.integer(self.0.min(core.store.settings().slowlog_max_len) as i64);
+        let entries_max = core.store.settings().log_max_len(self.kind);
+        reply.integer(self.entries.min(entries_max) as i64);
     }
 }
 
-struct Reset;
+struct Reset(LogKind);
 
 impl TourTask for Reset {
     fn visit(&mut self, core: &mut Core) {
-        core.slow_log().reset();
+        core.command_log(self.0).reset();
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {

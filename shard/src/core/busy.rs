@@ -5,8 +5,8 @@
 //! core itself are looked after from within the script, every so many instructions: of those with
 //! nothing under way (no reply that has not left, no command that was begun or waits) the next
 //! command is taken straight off the socket and answered with an error, or, if it is one of the few
-//! that help, done. All others, and new connections, wait until the script is over; with several
-//! cores new connections come to other cores as well.
+//! that help, done. All others, those of TLS, and new connections, wait until the script is over; with
+//! several cores new connections come to other cores as well.
 
 use super::{Core, SessionId};
 use crate::arguments::Arguments;
@@ -52,6 +52,7 @@ impl Core {
         let peers = self.sessions().filter(|(id, session)| {
             // What was received in this turn may wait in the stage.
             session.figures.active_turn < self.turn
+                && !session.origin.is_tls
                 && session.is_quiet()
                 && Some(*id) != self.scripting_session
         });

@@ -343,6 +343,9 @@ impl Core {
                 self.log_slow(Some(id));
             }
         }
+        if tour.is_none() && output.len_hint() >= self.stats.large_reply_bytes {
+            self.note_large_reply(id, row, arguments, &output);
+        }
         if let Some(session) = self.session_mut(id) {
             if session.reply_mode == ReplyMode::On && !output.is_empty() {
                 session.reply_output().append(&mut output);
@@ -687,6 +690,7 @@ pub(super) fn run_on_keys(
     arguments: Arguments<'_>,
     output: &mut Output,
 ) -> Option<Box<Sequel>> {
+    let before = output.mark();
     let reply = Reply::new(output, caller.protocol);
     let is_journaled = store.journal.is_on();
     if is_journaled {
@@ -705,6 +709,10 @@ pub(super) fn run_on_keys(
         let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
         if let Some(ns) = slow {
             stats.note_slow(row, ns, summarize(arguments, |_| false));
+        }
+        if output.is_large_since(before, stats.large_reply_bytes) {
+            let bytes = output.len_since(before);
+            stats.note_large_reply(row, bytes, summarize(arguments, |_| false));
         }
     }
     sequel

@@ -207,7 +207,8 @@ pub struct Core {
     gate: Gate,
     /// What clients of this core were refused.
     acl_log: Log,
-    slow_log: SlowLog,
+    /// Slow commands, large requests, large replies.
+    command_logs: [SlowLog; 3],
     /// Sessions of any core that are shown every command.
     monitors: Vec<(CoreId, SessionId)>,
     /// Lines for them that are kept back, while they are.
@@ -305,7 +306,7 @@ impl Core {
             lent: Lent::default(),
             gate: Gate::default(),
             acl_log: Log::default(),
-            slow_log: SlowLog::default(),
+            command_logs: Default::default(),
             monitors: Vec::new(),
             held_lines: None,
             renames: (!renames.is_empty()).then(|| Box::new(renames)),

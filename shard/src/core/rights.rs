@@ -108,6 +108,21 @@ impl Core {
         Ok(())
     }
 
+    /// Logs a session in as the user its certificate names. Where there is no such user, or it is
+    /// disabled, the session stays who it is, and the ACL log says so; whether it was logged in.
+    pub fn log_in_by_certificate(&mut self, id: SessionId, name: &[u8]) -> bool {
+        let user = self.acl().user(name).filter(|user| user.is_enabled).map(Arc::clone);
+        let Some(user) = user else {
+            self.note_refusal(Some(id), Context::TopLevel, Reason::Certificate, b"TLS", name);
+            return false;
+        };
+        let Some(session) = self.session_mut(id) else { return false };
+        session.user = user;
+        session.is_logged_in = true;
+        self.note_rights(id);
+        true
+    }
+
     /// Checks a command of a session whose user may not do everything.
     #[cold]
     pub(super) fn check_rights(

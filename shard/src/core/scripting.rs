@@ -111,7 +111,7 @@ impl Core {
         has_everything: bool,
         output: &mut Output,
     ) -> Option<Box<Sequel>> {
-        let position = output.bytes.len();
+        let (before, position) = (output.mark(), output.bytes.len());
         let started_ns = self.host.elapsed_ns();
         let asked = Asked { row, caller, arguments };
         // Even an only core lends slots, to transactions that waited for a tour to pass.
@@ -142,6 +142,10 @@ impl Core {
         if self.stats.took(row, ns, error.as_ref()).is_some() {
             let summary = self.summary(row, arguments);
             self.stats.note_slow(row, ns, summary);
+        }
+        if output.is_large_since(before, self.stats.large_reply_bytes) {
+            let (bytes, summary) = (output.len_since(before), self.summary(row, arguments));
+            self.stats.note_large_reply(row, bytes, summary);
         }
         self.stats.mark(now_ns);
         None
@@ -215,8 +219,13 @@ impl Core {
             return caller.db;
         }
         let id = SessionId { index: self.sessions.len() as u32, generation: 0 };
-        let origin =
-            Origin { peer: String::new(), local: String::new(), descriptor: -1, is_unix: true };
+        let origin = Origin {
+            peer: String::new(),
+            local: String::new(),
+            descriptor: -1,
+            is_unix: true,
+            is_tls: false,
+        };
         let acl = self.acl();
         let known = caller.user.and_then(|id| acl.by_id(id));
         let user = Arc::clone(known.unwrap_or(acl.default_user()));

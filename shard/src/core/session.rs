@@ -43,6 +43,8 @@ pub struct Origin {
     pub descriptor: i32,
     /// Whether it came over a unix socket.
     pub is_unix: bool,
+    /// Whether its bytes are sealed by TLS, so that nobody but its driver can read them.
+    pub is_tls: bool,
 }
 
 impl Origin {

@@ -23,6 +23,7 @@ use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::scripting::cache::ScriptCache;
 use crate::scripting::watch::Watch;
+use crate::slow_log::LogKind;
 
 /// What no core may do at present; each looks it up once a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Shared {
     tours_active: AtomicU32,
     next_client_id: AtomicU64,
     next_acl_log_id: AtomicU64,
-    next_slow_id: AtomicU64,
+    next_log_ids: [AtomicU64; 3],
     pub(crate) board: Board,
     pub(crate) weights: WeightBoard,
     /// Scripts by digest.
@@ -74,7 +75,7 @@ impl Shared {
             tours_active: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             next_acl_log_id: AtomicU64::new(0),
-            next_slow_id: AtomicU64::new(0),
+            next_log_ids: Default::default(),
             board: Board::new(core_count),
             weights: WeightBoard::new(core_count),
             scripts: ScriptCache::default(),
@@ -131,9 +132,9 @@ impl Shared {
         self.next_acl_log_id.fetch_add(1, SeqCst)
     }
 
-    /// A number no entry of the slow log had before.
-    pub(crate) fn next_slow_id(&self) -> u64 {
-        self.next_slow_id.fetch_add(1, SeqCst)
+    /// A number no entry of that log of commands had before.
+    pub(crate) fn next_log_id(&self, kind: LogKind) -> u64 {
+        self.next_log_ids[kind as usize].fetch_add(1, SeqCst)
     }
 
     /// Claims slots for an envelope about to leave.

@@ -1,12 +1,13 @@
 //! Slow commands at a core: into the slow log and the latency monitor.
 
-use super::{Core, SessionId};
+use super::{Core, Prepared, SessionId};
 use crate::arguments::Arguments;
 use crate::command::{Command, flag};
 use crate::latency::{Monitor, Sample, event};
 use crate::redaction;
+use crate::reply::Output;
 use crate::settings::Settings;
-use crate::slow_log::{Entry, SlowCommand, SlowLog, Summary, summarize};
+use crate::slow_log::{Entry, LogKind, SlowCommand, SlowLog, Summary, summarize};
 use crate::stats::Stats;
 
 const NS_PER_US: u64 = 1000;
@@ -23,6 +24,9 @@ pub(super) fn stats(settings: &Settings) -> Stats {
 pub(super) fn follow(stats: &mut Stats, settings: &Settings) {
     stats.latency_tracking = settings.latency_tracking;
     stats.slow_ns = slow_ns(settings);
+    let bytes_min = |bytes: i64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    stats.large_request_bytes = bytes_min(settings.large_request_bytes);
+    stats.large_reply_bytes = bytes_min(settings.large_reply_bytes);
 }
 
 /// From how many nanoseconds on a command is slow for the slow log or the latency monitor.
@@ -45,9 +49,24 @@ fn latency_ns(settings: &Settings) -> u64 {
 }
 
 impl Core {
-    /// Slow commands of the clients of this core.
-    pub(crate) fn slow_log(&mut self) -> &mut SlowLog {
-        &mut self.slow_log
+    /// Slow, or large, commands of the clients of this core.
+    pub(crate) fn command_log(&mut self, kind: LogKind) -> &mut SlowLog {
+        &mut self.command_logs[kind as usize]
+    }
+
+    /// A command whose request was of so many bytes has begun to run, or was queued.
+    #[cold]
+    pub fn note_large_request(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+        bytes: usize,
+    ) {
+        let Some(row) = prepared.row else { return };
+        let summary = self.summary(row, arguments);
+        let (kind, amount) = (LogKind::LargeRequest, bytes as u64);
+        self.log_slow_command(Some(id), SlowCommand { row, kind, amount, summary });
     }
 
     /// What stopped this core for long.
@@ -59,6 +78,20 @@ impl Core {
     pub(super) fn summary(&self, row: &Command, arguments: Arguments<'_>) -> Summary {
         let host = &*self.host;
         summarize(arguments, |index| redaction::is_secret(row, arguments, index, host))
+    }
+
+    /// A command of a client of this core has answered all of `output`, which may be a lot.
+    #[cold]
+    pub(super) fn note_large_reply(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+        output: &Output,
+    ) {
+        let summary = self.summary(row, arguments);
+        self.stats.note_large_reply(row, output.len(), summary);
+        self.log_slow(Some(id));
     }
 
     /// Logs the slow commands that ended here lately, all of them of one session, or of one that
@@ -82,11 +115,14 @@ impl Core {
 
     /// The latency monitor tells of the core that was stopped.
     fn note_slow_event(&mut self, command: &SlowCommand) {
+        if command.kind != LogKind::Slow {
+            return;
+        }
         let event = match command.row.flags.contains(flag::FAST) {
             true => event::FAST_COMMAND,
             false => event::COMMAND,
         };
-        self.note_latency(event, command.ns);
+        self.note_latency(event, command.amount);
     }
 
     /// Notes how long something took that is no command.
@@ -97,19 +133,24 @@ impl Core {
         }
     }
 
-    /// The slow log tells of clients.
+    /// The logs tell of clients.
     pub(super) fn log_slow_command(&mut self, id: Option<SessionId>, command: SlowCommand) {
         let settings = self.store.settings();
-        let SlowCommand { row, ns, summary } = command;
-        if ns < slow_log_ns(settings) || row.flags.contains(flag::SKIP_SLOWLOG) {
+        let SlowCommand { row, kind, amount, summary } = command;
+        let amount = match kind {
+            LogKind::Slow if amount < slow_log_ns(settings) => return,
+            LogKind::Slow => amount / NS_PER_US,
+            LogKind::LargeRequest | LogKind::LargeReply => amount,
+        };
+        if row.flags.contains(flag::SKIP_SLOWLOG) {
             return;
         }
-        let entries_max = settings.slowlog_max_len;
+        let entries_max = settings.log_max_len(kind);
         let session = id.and_then(|id| self.session(id));
         let entry = Entry {
-            id: self.shared.next_slow_id(),
+            id: self.shared.next_log_id(kind),
             unix_seconds: self.store.now_ms() / 1000,
-            us: ns / NS_PER_US,
+            amount,
             summary,
             peer: session.map(|session| session.origin.peer.clone()).unwrap_or_default(),
             client_name: session
@@ -117,6 +158,6 @@ impl Core {
                 .unwrap_or_default()
                 .into(),
         };
-        self.slow_log.add(entry, entries_max);
+        self.command_logs[kind as usize].add(entry, entries_max);
     }
 }

@@ -194,13 +194,17 @@ impl Core {
         };
         self.return_credit();
         self.stats.mark(self.host.elapsed_ns());
-        let id = asker.session;
+        let (id, summary) = (asker.session, asker.summary);
         let protocol = self.session(id).map(|session| session.protocol).unwrap_or_default();
         let mut output = Output::default();
         tour.task.finish(self, id, &mut Reply::new(&mut output, protocol));
         let spent_ns = asker.spent_ns + self.stats.lap(self.host.elapsed_ns());
         if let Some(ns) = self.stats.took(asker.row, spent_ns, None) {
-            self.stats.note_slow(asker.row, ns, asker.summary);
+            self.stats.note_slow(asker.row, ns, summary.clone());
+            self.log_slow(Some(id));
+        }
+        if output.len_hint() >= self.stats.large_reply_bytes {
+            self.stats.note_large_reply(asker.row, output.len(), summary);
             self.log_slow(Some(id));
         }
         let Some(session) = self.session_mut(id) else { return };

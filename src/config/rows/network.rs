@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Directive] = &[
     memory("client-query-buffer-limit", MEGABYTE, LONG_MAX, "1gb").built(),
     memory("proto-max-bulk-len", MEGABYTE, LONG_MAX, "512mb").built(),
     integer("max-new-connections-per-cycle", 1, 1000, "10").accepted(),
-    integer("max-new-tls-connections-per-cycle", 1, 1000, "1").accepted(),
+    integer("max-new-tls-connections-per-cycle", 1, 1000, "1").built(),
     optional_text("bind-source-addr").accepted(),
     integer("socket-mark-id", 0, UINT_MAX, "0").immutable().refused(FIREWALL_MARKS),
     boolean("mptcp", "no").immutable().refused(MULTIPATH),

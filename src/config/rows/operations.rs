@@ -18,7 +18,6 @@ const AUDIT_CLASSES: &[&str] = &["none", "connection", "auth", "admin", "write",
 const LOG_FORMATS: &str = "only the legacy log format is built into Basalt yet";
 const MODULES: &str = "loadable modules are not built into Basalt";
 const SENTINEL: &str = "sentinel directive while not in sentinel mode";
-const COMMAND_LOG: &str = "logs of large requests and replies are not built into Basalt yet";
 
 pub(super) const ROWS: &[Directive] = &[
     lines("include", 1, 1).built(),
@@ -66,10 +65,10 @@ pub(super) const ROWS: &[Directive] = &[
     integer("slowlog-max-len", 0, LONG_MAX, "128")
         .aliases(&["commandlog-slow-execution-max-len"])
         .built(),
-    integer("commandlog-request-larger-than", -1, LONG_MAX, "1048576").refused(COMMAND_LOG),
-    integer("commandlog-large-request-max-len", 0, LONG_MAX, "128").accepted(),
-    integer("commandlog-reply-larger-than", -1, LONG_MAX, "1048576").refused(COMMAND_LOG),
-    integer("commandlog-large-reply-max-len", 0, LONG_MAX, "128").accepted(),
+    integer("commandlog-request-larger-than", -1, LONG_MAX, "1048576").built(),
+    integer("commandlog-large-request-max-len", 0, LONG_MAX, "128").built(),
+    integer("commandlog-reply-larger-than", -1, LONG_MAX, "1048576").built(),
+    integer("commandlog-large-reply-max-len", 0, LONG_MAX, "128").built(),
     integer("latency-monitor-threshold", 0, LONG_MAX, "0").built(),
     boolean("latency-tracking", "yes").built(),
     row(Kind::Percentiles, "latency-tracking-info-percentiles", "50 99 99.9").built(),

@@ -80,8 +80,8 @@ fn wrong_lines_are_named_as_redis_names_them() {
 
 #[test]
 fn what_is_not_built_stops_the_start() {
-    let tls = "TLS is not built into Basalt yet";
-    check_line_error(&["--tls-port", "6380"], 2, "tls-port \"6380\"", tls);
+    let links = "links to other servers are not built into Basalt yet";
+    check_line_error(&["--tls-cluster", "yes"], 2, "tls-cluster \"yes\"", links);
     for harmless in [
         &["--appendonly", "yes"][..],
         &["--save", ""],

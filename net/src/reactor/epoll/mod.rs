@@ -286,6 +286,12 @@ impl Epoll {
         &self.arena[buffer.offset as usize..][..buffer.len as usize]
     }
 
+    #[inline]
+    pub(super) fn bytes_mut(&mut self, buffer: BufferRef) -> &mut [u8] {
+        assert!(buffer.turn == self.batch.turn(), "the buffer was released");
+        &mut self.arena[buffer.offset as usize..][..buffer.len as usize]
+    }
+
     /// Whether the next poll has something to do besides asking the kernel.
     pub(super) fn has_work_hint(&self) -> bool {
         !self.dirty.is_empty()

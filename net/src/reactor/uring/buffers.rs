@@ -102,6 +102,14 @@ impl Buffers {
         unsafe { std::slice::from_raw_parts(self.memory.start.as_ptr().add(offset), len) }
     }
 
+    /// As [`slice`](Self::slice), to be changed.
+    #[inline]
+    pub(super) fn slice_mut(&mut self, offset: usize, len: usize) -> &mut [u8] {
+        assert!(offset + len <= self.memory.len);
+        // SAFETY: as above, and no other slice of the memory lives while this is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.start.as_ptr().add(offset), len) }
+    }
+
     /// Puts a buffer of ours back, for the kernel to see after [`Buffers::publish`].
     #[inline]
     pub(super) fn recycle(&mut self, buffer: u16) {

@@ -286,6 +286,12 @@ impl Uring {
     }
 
     #[inline]
+    pub(super) fn bytes_mut(&mut self, buffer: BufferRef) -> &mut [u8] {
+        assert!(buffer.turn == self.batch.turn(), "the buffer was released");
+        self.buffers.slice_mut(buffer.offset as usize, buffer.len as usize)
+    }
+
+    #[inline]
     pub(super) fn has_work_hint(&self) -> bool {
         !self.scheduled.is_empty() || self.rearm || self.ring.has_work()
     }

@@ -1,0 +1,66 @@
+//! Deliberate bugs, and that the simulator finds each of them within a minute.
+//!
+//! `cargo test --profile simulate -p basalt-simulator --features mutations --test mutations`
+
+#![cfg(feature = "mutations")]
+
+use std::time::{Duration, Instant};
+
+use basalt_shard::mutation::{Mutation, switch};
+use basalt_simulator::plan::{Plan, Size};
+use basalt_simulator::run::Tally;
+use basalt_simulator::trial::judge;
+
+/// How long a bug may live.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn find(mutation: Mutation) {
+    let given = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    let first: u64 = given.unwrap_or(1);
+    let begun = Instant::now();
+    switch(Some(mutation));
+    let mut seed = first;
+    while begun.elapsed() < PATIENCE {
+        let plan = Plan::new(seed, Size::default());
+        if let Err(error) = judge(&plan, &mut Tally::default()) {
+            switch(None);
+            let count = seed - first + 1;
+            println!("{mutation:?}: simulation {count}, {:.1?}: {error}", begun.elapsed());
+            return;
+        }
+        seed += 1;
+    }
+    panic!("{mutation:?} is not found by {} simulations from seed {first} on", seed - first);
+}
+
+/// A test for each of them.
+macro_rules! mutations {
+    ($($name:ident: $mutation:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                find(Mutation::$mutation);
+            }
+        )*
+    };
+}
+
+mutations! {
+    inbox_reordered: InboxReordered,
+    drain_skipped: DrainSkipped,
+    claims_unseen: ClaimsUnseen,
+    slot_missing: SlotMissing,
+    lent_slot_written: LentSlotWritten,
+    queue_jumped: QueueJumped,
+    served_twice: ServedTwice,
+    wake_lost: WakeLost,
+    watch_lost: WatchLost,
+    places_swapped: PlacesSwapped,
+    publish_overtaken: PublishOvertaken,
+    preimage_missed: PreimageMissed,
+    expiry_untold: ExpiryUntold,
+    needs_untold: NeedsUntold,
+    acknowledged_early: AcknowledgedEarly,
+    failure_not_cut: FailureNotCut,
+    crash_not_cut: CrashNotCut,
+}
