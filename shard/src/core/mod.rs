@@ -264,16 +264,19 @@ pub struct Pause {
     waiting: Vec<SessionId>,
 }
 
+/// Who owns each slot at the start: contiguous ranges, as even as can be.
+fn even_shares(core_count: u16) -> Box<[CoreId]> {
+    let owner =
+        |slot: HashSlot| slot.index() * usize::from(core_count) / usize::from(HashSlot::COUNT);
+    HashSlot::all().map(|slot| CoreId(owner(slot) as u16)).collect()
+}
+
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
         let CoreOptions { id, core_count, seed, settings, shared, acl, renames } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
-        let owners: Box<[CoreId]> = HashSlot::all()
-            .map(|slot| {
-                CoreId((slot.index() * core_count as usize / usize::from(HashSlot::COUNT)) as u16)
-            })
-            .collect();
+        let owners = even_shares(core_count);
         let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
         let audit = settings.audit_classes;
         let eviction = Eviction::new(&settings);
