@@ -20,8 +20,6 @@ pub enum Mutation {
     SlotMissing,
     /// A command for a lent slot runs on an empty one in its place.
     LentSlotWritten,
-    /// Who waits for a lent slot is served last come, first served.
-    QueueJumped,
     /// A waiter is served though somebody has served it.
     ServedTwice,
     /// A key that becomes ready is not listed for those who wait for it.

@@ -217,7 +217,24 @@ impl History {
                 }
             }
         }
+        self.add_hearers(order);
         Ok(())
+    }
+
+    /// What a client that listens reads is older than every message that comes behind its reply:
+    /// nobody learns of an effect before the messages that were published ahead of it. The other way
+    /// round nothing is promised: a message may pass a reply that is still on its way.
+    fn add_hearers(&self, order: &mut Order) {
+        for (number, event) in self.events.iter().enumerate() {
+            for seen in &event.seen {
+                let Seen::Heard(channel, count) = seen else { continue };
+                let next = self.messages[*channel].get(*count);
+                let next = next.and_then(|(token, _)| order.tellers.get(&(*channel, *token)));
+                if let Some(&next) = next {
+                    order.add(number, next, Why::Unseen);
+                }
+            }
+        }
     }
 
     fn add_program(&self, order: &mut Order) {
@@ -283,6 +300,9 @@ fn show_seen(seen: &Seen) -> String {
         Seen::Took(queue, token) => format!("{} out of {}", token_text(*token), QUEUES[*queue]),
         Seen::Told(channel, token, _) => {
             format!("{} on {}", token_text(*token), CHANNELS[*channel])
+        }
+        Seen::Heard(channel, count) => {
+            format!("{count} messages of {} had come", CHANNELS[*channel])
         }
         Seen::Saved => "a snapshot begins".to_owned(),
     }

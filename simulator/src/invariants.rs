@@ -22,6 +22,15 @@ pub fn check(cluster: &mut Cluster) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether there is a key of this name in database 0, wherever its slot is.
+pub fn has_key(cluster: &mut Cluster, name: &str) -> bool {
+    let slot = HashSlot::of_key(name.as_bytes());
+    let owner = cluster.core(0).owner(slot);
+    let store = &mut cluster.core(owner.index()).store;
+    let key = store.key(0, name.as_bytes());
+    store.exists(key)
+}
+
 /// Every slot is in one place, and all cores agree where.
 fn check_slots(cluster: &mut Cluster) -> Result<(), String> {
     let core_count = cluster.core_count();

@@ -92,6 +92,8 @@ pub enum Seen {
     Took(usize, Token),
     /// It told a channel, and so many heard of it.
     Told(usize, Token, Option<i64>),
+    /// It had received so many messages of a channel when its reply came.
+    Heard(usize, usize),
     /// A snapshot was begun.
     Saved,
 }
@@ -240,6 +242,15 @@ impl Op {
             }
             Self::Save => vec![line("BGSAVE".to_owned())],
             Self::Aside(text) => vec![line(text.clone())],
+        }
+    }
+
+    /// The queues it waits for, if it waits.
+    pub fn queues_waited_for(&self) -> &[usize] {
+        match self {
+            Self::Pop(queues, _) => queues,
+            Self::Move(from, _, Some(_)) => std::slice::from_ref(from),
+            _ => &[],
         }
     }
 

@@ -70,6 +70,7 @@ impl Default for Size {
 }
 
 /// How often a kind of operation is drawn.
+#[derive(Default)]
 struct Weights {
     plain: u32,
     several: u32,
@@ -130,7 +131,9 @@ impl Draw {
             1 => 4 * usual,
             _ => usual,
         };
-        let weights = Weights {
+        let moves = weight(6);
+        let pure = Weights { plain: 60, moves, ..Weights::default() };
+        let mixed = Weights {
             plain: 60 + weight(60),
             several: weight(15),
             transaction: weight(12),
@@ -140,10 +143,14 @@ impl Draw {
             queue: weight(25),
             publish: weight(10),
             save: weight(1),
-            moves: weight(6),
+            moves,
             aside: weight(8),
         };
-        let key_count = random.usize(2..=KEYS.len());
+        let is_pure = random.u32(..3) == 0;
+        // Nothing but pipelines of simple commands on few keys: what is wrong with their order
+        // shows best where no barrier comes between.
+        let weights = if is_pure { pure } else { mixed };
+        let key_count = random.usize(2..=if is_pure { 4 } else { KEYS.len() });
         let core_count = random.u16(1..=5);
         let has_rewrites = random.u32(..3) == 0;
         Self { random, next_token, weights, key_count, core_count, has_rewrites }

@@ -179,7 +179,38 @@ struct Listener {
     id: ClientId,
     received: Vec<u8>,
     messages: Vec<Vec<(Token, u64)>>,
+    /// Keys it reads, and since when.
+    reads: VecDeque<(usize, u64)>,
 }
+
+impl Listener {
+    fn hear(&mut self, parts: &[Value], now: u64) -> Result<(), String> {
+        let [_, name, text] = parts else { return Err("a message has three parts".to_owned()) };
+        let name = name.bytes().unwrap_or_default();
+        let channel = CHANNELS.iter().position(|other| other.as_bytes() == name);
+        let token = token_of(text.bytes().unwrap_or_default())?;
+        self.messages[channel.ok_or("a message of no channel")?].push((token, now));
+        Ok(())
+    }
+
+    /// The oldest read is answered, behind all messages that came before.
+    fn note_read(&mut self, number: usize, value: &Value, now: u64) -> Result<Event, String> {
+        let read = self.reads.pop_front();
+        let (key, invoked) = read.ok_or("a client that listens got a reply too many")?;
+        let mut seen = vec![Seen::Read(key, tokens_of(key, value)?)];
+        let counts = self.messages.iter().map(Vec::len).enumerate();
+        seen.extend(counts.map(|(channel, count)| Seen::Heard(channel, count)));
+        let text = format!("listener {number} reads {}", KEYS[key]);
+        let (client, completed) = (LISTENERS_FROM + number, Some(now));
+        Ok(Event { client, text, invoked, completed, seen })
+    }
+}
+
+/// Clients that listen are counted from here on.
+const LISTENERS_FROM: usize = 1000;
+
+/// Reads of a client that listens which are under way at once.
+const READS_MAX: usize = 3;
 
 /// A life under way.
 struct Run<'a> {
@@ -294,10 +325,10 @@ impl<'a> Run<'a> {
         let core_count = usize::from(self.life.core_count);
         for number in 0..self.life.listeners {
             let id = self.cluster.connect(number % core_count);
-            let line = format!("SUBSCRIBE {}", CHANNELS.join(" "));
-            self.cluster.execute_request_in_turns(id, split_line(&line));
-            let messages = vec![Vec::new(); CHANNELS.len()];
-            self.listeners.push(Listener { id, received: Vec::new(), messages });
+            self.cluster.execute_in_turns(id, "HELLO 3");
+            self.cluster.execute_in_turns(id, &format!("SUBSCRIBE {}", CHANNELS.join(" ")));
+            let (messages, reads) = (vec![Vec::new(); CHANNELS.len()], VecDeque::new());
+            self.listeners.push(Listener { id, received: Vec::new(), messages, reads });
         }
         for plan in &self.life.clients {
             let id = self.cluster.connect(plan.core % core_count);
@@ -317,7 +348,7 @@ impl<'a> Run<'a> {
             if self.cut_at.is_none() {
                 self.send_something();
             }
-            self.disturb();
+            self.disturb()?;
             for _ in 0..self.random.u32(1..6) {
                 self.cluster.step();
             }
@@ -336,10 +367,13 @@ impl<'a> Run<'a> {
         let is_done = |(client, plan): (&Client, &crate::plan::ClientPlan)| {
             client.outstanding.is_empty() && (has_cut || client.next == plan.ops.len())
         };
-        self.clients.iter().zip(&self.life.clients).all(is_done) && !self.cluster.has_work()
+        self.clients.iter().zip(&self.life.clients).all(is_done)
+            && self.listeners.iter().all(|listener| listener.reads.is_empty())
+            && !self.cluster.has_work()
     }
 
     fn send_something(&mut self) {
+        self.let_listeners_read();
         let number = self.random.usize(..self.clients.len());
         let (client, plan) = (&mut self.clients[number], &self.life.clients[number]);
         if client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
@@ -360,11 +394,31 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn let_listeners_read(&mut self) {
+        if self.listeners.is_empty() || self.random.u32(..8) > 0 {
+            return;
+        }
+        let number = self.random.usize(..self.listeners.len());
+        if self.listeners[number].reads.len() < READS_MAX {
+            let key = self.random.usize(..KEYS.len());
+            let now = self.tick();
+            self.listeners[number].reads.push_back((key, now));
+            let line = match crate::op::is_string(key) {
+                true => format!("GET {}", KEYS[key]),
+                false => format!("LRANGE {} 0 -1", KEYS[key]),
+            };
+            self.cluster.send(self.listeners[number].id, split_line(&line));
+        }
+    }
+
     /// Lets time pass, cores stand still, and the disk fail.
-    fn disturb(&mut self) {
+    fn disturb(&mut self) -> Result<(), String> {
         let is_idle = self.clients.iter().all(|client| client.next > 0)
             && !self.cluster.has_work()
             && self.random.bool();
+        if is_idle {
+            self.check_waiting()?;
+        }
         // A disk that fails is tried again by the clock.
         let rate = if self.has_failing_disk() { FAILING_TIME_RATE } else { self.life.time_rate };
         if is_idle || self.random.u32(..1000) < rate {
@@ -383,6 +437,27 @@ impl<'a> Run<'a> {
             self.faults_left -= 1;
             files.disk().fail(self.random.u32(1..8));
         }
+        Ok(())
+    }
+
+    /// Nothing is going on: whoever waits for a queue waits for an empty one.
+    fn check_waiting(&mut self) -> Result<(), String> {
+        for number in 0..self.clients.len() {
+            let client = &self.clients[number];
+            let Some(front) = client.outstanding.front() else { continue };
+            let op = &self.life.clients[number].ops[front.op];
+            if !self.cluster.is_blocked(client.id) {
+                continue;
+            }
+            for &queue in op.queues_waited_for() {
+                if invariants::has_key(&mut self.cluster, QUEUES[queue]) {
+                    return Err(format!(
+                        "client {number} waits in {op}, though there is something"
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn has_failing_disk(&self) -> bool {
@@ -458,6 +533,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let now = self.tick();
+            self.digest = digest(self.digest, now, &bytes);
             let listener = &mut self.listeners[number];
             listener.received.extend_from_slice(&bytes);
             let mut at = 0;
@@ -465,15 +541,12 @@ impl<'a> Run<'a> {
                 && let Some((value, length)) = Value::parse(&listener.received[at..])
             {
                 at += length;
-                let parts = value.elements().unwrap_or_default();
-                if let [_, name, text] = parts
-                    && parts[0].bytes() == Some(b"message")
-                {
-                    let name = name.bytes().unwrap_or_default();
-                    let channel = CHANNELS.iter().position(|other| other.as_bytes() == name);
-                    let channel = channel.ok_or("a message of no channel")?;
-                    let token = token_of(text.bytes().unwrap_or_default())?;
-                    listener.messages[channel].push((token, now));
+                match value {
+                    Value::Push(parts) => listener.hear(&parts, now)?,
+                    value => {
+                        let event = listener.note_read(number, &value, now)?;
+                        self.events.push(event);
+                    }
                 }
             }
             listener.received.drain(..at);

@@ -13,13 +13,16 @@ pub enum Value {
     Bulk(Option<Vec<u8>>),
     /// An array, or none.
     Array(Option<Vec<Value>>),
+    /// Something that was not asked for.
+    Push(Vec<Value>),
 }
 
 impl Value {
-    /// The first value in `bytes` and its length, if all of it is there. RESP2 only.
+    /// The first value in `bytes` and its length, if all of it is there. RESP2, and of RESP3 what
+    /// clients that listen get to see.
     ///
     /// # Panics
-    /// If it is no reply of RESP2.
+    /// If it is no such reply.
     pub fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
         let end = bytes.iter().position(|byte| *byte == b'\n')? + 1;
         let line = std::str::from_utf8(&bytes[1..end - 2]).expect("lines of replies are text here");
@@ -35,6 +38,13 @@ impl Value {
                     Some((Self::Bulk(Some(content[..length].to_vec())), end + length + 2))
                 }
             },
+            b'_' => Some((Self::Bulk(None), end)),
+            b'>' => {
+                let array = [b"*", &bytes[1..]].concat();
+                let (value, length) = Self::parse(&array)?;
+                let elements = value.elements().unwrap_or_default().to_vec();
+                Some((Self::Push(elements), length))
+            }
             b'*' => match usize::try_from(number()) {
                 Err(_) => Some((Self::Array(None), end)),
                 Ok(count) => {
@@ -47,7 +57,7 @@ impl Value {
                     Some((Self::Array(Some(elements)), at))
                 }
             },
-            other => panic!("{other:#x} begins no reply of RESP2"),
+            other => panic!("{other:#x} begins no reply that is expected"),
         }
     }
 
@@ -76,7 +86,7 @@ impl std::fmt::Display for Value {
             Self::Integer(number) => write!(formatter, "{number}"),
             Self::Bulk(None) | Self::Array(None) => formatter.write_str("nil"),
             Self::Bulk(Some(bytes)) => write!(formatter, "{}", bytes.escape_ascii()),
-            Self::Array(Some(elements)) => {
+            Self::Array(Some(elements)) | Self::Push(elements) => {
                 formatter.write_str("[")?;
                 for (index, element) in elements.iter().enumerate() {
                     write!(formatter, "{}{element}", if index > 0 { " " } else { "" })?;

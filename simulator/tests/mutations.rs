@@ -51,7 +51,6 @@ mutations! {
     claims_unseen: ClaimsUnseen,
     slot_missing: SlotMissing,
     lent_slot_written: LentSlotWritten,
-    queue_jumped: QueueJumped,
     served_twice: ServedTwice,
     wake_lost: WakeLost,
     watch_lost: WatchLost,

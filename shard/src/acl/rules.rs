@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use super::selector::{KeyAccess, Selector};
+use super::selector::{KeyAccess, Selector, has_space};
 use super::user::{self, User};
 use crate::command::{self, AclCategories, Command, FAMILIES};
 
@@ -173,7 +173,8 @@ impl Selector {
         if !row.container.is_empty() {
             return Err(RuleError::ArgumentOfSubcommand);
         }
-        if argument.is_empty() {
+        // With white space in it the rule could not be read back from a file.
+        if argument.is_empty() || has_space(argument) {
             return Err(RuleError::Syntax);
         }
         if row.subcommands.is_empty() {

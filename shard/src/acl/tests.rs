@@ -72,6 +72,7 @@ fn wrong_rules_are_told() {
         "ERR Error in ACL SETUSER modifier '+@nosuch': Unknown command or \
                  category name in ACL",
     );
+    check_error(&["+get|a\tb"], "ERR Error in ACL SETUSER modifier '+get|a\tb': Syntax error");
     check_error(&["%~x"], "ERR Error in ACL SETUSER modifier '%~x': Syntax error");
     check_error(&["%RR~x"], "ERR Error in ACL SETUSER modifier '%RR~x': Syntax error");
     check_error(&["nonsense"], "ERR Error in ACL SETUSER modifier 'nonsense': Syntax error");

@@ -251,11 +251,7 @@ impl Core {
             let lent = self.lent.slots.get_mut(&slot).expect("an arrival was lent");
             let content = lent.arrived.take().expect("an arrival is home");
             self.store.put_slot(slot, content);
-            let next = match mutation::is_on(Mutation::QueueJumped) {
-                true => lent.queue.pop_back(),
-                false => lent.queue.pop_front(),
-            };
-            let Some(waiter) = next else {
+            let Some(waiter) = lent.queue.pop_front() else {
                 self.lent.slots.remove(&slot);
                 return;
             };
