@@ -378,3 +378,41 @@ fn a_script_serves_who_waits() {
         }
     }
 }
+
+/// Pipelines of scripts that need every slot, with other commands among them: all run in order, and
+/// each reply stands in its place.
+#[test]
+fn pipelined_scripts_that_need_everything_keep_their_order() {
+    let seed = seed();
+    for core_count in [2, 4] {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut cluster = Cluster::new(core_count, seed);
+        let clients: Vec<ClientId> =
+            (0..4).map(|number| cluster.connect(number % cluster.core_count())).collect();
+        let mut expected = vec![Vec::new(); clients.len()];
+        for count in 1..=80 {
+            for (number, client) in clients.iter().enumerate() {
+                let counter = format!("counter:{number}");
+                let script = "redis.call('INCR', 'all') return redis.call('INCR', ARGV[1])";
+                cluster.send(
+                    *client,
+                    match random.u32(..5) {
+                        0 => request(&["INCR", &counter]),
+                        _ => eval(script, &[], &[&counter]),
+                    },
+                );
+                expected[number].extend_from_slice(format!(":{count}\r\n").as_bytes());
+                if random.u32(..20) == 0 {
+                    cluster.send(*client, request(&["ECHO", &counter]));
+                    let echo = format!("${}\r\n{counter}\r\n", counter.len());
+                    expected[number].extend_from_slice(echo.as_bytes());
+                }
+            }
+        }
+        cluster.run_until_idle();
+        for (client, expected) in clients.iter().zip(&expected) {
+            let replies = cluster.take_replies(*client);
+            assert_eq!(show(&replies), show(expected), "seed {seed}, {core_count} cores");
+        }
+    }
+}

@@ -490,8 +490,8 @@ impl AppendOnly {
         self.state().is_scheduled = true;
     }
 
-    /// The rewrite under way is about to be given up; whether there is one. It `begins_again` later,
-    /// or not.
+    /// The rewrite under way is about to be given up; whether there is one. It `begins_again`
+    /// later, or not.
     pub fn give_up_rewrite(&self, begins_again: bool) -> bool {
         let mut state = self.state();
         let Some(rewrite) = &mut state.rewrite else { return false };

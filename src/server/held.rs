@@ -1,5 +1,5 @@
-//! Replies that wait for the disk (`appendfsync always`), as the loop of a core sees them. What they
-//! wait for, and why, stands in [`basalt_persist::aof::commit`].
+//! Replies that wait for the disk (`appendfsync always`), as the loop of a core sees them. What
+//! they wait for, and why, stands in [`basalt_persist::aof::commit`].
 
 use basalt_persist::aof::commit::Held;
 use basalt_persist::aof::segment::SyncPolicy;

@@ -16,6 +16,7 @@ use crate::harness::server::{Kind, Server, ServerSpec};
 use crate::harness::window::{self, Job};
 use crate::keys::distribution::Distribution;
 use crate::load::fill::{self, FillOrder};
+use crate::load::listeners::Listeners;
 use crate::load::report::LoadReport;
 use crate::load::target::{self, Addressing};
 use crate::request::mix::Mix;
@@ -234,16 +235,21 @@ impl Runner<'_> {
     ) -> Outcome<LoadReport> {
         let key_count = case.key_count(self.setup.key_count);
         let target = options::target(server.endpoint(), Addressing::Plain, key_count);
-        let lanes = target.lanes(self.setup.connections)?;
+        let connections = case.workload.senders(self.setup.connections);
+        let lanes = target.lanes(connections)?;
         let frame = target.frame(&lanes, ValueSize::fixed(case.value_len))?;
+        let (count, cpus) = (case.workload.listeners, &self.setup.client_cpus);
+        let listeners = Listeners::subscribe(&target.endpoint, &target.session, count, cpus)?;
         let job = Job {
-            links: target.open(&lanes, self.setup.connections)?,
+            links: target.open(&lanes, connections)?,
             lanes: target::key_sources(&lanes, Distribution::Uniform),
             mix: Mix::even(case.workload.commands, &frame)?,
             pipeline,
             server_pid: server.pid(),
         };
-        window::measure(self.setup, job, label)
+        let report = window::measure(self.setup, job, label)?;
+        listeners.finish()?;
+        Ok(report)
     }
 }
 

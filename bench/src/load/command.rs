@@ -12,13 +12,14 @@ use crate::keys::distribution::Distribution;
 use crate::keys::slot::SLOT_COUNT;
 use crate::load::engine::{self, Plan, Stop};
 use crate::load::fill::{self, FillOrder};
+use crate::load::listeners::Listeners;
 use crate::load::pacing::{Arrivals, Pacing};
 use crate::load::progress::{Forced, Progress};
 use crate::load::report::LoadReport;
 use crate::load::target::{self, Addressing, KeyStyle, Target};
 use crate::request::mix::{self, Mix};
 use crate::request::template::ValueSize;
-use crate::request::workloads::{self, Fill};
+use crate::request::workloads::{self, Fill, Workload};
 use crate::resp::client::Session;
 use crate::resp::endpoint::Endpoint;
 
@@ -126,6 +127,8 @@ struct Test {
     commands: Vec<(String, f64)>,
     fill: Option<Fill>,
     keys_max: u64,
+    /// The row of the table it is, if it is one.
+    workload: Option<&'static Workload>,
 }
 
 /// The options, checked.
@@ -192,7 +195,9 @@ impl Options {
         if let (true, Some(data)) = (self.prefill, test.fill) {
             self.fill(&target, data, &test.name)?;
         }
-        let lanes = target.lanes(self.connections)?;
+        let connections =
+            test.workload.map_or(self.connections, |workload| workload.senders(self.connections));
+        let lanes = target.lanes(connections)?;
         let frame = target.frame(&lanes, self.value)?;
         let weighted: Vec<(&str, f64)> =
             test.commands.iter().map(|(text, weight)| (text.as_str(), *weight)).collect();
@@ -203,7 +208,7 @@ impl Options {
             None => target::server_pid(&target.endpoint, &target.session)?,
         };
         let plan = Plan {
-            links: target.open(&lanes, self.connections)?,
+            links: target.open(&lanes, connections)?,
             lanes: target::key_sources(&lanes, self.distribution),
             mix,
             pacing: self.pacing,
@@ -214,9 +219,12 @@ impl Options {
             seed: self.seed,
             server_pid,
         };
+        let count = test.workload.map_or(0, |workload| workload.listeners);
+        let listeners = Listeners::subscribe(&target.endpoint, &target.session, count, &self.cpus)?;
         let mut progress = Progress::new(&test.name, self.progress);
         let result = engine::run(plan, &mut |tick| progress.tick(tick));
         progress.clear();
+        listeners.finish()?;
         Ok(LoadReport::new(&test.name, commands, self.settings(&target), &result?))
     }
 
@@ -260,7 +268,8 @@ impl Options {
 fn read_tests(parsed: &Parsed) -> Outcome<Vec<Test>> {
     let commands = parsed.all("command");
     let custom = |name: &str, commands| {
-        vec![Test { name: name.to_owned(), commands, fill: None, keys_max: u64::MAX }]
+        let (name, fill, keys_max) = (name.to_owned(), None, u64::MAX);
+        vec![Test { name, commands, fill, keys_max, workload: None }]
     };
     if parsed.has("mix") && !commands.is_empty() {
         return Err(usage("--mix and --command exclude each other"));
@@ -277,7 +286,8 @@ fn read_tests(parsed: &Parsed) -> Outcome<Vec<Test>> {
         let workload = workloads::named(name).ok_or_else(|| workloads::unknown(name))?;
         let commands = workload.commands.iter().map(|text| ((*text).to_owned(), 1.0)).collect();
         let (fill, keys_max) = (workload.fill, workload.keys_max);
-        Ok(Test { name: name.to_owned(), commands, fill, keys_max })
+        let workload = Some(workload);
+        Ok(Test { name: name.to_owned(), commands, fill, keys_max, workload })
     };
     names.split(',').map(|name| named(name.trim())).collect()
 }

@@ -11,7 +11,7 @@ use crate::resp::skimmer::{ProtocolError, Skimmer, Tally};
 use crate::resp::wire::Wire;
 use crate::sys::{Interest, Poller};
 
-/// Requests sent together, which share a start time.
+/// Replies awaited to what was sent together, which share a start time.
 #[derive(Clone, Copy, Debug)]
 struct Batch {
     started_ns: u64,
@@ -61,12 +61,13 @@ impl Connection {
         })
     }
 
-    /// Requests without a reply yet.
+    /// Replies that are awaited.
     pub(crate) fn outstanding(&self) -> u64 {
         self.outstanding
     }
 
-    /// Notes that `count` requests were appended to `outgoing`, to be timed from `started_ns`.
+    /// Notes that requests which draw `count` replies were appended to `outgoing`, to be timed from
+    /// `started_ns`.
     pub(crate) fn expect_replies(&mut self, started_ns: u64, count: u64) {
         assert!(count > 0, "a batch of nothing");
         self.batches.push_back(Batch { started_ns, count });

@@ -18,6 +18,7 @@ pub(crate) mod command;
 pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod fill;
+pub(crate) mod listeners;
 pub(crate) mod pacing;
 pub(crate) mod progress;
 pub(crate) mod report;

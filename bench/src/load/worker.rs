@@ -91,15 +91,18 @@ struct Encoder {
 }
 
 impl Encoder {
-    /// Appends up to `wanted` requests, fewer when the lane's keys are used up.
+    /// Appends up to `wanted` requests, fewer when the lane's keys are used up; returns how many
+    /// replies they draw.
     fn append(&mut self, connection: &mut Connection, wanted: u64) -> u64 {
         let keys = &self.lanes[connection.lane];
-        let mut appended = 0;
-        while appended < wanted && !keys.is_exhausted() {
-            self.mix.append(keys, &mut self.random, &mut connection.outgoing);
-            appended += 1;
+        let mut replies = 0;
+        for _ in 0..wanted {
+            if keys.is_exhausted() {
+                break;
+            }
+            replies += self.mix.append(keys, &mut self.random, &mut connection.outgoing);
         }
-        appended
+        replies
     }
 }
 
@@ -252,12 +255,12 @@ impl Worker {
         };
         let granted = claim(&self.board, self.phase, pipeline);
         let connection = &mut self.connections[token];
-        let appended = self.encoder.append(connection, granted);
-        if appended == 0 {
+        let replies = self.encoder.append(connection, granted);
+        if replies == 0 {
             return Ok(());
         }
         let now_ns = now_ns(self.epoch);
-        connection.expect_replies(now_ns, appended);
+        connection.expect_replies(now_ns, replies);
         self.busy_count += 1;
         connection.flush(&self.poller)
     }
@@ -301,13 +304,14 @@ impl Worker {
         let Some(token) = free.next() else { return Issue::Wait(PHASE_CHECK) };
         let granted = claim(&self.board, self.phase, 1);
         let connection = &mut self.connections[token];
-        if self.encoder.append(connection, granted) == 0 {
+        let replies = self.encoder.append(connection, granted);
+        if replies == 0 {
             *is_over = true;
             return Issue::Over;
         }
         *next = (token + 1) % count;
         self.busy_count += usize::from(connection.outstanding() == 0);
-        connection.expect_replies(due_ns, 1);
+        connection.expect_replies(due_ns, replies);
         touched.push(token);
         timetable.advance(&mut self.encoder.random);
         self.harvest.send_lag_ns.saturating_record(now_ns - due_ns);

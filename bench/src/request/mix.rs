@@ -40,11 +40,18 @@ impl Mix {
         Self::compile(&weighted, frame)
     }
 
-    /// Appends one request of a random template. O(templates + bytes).
+    /// Appends one request of a random template; returns how many replies it draws.
+    /// O(templates + bytes).
     #[inline]
-    pub(crate) fn append(&self, keys: &KeySource, random: &mut fastrand::Rng, out: &mut Vec<u8>) {
+    pub(crate) fn append(
+        &self,
+        keys: &KeySource,
+        random: &mut fastrand::Rng,
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let index = if self.templates.len() == 1 { 0 } else { self.choose(random.f64()) };
         self.templates[index].append(keys, random, out);
+        self.templates[index].command_count()
     }
 
     fn choose(&self, draw: f64) -> usize {

@@ -15,7 +15,7 @@
 //! | `__i__` | within a group, the number of the repetition from 0, padded alike |
 //!
 //! and `( words )*N` repeats words. A group is no loop: it is written out when the template is
-//! read.
+//! read. A `;` between two words ends a command: what follows is another one of the same request.
 
 use crate::args::usage;
 use crate::error::Outcome;
@@ -47,11 +47,14 @@ pub(crate) enum Piece {
 /// One argument of a command.
 pub(crate) type Argument = Vec<Piece>;
 
-/// Reads a template. The first argument is the command's name.
-pub(crate) fn parse(text: &str) -> Outcome<Vec<Argument>> {
-    let words = split_words(text)?;
+/// Reads a template: its commands, one or more. The first argument of each is its name.
+pub(crate) fn parse(text: &str) -> Outcome<Vec<Vec<Argument>>> {
+    split_words(text)?.split(|word| word == ";").map(parse_command).collect()
+}
+
+fn parse_command(words: &[String]) -> Outcome<Vec<Argument>> {
     let mut arguments = Vec::new();
-    let mut rest = words.as_slice();
+    let mut rest = words;
     while let Some((first, after)) = rest.split_first() {
         match group(rest)? {
             Some((body, count, consumed)) => {
@@ -189,7 +192,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[&[Piece]]) {
-        assert_eq!(parse(text).expect("a template"), expected, "{text}");
+        assert_eq!(parse(text).expect("a template"), [expected], "{text}");
     }
 
     #[test]
@@ -229,17 +232,33 @@ mod tests {
                 &[literal("z")],
             ],
         );
-        let eleven = parse("H (__i__)*11").expect("a template");
+        let eleven = parse("H (__i__)*11").expect("a template").remove(0);
         assert_eq!(eleven[1], [literal("00")]);
         assert_eq!(eleven[11], [literal("10")]);
         check("Z (1 (2", &[&[literal("Z")], &[literal("(1")], &[literal("(2")]]);
     }
 
     #[test]
+    fn one_request_may_be_several_commands() {
+        let commands = parse("MULTI ; SET __key__ a;b ; EXEC").expect("a template");
+        let lengths: Vec<usize> = commands.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [1, 3, 1]);
+        assert_eq!(commands[1][2], [literal("a;b")]);
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for text in
-            ["", "  ", "GET 'a", "X (a)*0", "X (a)*999999999", "X __rand:9-1__", "X __rand:__"]
-        {
+        for text in [
+            "",
+            "  ",
+            "; GET a",
+            "GET a ;",
+            "GET 'a",
+            "X (a)*0",
+            "X (a)*999999999",
+            "X __rand:9-1__",
+            "X __rand:__",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -83,6 +83,7 @@ struct Stretch {
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     name: String,
+    command_count: u64,
     stretches: Vec<Stretch>,
     shape: KeyShape,
     value: ValueSize,
@@ -92,16 +93,29 @@ pub(crate) struct Template {
 impl Template {
     /// Prepares the template `text`.
     pub(crate) fn compile(text: &str, frame: &Frame) -> Outcome<Self> {
-        let arguments = syntax::parse(text)?;
+        let commands = syntax::parse(text)?;
         let payload: Arc<[u8]> = payload(frame.value.max);
         let mut stretches = vec![Stretch::default()];
-        let count = arguments.len();
-        stretches[0].bytes.extend_from_slice(format!("*{count}\r\n").as_bytes());
-        for argument in &arguments {
-            append_argument(argument, frame, &payload, &mut stretches)?;
+        for arguments in &commands {
+            let stretch = stretches.last_mut().expect("there is always a stretch to write to");
+            stretch.bytes.extend_from_slice(format!("*{}\r\n", arguments.len()).as_bytes());
+            for argument in arguments {
+                append_argument(argument, frame, &payload, &mut stretches)?;
+            }
         }
-        let shape = frame.shape.clone();
-        Ok(Self { name: text.to_owned(), stretches, shape, value: frame.value, payload })
+        Ok(Self {
+            name: text.to_owned(),
+            command_count: commands.len() as u64,
+            stretches,
+            shape: frame.shape.clone(),
+            value: frame.value,
+            payload,
+        })
+    }
+
+    /// How many commands a request is, each with a reply of its own.
+    pub(crate) fn command_count(&self) -> u64 {
+        self.command_count
     }
 
     /// The text it was prepared from.
@@ -239,6 +253,23 @@ mod tests {
             template.append(&keys, &mut random, &mut sent);
             encode(&["GET", &format!("key:{number:012}")], &mut expected);
             assert_eq!(sent, expected);
+        }
+    }
+
+    #[test]
+    fn several_commands_follow_each_other() {
+        for size in [ValueSize::fixed(3), ValueSize { min: 3, max: 4 }] {
+            let template = Template::compile("MULTI ; SET k __value__ ; EXEC", &frame(size));
+            let template = template.expect("a template");
+            assert_eq!(template.command_count(), 3);
+            let mut sent = Vec::new();
+            let keys = source(Distribution::Sequential);
+            template.append(&keys, &mut fastrand::Rng::with_seed(1), &mut sent);
+            let mut rest = sent.as_slice();
+            let lengths: Vec<usize> = std::iter::from_fn(|| Value::read(&mut rest).ok())
+                .map(|value| value.elements().expect("an array").len())
+                .collect();
+            assert_eq!(lengths, [1, 3, 1]);
         }
     }
 

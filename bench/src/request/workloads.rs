@@ -37,6 +37,8 @@ pub(crate) struct Workload {
     pub(crate) value_lens: &'static [usize],
     /// Reply types that mean success.
     pub(crate) expect: &'static [ReplyKind],
+    /// Connections that listen to the channel `news` meanwhile. There is one that sends then.
+    pub(crate) listeners: usize,
     /// The data set grows or shrinks, so the next row needs a fresh one.
     pub(crate) changes: bool,
 }
@@ -54,6 +56,12 @@ const PLACES: Option<Fill> = once(
     "GEOADD geo:__key__ (13.__rand:100000-999999__ 38.__rand:100000-999999__ place:__i__)*100",
 );
 const BITS: Option<Fill> = once("SETBIT bits:__key__ 9999 1");
+/// Counts the calls of a key and tells whether there were too many within a time. That it runs once
+/// for each key is also what makes the script known to the server.
+const RATE_LIMITS: Option<Fill> = once(
+    "EVAL \"local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], \
+     ARGV[2]) end if n > tonumber(ARGV[1]) then return 0 end return 1\" 1 limit:__key__ 100 60000",
+);
 const SKETCHES: Option<Fill> = once("PFADD hll:__key__ (element:__i__)*100");
 
 const fn once(command: &'static str) -> Option<Fill> {
@@ -72,13 +80,24 @@ const fn row(
     keys_max: u64,
     expect: &'static [ReplyKind],
 ) -> Workload {
-    Workload { name, set, commands, fill, keys_max, value_lens: SMALL, expect, changes: false }
+    let (value_lens, listeners, changes) = (SMALL, 0, false);
+    Workload { name, set, commands, fill, keys_max, value_lens, expect, listeners, changes }
 }
 
 impl Workload {
     const fn with_values(mut self, value_lens: &'static [usize]) -> Self {
         self.value_lens = value_lens;
         self
+    }
+
+    const fn with_listeners(mut self, count: usize) -> Self {
+        self.listeners = count;
+        self
+    }
+
+    /// How many connections send, where `wanted` were asked for.
+    pub(crate) fn senders(&self, wanted: usize) -> usize {
+        if self.listeners > 0 { 1 } else { wanted }
     }
 
     const fn changing(mut self) -> Self {
@@ -151,6 +170,23 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     row("setbit", "bitmaps", &["SETBIT bits:__key__ __rand:1000-9999__ 1"], BITS, 10_000,
         &[Integer]),
     row("bitcount", "bitmaps", &["BITCOUNT bits:__key__"], BITS, 10_000, &[Integer]),
+
+    // Figures count commands, those between MULTI and EXEC and these two, too.
+    row("multi4", "transactions",
+        &["MULTI ; SET __key__ __value__ ; SET __key__ __value__ ; SET __key__ __value__ ; \
+           SET __key__ __value__ ; EXEC"],
+        STRINGS, MANY, &[Simple, Array]),
+    row("plain4", "transactions",
+        &["SET __key__ __value__ ; SET __key__ __value__ ; SET __key__ __value__ ; \
+           SET __key__ __value__"],
+        STRINGS, MANY, &[Simple]),
+
+    row("evalsha-rate-limiter", "scripts",
+        &["EVALSHA c638e7b044ec0aeb52deda32b066df135a0cfb0d 1 limit:__key__ 100 60000"],
+        RATE_LIMITS, 10_000, &[Integer]),
+
+    row("publish100", "messages", &["PUBLISH news __value__"], None, MANY, &[Integer])
+        .with_listeners(100),
 ];
 
 /// The row of that name.

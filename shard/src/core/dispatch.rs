@@ -105,7 +105,9 @@ impl Core {
 
     /// Whether a session's commands have to wait.
     pub fn is_held(&self, id: SessionId) -> bool {
-        self.session(id).is_none_or(|session| !session.holds.is_empty() || session.closing)
+        self.session(id).is_none_or(|session| {
+            !session.holds.is_empty() && !session.holds.are_for_some() || session.closing
+        })
     }
 
     /// Runs a command of a session, here or wherever its keys are.
@@ -157,7 +159,8 @@ impl Core {
 
     fn offer(&mut self, id: SessionId, prepared: &Prepared, arguments: Arguments<'_>) -> Offer {
         let Some(session) = self.session_mut(id) else { return Offer::Aside };
-        if !session.holds.is_empty() || session.closing {
+        let (is_held, is_closing) = (!session.holds.is_empty(), session.closing);
+        if is_closing || is_held && !self.joins_scripts(id, prepared, arguments) {
             return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
@@ -634,6 +637,7 @@ impl Core {
     ) -> Flow {
         match self.pack_alone(id, row, route, arguments) {
             Some(mut batch) => {
+                self.hold(id, Hold::Replies);
                 batch.extra_slots = extra_slots;
                 self.reroute(batch);
                 Flow::Done
@@ -642,7 +646,8 @@ impl Core {
         }
     }
 
-    /// Makes a batch of one command that is a barrier for its session; none if it cannot go now.
+    /// Makes a batch of one command that is a barrier for its session, which the caller holds; none
+    /// if it cannot go now.
     pub(super) fn pack_alone(
         &mut self,
         id: SessionId,
@@ -662,7 +667,6 @@ impl Core {
             batch.travel = Travel::Start;
         }
         session.step_reply_mode();
-        self.hold(id, Hold::Replies);
         Some(batch)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Nearly every command of nearly every server is such a one, and what it costs beyond its own work
 //! is what [`Core::execute`] has to find out before it may run. The long way asks one question
-//! after another, each with an answer of its own; here all questions have the same answer, "take the
-//! long way", so they are asked together and early, and nothing is decided twice.
+//! after another, each with an answer of its own; here all questions have the same answer, "take
+//! the long way", so they are asked together and early, and nothing is decided twice.
 //!
 //! What is asked must cover everything the long way could answer otherwise for a command it would
 //! run at once; it does not matter if it covers more.

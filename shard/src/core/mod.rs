@@ -264,7 +264,7 @@ pub struct Pause {
     waiting: Vec<SessionId>,
 }
 
-/// The owner of each slot when every core has an even share, a contiguous range.
+/// Who owns each slot at the start: contiguous ranges, as even as can be.
 fn even_shares(core_count: u16) -> Box<[CoreId]> {
     let share =
         |slot: HashSlot| slot.index() * usize::from(core_count) / usize::from(HashSlot::COUNT);
@@ -546,11 +546,16 @@ impl Core {
 
     /// Lets a session that is held for `reason` go on.
     fn resume(&mut self, id: SessionId, reason: Hold) {
+        if reason == Hold::Replies
+            && let Some(session) = self.session_mut(id)
+        {
+            session.holds.remove(Hold::Scripts);
+        }
         if let Some(session) = self.session_mut(id)
             && session.holds.contains(reason)
         {
             session.holds.remove(reason);
-            if session.holds.is_empty() {
+            if session.holds.is_empty() || session.holds.are_for_some() {
                 self.resumed.push(id);
             }
         }

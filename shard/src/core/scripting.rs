@@ -25,13 +25,13 @@
 use std::sync::Arc;
 
 use super::baggage::Baggage;
-use super::dispatch::{Flow, run_on_keys};
+use super::dispatch::{Flow, Prepared, run_on_keys};
 use super::message::{Batch, Caller, Route};
 use super::monitoring::FROM_SCRIPT;
 use super::session::{Hold, Origin, Session};
 use super::spreading::Author;
 use super::tour::{TourKind, TourTask};
-use super::{Core, CoreId, SessionId};
+use super::{CREDIT_MAX, Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::call::{Sequel, SessionCall};
 use crate::command::{Command, CommandFlags, Handler, SessionHandler, flag};
@@ -42,6 +42,10 @@ use crate::scripting::functions::Libraries;
 use crate::scripting::run::{EXTRA_SLOTS_MAX, Need, Reach};
 use crate::scripting::source::{ScriptFlags, flags_of};
 use crate::store::holding::Holding;
+
+/// Scripts that wait for one tour, from which on no more are taken ahead of the replies to earlier
+/// ones: what one client sends in a row must not take all credit of the core.
+const WAITING_SCRIPTS_MAX: usize = CREDIT_MAX / 8;
 
 const BUSY_SCRIPT: CommandError = CommandError::Fixed(
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
@@ -277,7 +281,8 @@ impl Core {
         session.map_or(caller.db, |session| session.db)
     }
 
-    /// A script needs all slots: sends it to where they are brought together.
+    /// A script needs all slots: sends it to where they are brought together. More of this kind
+    /// may follow it before it is answered, nothing else.
     #[cold]
     pub(super) fn send_everywhere(
         &mut self,
@@ -288,11 +293,32 @@ impl Core {
     ) -> Flow {
         match self.pack_alone(id, row, route, arguments) {
             Some(batch) => {
-                self.run_everywhere(batch);
+                self.hold(id, Hold::Scripts);
+                self.wait_for_everything(batch);
                 Flow::Done
             }
             None => Flow::Refused,
         }
+    }
+
+    /// Whether a command may follow the scripts its session waits for. If not, it has to wait for
+    /// them, as for any barrier.
+    #[cold]
+    pub(super) fn joins_scripts(
+        &mut self,
+        id: SessionId,
+        prepared: &Prepared,
+        arguments: Arguments<'_>,
+    ) -> bool {
+        let is_for_some = self.session(id).is_some_and(|session| session.holds.are_for_some());
+        let joins = prepared.row.is_some_and(|row| {
+            row.flags.contains(flag::SCRIPT_RUNNER) && self.needs_everything(row, arguments)
+        });
+        let has_room = self.everything.waiting.len() < WAITING_SCRIPTS_MAX;
+        if is_for_some && !(joins && has_room) {
+            self.hold(id, Hold::Replies);
+        }
+        is_for_some && joins && has_room
     }
 
     /// The same for one that is under way already.
@@ -302,6 +328,10 @@ impl Core {
                 self.hold(command.session, Hold::Replies);
             }
         }
+        self.wait_for_everything(batch);
+    }
+
+    fn wait_for_everything(&mut self, batch: Box<Batch>) {
         self.everything.waiting.push(batch);
         if !self.everything.is_called {
             self.call_for_everything();
@@ -342,8 +372,9 @@ impl Core {
 /// The scripts of a core that need the slots of all cores.
 ///
 /// One tour is under way for them at a time; what comes meanwhile shares the next one. That keeps
-/// the order of any session: whose script waits here is held until it is answered, and the tour
-/// sets out later than anything the session has sent before.
+/// the order of any session: whose script waits here may send more such scripts, which run behind
+/// it, and is held otherwise until it is answered; and the tour sets out later than anything the
+/// session has sent before.
 #[derive(Default)]
 pub(super) struct EverythingCalls {
     /// Batches whose next command is such a script, in order. Their sessions wait, and whoever sent

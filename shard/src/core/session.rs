@@ -89,6 +89,9 @@ pub enum Hold {
     Credit = 2,
     /// Until `CLIENT PAUSE` is over.
     Pause = 4,
+    /// Until the scripts it waits for have run, unless the next command is one of the same kind:
+    /// one that needs the slots of all cores.
+    Scripts = 8,
 }
 
 /// The reasons that hold a session at a moment.
@@ -100,6 +103,12 @@ impl Holds {
     #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether only some commands have to wait: [`Hold::Scripts`].
+    #[inline]
+    pub fn are_for_some(self) -> bool {
+        self.0 == Hold::Scripts as u8
     }
 
     /// Whether `reason` holds it.
