@@ -65,15 +65,16 @@ impl Selector {
         if !channels.is_empty() {
             text.push(b' ');
         }
-        text.extend_from_slice(self.command_rules().as_bytes());
+        text.extend_from_slice(&self.command_rules());
     }
 
     /// The rules about commands.
-    pub fn command_rules(&self) -> String {
-        let mut text = String::from(if self.has_future_commands { "+@all" } else { "-@all" });
+    pub fn command_rules(&self) -> Vec<u8> {
+        let all: &[u8] = if self.has_future_commands { b"+@all" } else { b"-@all" };
+        let mut text = all.to_vec();
         for rule in &self.rules {
-            text.push_str(if rule.is_allowed { " +" } else { " -" });
-            text.push_str(&rule.text);
+            text.extend_from_slice(if rule.is_allowed { b" +" } else { b" -" });
+            text.extend_from_slice(&rule.text);
         }
         text
     }

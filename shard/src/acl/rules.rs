@@ -157,7 +157,7 @@ impl Selector {
     fn apply_category(&mut self, name: &[u8], is_allowed: bool) -> Result<(), RuleError> {
         let category = AclCategories::from_name(name).ok_or(RuleError::Unknown)?;
         self.set_category(category, is_allowed);
-        self.note_rule(format!("@{}", lower(name)), is_allowed);
+        self.note_rule([b"@", &name.to_ascii_lowercase()[..]].concat(), is_allowed);
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Selector {
             if is_registered(row) {
                 self.add_first_argument(row.id, argument);
             }
-            self.note_rule(lower(name), true);
+            self.note_rule(name.to_ascii_lowercase(), true);
         } else {
             let row = find(name).ok_or(RuleError::Unknown)?;
             self.change_command(row, true);
@@ -195,7 +195,7 @@ impl Selector {
         } else if !is_allowed {
             self.has_all_commands = false;
         }
-        self.note_rule(row.full_name().to_string(), is_allowed);
+        self.note_rule(row.full_name().to_string().into_bytes(), is_allowed);
     }
 }
 
@@ -234,8 +234,4 @@ fn find(name: &[u8]) -> Option<&'static Command> {
 /// Whether a row is one of a command that has code, and so an id.
 fn is_registered(row: &Command) -> bool {
     row.id.index() < command::command_count()
-}
-
-fn lower(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).to_ascii_lowercase()
 }

@@ -52,7 +52,7 @@ pub struct ChannelRights {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CommandRule {
     pub(super) is_allowed: bool,
-    pub(super) text: String,
+    pub(super) text: Vec<u8>,
 }
 
 /// A set of rights.
@@ -145,10 +145,10 @@ impl Selector {
 
     /// Notes a rule about commands. It takes the place of earlier rules about the same command or
     /// category, and of those about subcommands of the command.
-    pub(super) fn note_rule(&mut self, text: String, is_allowed: bool) {
+    pub(super) fn note_rule(&mut self, text: Vec<u8>, is_allowed: bool) {
         self.rules.retain(|rule| {
-            let rest = rule.text.strip_prefix(text.as_str());
-            !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('|'))
+            let rest = rule.text.strip_prefix(&text[..]);
+            !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"|"))
         });
         self.rules.push(CommandRule { is_allowed, text });
     }

@@ -37,6 +37,14 @@ fn check_line(rules: &[&str], line: &str, expected: Result<(), Denial>) {
 }
 
 #[test]
+fn arguments_are_bytes() {
+    let rules: [&[u8]; 2] = [b"+get|\xfa", b"+get|\xfb"];
+    let acl = Acl::default().with_rules(b"alice", &rules, false).expect("the rules are right");
+    let user = acl.user(b"alice").expect("alice is there");
+    assert!(user.rules().ends_with(b" -@all +get|\xfa +get|\xfb"));
+}
+
+#[test]
 fn rules_are_written_in_one_way() {
     check_rules(&[], "off sanitize-payload resetchannels -@all");
     check_rules(

@@ -178,7 +178,7 @@ fn write_user(user: &User, reply: &mut Reply<'_>) {
 /// Three fields of a map.
 fn write_selector(selector: &Selector, reply: &mut Reply<'_>) {
     reply.bulk(b"commands");
-    reply.bulk(selector.command_rules().as_bytes());
+    reply.bulk(&selector.command_rules());
     reply.bulk(b"keys");
     reply.bulk(&selector.keys.text());
     reply.bulk(b"channels");
