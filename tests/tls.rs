@@ -398,7 +398,12 @@ fn a_script_that_takes_long_leaves_tls_clients_waiting() {
         let mut waiting = secured.connect();
         waiting.check("PING", "+PONG");
         let mut busy = t.connect();
+        let process_id = t.server.process().id();
+        let idle_ticks = user_ticks(process_id);
         busy.send_command(["EVAL", "while true do end", "0"]);
+        // What comes in the turn in which the script begins waits for its end, so nobody asks
+        // before it runs.
+        eventually("the script runs", || user_ticks(process_id) > idle_ticks + 10);
         eventually(
             "the script is busy",
             || matches!(t.call("PING"), Reply::Error(text) if text.starts_with("BUSY")),
@@ -409,6 +414,15 @@ fn a_script_that_takes_long_leaves_tls_clients_waiting() {
         waiting.check_next("PING", "+PONG");
         assert!(matches!(busy.read_reply(), Reply::Error(_)));
     });
+}
+
+/// Time a process has spent in its own code, in the kernel's ticks of a hundredth of a second.
+fn user_ticks(process_id: u32) -> u64 {
+    let path = format!("/proc/{process_id}/stat");
+    let text = std::fs::read_to_string(path).expect("the server runs");
+    // The name of the program, which may have blanks, ends with the last parenthesis.
+    let (_, fields) = text.rsplit_once(") ").expect("the state stands behind the name");
+    fields.split(' ').nth(11).and_then(|ticks| ticks.parse().ok()).expect("field 14 is a number")
 }
 
 #[test]

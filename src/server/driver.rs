@@ -307,13 +307,6 @@ impl Driver {
             self.seal_more();
         }
         self.flush_replies();
-        if self.core.has_disk_waits() {
-            self.core.serve_disk_waits();
-        }
-        if self.tls.count > 0 {
-            self.seal_more();
-        }
-        self.flush_replies();
         self.limit_clients();
         self.take_listeners();
         self.keep_house();
