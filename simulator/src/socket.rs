@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::history::{Event, History};
-use crate::op::{CHANNELS, KEYS, Moments, Op, QUEUES, Token, is_string, token_of, tokens_of};
+use crate::op::{CHANNELS, KEYS, Moments, Op, QUEUES};
 use crate::plan::{ClientPlan, Life};
 use crate::resp::{encode, split_line};
 use crate::value::Value;
@@ -67,22 +67,7 @@ impl Connection {
     /// # Errors
     /// When the server goes away, or what it has cannot be.
     pub fn read_all(&mut self) -> Result<Values, String> {
-        let mut values = Values::default();
-        let mut read = |line: String| self.execute(&line).map_err(|error| error.to_string());
-        for (number, key) in KEYS.iter().enumerate() {
-            let line = match is_string(number) {
-                true => format!("GET {key}"),
-                false => format!("LRANGE {key} 0 -1"),
-            };
-            values.keys.push(tokens_of(number, &read(line)?)?);
-        }
-        for queue in QUEUES {
-            let value = read(format!("LRANGE {queue} 0 -1"))?;
-            let elements = value.elements().unwrap_or_default().iter();
-            let tokens = elements.map(|element| token_of(element.bytes().unwrap_or_default()));
-            values.queues.push(tokens.collect::<Result<Vec<Token>, String>>()?);
-        }
-        Ok(values)
+        Values::read(|line| self.execute(line).map_err(|error| error.to_string()))
     }
 }
 

@@ -14,30 +14,40 @@ pub struct Values {
     pub queues: Vec<Vec<Token>>,
 }
 
+impl Values {
+    /// Asks for all keys and queues.
+    ///
+    /// # Errors
+    /// If an answer does not come, or cannot be.
+    pub fn read(mut ask: impl FnMut(&str) -> Result<Value, String>) -> Result<Self, String> {
+        let mut values = Self::default();
+        for (number, key) in KEYS.iter().enumerate() {
+            let line = match is_string(number) {
+                true => format!("GET {key}"),
+                false => format!("LRANGE {key} 0 -1"),
+            };
+            values.keys.push(tokens_of(number, &ask(&line)?)?);
+        }
+        for queue in QUEUES {
+            let value = ask(&format!("LRANGE {queue} 0 -1"))?;
+            let elements = value.elements().unwrap_or_default().iter();
+            let tokens = elements.map(|element| token_of(element.bytes().unwrap_or_default()));
+            values.queues.push(tokens.collect::<Result<Vec<Token>, String>>()?);
+        }
+        Ok(values)
+    }
+}
+
 /// Reads everything, while nothing else goes on.
 ///
 /// # Errors
 /// If what is there cannot be.
 pub fn read_all(cluster: &mut Cluster, reader: ClientId) -> Result<Values, String> {
-    let mut values = Values::default();
-    let mut read = |line: String| {
-        let reply = cluster.execute_in_turns(reader, &line);
-        Value::parse(&reply).map(|(value, _)| value).ok_or("a reply is not whole")
-    };
-    for (number, key) in KEYS.iter().enumerate() {
-        let line = match is_string(number) {
-            true => format!("GET {key}"),
-            false => format!("LRANGE {key} 0 -1"),
-        };
-        values.keys.push(tokens_of(number, &read(line)?)?);
-    }
-    for queue in QUEUES {
-        let value = read(format!("LRANGE {queue} 0 -1"))?;
-        let elements = value.elements().unwrap_or_default().iter();
-        let tokens = elements.map(|element| token_of(element.bytes().unwrap_or_default()));
-        values.queues.push(tokens.collect::<Result<_, _>>()?);
-    }
-    Ok(values)
+    Values::read(|line| {
+        let reply = cluster.execute_in_turns(reader, line);
+        let value = Value::parse(&reply).map(|(value, _)| value);
+        value.ok_or_else(|| "a reply is not whole".to_owned())
+    })
 }
 
 /// What went into a queue came out once or is still there.

@@ -53,6 +53,8 @@ impl Driver {
                         return self.keep_rest(session, buffer, start);
                     }
                 }
+                // What ends with a command leaves nothing to keep.
+                Stop::Incomplete(next, _) if next == self.reactor.bytes(buffer).len() => return,
                 Stop::Incomplete(next, wanted) => {
                     self.keep_rest(session, buffer, next);
                     return self.expect_rest(session, wanted);

@@ -4,23 +4,17 @@
 //! for a whole batch of commands first, so that the memory they need is on its way into the cache
 //! when [`Core::execute`] comes to run them.
 
-use super::message::{Batch, Caller, Route};
+use super::message::{Batch, Route};
 use super::session::{Hold, ReplyMode};
-use super::spreading::Author;
 use super::transaction::aborted_by;
 use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
-use crate::call::{Call, Sequel, SessionCall, Travel};
-use crate::command::{self, Command, Handler, KeysHandler, SessionHandler, flag};
+use crate::call::Travel;
+use crate::command::{self, Command, Handler, KeysHandler, flag};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::host::Host;
-use crate::key_waits::{Address, KeyWait};
 use crate::mutation::{self, Mutation};
-use crate::reply::{Output, Reply};
-use crate::slow_log::summarize;
-use crate::stats::Stats;
-use crate::store::Store;
+use crate::reply::Reply;
 
 /// A command that was looked up.
 #[derive(Clone, Copy)]
@@ -103,13 +97,6 @@ impl Core {
         }
     }
 
-    /// Whether a session's commands have to wait.
-    pub fn is_held(&self, id: SessionId) -> bool {
-        self.session(id).is_none_or(|session| {
-            !session.holds.is_empty() && !session.holds.are_for_some() || session.closing
-        })
-    }
-
     /// Runs a command of a session, here or wherever its keys are.
     #[inline]
     pub fn execute(
@@ -160,7 +147,7 @@ impl Core {
     fn offer(&mut self, id: SessionId, prepared: &Prepared, arguments: Arguments<'_>) -> Offer {
         let Some(session) = self.session_mut(id) else { return Offer::Aside };
         let (is_held, is_closing) = (!session.holds.is_empty(), session.closing);
-        if is_closing || is_held && !self.joins_scripts(id, prepared, arguments) {
+        if is_closing || is_held && !self.try_joining_scripts(id, prepared, arguments) {
             return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
@@ -281,17 +268,6 @@ impl Core {
         !is_owed
     }
 
-    /// Holds a session until it is owed nothing.
-    pub fn hold_until_answered(&mut self, id: SessionId) {
-        self.hold(id, Hold::Replies);
-    }
-
-    pub(super) fn hold(&mut self, id: SessionId, reason: Hold) {
-        if let Some(session) = self.session_mut(id) {
-            session.holds.insert(reason);
-        }
-    }
-
     /// Answers a session with an error that is not about a command (input that cannot be parsed).
     pub fn reply_error(&mut self, id: SessionId, error: &CommandError) {
         self.reject(id, None, error);
@@ -312,64 +288,6 @@ impl Core {
         }
         session.step_reply_mode();
         self.note_change(id);
-    }
-
-    /// A command that concerns the connection or the server, not keys: runs here.
-    fn execute_on_session(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        handler: SessionHandler,
-        arguments: Arguments<'_>,
-    ) {
-        let mut output = std::mem::take(&mut self.scratch);
-        let session = self.session_mut(id).expect("the caller has seen the session");
-        session.figures.note_command(row);
-        let reply = Reply::new(&mut output, session.protocol);
-        let mut call = SessionCall::new(self, id, arguments, reply);
-        let outcome = handler(&mut call);
-        let (tour, block) = (call.tour.take(), call.block.take());
-        let mark = call.mark.take();
-        let transaction = call.transaction.take();
-        let membership = call.membership.take();
-        if let Err(error) = &outcome {
-            call.reply.error(error);
-        }
-        if tour.is_none() {
-            let error = outcome.err();
-            if let Some(ns) = self.stats.ran(row, self.host.elapsed_ns(), error.as_ref()) {
-                let summary = self.summary(row, arguments);
-                self.stats.note_slow(row, ns, summary);
-                self.log_slow(Some(id));
-            }
-        }
-        if tour.is_none() && output.len_hint() >= self.stats.large_reply_bytes {
-            self.note_large_reply(id, row, arguments, &output);
-        }
-        if let Some(session) = self.session_mut(id) {
-            if session.reply_mode == ReplyMode::On && !output.is_empty() {
-                session.reply_output().append(&mut output);
-            }
-            let is_over = tour.is_none() && block.is_none();
-            if is_over && transaction.is_none() && membership.is_none() {
-                session.step_reply_mode();
-            }
-            self.note_change(id);
-        }
-        output.clear();
-        self.scratch = output;
-        if let Some(block) = block {
-            self.block(id, block, mark);
-        }
-        if let Some(tour) = tour {
-            self.begin_tour(id, row, arguments, tour);
-        }
-        if let Some(transaction) = transaction {
-            self.execute_transaction(id, *transaction);
-        }
-        if let Some((request, slots)) = membership {
-            self.send_membership(id, row, arguments, request, slots);
-        }
     }
 
     /// A command on keys: runs here when all its slots are here, else travels.
@@ -421,7 +339,7 @@ impl Core {
     /// Drains the inbox if a session has sent a command to another core since that was done last:
     /// the second half of rule 2 of the order. Returns whether the session's next command may run.
     #[inline]
-    fn catch_up(&mut self, id: SessionId) -> bool {
+    pub(super) fn catch_up(&mut self, id: SessionId) -> bool {
         let session = self.sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
         if !session.sent_since_drain {
             return true;
@@ -436,159 +354,6 @@ impl Core {
         }
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
-    }
-
-    fn run_locally(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        handler: KeysHandler,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        if !self.catch_up(id) {
-            return Flow::Refused;
-        }
-        if !self.is_runnable(row, route, arguments) {
-            return self.defer(id, row, route, arguments);
-        }
-        self.run_now(id, row, handler, route, arguments)
-    }
-
-    /// Whether a command may run at this core at this moment: it owns all slots, has lent none of
-    /// them, and is not parked.
-    #[inline]
-    pub(super) fn is_runnable(
-        &self,
-        row: &Command,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> bool {
-        if !self.gate.is_open() {
-            return false;
-        }
-        match route {
-            Route::Home => true,
-            Route::One(slot, _) => self.store.has_slot(slot),
-            Route::Many => {
-                let mut all_here = true;
-                row.for_each_key(arguments, |key| {
-                    all_here &= self.store.has_slot(HashSlot::of_key(key));
-                });
-                all_here
-            }
-        }
-    }
-
-    #[inline]
-    pub(super) fn run_now(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        handler: KeysHandler,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        let Self { sessions, store, stats, host, scratch, .. } = self;
-        let session = sessions[id.index as usize].as_deref_mut().expect("seen by the caller");
-        let caller = session.caller();
-        let answers = session.reply_mode == ReplyMode::On;
-        if row.flags.contains(flag::SCRIPT_RUNNER) {
-            return self.run_script_now(id, row, route, arguments);
-        }
-        let output = if answers { session.reply_output() } else { &mut *scratch };
-        let sequel =
-            run_on_keys(store, stats, &**host, row, handler, route, caller, arguments, output);
-        let watcher = match sequel.map(|sequel| *sequel) {
-            None => None,
-            Some(Sequel::Waits(wait)) => return self.wait_here(id, row, arguments, wait),
-            Some(Sequel::NeedsSlots(slots)) => {
-                return self.send_alone(id, row, route, arguments, slots);
-            }
-            Some(Sequel::NeedsEverything) => unreachable!("only scripts need everything"),
-            Some(Sequel::Watches(watcher)) => Some(watcher),
-        };
-        session.figures.note_command(row);
-        if !answers {
-            scratch.clear();
-            session.step_reply_mode();
-        }
-        if let Some(watcher) = watcher {
-            self.note_watcher(id, watcher);
-        }
-        if !self.stats.slow.is_empty() {
-            self.log_slow(Some(id));
-        }
-        self.note_new_candidates();
-        self.note_change(id);
-        let author = Author { core: self.id, session: id, place: None };
-        self.conclude(author, row, caller, arguments);
-        self.note_news_sent(id);
-        self.serve_ready_keys();
-        Flow::Done
-    }
-
-    fn run_script_now(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Flow {
-        let mut output = std::mem::take(&mut self.scratch);
-        let caller = self.session(id).expect("seen by the caller").caller();
-        let author = Author { core: self.id, session: id, place: None };
-        self.scripting_session = Some(id);
-        let sequel = self.run_script(author, row, caller, arguments, false, &mut output);
-        self.scripting_session = None;
-        match sequel.map(|sequel| *sequel) {
-            None => {}
-            Some(Sequel::NeedsSlots(slots)) => {
-                self.scratch = output;
-                return self.send_alone(id, row, route, arguments, slots);
-            }
-            Some(_) => {
-                self.scratch = output;
-                return self.send_everywhere(id, row, route, arguments);
-            }
-        }
-        let session = self.session_mut(id).expect("seen by the caller");
-        session.figures.note_command(row);
-        if session.reply_mode == ReplyMode::On {
-            session.reply_output().append(&mut output);
-        }
-        session.step_reply_mode();
-        output.clear();
-        self.scratch = output;
-        if !self.stats.slow.is_empty() {
-            self.log_slow(Some(id));
-        }
-        self.note_new_candidates();
-        self.note_change(id);
-        self.spread_pending(Some(author));
-        self.serve_ready_keys();
-        Flow::Done
-    }
-
-    #[cold]
-    fn wait_here(
-        &mut self,
-        id: SessionId,
-        row: &'static Command,
-        arguments: Arguments<'_>,
-        wait: KeyWait,
-    ) -> Flow {
-        let session = self.session_mut(id).expect("seen by the caller");
-        session.figures.note_command(row);
-        let place = session.reserve(false);
-        session.step_reply_mode();
-        let caller = session.caller();
-        let address = Address { core: self.id, session: id, place };
-        self.hold(id, Hold::Replies);
-        let waiter = self.start_waiting(wait, row, arguments, caller, address);
-        self.block_on_keys(waiter);
-        self.serve_ready_keys();
-        Flow::Done
     }
 
     /// The owner of all keys of a command, or `None` when they have several.
@@ -627,7 +392,7 @@ impl Core {
 
     /// The same for a command that needs slots besides those of its keys.
     #[cold]
-    fn send_alone(
+    pub(super) fn send_alone(
         &mut self,
         id: SessionId,
         row: &'static Command,
@@ -674,46 +439,4 @@ impl Core {
 /// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.
 fn is_web_request(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
-}
-
-/// Runs one command on keys that are all here, and counts it if it was answered.
-#[inline]
-#[expect(clippy::too_many_arguments, reason = "the parts of a core it works on, borrowed apart")]
-pub(super) fn run_on_keys(
-    store: &mut Store,
-    stats: &mut Stats,
-    host: &dyn Host,
-    row: &'static Command,
-    handler: KeysHandler,
-    route: Route,
-    caller: Caller,
-    arguments: Arguments<'_>,
-    output: &mut Output,
-) -> Option<Box<Sequel>> {
-    let before = output.mark();
-    let reply = Reply::new(output, caller.protocol);
-    let is_journaled = store.journal.is_on();
-    if is_journaled {
-        store.begin_journaled();
-    }
-    let mut call = Call::new(store, row, arguments, caller, route, reply);
-    let outcome = handler(&mut call);
-    if let Err(error) = &outcome {
-        call.reply.error(error);
-    }
-    let sequel = call.sequel.take();
-    if is_journaled {
-        call.store.end_journaled(row, route, caller.db, arguments);
-    }
-    if sequel.as_ref().is_none_or(|sequel| sequel.is_answered()) {
-        let slow = stats.ran(row, host.elapsed_ns(), outcome.err().as_ref());
-        if let Some(ns) = slow {
-            stats.note_slow(row, ns, summarize(arguments, |_| false));
-        }
-        if output.is_large_since(before, stats.large_reply_bytes) {
-            let bytes = output.len_since(before);
-            stats.note_large_reply(row, bytes, summarize(arguments, |_| false));
-        }
-    }
-    sequel
 }

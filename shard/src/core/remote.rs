@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::dispatch::{Flow, run_on_keys};
+use super::dispatch::Flow;
 use super::message::{Batch, Caller, Errand, Message, Route};
+use super::running::run_on_keys;
 use super::session::Hold;
 use super::spreading::Author;
 use super::waiting::Waiter;

@@ -25,9 +25,10 @@
 use std::sync::Arc;
 
 use super::baggage::Baggage;
-use super::dispatch::{Flow, Prepared, run_on_keys};
+use super::dispatch::{Flow, Prepared};
 use super::message::{Batch, Caller, Route};
 use super::monitoring::FROM_SCRIPT;
+use super::running::run_on_keys;
 use super::session::{Hold, Origin, Session};
 use super::spreading::Author;
 use super::tour::{TourKind, TourTask};
@@ -301,24 +302,25 @@ impl Core {
         }
     }
 
-    /// Whether a command may follow the scripts its session waits for. If not, it has to wait for
-    /// them, as for any barrier.
+    /// Whether a command may follow the scripts its session waits for. If not, the session is held
+    /// until they are answered, as by any barrier.
     #[cold]
-    pub(super) fn joins_scripts(
+    pub(super) fn try_joining_scripts(
         &mut self,
         id: SessionId,
         prepared: &Prepared,
         arguments: Arguments<'_>,
     ) -> bool {
-        let is_for_some = self.session(id).is_some_and(|session| session.holds.are_for_some());
+        let lets_scripts_pass =
+            self.session(id).is_some_and(|session| session.holds.let_scripts_pass());
         let joins = prepared.row.is_some_and(|row| {
             row.flags.contains(flag::SCRIPT_RUNNER) && self.needs_everything(row, arguments)
         });
         let has_room = self.everything.waiting.len() < WAITING_SCRIPTS_MAX;
-        if is_for_some && !(joins && has_room) {
+        if lets_scripts_pass && !(joins && has_room) {
             self.hold(id, Hold::Replies);
         }
-        is_for_some && joins && has_room
+        lets_scripts_pass && joins && has_room
     }
 
     /// The same for one that is under way already.

@@ -105,9 +105,10 @@ impl Holds {
         self.0 == 0
     }
 
-    /// Whether only some commands have to wait: [`Hold::Scripts`].
+    /// Whether commands have to wait, but for scripts that wait for the same: [`Hold::Scripts`]
+    /// alone.
     #[inline]
-    pub fn are_for_some(self) -> bool {
+    pub fn let_scripts_pass(self) -> bool {
         self.0 == Hold::Scripts as u8
     }
 

@@ -18,8 +18,8 @@
 
 use std::sync::Arc;
 
-use super::dispatch::run_on_keys;
 use super::message::{Batch, BatchCommand, Errand, Route};
+use super::running::run_on_keys;
 use super::session::{Hold, ReplyMode};
 use super::spreading::Author;
 use super::tour::TourTask;
