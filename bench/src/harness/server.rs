@@ -240,12 +240,13 @@ fn pinned(binary: &Path, cpus: &[usize]) -> Command {
 }
 
 /// The server runs in another directory, so a relative path must be made absolute; a bare name
-/// is looked up on PATH by the system.
+/// is looked up on PATH by the system. Links are not followed: a server may go by the name it is
+/// called by, as Redis' does, which is one program with the checkers of its files.
 fn runnable(path: &Path) -> Outcome<PathBuf> {
     if path.components().count() == 1 && !path.exists() {
         return Ok(path.to_owned());
     }
-    fs::canonicalize(path).map_err(BenchError::io(format!("find {}", path.display())))
+    std::path::absolute(path).map_err(BenchError::io(format!("find {}", path.display())))
 }
 
 /// A directory of its own for a server or a certificate, removed with the handle.
