@@ -11,8 +11,8 @@ use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
-    ShutdownOptions, SnapshotTarget,
+    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
+    RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::rate_limit::RateLimits;
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
@@ -78,10 +78,14 @@ impl Host for CoreHost {
         Ok(Arc::new(command_settings(&settings)))
     }
 
-    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError> {
+    fn config_rewrite(
+        &mut self,
+        users: &[Vec<u8>],
+        extent: RewriteExtent,
+    ) -> Result<(), CommandError> {
         let has_own_file = self.process.settings().aclfile.is_some();
         let config = self.process.config();
-        config.rewrite(if has_own_file { &[] } else { users }).map_err(|error| {
+        config.rewrite(if has_own_file { &[] } else { users }, extent).map_err(|error| {
             warning!("CONFIG REWRITE failed: {error}");
             CommandError::worded(error.to_string())
         })?;
@@ -169,9 +173,18 @@ impl Host for CoreHost {
         Ok(())
     }
 
+    fn note_shutdown_over(&mut self) {
+        crate::signals::note_shutdown_over();
+    }
+
     fn abort_shutdown(&mut self) -> bool {
-        // A shutdown has nobody to wait for yet, so there is never one to catch up with.
-        false
+        // A shutdown has nobody to wait for yet, so one that has begun cannot be caught up with.
+        let is_aborted = self.process.take_shutdown_wish().is_some();
+        if is_aborted {
+            crate::signals::note_shutdown_over();
+            crate::notice!("Shutdown manually aborted.");
+        }
+        is_aborted
     }
 
     fn sleep_us(&mut self, us: u64) {
