@@ -135,6 +135,8 @@ pub struct Store {
     /// Whether keys stay though their time has come, invisible, unless a write meets them: clients
     /// are paused (`CLIENT PAUSE`), so that nothing changes.
     pub(crate) keeps_expired: bool,
+    /// Whether what runs is a command of a script.
+    pub(crate) is_scripted: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
     /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
     pub(crate) large_element_bytes: u64,
@@ -187,6 +189,7 @@ impl Store {
             defragmentation_percent: 0,
             active_expiry: true,
             keeps_expired: false,
+            is_scripted: false,
             large_element_bytes: u64::MAX,
             payload_checksums: ChecksumCheck::Done,
             expiry_cursor: crate::expiry::Cursor::default(),

@@ -230,6 +230,10 @@ fn sleep(call: &mut SessionCall<'_>) -> Outcome {
             // The other cores are parked, or will be once they come to look.
             if std::mem::take(&mut left) {
                 core.host.sleep_us(us);
+                if core.store.is_scripted {
+                    // For a script time stands still.
+                    return;
+                }
                 // Within a transaction this turn goes on, and what is to see is that time passed.
                 let mut now = core.store.now();
                 now.unix_us += us as i64;
