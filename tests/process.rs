@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,6 +26,8 @@ fn termination_signals_end_the_server_in_order() {
             client.check("SET k v", OK);
             signal(server.process().id(), name);
             assert_eq!(client.read_until_closed(), b"");
+            // Whoever has seen the end finds nobody listening.
+            assert!(TcpStream::connect(server.address()).is_err());
             let status = server.process().wait_for_exit();
             assert_eq!(status.code(), Some(0), "after SIG{name}");
             let log = server.process().output();

@@ -307,6 +307,9 @@ impl Stats {
 
     /// Counts an error reply.
     pub fn count_error(&mut self, error: &CommandError) {
+        if matches!(error, CommandError::Counted(_)) {
+            return;
+        }
         self.error_replies += 1;
         let code = error.code();
         let known = self.errors.contains_key(code) || self.errors.len() < ERROR_KINDS_MAX;
@@ -420,6 +423,8 @@ mod tests {
             stats.count_error(&CommandError::worded(format!("E{kind} text")));
         }
         assert_eq!(stats.errors.len(), ERROR_KINDS_MAX + 1);
+        assert_eq!(stats.error_replies, 1000);
+        stats.count_error(&CommandError::Counted("ERR of a script".into()));
         assert_eq!(stats.error_replies, 1000);
     }
 }

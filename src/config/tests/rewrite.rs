@@ -112,6 +112,21 @@ fn every_value_is_written_so_that_it_reads_back() {
 }
 
 #[test]
+fn a_file_that_says_everything_reads_back() {
+    let scratch = Scratch::new();
+    let file = scratch.file("a.conf", "timeout 5\n");
+    let config = load(&[&file]).unwrap();
+    config.rewrite(&[], RewriteExtent::Everything).unwrap();
+    let written = scratch.read("a.conf");
+    for line in ["timeout 5", "hz 10", "client-output-buffer-limit normal 0 0 0", "bind * -::*"] {
+        assert!(written.lines().any(|one| one == line), "{line} in {written}");
+    }
+    let again = load(&[&file]).unwrap();
+    assert_eq!(again.matching(&[b"*"]), config.matching(&[b"*"]));
+    assert!(again.settings() == config.settings());
+}
+
+#[test]
 fn a_file_that_went_away_is_written_anew() {
     let scratch = Scratch::new();
     let file = scratch.file("a.conf", "timeout 5\n");
