@@ -69,7 +69,9 @@ impl Host for CoreHost {
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
         if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
-            config.revert(changed);
+            config.revert(&changed);
+            // What was done before that failed is undone the way it was done.
+            let _ = act_on_process(&self.process, &config, &changed);
             let error = crate::config::ConfigError::Apply(name, reason);
             return Err(CommandError::worded(error.to_string()));
         }
@@ -311,6 +313,16 @@ fn act_on(
     config: &crate::config::Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
+    act_on_process(process, config, changed)?;
+    act_on_connections(process, &config.settings(), changed)
+}
+
+/// The part of that which has nothing to do with connections.
+fn act_on_process(
+    process: &Process,
+    config: &crate::config::Config,
+    changed: &crate::config::Changed,
+) -> Result<(), (&'static str, String)> {
     let settings = config.settings();
     if changed.contains("dir") {
         std::env::set_current_dir(&settings.directory)
@@ -350,7 +362,7 @@ fn act_on(
             }
         }
     }
-    act_on_connections(process, &settings, changed)
+    Ok(())
 }
 
 /// The part of that which is about ways to come in. Everything that can fail is done before
