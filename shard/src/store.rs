@@ -133,6 +133,11 @@ pub struct Store {
     pub defragmentation_percent: u32,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
+    /// Whether keys stay though their time has come, invisible, unless a write meets them: clients
+    /// are paused (`CLIENT PAUSE`), so that nothing changes.
+    pub(crate) keeps_expired: bool,
+    /// Whether what runs is a command of a script.
+    pub(crate) is_scripted: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
     /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
     pub(crate) large_element_bytes: u64,
@@ -184,6 +189,8 @@ impl Store {
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
             active_expiry: true,
+            keeps_expired: false,
+            is_scripted: false,
             large_element_bytes: u64::MAX,
             payload_checksums: ChecksumCheck::Done,
             expiry_cursor: crate::expiry::Cursor::default(),
@@ -380,7 +387,7 @@ impl Store {
     #[inline]
     pub fn find(&mut self, key: Key<'_>, access: Access) -> Option<Entry<'_, Object>> {
         // Where nothing expires, the lookup need not come in two halves.
-        let place = if self.may_expire(key) { Some(self.locate(key)) } else { None };
+        let place = if self.may_expire(key) { Some(self.locate_to_read(key)) } else { None };
         let table = self.slots[key.slot.index()].as_deref().and_then(|slot| slot.table(key.db));
         let found = table.and_then(|table| match place {
             Some(place) => Some(table.at(key.hash, place?)),
@@ -559,6 +566,22 @@ impl Store {
             return None;
         }
         Some(place)
+    }
+
+    /// The same for a reader, who removes nothing while clients are paused.
+    #[inline]
+    fn locate_to_read(&mut self, key: Key<'_>) -> Option<Place> {
+        match self.keeps_expired {
+            false => self.locate(key),
+            true => self.locate_unexpired(key),
+        }
+    }
+
+    #[cold]
+    fn locate_unexpired(&self, key: Key<'_>) -> Option<Place> {
+        let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
+        let is_expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms);
+        (!is_expired).then_some(place)
     }
 
     /// Removes a key whose time has come, and fields of a hash whose time has come, for those who
