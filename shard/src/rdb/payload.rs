@@ -8,6 +8,7 @@
 use super::crc64::crc64;
 use super::error::FormatError;
 use super::reader::Reader;
+use super::set;
 use super::value::{self, Decoded, Limits};
 use super::value_type::{Project, ValueType};
 use super::writer::{Compression, Writer};
@@ -25,6 +26,23 @@ pub fn dump(value: ValueRef<'_, Object>, now_ms: i64, compression: Compression) 
     value::encode(value, now_ms, &mut writer);
     let mut payload = writer.into_bytes();
     seal(&mut payload, value_type.version());
+    payload
+}
+
+/// The payload of a value for a server of any age: a form and a version as old as they can be, so
+/// that what an old server could keep it also takes. O(bytes).
+pub fn dump_for_any(value: ValueRef<'_, Object>, now_ms: i64, compression: Compression) -> Vec<u8> {
+    let mut writer = Writer::new(compression);
+    let value_type = if let ValueRef::Object(Object::Set(set)) = value {
+        set::encode_plainly(set, &mut writer)
+    } else {
+        let value_type = value::type_of(value);
+        writer.value_type(value_type);
+        value::encode(value, now_ms, &mut writer);
+        value_type
+    };
+    let mut payload = writer.into_bytes();
+    seal(&mut payload, value_type.oldest_version());
     payload
 }
 
