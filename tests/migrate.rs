@@ -14,6 +14,7 @@ use support::{
 };
 
 const NOT_REACHED: &str = "-IOERR error or timeout connecting to the client";
+const NOT_WRITTEN: &str = "-IOERR error or timeout writing to target instance";
 const NOT_READ: &str = "-IOERR error or timeout reading to target instance";
 
 fn basalt(core_count: u32, arguments: &[&str]) -> Server {
@@ -36,6 +37,10 @@ fn fill(client: &mut Client) {
         "SADD members a b 3",
         "ZADD sorted 1 a 2.5 b",
         "HSET hash f v g w",
+        "XADD stream 1-1 f v",
+        "XADD stream 2-1 f w",
+        "XGROUP CREATE stream group 0",
+        "XREADGROUP GROUP group consumer COUNT 1 STREAMS stream >",
         "EVAL \"for i = 1, 1000 do redis.call('rpush', KEYS[1], 'element' .. i) end\" 1 biglist",
         "EVAL \"for i = 1, 1000 do redis.call('sadd', KEYS[1], 'member' .. i) end\" 1 bigset",
         "EVAL \"for i = 1, 1000 do redis.call('zadd', KEYS[1], i, 'm' .. i) end\" 1 bigsorted",
@@ -45,7 +50,7 @@ fn fill(client: &mut Client) {
     }
 }
 
-const FILLED: [&str; 11] = [
+const FILLED: [&str; 12] = [
     "number",
     "text",
     "list",
@@ -53,6 +58,7 @@ const FILLED: [&str; 11] = [
     "members",
     "sorted",
     "hash",
+    "stream",
     "biglist",
     "bigset",
     "bigsorted",
@@ -69,6 +75,8 @@ fn look(client: &mut Client) -> Vec<String> {
         "SORT members ALPHA",
         "ZRANGE sorted 0 -1 WITHSCORES",
         "HMGET hash f g",
+        "XRANGE stream - +",
+        "XPENDING stream group",
         "LRANGE biglist 0 -1",
         "SORT bigset ALPHA",
         "ZRANGE bigsorted 0 -1 WITHSCORES",
@@ -260,7 +268,9 @@ fn target(replies: &'static [&'static str]) -> (u16, JoinHandle<Vec<String>>) {
 fn a_server_that_fails_keeps_nothing_from_working() {
     each(|t| {
         t.check("MSET a 1 b 2 c 3", OK);
-        t.check(migrate(1, "a 0 5000").as_str(), NOT_REACHED);
+        // Nobody listens there: Redis finds out when it writes.
+        t.check(migrate(1, "a 0 5000").as_str(), NOT_WRITTEN);
+        t.check("MIGRATE 127.0.0.1 port a 0 5000", NOT_WRITTEN);
         t.check("MIGRATE 127.0.0.1 99999 a 0 5000", NOT_REACHED);
         // It accepts, and says nothing: connections wait in the backlog.
         let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");

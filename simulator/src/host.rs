@@ -100,6 +100,10 @@ impl Host for TestHost {
         self.clock.now_ms() as u64 * 1_000_000
     }
 
+    fn unix_us(&self) -> i64 {
+        self.clock.now_ms() * 1000
+    }
+
     fn used_bytes(&self) -> u64 {
         (self.meter)()
     }

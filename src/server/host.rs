@@ -45,6 +45,10 @@ impl Host for CoreHost {
         clock::elapsed_ns()
     }
 
+    fn unix_us(&self) -> i64 {
+        clock::now().unix_us
+    }
+
     fn facts(&self) -> ProcessFacts {
         facts(&self.process)
     }

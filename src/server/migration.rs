@@ -202,7 +202,10 @@ impl Migrations {
         let mut may_retry = true;
         loop {
             let opened = kept.take().map_or_else(|| Connection::open(shipment), Ok);
-            let Ok(mut connection) = opened else { return Delivery::failed(CANNOT_CONNECT) };
+            let mut connection = match opened {
+                Ok(connection) => connection,
+                Err(error) => return Delivery::failed(error),
+            };
             let (delivery, failure) = connection.carry(shipment);
             let Some(failure) = failure else {
                 self.keep(shipment.target.clone(), connection);
@@ -229,25 +232,24 @@ struct Failure {
 
 impl Failure {
     fn of(error: &io::Error, told: CommandError) -> Self {
-        let is_timeout = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-        Self { error: told, is_timeout }
+        Self { error: told, is_timeout: is_timeout(error) }
     }
 }
 
 impl Connection {
-    fn open(shipment: &Shipment) -> io::Result<Self> {
-        let text = |bytes| std::str::from_utf8(bytes).map_err(|_| ErrorKind::InvalidInput);
-        let host = text(&shipment.target.host)?;
-        let port: u16 =
-            text(&shipment.target.port)?.parse().map_err(|_| ErrorKind::InvalidInput)?;
-        let mut failure = io::Error::from(ErrorKind::NotFound);
-        for address in (host, port).to_socket_addrs()? {
+    /// A refused connection is told as Redis tells it, which finds out only when it writes.
+    fn open(shipment: &Shipment) -> Result<Self, CommandError> {
+        let host = std::str::from_utf8(&shipment.target.host).map_err(|_| CANNOT_CONNECT)?;
+        let port = leading_number(&shipment.target.port).ok_or(CANNOT_CONNECT)?;
+        let mut failure = CANNOT_CONNECT;
+        for address in (host, port).to_socket_addrs().map_err(|_| CANNOT_CONNECT)? {
             match TcpStream::connect_timeout(&address, shipment.timeout) {
                 Ok(stream) => {
-                    stream.set_nodelay(true)?;
+                    stream.set_nodelay(true).map_err(|_| CANNOT_CONNECT)?;
                     return Ok(Self { stream: BufReader::new(stream), selected: None });
                 }
-                Err(error) => failure = error,
+                Err(error) if is_timeout(&error) => failure = CANNOT_CONNECT,
+                Err(_) => failure = CANNOT_WRITE,
             }
         }
         Err(failure)
@@ -320,6 +322,17 @@ impl Connection {
         }
         Ok(line)
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// The port at the start of a text, 0 if there is none, as Redis reads it.
+fn leading_number(text: &[u8]) -> Option<u16> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let digits = std::str::from_utf8(&text[..end]).ok()?;
+    if digits.is_empty() { Some(0) } else { digits.parse().ok() }
 }
 
 /// What the client is told of an error of the other server.

@@ -8,7 +8,6 @@
 use super::crc64::crc64;
 use super::error::FormatError;
 use super::reader::Reader;
-use super::set;
 use super::value::{self, Decoded, Limits};
 use super::value_type::{Project, ValueType};
 use super::writer::{Compression, Writer};
@@ -33,14 +32,7 @@ pub fn dump(value: ValueRef<'_, Object>, now_ms: i64, compression: Compression) 
 /// that what an old server could keep it also takes. O(bytes).
 pub fn dump_for_any(value: ValueRef<'_, Object>, now_ms: i64, compression: Compression) -> Vec<u8> {
     let mut writer = Writer::new(compression);
-    let value_type = if let ValueRef::Object(Object::Set(set)) = value {
-        set::encode_plainly(set, &mut writer)
-    } else {
-        let value_type = value::type_of(value);
-        writer.value_type(value_type);
-        value::encode(value, now_ms, &mut writer);
-        value_type
-    };
+    let value_type = value::encode_for_any(value, now_ms, &mut writer);
     let mut payload = writer.into_bytes();
     seal(&mut payload, value_type.oldest_version());
     payload

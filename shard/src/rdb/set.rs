@@ -34,19 +34,8 @@ pub(super) fn encode(set: &Set, writer: &mut Writer) {
     }
 }
 
-/// Appends the type and the members of a set, in a form that every version knows.
-pub(super) fn encode_plainly(set: &Set, writer: &mut Writer) -> ValueType {
-    let value_type = if set.as_packed().is_some() { ValueType::Set } else { type_of(set) };
-    writer.value_type(value_type);
-    if value_type == ValueType::Set {
-        encode_members(set, writer)
-    } else {
-        encode(set, writer)
-    }
-    value_type
-}
-
-fn encode_members(set: &Set, writer: &mut Writer) {
+/// Appends the members of a set one by one, as type 2.
+pub(super) fn encode_members(set: &Set, writer: &mut Writer) {
     writer.count(set.len());
     let mut digits = itoa::Buffer::new();
     set.for_each(|member| writer.string(member.text(&mut digits)));
