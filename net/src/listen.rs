@@ -284,7 +284,7 @@ mod tests {
             .expect("it is bound")
             .as_socket()
             .expect("it is no path");
-        let refused = std::net::TcpStream::connect(address).expect_err("nobody listens");
+        let refused = TcpStream::connect(address).expect_err("nobody listens");
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         drop(reserved);
         let listener = listen_tcp_on(address, 16).expect("it is free again");
