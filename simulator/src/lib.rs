@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
-//! | [`host`], [`mesh`] | the process and the way between cores, made up |
+//! | [`host`], [`mesh`], [`shipping`] | the process, the ways between cores and to others, made up |
 //! | [`disk`], [`files`], [`snapshots`] | a disk that forgets, and the files of a server on it |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
@@ -29,6 +29,7 @@ pub mod recovery;
 pub mod resp;
 pub mod run;
 pub mod seeds;
+pub mod shipping;
 pub mod snapshots;
 pub mod socket;
 pub mod tally;
