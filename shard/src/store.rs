@@ -35,6 +35,7 @@ use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
 use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value};
+use crate::trace;
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -678,6 +679,7 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
+        trace::note_evicted(key.db, key.name);
         let lazily = self.settings.lazyfree_lazy_eviction;
         self.changed_by_itself(key, Event::Evicted);
         self.journal_removal(key, lazily);

@@ -28,7 +28,7 @@ use basalt_shard::core::session::Origin;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, Flow, SessionId, inbox_capacity};
 use basalt_shard::hash::HashSlot;
-use basalt_shard::reply::Output;
+use basalt_shard::reply::Mark;
 use basalt_shard::settings::{Permission, Settings};
 use basalt_shard::store::Store;
 
@@ -507,8 +507,7 @@ impl Cluster {
         let (core, mut replies, mut total) = (&mut node.core, Vec::new(), 0);
         for &id in &core.take_changed() {
             let Some(session) = core.session_mut(id) else { continue };
-            let mut bytes = Vec::new();
-            flatten_output(&session.output, &mut bytes);
+            let bytes = session.output.copy_since(Mark::default());
             session.output.clear();
             total += bytes.len();
             replies.push((id.index as usize, bytes));
@@ -524,7 +523,7 @@ impl Cluster {
         for &id in &changed {
             let Some(session) = core.session_mut(id) else { continue };
             let client = &mut self.clients[id.index as usize];
-            flatten_output(&session.output, &mut client.replies);
+            client.replies.extend(session.output.copy_since(Mark::default()));
             session.output.clear();
         }
         core.recycle_changed(changed);
@@ -539,15 +538,4 @@ fn flatten_request(request: &[Vec<u8>]) -> (Vec<u8>, Vec<ArgRange>) {
         bytes.extend_from_slice(argument);
     }
     (bytes, ranges)
-}
-
-/// Appends what a client gets to see of an output.
-fn flatten_output(output: &Output, bytes: &mut Vec<u8>) {
-    let mut written = 0;
-    for (offset, shared) in &output.shared {
-        bytes.extend_from_slice(&output.bytes[written..*offset]);
-        bytes.extend_from_slice(shared);
-        written = *offset;
-    }
-    bytes.extend_from_slice(&output.bytes[written..]);
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
 //! | [`host`], [`mesh`] | the process and the way between cores, made up |
-//! | [`disk`], [`files`], [`snapshots`] | a disk that forgets, and the files of a server on it |
+//! | [`files`], [`snapshots`] | the files of a server, on a disk that forgets |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
 //! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
@@ -15,7 +15,6 @@
 
 pub mod cluster;
 pub mod coda;
-pub mod disk;
 pub mod files;
 pub mod history;
 pub mod host;

@@ -7,15 +7,14 @@
 
 use std::collections::VecDeque;
 
-use basalt_persist::aof::manifest::Manifest;
 use basalt_persist::aof::segment::SyncPolicy;
+use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
 use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
 use crate::coda::{self, Timed};
-use crate::disk::{Disk, Image};
-use crate::files::{Files, load_snapshot, recover};
+use crate::files::{Files, break_disk, draw_from, load_snapshot, recover_at_last};
 use crate::history::{Event, History};
 use crate::invariants;
 use crate::listener::{Listener, READS_MAX};
@@ -44,21 +43,24 @@ const FAILING_TIME_RATE: u32 = 100;
 /// # Panics
 /// If a core or the machinery breaks an invariant of its own.
 pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
-    let mut image = Image::default();
+    let mut disk = MemoryDisk::default();
     let mut before: Option<(Store, Before)> = None;
     for (number, life) in plan.lives.iter().enumerate() {
         let at = |error: String| format!("life {}: {error}", number + 1);
-        let mut run = Run::begin(life, image, &mut before, tally).map_err(at)?;
+        let mut run = Run::begin(life, disk, &mut before, tally).map_err(at)?;
         run.live().map_err(at)?;
         let ended = run.end(tally).map_err(at)?;
         tally.lives += 1;
         let Some((left, past)) = ended else { return Ok(()) };
         // Keys are found by hashes that follow from the seed of whoever has them.
         let seed = plan.lives.get(number + 1).map_or(plan.seed, |next| next.seed);
-        let (store, after, log) = recover(&left, &settings(), seed)
-            .map_err(|error| format!("life {}: nothing can be recovered: {error}", number + 1))?;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (store, after, log) =
+            recover_at_last(left, &settings(), seed, &mut draw_from(&mut random)).map_err(
+                |error| format!("life {}: nothing can be recovered: {error}", number + 1),
+            )?;
         tally.cuts += 1;
-        (image, before) = (after, Some((store, Before { log, ..past })));
+        (disk, before) = (after, Some((store, Before { log, ..past })));
     }
     // What the last life left is looked at as well.
     if let Some((mut store, mut past)) = before {
@@ -73,17 +75,6 @@ pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
         tally.tokens_lost += check_recovery(&past, &values)?;
     }
     Ok(())
-}
-
-/// The files a life begins with, if it has any.
-fn files_of(life: &Life, image: Image) -> Result<Option<Files>, String> {
-    let Some(policy) = life.policy else { return Ok(None) };
-    let manifest = match image.manifest.as_str() {
-        "" => Manifest::default(),
-        text => Manifest::parse(text.as_bytes()).map_err(|error| error.to_string())?,
-    };
-    let disk = Disk::new(life.seed, image);
-    Ok(Some(Files::new(disk, policy, life.core_count, manifest)))
 }
 
 /// An operation that was sent and is not answered in full.
@@ -140,12 +131,14 @@ fn digest(before: u64, moment: u64, bytes: &[u8]) -> u64 {
 impl<'a> Run<'a> {
     fn begin(
         life: &'a Life,
-        image: Image,
+        disk: MemoryDisk,
         before: &mut Option<(Store, Before)>,
         tally: &mut Tally,
     ) -> Result<Self, String> {
         let settings = settings();
-        let files = files_of(life, image)?;
+        disk.fail_power_after(life.power);
+        let open = |policy| Files::open(disk, policy, life.core_count);
+        let files = life.policy.map(open).transpose()?;
         let mut cluster = Cluster::with_options(ClusterOptions {
             core_count: life.core_count,
             seed: life.seed,
@@ -170,9 +163,6 @@ impl<'a> Run<'a> {
             if let Some(timed) = &mut timed {
                 timed.check(&mut cluster, reader)?;
             }
-        }
-        if let Some(files) = &files {
-            files.disk().cut_power_after(life.power);
         }
         let start_ms = cluster.now_ms();
         let mut run = Self {
@@ -314,7 +304,7 @@ impl<'a> Run<'a> {
             && let Some(files) = &self.files
         {
             self.faults_left -= 1;
-            files.disk().fail(self.random.u32(1..8));
+            break_disk(&files.disk(), &mut self.random);
         }
         Ok(())
     }
@@ -438,7 +428,7 @@ impl<'a> Run<'a> {
         if self.cut_at.is_some() {
             return;
         }
-        if files.disk().is_cut() {
+        if files.disk().has_power_failed() {
             self.cut_at = Some(self.clock + 1);
         } else if let Some(now) = files.generation().filter(|_| self.clock.is_multiple_of(4))
             && now.is_durable(&now.made())
@@ -449,23 +439,27 @@ impl<'a> Run<'a> {
 
     /// Everything has come to rest: checks it all. Returns what a power cut has left, and what it
     /// has to be compared with.
-    fn end(mut self, tally: &mut Tally) -> Result<Option<(Image, Before)>, String> {
+    fn end(mut self, tally: &mut Tally) -> Result<Option<(MemoryDisk, Before)>, String> {
         self.cluster.run_until_idle();
         self.take_replies()?;
         // Not where the power was cut already: then nothing is known of what comes now.
         let may_play = self.cut_at.is_none() && !self.has_failing_disk();
         if may_play {
             if let Some(files) = &self.files {
-                files.disk().calm();
+                files.disk().recover();
             }
             let clients: Vec<ClientId> = self.clients.iter().map(|client| client.id).collect();
             self.timed = Some(coda::play(&mut self.cluster, &clients, &mut self.random)?);
         }
         let ending = self.files.as_ref().map(|files| {
             // In the end at the latest: then everything that was answered is safe, if anything is.
-            files.disk().cut_power();
-            let image = files.disk().image().expect("the power is cut");
-            (image, self.cut_at.unwrap_or(self.clock + 1), files.policy())
+            files.disk().fail_power();
+            let left = files.disk().after_power_failure(&mut draw_from(&mut self.random));
+            (
+                left.expect("the power has failed"),
+                self.cut_at.unwrap_or(self.clock + 1),
+                files.policy(),
+            )
         });
         invariants::check(&mut self.cluster)?;
         let reader = self.reader;
@@ -477,14 +471,14 @@ impl<'a> Run<'a> {
         let order = history.check()?;
         self.count(tally, &history);
         let ended_ms = self.cluster.now_ms();
-        Ok(ending.map(|(image, cut_at, policy)| {
+        Ok(ending.map(|(left, cut_at, policy)| {
             let safe_at = match policy {
                 SyncPolicy::Always => cut_at,
                 SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
             };
             let timed = self.timed.filter(|_| policy == SyncPolicy::Always);
             (
-                image,
+                left,
                 Before {
                     history,
                     order,
