@@ -570,7 +570,8 @@ impl Store {
             self.reclaim_looked_up(key);
         }
         let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
-        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms) {
+        let grace_ms = i64::from(mutation::is_on(Mutation::ExpiredSeen));
+        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms - grace_ms) {
             self.expire(key);
             return None;
         }

@@ -315,6 +315,18 @@ impl Cluster {
         unread
     }
 
+    /// Whether a client waits for keys, and nobody has begun to serve it.
+    pub fn is_waiting(&self, client: ClientId) -> bool {
+        let client = &self.clients[client.0];
+        let session = self.nodes[client.core].core.session(client.session);
+        session.is_some_and(|session| session.is_waiting())
+    }
+
+    /// Whether no core is within a turn.
+    pub fn is_between_turns(&self) -> bool {
+        self.nodes.iter().all(|node| node.turn.is_none())
+    }
+
     /// How many replies a client got that were not asked for yet.
     pub fn answered(&self, client: ClientId) -> usize {
         resp::split_replies(&self.clients[client.0].replies).len()
