@@ -213,6 +213,11 @@ impl Any<'_> {
     }
 }
 
+/// Whether a word is the name of a key.
+pub fn is_key(word: &[u8]) -> bool {
+    matches!(word, [first, b'0'..=b'9'] if TYPES.iter().any(|(_, name, _)| name.as_bytes() == [*first]))
+}
+
 /// A reply as it is to be compared: without the order it has by chance.
 pub fn comparable(request: &[Vec<u8>], reply: &[u8]) -> Vec<u8> {
     let name = request[0].to_ascii_uppercase();

@@ -21,7 +21,7 @@ use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::trace::{self, Ran};
 
 use crate::Request;
-use crate::any::comparable;
+use crate::any::{comparable, is_key};
 use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
 use crate::files::{Files, recover};
 use crate::host::Meter;
@@ -222,9 +222,9 @@ impl<'a> Free<'a> {
                 let op = &self.life.clients[number].ops[sent.op];
                 let Some(parts) = parts_of(op, &sent.replies) else { continue };
                 let Some((first, _)) = parts.first() else { continue };
-                let key = first.get(1).cloned().unwrap_or_default();
-                let last = behind.get(&key).copied().unwrap_or_default();
-                let from = last.max(sent.from);
+                let key = first.get(1).filter(|word| is_key(word));
+                let last = key.and_then(|key| behind.get(key)).copied();
+                let from = sent.from.max(last.unwrap_or_default());
                 let candidates = places.get(first).map(Vec::as_slice).unwrap_or_default();
                 let mut fitting = candidates.iter().filter(|place| (from..to).contains(*place));
                 let found = fitting.find(|place| fits(&ran[**place..], &parts));
@@ -238,7 +238,7 @@ impl<'a> Free<'a> {
                         tell(&ran[from.min(to)..to])
                     ));
                 };
-                behind.insert(key, place + 1);
+                behind.extend(key.map(|key| (key.clone(), place + 1)));
             }
         }
         Ok(())

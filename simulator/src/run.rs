@@ -288,18 +288,22 @@ impl<'a> Run<'a> {
         let new_name = self.clients.len() * self.quits + number;
         let client = &mut self.clients[number];
         let is_waiting = self.cluster.is_waiting(client.id);
-        self.cluster.abandon(client.id);
+        let mut unread = self.cluster.abandon(client.id);
         let plan = &self.life.clients[number];
         client.id = self.cluster.connect(plan.core % self.cluster.core_count());
         client.received.clear();
-        let outstanding = std::mem::take(&mut client.outstanding);
+        let mut outstanding = std::mem::take(&mut client.outstanding);
         let name = std::mem::replace(&mut client.name, new_name);
+        // No core has begun with the last ones.
+        while let Some(sent) = outstanding.pop_back_if(|sent| sent.replies_due <= unread) {
+            unread -= sent.replies_due;
+        }
+        if is_waiting {
+            self.waits_abandoned += 1;
+            outstanding.pop_back();
+        }
         for sent in outstanding {
             let op = &plan.ops[sent.op];
-            if is_waiting && !op.queues_waited_for().is_empty() {
-                self.waits_abandoned += 1;
-                return;
-            }
             self.push_events(name, &op.to_string(), op.unanswered(), sent.invoked, None);
         }
     }
