@@ -36,6 +36,7 @@ use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
 use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value};
+use crate::trace;
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -561,7 +562,8 @@ impl Store {
             self.reclaim_looked_up(key);
         }
         let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
-        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms) {
+        let grace_ms = i64::from(mutation::is_on(Mutation::ExpiredSeen));
+        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms - grace_ms) {
             self.expire(key);
             return None;
         }
@@ -686,6 +688,7 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
+        trace::note_evicted(key.db, key.name);
         let lazily = self.settings.lazyfree_lazy_eviction;
         self.changed_by_itself(key, Event::Evicted);
         self.journal_removal(key, lazily);
