@@ -54,6 +54,7 @@ mod sessions;
 pub mod shared;
 mod slow;
 pub mod spreading;
+mod succession;
 pub mod tour;
 mod touring;
 pub mod tracking;
