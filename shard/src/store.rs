@@ -7,6 +7,7 @@
 //! Key counts per database are kept as differences: a command that runs here on borrowed slots
 //! counts here. The sum over all cores is right at any moment; the share of one core means nothing.
 
+pub(crate) mod ahead;
 mod databases;
 mod disposal;
 pub mod holding;
@@ -281,22 +282,6 @@ impl Store {
     pub fn prefetch_slot(&self, slot: HashSlot, changes: bool) {
         if let Some(slot) = &self.slots[slot.index()] {
             slot.prefetch(changes);
-        }
-    }
-
-    /// Brings the bucket of a key into the cache; its slot should be there.
-    #[inline]
-    pub fn prefetch_bucket(&self, slot: HashSlot, hash: u64, db: u32) {
-        if let Some(table) = self.table(slot, db) {
-            table.prefetch_bucket(hash);
-        }
-    }
-
-    /// Brings the entry of a key into the cache; its bucket should be there.
-    #[inline]
-    pub fn prefetch_entry(&self, slot: HashSlot, hash: u64, db: u32) {
-        if let Some(table) = self.table(slot, db) {
-            table.prefetch_entry(hash);
         }
     }
 

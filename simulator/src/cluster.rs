@@ -466,8 +466,7 @@ impl Cluster {
         let (bytes, ranges) = flatten_request(request);
         let arguments = Arguments::new(&bytes, &ranges);
         let prepared = core.prepare(arguments);
-        core.prefetch_bucket(&prepared, 0);
-        core.prefetch_entry(&prepared, 0);
+        core.prefetch(std::iter::once((&prepared, 0)));
         if core.execute(client.session, &prepared, arguments) == Flow::Done {
             self.commands += 1;
             client.read.pop_front();
