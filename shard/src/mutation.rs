@@ -36,8 +36,6 @@ pub enum Mutation {
     ExpiryUntold,
     /// What a record depends on is not told.
     NeedsUntold,
-    /// A write does not wait for what its session has sent to other cores.
-    EarlierUnawaited,
     /// Replies do not wait for the disk.
     AcknowledgedEarly,
     /// A segment is not cut back after a write that failed.

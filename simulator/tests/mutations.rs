@@ -62,7 +62,6 @@ mutations! {
     preimage_missed: PreimageMissed,
     expiry_untold: ExpiryUntold,
     needs_untold: NeedsUntold,
-    earlier_unawaited: EarlierUnawaited,
     acknowledged_early: AcknowledgedEarly,
     failure_not_cut: FailureNotCut,
     crash_not_cut: CrashNotCut,

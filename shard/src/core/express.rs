@@ -34,10 +34,6 @@ impl Core {
         if !is_ordinary || !self.store.has_slot(slot) {
             return None;
         }
-        // It may have to wait: see `succession`.
-        if self.store.journal.has_others() && self.session(id).is_some_and(Session::is_owed) {
-            return None;
-        }
         debug_assert!(self.owner(slot) == self.id, "slots are borrowed while the gate is closed");
         Some(self.run_now(id, row, handler, prepared.route, arguments))
     }

@@ -54,7 +54,6 @@ mod sessions;
 pub mod shared;
 mod slow;
 pub mod spreading;
-mod succession;
 pub mod tour;
 mod touring;
 pub mod tracking;

@@ -80,7 +80,6 @@ impl Core {
         // place: other sessions' commands in between would split the run of replies.
         let extends = session.open_target == Some(target)
             && batch.commands.last().is_some_and(|last| last.session == id);
-        session.note_debtor(target);
         let place = session.reserve(extends);
         batch.push(id, place, row, route, session.caller(), arguments);
         session.step_reply_mode();

@@ -194,8 +194,6 @@ pub struct Session {
     pub output: Output,
     /// Target of the open batch that has commands of this session in it.
     pub open_target: Option<CoreId>,
-    /// The core that owes all answers this session waits for, unless there are several.
-    pub(super) debtor: Option<CoreId>,
     /// Whether a command was sent to another core since this one last looked at its inbox for it.
     pub sent_since_drain: bool,
     /// Whether an open batch has a message of this session to be published: what follows on
@@ -279,7 +277,6 @@ impl Session {
             tracking: None,
             output: Output::default(),
             open_target: None,
-            debtor: None,
             sent_since_drain: false,
             publishes: false,
             figures: Figures { connected_ms: now_ms, active_ms: now_ms, ..Figures::default() },
@@ -398,13 +395,6 @@ impl Session {
     #[inline]
     pub fn is_owed(&self) -> bool {
         !self.places.is_empty()
-    }
-
-    /// Notes that `core` is about to be sent a command, before a place is reserved for the answer.
-    #[inline]
-    pub(super) fn note_debtor(&mut self, core: CoreId) {
-        let is_only = self.places.is_empty() || self.debtor == Some(core);
-        self.debtor = is_only.then_some(core);
     }
 
     /// Where the reply of a command that runs here and now goes.
