@@ -206,6 +206,16 @@ impl Store {
         }
     }
 
+    /// A store like this one, at the same time, without slots: for a thread that fills some of them.
+    pub fn sibling(&self) -> Self {
+        let settings = Arc::clone(&self.settings);
+        let mut sibling = Self::new(std::iter::empty(), self.seed, u64::MAX, settings);
+        sibling.acl = Arc::clone(&self.acl);
+        sibling.is_loading = self.is_loading;
+        sibling.set_now(self.now);
+        sibling
+    }
+
     /// The time of this turn.
     pub fn now(&self) -> Now {
         self.now
