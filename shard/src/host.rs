@@ -8,6 +8,7 @@ use crate::audit::AuditRecord;
 use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
+use crate::migration::{CANNOT_CONNECT, Delivery, Journey, Shipment};
 use crate::settings::Settings;
 use crate::snapshot::SnapshotOrder;
 use crate::store::Store;
@@ -234,6 +235,8 @@ pub struct ProcessFacts {
     pub startup_used_bytes: u64,
     /// Things that wait to be freed in the background.
     pub garbage_count: u64,
+    /// Connections to other servers that MIGRATE keeps.
+    pub migrate_cached_sockets: u64,
     /// Records the audit log has lost.
     pub audit_log_dropped: u64,
     /// Memory of the machine, in bytes.
@@ -281,6 +284,10 @@ impl Garbage {
 pub trait Host: Send {
     /// Nanoseconds since some fixed point, for measuring how long commands take. Cheap.
     fn elapsed_ns(&self) -> u64;
+
+    /// Wall clock at this very moment, microseconds since 1970: for TIME, which scripts ask until it
+    /// has moved. Whatever else has a time goes by that of the turn.
+    fn unix_us(&self) -> i64;
 
     /// Facts for INFO. May take milliseconds.
     fn facts(&self) -> ProcessFacts;
@@ -419,6 +426,17 @@ pub trait Host: Send {
 
     /// Sends a short reply to such a command at once.
     fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
+
+    /// Sends keys to another server, or says why it will not even try. Never waits: the core is
+    /// woken when there is news of the journey.
+    fn ship(&mut self, _shipment: Shipment) -> Result<Box<dyn Journey>, CommandError> {
+        Err(CANNOT_CONNECT)
+    }
+
+    /// The same, and waits until it is over.
+    fn ship_at_once(&mut self, _shipment: Shipment) -> Delivery {
+        Delivery::failed(CANNOT_CONNECT)
+    }
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

@@ -36,6 +36,7 @@ use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
 use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value};
+use crate::trace;
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -203,6 +204,16 @@ impl Store {
             ready_slots: VecDeque::new(),
             news,
         }
+    }
+
+    /// A store like this one, at the same time, without slots: for a thread that fills some of them.
+    pub fn sibling(&self) -> Self {
+        let settings = Arc::clone(&self.settings);
+        let mut sibling = Self::new(std::iter::empty(), self.seed, u64::MAX, settings);
+        sibling.acl = Arc::clone(&self.acl);
+        sibling.is_loading = self.is_loading;
+        sibling.set_now(self.now);
+        sibling
     }
 
     /// The time of this turn.
@@ -561,7 +572,8 @@ impl Store {
             self.reclaim_looked_up(key);
         }
         let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
-        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms) {
+        let grace_ms = i64::from(mutation::is_on(Mutation::ExpiredSeen));
+        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms - grace_ms) {
             self.expire(key);
             return None;
         }
@@ -686,6 +698,7 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
+        trace::note_evicted(key.db, key.name);
         let lazily = self.settings.lazyfree_lazy_eviction;
         self.changed_by_itself(key, Event::Evicted);
         self.journal_removal(key, lazily);

@@ -288,6 +288,9 @@ impl Driver {
         self.core.stats.mark(clock::elapsed_ns());
         self.had_mail = self.core.has_mail();
         self.core.drain();
+        if self.core.has_departed() {
+            self.core.take_deliveries();
+        }
         self.last_events = self.reactor.events().len();
         self.core.is_taking_in = true;
         self.take_in_events();

@@ -14,6 +14,7 @@ use basalt_shard::host::{
     DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
     RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
+use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::rate_limit::RateLimits;
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
@@ -21,7 +22,7 @@ use basalt_shard::store::Store;
 use super::aof::AppendOnly;
 use super::listening::{self, ListenerKind};
 use super::process::Process;
-use super::{busy, clock, persistence, rewrite, tls_files};
+use super::{busy, clock, migration, persistence, rewrite, tls_files};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, debug, logging, memory, notice, process_title, verbose, warning};
 
@@ -42,6 +43,10 @@ impl Host for CoreHost {
     #[inline]
     fn elapsed_ns(&self) -> u64 {
         clock::elapsed_ns()
+    }
+
+    fn unix_us(&self) -> i64 {
+        clock::now().unix_us
     }
 
     fn facts(&self) -> ProcessFacts {
@@ -226,6 +231,14 @@ impl Host for CoreHost {
         busy::send(descriptor, bytes);
     }
 
+    fn ship(&mut self, shipment: Shipment) -> Result<Box<dyn Journey>, CommandError> {
+        migration::ship(&self.process, shipment)
+    }
+
+    fn ship_at_once(&mut self, shipment: Shipment) -> Delivery {
+        migration::ship_at_once(&self.process, &shipment)
+    }
+
     fn discard(&mut self, garbage: Garbage) {
         self.process.garbage_queued(garbage.bytes);
         // With the queue full the other thread is far behind: then whoever makes garbage frees it.
@@ -284,6 +297,7 @@ pub fn facts(process: &Process) -> ProcessFacts {
         peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
         startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
         garbage_count: process.garbage_count.load(Ordering::Relaxed),
+        migrate_cached_sockets: process.migrations.kept() as u64,
         audit_log_dropped: process.audit.dropped(),
         total_system_bytes: total_system_bytes(),
         cpu_system_us: cpu.0,

@@ -204,7 +204,7 @@ fn open_port(
 fn refuse_taken_port(port: u16, addresses: &[BindAddress]) -> Result<(), ListenError> {
     for address in addresses {
         let Ok(resolved) = address.resolve(port) else { continue };
-        match std::net::TcpListener::bind(resolved) {
+        match listen::reserve_tcp(resolved) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(ListenError { address: address.host.clone(), port, error });
             }

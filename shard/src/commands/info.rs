@@ -607,7 +607,7 @@ impl Report {
             "pubsubshard_channels": self.shard_channels,
             "latest_fork_usec": 0,
             "total_forks": self.facts.persistence.background_writes,
-            "migrate_cached_sockets": 0,
+            "migrate_cached_sockets": self.facts.migrate_cached_sockets,
             "slave_expires_tracked_keys": 0,
             "active_defrag_hits": keys.relocated.moved,
             "active_defrag_misses": keys.relocated.left,

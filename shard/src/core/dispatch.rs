@@ -302,6 +302,9 @@ impl Core {
         {
             return flow;
         }
+        if row.flags.contains(flag::KEEPS_SLOTS) {
+            return self.execute_enclosed(id, row, handler, route, arguments);
+        }
         let target = match route {
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
@@ -315,6 +318,31 @@ impl Core {
             }
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
+        }
+    }
+
+    /// A command that keeps its slots for a while: goes into an envelope, if it needs any.
+    #[cold]
+    fn execute_enclosed(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let mut has_keys = false;
+        row.for_each_key(arguments, |_| has_keys = true);
+        if !has_keys {
+            return self.run_locally(id, row, handler, Route::Home, arguments);
+        }
+        match self.pack_alone(id, row, route, arguments) {
+            Some(batch) => {
+                self.hold(id, Hold::Replies);
+                self.enclose(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
         }
     }
 

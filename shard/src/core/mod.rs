@@ -34,6 +34,7 @@ pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
 mod client_eviction;
+mod departing;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -68,6 +69,7 @@ pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::client_eviction::Scales;
+use self::departing::Departed;
 use self::exclusive::Exclusive;
 use self::listeners::Listeners;
 use self::membership::Farewells;
@@ -233,6 +235,8 @@ pub struct Core {
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
     exclusive: Option<Box<Exclusive>>,
+    /// Commands whose keys travel to other servers.
+    departed: Vec<Departed>,
     services_under_way: usize,
     services_put_off: VecDeque<Arc<KeyWaiter>>,
     posts: Vec<Post>,
@@ -324,6 +328,7 @@ impl Core {
             disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
+            departed: Vec::new(),
             services_under_way: 0,
             services_put_off: VecDeque::new(),
             posts: (0..core_count).map(|_| Post::default()).collect(),

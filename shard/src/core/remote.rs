@@ -206,6 +206,7 @@ impl Core {
                     return Obstacle::SeveralLent;
                 }
                 Some(Sequel::NeedsEverything) => return Obstacle::Everything,
+                Some(Sequel::Departs(_)) => return Obstacle::SeveralLent,
             }
             if !self.stats.slow.is_empty() {
                 let session = batch.commands[batch.next].session;

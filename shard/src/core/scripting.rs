@@ -232,6 +232,9 @@ impl Core {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 self.stats.ran(row, self.host.elapsed_ns(), None);
             }
+            Some(Sequel::Departs(departure)) => {
+                self.migrate_at_once(row, route, caller, arguments, departure, output);
+            }
             Some(Sequel::NeedsSlots(slots)) => {
                 assert!(!has_everything, "all slots are here");
                 return Err(Need::Slots(slots));
