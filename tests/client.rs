@@ -406,6 +406,22 @@ fn nothing_expires_for_good_during_a_pause() {
 }
 
 #[test]
+fn nothing_is_evicted_during_a_pause() {
+    each(|t| {
+        t.check("SET k v", OK);
+        t.check("CONFIG SET maxmemory-policy allkeys-lru", OK);
+        t.check(["CLIENT", "PAUSE", PAUSE, "WRITE"], OK);
+        t.check("CONFIG SET maxmemory 1", OK);
+        for _ in 0..10 {
+            t.check("GET k", bulk("v"));
+        }
+        t.check("CLIENT UNPAUSE", OK);
+        eventually("there is room to be made", || t.integer("DBSIZE") == 0);
+        t.check("CONFIG SET maxmemory 0 maxmemory-policy noeviction", OK);
+    });
+}
+
+#[test]
 fn pause_errors() {
     each(|t| {
         t.check("CLIENT PAUSE x", "-ERR timeout is not an integer or out of range");

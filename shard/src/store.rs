@@ -134,9 +134,9 @@ pub struct Store {
     pub defragmentation_percent: u32,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
-    /// Whether keys stay though their time has come, invisible, unless a write meets them: clients
-    /// are paused (`CLIENT PAUSE`), so that nothing changes.
-    pub(crate) keeps_expired: bool,
+    /// Whether clients are paused (`CLIENT PAUSE`), so that nothing changes: no key is evicted, and
+    /// those whose time has come stay, invisible, unless a write meets them.
+    pub(crate) is_paused: bool,
     /// Whether what runs is a command of a script.
     pub(crate) is_scripted: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
@@ -190,7 +190,7 @@ impl Store {
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
             active_expiry: true,
-            keeps_expired: false,
+            is_paused: false,
             is_scripted: false,
             large_element_bytes: u64::MAX,
             payload_checksums: ChecksumCheck::Done,
@@ -583,7 +583,7 @@ impl Store {
     /// The same for a reader, who removes nothing while clients are paused.
     #[inline]
     fn locate_to_read(&mut self, key: Key<'_>) -> Option<Place> {
-        match self.keeps_expired {
+        match self.is_paused {
             false => self.locate(key),
             true => self.locate_unexpired(key),
         }
