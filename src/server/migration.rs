@@ -1,4 +1,4 @@
-//! The way of MIGRATE to other servers: threads with blocking sockets, and connections kept a while.
+//! The way of MIGRATE to other servers: threads with blocking sockets, and connections that last.
 //!
 //! A core puts a shipment into one bounded queue and goes on; a thread takes it, carries it, leaves
 //! the delivery where the core looks for it, and wakes the cores. Threads are started when there
