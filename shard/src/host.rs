@@ -81,6 +81,15 @@ pub trait SnapshotTarget: Send {
     fn wait(self: Box<Self>) -> bool;
 }
 
+/// Which directives CONFIG REWRITE writes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewriteExtent {
+    /// Those that the file mentions already or that are not at their default.
+    Changed,
+    /// All that have a value.
+    Everything,
+}
+
 /// What INFO tells about saving and loading.
 #[derive(Clone, Debug, Default)]
 pub struct PersistenceFacts {
@@ -92,6 +101,8 @@ pub struct PersistenceFacts {
     pub loading_total_bytes: u64,
     /// How many of them are done.
     pub loading_done_bytes: u64,
+    /// Snapshots, and bases of the append-only file, begun in the background.
+    pub background_writes: u64,
     /// A snapshot is being written.
     pub is_saving: bool,
     /// Since when it is, in seconds; -1 if none is.
@@ -127,6 +138,8 @@ pub struct AppendOnlyFacts {
     pub is_on: bool,
     /// A rewrite is under way.
     pub is_rewriting: bool,
+    /// It makes the first base of what was turned on while there was data.
+    pub is_first_rewrite: bool,
     /// One begins as soon as it can.
     pub is_rewrite_scheduled: bool,
     /// For how long, in seconds; -1 if none is.
@@ -296,8 +309,13 @@ pub trait Host: Send {
     ) -> Result<Arc<Settings>, CommandError>;
 
     /// Writes the configuration file anew. `users` are the lines about users, `user alice on ...`;
-    /// they belong there unless users have a file of their own.
-    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError>;
+    /// they belong there unless users have a file of their own. `extent` says which directives get
+    /// a line.
+    fn config_rewrite(
+        &mut self,
+        users: &[Vec<u8>],
+        extent: RewriteExtent,
+    ) -> Result<(), CommandError>;
 
     /// Whether what a directive is set to must not be shown; true for names that are none.
     fn is_sensitive(&self, directive: &[u8]) -> bool;
@@ -372,6 +390,9 @@ pub trait Host: Send {
 
     /// Cancels a shutdown under way; whether there was one.
     fn abort_shutdown(&mut self) -> bool;
+
+    /// A shutdown has failed; the server goes on.
+    fn note_shutdown_over(&mut self) {}
 
     /// Blocks the whole core for `us` microseconds (`DEBUG SLEEP`).
     fn sleep_us(&mut self, us: u64);

@@ -28,7 +28,7 @@
 //! | [`acl`] | users and their rights |
 //! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
 //! | [`host`], [`settings`], [`clock`], [`migration`] | what the process around provides |
-//! | [`mutation`] | deliberate bugs, for tests of the tests |
+//! | [`mutation`], [`trace`] | deliberate bugs, for tests of the tests; what ran, for simulations |
 
 mod access;
 pub mod acl;
@@ -87,5 +87,6 @@ pub mod stats;
 pub mod store;
 pub mod stream;
 pub mod table;
+pub mod trace;
 pub mod types;
 pub mod watches;

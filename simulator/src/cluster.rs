@@ -28,7 +28,7 @@ use basalt_shard::core::session::Origin;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, Flow, SessionId, inbox_capacity};
 use basalt_shard::hash::HashSlot;
-use basalt_shard::reply::Output;
+use basalt_shard::reply::Mark;
 use basalt_shard::settings::{Permission, Settings};
 use basalt_shard::store::Store;
 
@@ -333,6 +333,18 @@ impl Cluster {
         unread
     }
 
+    /// Whether a client waits for keys, and nobody has begun to serve it.
+    pub fn is_waiting(&self, client: ClientId) -> bool {
+        let client = &self.clients[client.0];
+        let session = self.nodes[client.core].core.session(client.session);
+        session.is_some_and(|session| session.is_waiting())
+    }
+
+    /// Whether no core is within a turn.
+    pub fn is_between_turns(&self) -> bool {
+        self.nodes.iter().all(|node| node.turn.is_none())
+    }
+
     /// How many replies a client got that were not asked for yet.
     pub fn answered(&self, client: ClientId) -> usize {
         resp::split_replies(&self.clients[client.0].replies).len()
@@ -531,8 +543,7 @@ impl Cluster {
         let (core, mut replies, mut total) = (&mut node.core, Vec::new(), 0);
         for &id in &core.take_changed() {
             let Some(session) = core.session_mut(id) else { continue };
-            let mut bytes = Vec::new();
-            flatten_output(&session.output, &mut bytes);
+            let bytes = session.output.copy_since(Mark::default());
             session.output.clear();
             total += bytes.len();
             replies.push((id.index as usize, bytes));
@@ -548,7 +559,7 @@ impl Cluster {
         for &id in &changed {
             let Some(session) = core.session_mut(id) else { continue };
             let client = &mut self.clients[id.index as usize];
-            flatten_output(&session.output, &mut client.replies);
+            client.replies.extend(session.output.copy_since(Mark::default()));
             session.output.clear();
         }
         core.recycle_changed(changed);
@@ -563,15 +574,4 @@ fn flatten_request(request: &[Vec<u8>]) -> (Vec<u8>, Vec<ArgRange>) {
         bytes.extend_from_slice(argument);
     }
     (bytes, ranges)
-}
-
-/// Appends what a client gets to see of an output.
-fn flatten_output(output: &Output, bytes: &mut Vec<u8>) {
-    let mut written = 0;
-    for (offset, shared) in &output.shared {
-        bytes.extend_from_slice(&output.bytes[written..*offset]);
-        bytes.extend_from_slice(shared);
-        written = *offset;
-    }
-    bytes.extend_from_slice(&output.bytes[written..]);
 }

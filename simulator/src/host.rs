@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
-    SnapshotTarget,
+    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteExtent, RewriteTarget, SaveKind,
+    ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
@@ -146,7 +146,7 @@ impl Host for TestHost {
         Ok(())
     }
 
-    fn config_rewrite(&mut self, _: &[Vec<u8>]) -> Result<(), CommandError> {
+    fn config_rewrite(&mut self, _: &[Vec<u8>], _: RewriteExtent) -> Result<(), CommandError> {
         Err(CommandError::Fixed("ERR The server is running without a config file"))
     }
 

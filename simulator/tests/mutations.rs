@@ -22,7 +22,7 @@ fn find(mutation: Mutation) {
     switch(Some(mutation));
     let mut seed = first;
     while begun.elapsed() < PATIENCE {
-        let plan = Plan::new(seed, Size::default());
+        let plan = Plan::drawn(seed, Size::default());
         if let Err(error) = judge(&plan, &mut Tally::default()) {
             switch(None);
             let count = seed - first + 1;
@@ -65,4 +65,9 @@ mutations! {
     acknowledged_early: AcknowledgedEarly,
     failure_not_cut: FailureNotCut,
     crash_not_cut: CrashNotCut,
+    gone_served: GoneServed,
+    rights_missed: RightsMissed,
+    flush_missed: FlushMissed,
+    bytes_miscounted: BytesMiscounted,
+    expired_seen: ExpiredSeen,
 }

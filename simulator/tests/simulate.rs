@@ -20,7 +20,7 @@ const SHRINK_RUNS: usize = 300;
 
 #[track_caller]
 fn simulate(seed: u64, tally: &mut Tally) {
-    let plan = Plan::new(seed, SIZE);
+    let plan = Plan::drawn(seed, SIZE);
     if let Err(error) = judge(&plan, tally) {
         let (small, reason) = shrink(&plan, error.clone(), SHRINK_RUNS);
         let small = describe(&small);

@@ -314,8 +314,7 @@ impl Driver {
         self.take_listeners();
         self.keep_house();
         self.keep_files();
-        self.core.stats.turns += 1;
-        self.core.stats.turns_ns += clock::elapsed_ns() - begun_ns;
+        self.core.stats.note_turn(clock::elapsed_ns() - begun_ns);
     }
 
     fn take_settings(&mut self) {

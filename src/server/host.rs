@@ -11,8 +11,8 @@ use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
-    ShutdownOptions, SnapshotTarget,
+    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
+    RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::rate_limit::RateLimits;
@@ -74,7 +74,9 @@ impl Host for CoreHost {
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
         if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
-            config.revert(changed);
+            config.revert(&changed);
+            // What was done before that failed is undone the way it was done.
+            let _ = act_on_process(&self.process, &config, &changed);
             let error = crate::config::ConfigError::Apply(name, reason);
             return Err(CommandError::worded(error.to_string()));
         }
@@ -83,10 +85,14 @@ impl Host for CoreHost {
         Ok(Arc::new(command_settings(&settings)))
     }
 
-    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError> {
+    fn config_rewrite(
+        &mut self,
+        users: &[Vec<u8>],
+        extent: RewriteExtent,
+    ) -> Result<(), CommandError> {
         let has_own_file = self.process.settings().aclfile.is_some();
         let config = self.process.config();
-        config.rewrite(if has_own_file { &[] } else { users }).map_err(|error| {
+        config.rewrite(if has_own_file { &[] } else { users }, extent).map_err(|error| {
             warning!("CONFIG REWRITE failed: {error}");
             CommandError::worded(error.to_string())
         })?;
@@ -174,9 +180,18 @@ impl Host for CoreHost {
         Ok(())
     }
 
+    fn note_shutdown_over(&mut self) {
+        crate::signals::note_shutdown_over();
+    }
+
     fn abort_shutdown(&mut self) -> bool {
-        // A shutdown has nobody to wait for yet, so there is never one to catch up with.
-        false
+        // A shutdown has nobody to wait for yet, so one that has begun cannot be caught up with.
+        let is_aborted = self.process.take_shutdown_wish().is_some();
+        if is_aborted {
+            crate::signals::note_shutdown_over();
+            crate::notice!("Shutdown manually aborted.");
+        }
+        is_aborted
     }
 
     fn sleep_us(&mut self, us: u64) {
@@ -312,6 +327,16 @@ fn act_on(
     config: &crate::config::Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
+    act_on_process(process, config, changed)?;
+    act_on_connections(process, &config.settings(), changed)
+}
+
+/// The part of that which has nothing to do with connections.
+fn act_on_process(
+    process: &Process,
+    config: &crate::config::Config,
+    changed: &crate::config::Changed,
+) -> Result<(), (&'static str, String)> {
     let settings = config.settings();
     if changed.contains("dir") {
         std::env::set_current_dir(&settings.directory)
@@ -351,7 +376,7 @@ fn act_on(
             }
         }
     }
-    act_on_connections(process, &settings, changed)
+    Ok(())
 }
 
 /// The part of that which is about ways to come in. Everything that can fail is done before

@@ -151,6 +151,9 @@ impl Process {
     /// Ends the process soon: all cores leave their loops.
     pub fn stop(&self, options: ShutdownOptions) {
         *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
+        if let Some(listening) = self.listening.get() {
+            listening.close();
+        }
         self.stopping.store(true, Ordering::Release);
         self.persistence.cancel();
         self.wake_cores();

@@ -188,6 +188,8 @@ pub struct Core {
     scripting_session: Option<SessionId>,
     /// Whether the driver is taking in what has arrived: there may be more of any client.
     pub is_taking_in: bool,
+    /// Whether what is done without being asked for rests (`DEBUG PAUSE-CRON`).
+    pub is_cron_paused: bool,
     /// A script has taken long here.
     pub(crate) has_been_busy: bool,
     /// The client whose script runs.
@@ -300,6 +302,7 @@ impl Core {
             turn: 0,
             scripting_session: None,
             is_taking_in: false,
+            is_cron_paused: false,
             has_been_busy: false,
             script_author: None,
             everything: scripting::EverythingCalls::default(),

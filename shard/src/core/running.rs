@@ -15,6 +15,7 @@ use crate::reply::{Output, Reply};
 use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
+use crate::trace;
 
 impl Core {
     pub(super) fn run_locally(
@@ -267,6 +268,9 @@ pub(super) fn run_on_keys(
         if output.is_large_since(before, stats.large_reply_bytes) {
             let bytes = output.len_since(before);
             stats.note_large_reply(row, bytes, summarize(arguments, |_| false));
+        }
+        if trace::is_on() {
+            trace::note_command(store, row, caller.db, arguments, output.copy_since(before));
         }
     }
     sequel

@@ -303,6 +303,11 @@ impl Session {
         self.blocked.is_some()
     }
 
+    /// Whether it waits and nobody has begun to serve it.
+    pub fn is_waiting(&self) -> bool {
+        self.blocked.as_ref().is_some_and(|blocked| !blocked.is_claimed())
+    }
+
     /// Number of keys it watches.
     pub fn watched_keys(&self) -> usize {
         self.watchers.iter().map(|watcher| watcher.names().len()).sum()

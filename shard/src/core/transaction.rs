@@ -33,6 +33,7 @@ use crate::number::parse_integer;
 use crate::observers::Observer;
 use crate::reply::{Output, Reply};
 use crate::store::Access;
+use crate::trace;
 use crate::watches::Watcher;
 
 /// Bytes of arguments one transaction may hold.
@@ -445,6 +446,7 @@ impl Core {
         assert!(self.core_count == 1, "with several cores a tour travels");
         task.visit(self);
         self.journal_visit(&*task, true);
+        trace::note_everywhere(task.effect());
         if let Some(libraries) = task.take_libraries() {
             self.apply_libraries(libraries);
         }
