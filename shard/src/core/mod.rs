@@ -233,6 +233,8 @@ pub struct Core {
     exclusive: Option<Box<Exclusive>>,
     services_under_way: usize,
     services_put_off: VecDeque<Arc<KeyWaiter>>,
+    /// The core whose news is being delivered.
+    hears_from: Option<CoreId>,
     posts: Vec<Post>,
     /// How many of them have something to send.
     posted: usize,
@@ -323,6 +325,7 @@ impl Core {
             exclusive: None,
             services_under_way: 0,
             services_put_off: VecDeque::new(),
+            hears_from: None,
             posts: (0..core_count).map(|_| Post::default()).collect(),
             posted: 0,
             listeners: Listeners::new(seed),
