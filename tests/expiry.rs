@@ -177,6 +177,9 @@ fn time_stands_still_for_a_script() {
                       return redis.call('EXISTS', KEYS[1])";
         t.check(["EVAL", script, "1", "k"], 1);
         t.check("EXISTS k", 0);
+        let script = "local before = redis.call('TIME')[2] redis.call('DEBUG', 'SLEEP', '0.01') \
+                      return redis.call('TIME')[2] == before";
+        t.check(["EVAL", script, "0"], 1);
         t.check("DEBUG SET-DISABLE-DENY-SCRIPTS 0", OK);
     });
 }

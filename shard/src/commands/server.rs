@@ -7,7 +7,12 @@ use crate::number::parse_integer;
 
 /// TIME: seconds and microseconds.
 pub fn time(call: &mut SessionCall<'_>) -> Outcome {
-    let us = call.core.host.unix_us();
+    let core = &*call.core;
+    // Time stands still for a script, until that takes so long that others are told.
+    let us = match core.store.is_scripted && !core.shared().watch.is_busy() {
+        true => core.store.now().unix_us,
+        false => core.host.unix_us(),
+    };
     call.reply.array_len(2);
     call.reply.bulk_integer(us / 1_000_000);
     call.reply.bulk_integer(us % 1_000_000);
