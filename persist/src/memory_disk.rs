@@ -10,6 +10,10 @@
 //! random numbers and load again. Files opened before refuse to work afterwards, as those of a dead
 //! process. Without that call nothing is lost, which is what the end of a process alone means.
 //!
+//! A simulation wants to know what would have happened: there the power fails at some moment
+//! ([`MemoryDisk::fail_power`], [`MemoryDisk::fail_power_after`]), this disk goes on as if it had
+//! not, and what the failure leaves is another disk ([`MemoryDisk::after_power_failure`]).
+//!
 //! What survives of a file is what was synced, the first so many pieces written since, and perhaps
 //! a part of the next; each file forgets by itself, so what was written first to one may be lost
 //! while what was written later to another is kept. Of the names the first so many changes since
@@ -106,7 +110,7 @@ impl NameChange {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     contents: Vec<Content>,
     names: Names,
@@ -118,15 +122,44 @@ struct State {
     faults: Vec<(Operation, i32, u32)>,
     /// Bytes all files may have together.
     capacity_bytes: Option<usize>,
+    /// Operations until the power fails, if it will.
+    power_left: Option<u32>,
+    /// How everything was when it failed.
+    at_power_failure: Option<Box<State>>,
 }
 
 impl State {
-    fn fail(&mut self, operation: Operation) -> io::Result<()> {
+    /// Something is asked for: the power may go, and the disk may fail.
+    fn begin(&mut self, operation: Operation) -> io::Result<()> {
+        if let Some(left) = &mut self.power_left {
+            match left.checked_sub(1) {
+                Some(fewer) => *left = fewer,
+                None => self.fail_power(),
+            }
+        }
         let fault =
             self.faults.iter_mut().find(|(kind, _, times)| *kind == operation && *times > 0);
         let Some((_, number, times)) = fault else { return Ok(()) };
         *times -= 1;
         Err(io::Error::from_raw_os_error(*number))
+    }
+
+    fn fail_power(&mut self) {
+        self.power_left = None;
+        if self.at_power_failure.is_none() {
+            self.at_power_failure = Some(Box::new(self.clone()));
+        }
+    }
+
+    fn lose_power(&mut self, draw: Draw<'_>) {
+        let kept = draw(self.since.len());
+        for change in self.since.drain(..).take(kept) {
+            change.apply(&mut self.durable_names);
+        }
+        self.names.clone_from(&self.durable_names);
+        self.contents.iter_mut().for_each(|content| content.lose_power(draw));
+        self.faults.clear();
+        self.age += 1;
     }
 
     fn change_name(&mut self, change: NameChange) {
@@ -154,16 +187,29 @@ impl MemoryDisk {
 
     /// The power goes and comes back: what is not on the disk may be lost, in whole or in part.
     pub fn lose_power(&self, draw: Draw<'_>) {
-        let mut state = self.state();
-        let state = &mut *state;
-        let kept = draw(state.since.len());
-        for change in state.since.drain(..).take(kept) {
-            change.apply(&mut state.durable_names);
-        }
-        state.names.clone_from(&state.durable_names);
-        state.contents.iter_mut().for_each(|content| content.lose_power(draw));
-        state.faults.clear();
-        state.age += 1;
+        self.state().lose_power(draw);
+    }
+
+    /// The power fails, for what [`MemoryDisk::after_power_failure`] tells; unless it has before.
+    pub fn fail_power(&self) {
+        self.state().fail_power();
+    }
+
+    /// The same within the operation that comes after so many more.
+    pub fn fail_power_after(&self, operations: u32) {
+        self.state().power_left = Some(operations);
+    }
+
+    /// Whether the power has failed.
+    pub fn has_power_failed(&self) -> bool {
+        self.state().at_power_failure.is_some()
+    }
+
+    /// What is left once the power is back, on a disk of its own; `None` if it has not failed.
+    pub fn after_power_failure(&self, draw: Draw<'_>) -> Option<Self> {
+        let mut left = State::clone(self.state().at_power_failure.as_deref()?);
+        left.lose_power(draw);
+        Some(Self(Arc::new(Mutex::new(left))))
     }
 
     /// The next so many operations of a kind fail with this number of the system (`libc::EIO`).
@@ -171,11 +217,11 @@ impl MemoryDisk {
         self.state().faults.push((operation, number, times));
     }
 
-    /// From now on all works again.
+    /// From now on all works, and the power stays.
     pub fn recover(&self) {
         let mut state = self.state();
         state.faults.clear();
-        state.capacity_bytes = None;
+        (state.capacity_bytes, state.power_left) = (None, None);
     }
 
     /// All files together may have so many bytes; what is beyond that is refused with `ENOSPC`,
@@ -235,7 +281,7 @@ impl MemoryFile {
         if state.age != self.age {
             return Err(io::Error::other("the process that opened the file is dead"));
         }
-        state.fail(operation)?;
+        state.begin(operation)?;
         Ok(state)
     }
 }
@@ -261,9 +307,8 @@ impl DiskFile for MemoryFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.state(Operation::Sync)?;
-        let content = &mut state.contents[self.content];
-        content.durable.clone_from(&content.live);
-        content.since.clear();
+        let Content { durable, since, .. } = &mut state.contents[self.content];
+        since.drain(..).for_each(|piece| piece.apply(durable));
         Ok(())
     }
 
@@ -278,7 +323,7 @@ impl DiskFile for MemoryFile {
 impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
-        state.fail(Operation::Create)?;
+        state.begin(Operation::Create)?;
         // A file that is there is emptied, which may be forgotten like anything else.
         if let Ok(content) = state.content(path) {
             state.contents[content].change(Piece::Cut(0));
@@ -292,7 +337,7 @@ impl Disk for MemoryDisk {
 
     fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
-        state.fail(Operation::Create)?;
+        state.begin(Operation::Create)?;
         let content = state.content(path)?;
         Ok(self.file(&state, content))
     }
@@ -310,7 +355,7 @@ impl Disk for MemoryDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.fail(Operation::Rename)?;
+        state.begin(Operation::Rename)?;
         state.content(from)?;
         state.change_name(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
@@ -329,7 +374,7 @@ impl Disk for MemoryDisk {
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.fail(Operation::SyncDirectory)?;
+        state.begin(Operation::SyncDirectory)?;
         let state = &mut *state;
         state.durable_names.clone_from(&state.names);
         state.since.clear();
@@ -362,6 +407,26 @@ mod tests {
             assert!(content.len() >= 4 && b"safeonetwo".starts_with(&content), "{content:?}");
             assert!(file.append(b"more").is_err(), "the file is that of a dead process");
         }
+    }
+
+    #[test]
+    fn a_disk_goes_on_behind_a_failure_of_the_power() {
+        let disk = MemoryDisk::default();
+        let mut file = disk.create(&path("a")).expect("there is room");
+        disk.sync_directory(&path("a")).expect("nothing fails");
+        file.append(b"safe").expect("there is room");
+        file.sync().expect("nothing fails");
+        disk.fail_power_after(1);
+        file.append(b"one").expect("there is room");
+        assert!(!disk.has_power_failed());
+        file.append(b"two").expect("nobody here notices");
+        assert!(disk.has_power_failed());
+        let (all, nothing) = (&mut |most: usize| most, &mut |_: usize| 0);
+        for (draw, expected) in [(all as Draw<'_>, "safeone"), (nothing, "safe")] {
+            let left = disk.after_power_failure(draw).expect("the power has failed");
+            assert_eq!(left.read(&path("a")).expect("it is there"), expected.as_bytes());
+        }
+        assert_eq!(disk.read(&path("a")).expect("it is there"), b"safeonetwo");
     }
 
     #[test]

@@ -38,11 +38,6 @@
 //!   later than what they stand before: "needs" leads back in time only, journals whose ends are
 //!   lost can be cut back to a prefix of history, and no further than that. For the same reason
 //!   everything counted at some moment is safe once all of it is on the disk.
-//! * What a client sends in one pipeline is run by several cores, each when it gets to it. So a
-//!   later command could be told here while nobody knows yet which number an earlier one will have
-//!   elsewhere, a need that leads ahead. There are none of these: with several journals, a write
-//!   waits until the other cores have answered what its session had sent them
-//!   (`core/succession.rs`).
 //! * A barrier is no such need, for it leads ahead in time: it counts only with those of cores
 //!   which have not got to it yet. So a core that is not there yet takes the items before it.
 //!
@@ -164,12 +159,6 @@ impl Journal {
     #[inline]
     pub fn is_on(&self) -> bool {
         self.is_on
-    }
-
-    /// Whether others listen at other cores: what one of them tells may be lost without the rest.
-    #[inline]
-    pub(crate) fn has_others(&self) -> bool {
-        self.has_others
     }
 
     /// Begins a generation: every number starts anew. All cores do at one moment, at rest.

@@ -27,8 +27,8 @@
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`acl`] | users and their rights |
 //! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
-//! | [`host`], [`settings`], [`clock`] | what the process around provides |
-//! | [`mutation`] | deliberate bugs, for tests of the tests |
+//! | [`host`], [`settings`], [`clock`], [`migration`] | what the process around provides |
+//! | [`mutation`], [`trace`] | deliberate bugs, for tests of the tests; what ran, for simulations |
 
 mod access;
 pub mod acl;
@@ -62,6 +62,7 @@ pub mod latency;
 pub mod list;
 pub mod loading;
 mod long_double;
+pub mod migration;
 pub mod mutation;
 mod news;
 pub mod number;
@@ -86,5 +87,6 @@ pub mod stats;
 pub mod store;
 pub mod stream;
 pub mod table;
+pub mod trace;
 pub mod types;
 pub mod watches;

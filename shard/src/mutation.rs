@@ -36,14 +36,22 @@ pub enum Mutation {
     ExpiryUntold,
     /// What a record depends on is not told.
     NeedsUntold,
-    /// A write does not wait for what its session has sent to other cores.
-    EarlierUnawaited,
     /// Replies do not wait for the disk.
     AcknowledgedEarly,
     /// A segment is not cut back after a write that failed.
     FailureNotCut,
     /// After a crash segments are not cut to a prefix of history.
     CrashNotCut,
+    /// Who waits for keys is served though the connection has ended.
+    GoneServed,
+    /// One core does not hear of new rights.
+    RightsMissed,
+    /// One core keeps what is to be flushed.
+    FlushMissed,
+    /// A key that goes is not taken off the account of its table.
+    BytesMiscounted,
+    /// A key can be seen for a millisecond too long.
+    ExpiredSeen,
 }
 
 #[cfg(feature = "mutations")]

@@ -84,6 +84,18 @@ impl Output {
         self.bytes.len() - mark.bytes + shared
     }
 
+    /// What was written since, shared buffers where they stand. O(bytes).
+    pub fn copy_since(&self, mark: Mark) -> Vec<u8> {
+        let (mut copy, mut copied) = (Vec::new(), mark.bytes);
+        for (offset, shared) in &self.shared[mark.shared..] {
+            copy.extend_from_slice(&self.bytes[copied..*offset]);
+            copy.extend_from_slice(shared);
+            copied = *offset;
+        }
+        copy.extend_from_slice(&self.bytes[copied..]);
+        copy
+    }
+
     /// Forgets what was written and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -113,7 +125,7 @@ impl Output {
 }
 
 /// A place in an output.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mark {
     bytes: usize,
     shared: usize,

@@ -36,6 +36,7 @@ use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::snapshot::Snapshot;
 use crate::table::{Entry, EntryMut, OldValue, OwnedEntry, Place, Record, Relocated, Table, Value};
+use crate::trace;
 use crate::types::Type;
 
 /// A key of a command: its name, where it lives, and its hash.
@@ -133,6 +134,11 @@ pub struct Store {
     pub defragmentation_percent: u32,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
+    /// Whether clients are paused (`CLIENT PAUSE`), so that nothing changes: no key is evicted, and
+    /// those whose time has come stay, invisible, unless a write meets them.
+    pub(crate) is_paused: bool,
+    /// Whether what runs is a command of a script.
+    pub(crate) is_scripted: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
     /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
     pub(crate) large_element_bytes: u64,
@@ -184,6 +190,8 @@ impl Store {
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
             active_expiry: true,
+            is_paused: false,
+            is_scripted: false,
             large_element_bytes: u64::MAX,
             payload_checksums: ChecksumCheck::Done,
             expiry_cursor: crate::expiry::Cursor::default(),
@@ -390,7 +398,7 @@ impl Store {
     #[inline]
     pub fn find(&mut self, key: Key<'_>, access: Access) -> Option<Entry<'_, Object>> {
         // Where nothing expires, the lookup need not come in two halves.
-        let place = if self.may_expire(key) { Some(self.locate(key)) } else { None };
+        let place = if self.may_expire(key) { Some(self.locate_to_read(key)) } else { None };
         let table = self.slots[key.slot.index()].as_deref().and_then(|slot| slot.table(key.db));
         let found = table.and_then(|table| match place {
             Some(place) => Some(table.at(key.hash, place?)),
@@ -564,11 +572,28 @@ impl Store {
             self.reclaim_looked_up(key);
         }
         let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
-        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms) {
+        let grace_ms = i64::from(mutation::is_on(Mutation::ExpiredSeen));
+        if entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms - grace_ms) {
             self.expire(key);
             return None;
         }
         Some(place)
+    }
+
+    /// The same for a reader, who removes nothing while clients are paused.
+    #[inline]
+    fn locate_to_read(&mut self, key: Key<'_>) -> Option<Place> {
+        match self.is_paused {
+            false => self.locate(key),
+            true => self.locate_unexpired(key),
+        }
+    }
+
+    #[cold]
+    fn locate_unexpired(&self, key: Key<'_>) -> Option<Place> {
+        let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
+        let is_expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms);
+        (!is_expired).then_some(place)
     }
 
     /// Removes a key whose time has come, and fields of a hash whose time has come, for those who
@@ -673,6 +698,7 @@ impl Store {
     pub(crate) fn evict(&mut self, key: Key<'_>) {
         let Some(entry) = self.take_entry(key) else { return };
         self.stats.evicted += 1;
+        trace::note_evicted(key.db, key.name);
         let lazily = self.settings.lazyfree_lazy_eviction;
         self.changed_by_itself(key, Event::Evicted);
         self.journal_removal(key, lazily);

@@ -28,13 +28,14 @@ use basalt_shard::core::session::Origin;
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, Flow, SessionId, inbox_capacity};
 use basalt_shard::hash::HashSlot;
-use basalt_shard::reply::Output;
+use basalt_shard::reply::Mark;
 use basalt_shard::settings::{Permission, Settings};
 use basalt_shard::store::Store;
 
 use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
-use crate::mesh::Network;
+use crate::mesh::{Network, Traffic};
+use crate::shipping::Shipping;
 use crate::{Request, resp};
 
 /// The time a cluster starts at, in milliseconds since 1970.
@@ -82,6 +83,7 @@ pub struct Cluster {
     random: fastrand::Rng,
     seed: u64,
     files: Option<Files>,
+    shipping: Shipping,
     /// Commands that were run or sent on by a core so far.
     commands: u64,
     /// The scheduler's last steps, newest last.
@@ -132,7 +134,7 @@ impl Cluster {
         let ClusterOptions { core_count, seed, settings, meter, start_ms, files } = options;
         let network = Network::new(core_count, inbox_capacity(usize::from(core_count)));
         let clock = VirtualClock::starting_at_ms(start_ms);
-        let shared = Arc::new(Shared::new(core_count));
+        let (shared, shipping) = (Arc::new(Shared::new(core_count)), Shipping::default());
         let nodes = (0..core_count)
             .map(|number| {
                 let options = CoreOptions {
@@ -145,7 +147,7 @@ impl Cluster {
                     renames: Default::default(),
                 };
                 let host = TestHost::new(settings.clone(), clock.clone(), meter);
-                let host = host.with_files(files.clone());
+                let host = host.with_files(files.clone()).with_shipping(shipping.clone());
                 let mesh = network.mesh_of(CoreId(number));
                 let core = Core::new(options, Box::new(mesh), Box::new(host));
                 Node {
@@ -159,7 +161,18 @@ impl Cluster {
             .collect();
         let random = fastrand::Rng::with_seed(seed);
         let clients = Vec::new();
-        Self { nodes, clients, network, clock, random, seed, files, commands: 0, steps: 0 }
+        Self {
+            nodes,
+            clients,
+            network,
+            clock,
+            random,
+            seed,
+            files,
+            shipping,
+            commands: 0,
+            steps: 0,
+        }
     }
 
     /// Fills the cluster, which is empty, with what `store` holds, and begins a generation of files
@@ -197,9 +210,25 @@ impl Cluster {
         (self.commands, self.steps)
     }
 
+    /// Messages between cores so far.
+    pub fn traffic(&self) -> Traffic {
+        self.network.traffic()
+    }
+
+    /// When the first client that waits has waited long enough, milliseconds since 1970.
+    pub fn next_deadline_ms(&self) -> Option<i64> {
+        let deadlines = self.nodes.iter().filter_map(|node| node.core.next_deadline_ms());
+        deadlines.min().map(|at_ms| START_MS + at_ms as i64)
+    }
+
     /// Where changes are written.
     pub fn files(&self) -> Option<&Files> {
         self.files.as_ref()
+    }
+
+    /// What MIGRATE has sent to other servers.
+    pub fn shipping(&self) -> &Shipping {
+        &self.shipping
     }
 
     /// Connects a client to core `core`.
@@ -315,6 +344,18 @@ impl Cluster {
         unread
     }
 
+    /// Whether a client waits for keys, and nobody has begun to serve it.
+    pub fn is_waiting(&self, client: ClientId) -> bool {
+        let client = &self.clients[client.0];
+        let session = self.nodes[client.core].core.session(client.session);
+        session.is_some_and(|session| session.is_waiting())
+    }
+
+    /// Whether no core is within a turn.
+    pub fn is_between_turns(&self) -> bool {
+        self.nodes.iter().all(|node| node.turn.is_none())
+    }
+
     /// How many replies a client got that were not asked for yet.
     pub fn answered(&self, client: ClientId) -> usize {
         resp::split_replies(&self.clients[client.0].replies).len()
@@ -383,6 +424,7 @@ impl Cluster {
         turn.is_none()
             && !core.has_mail()
             && !core.has_eviction_work()
+            && !core.has_departed()
             && clients.iter().all(is_quiet)
     }
 
@@ -410,6 +452,7 @@ impl Cluster {
         };
         is_busy
             || !self.network.is_empty()
+            || self.shipping.has_news()
             || self.clients.iter().any(can_run)
             || self.has_work_on_files()
     }
@@ -423,6 +466,10 @@ impl Cluster {
     }
 
     fn assert_all_answered(&self) {
+        if self.nodes.iter().any(|node| node.core.has_departed()) {
+            // It is not over: whoever waits for slots that are away does so rightly.
+            return;
+        }
         for (number, client) in self.clients.iter().enumerate() {
             let session = self.nodes[client.core].core.session(client.session);
             let is_owed = session.is_some_and(|session| session.is_owed());
@@ -455,6 +502,7 @@ impl Cluster {
         let elapsed_ns = node.core.host.elapsed_ns();
         node.core.stats.mark(elapsed_ns);
         node.core.drain();
+        node.core.take_deliveries();
         node.turn = Some(ready);
     }
 
@@ -506,8 +554,7 @@ impl Cluster {
         let (core, mut replies, mut total) = (&mut node.core, Vec::new(), 0);
         for &id in &core.take_changed() {
             let Some(session) = core.session_mut(id) else { continue };
-            let mut bytes = Vec::new();
-            flatten_output(&session.output, &mut bytes);
+            let bytes = session.output.copy_since(Mark::default());
             session.output.clear();
             total += bytes.len();
             replies.push((id.index as usize, bytes));
@@ -523,7 +570,7 @@ impl Cluster {
         for &id in &changed {
             let Some(session) = core.session_mut(id) else { continue };
             let client = &mut self.clients[id.index as usize];
-            flatten_output(&session.output, &mut client.replies);
+            client.replies.extend(session.output.copy_since(Mark::default()));
             session.output.clear();
         }
         core.recycle_changed(changed);
@@ -538,15 +585,4 @@ fn flatten_request(request: &[Vec<u8>]) -> (Vec<u8>, Vec<ArgRange>) {
         bytes.extend_from_slice(argument);
     }
     (bytes, ranges)
-}
-
-/// Appends what a client gets to see of an output.
-fn flatten_output(output: &Output, bytes: &mut Vec<u8>) {
-    let mut written = 0;
-    for (offset, shared) in &output.shared {
-        bytes.extend_from_slice(&output.bytes[written..*offset]);
-        bytes.extend_from_slice(shared);
-        written = *offset;
-    }
-    bytes.extend_from_slice(&output.bytes[written..]);
 }

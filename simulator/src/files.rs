@@ -1,20 +1,28 @@
 //! The files of a simulated server: segments of the append-only file, their rewrite, snapshots, and
 //! what comes back after a power cut.
 //!
-//! The parts are those of the server (`Segment`, `Generation`, `Held`, the walk of a snapshot, and
-//! recovery). What the server does on threads happens here when the scheduler says so: a core's
-//! writer does a bit of work ([`Files::work`]) at any moment between two steps of any core.
+//! The parts are those of the server (`SegmentWriter`, `Generation`, `Held`, `Manifest`, the walk of
+//! a snapshot, and recovery), and the disk is the one its own tests use. What the server does on
+//! threads happens here when the scheduler says so: a core's writer does a bit of work
+//! ([`Files::work`]) at any moment between two steps of any core.
+//!
+//! A life ends with a failure of the power: at some moment, or within the next operations on the
+//! disk. What that leaves is a disk of its own, while the one here goes on as if nothing had
+//! happened: the cluster runs on to its end, so that the order of what was going on is known.
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use basalt_persist::aof::commit::Generation;
 use basalt_persist::aof::load::{self, LoadOptions, Location};
-use basalt_persist::aof::manifest::{BaseForm, Manifest};
-use basalt_persist::aof::segment::{Segment, SyncPolicy};
+use basalt_persist::aof::manifest::{BaseForm, FileEntry, Manifest};
+use basalt_persist::aof::segment::SyncPolicy;
+use basalt_persist::aof::writer::SegmentWriter;
+use basalt_persist::disk::{Disk, DiskFile};
 use basalt_persist::load::load_all;
+use basalt_persist::memory_disk::{Draw, MemoryDisk, Operation};
+use basalt_persist::output::{FileOutput, Output};
 use basalt_persist::reader::{ChecksumUse, RdbReader};
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
@@ -24,11 +32,27 @@ use basalt_shard::loading::LoadRules;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
-use crate::disk::{Disk, DiskFile, Image};
 use crate::snapshots::Collection;
 
-/// What the names of the files begin with.
+/// Where the files are, and what their names begin with.
+const DIRECTORY: &str = "appendonlydir";
 const PREFIX: &str = "appendonly.aof";
+
+/// What fails of a disk, and how.
+const FAILING: [Operation; 6] = [
+    Operation::Append,
+    Operation::Sync,
+    Operation::Truncate,
+    Operation::Create,
+    Operation::Rename,
+    Operation::SyncDirectory,
+];
+const ERRORS: [i32; 2] = [ENOSPC, EIO];
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// Kinds of operations that may fail together, and how often each.
+const FAULTS_MAX: u32 = 4;
 
 /// Virtual time between two syncs of `everysec`.
 const SYNC_INTERVAL_MS: i64 = 1000;
@@ -39,18 +63,15 @@ const QUEUE_MAX: usize = 8;
 /// What the writer of a core is asked to do.
 enum Order {
     Append(Vec<u8>, u64),
-    Begin(DiskFile, Arc<Generation>),
+    Begin(Box<dyn DiskFile>, Arc<Generation>),
 }
 
-#[derive(Default)]
 struct Writer {
     orders: VecDeque<Order>,
-    segment: Option<Segment>,
+    segments: SegmentWriter,
     last_sync_ms: i64,
     /// What its core tells it to write.
     generation: Option<Arc<Generation>>,
-    /// What its segment is part of.
-    written: Option<Arc<Generation>>,
 }
 
 /// A snapshot on its way, and what it is for.
@@ -61,7 +82,8 @@ struct Running {
 }
 
 struct State {
-    disk: Disk,
+    disk: MemoryDisk,
+    location: Location,
     policy: SyncPolicy,
     manifest: Manifest,
     writers: Vec<Writer>,
@@ -71,7 +93,6 @@ struct State {
     /// Snapshots that are complete, as files.
     complete: Vec<Vec<u8>>,
     rewrites: u64,
-    now_ms: i64,
 }
 
 /// The files of a server.
@@ -81,25 +102,62 @@ pub struct Files(Arc<Mutex<State>>);
 /// A generation whose files wait for their cores.
 pub struct NewGeneration {
     generation: Arc<Generation>,
-    files: Vec<Option<DiskFile>>,
+    files: Vec<Option<Box<dyn DiskFile>>>,
+}
+
+fn location_on(disk: &MemoryDisk) -> Location {
+    Location {
+        disk: Arc::new(disk.clone()),
+        directory: DIRECTORY.into(),
+        prefix: PREFIX.to_owned(),
+    }
+}
+
+/// Makes what comes next on a disk fail, in one of many ways.
+pub fn break_disk(disk: &MemoryDisk, random: &mut fastrand::Rng) {
+    for _ in 0..random.u32(1..=FAULTS_MAX) {
+        // Mostly what is asked for all the time.
+        let kind = FAILING[random.usize(..FAILING.len()).min(random.usize(..FAILING.len()))];
+        let number = ERRORS[random.usize(..ERRORS.len())];
+        disk.fail(kind, number, random.u32(1..=FAULTS_MAX));
+    }
+}
+
+/// What survives where anything may: nothing, everything and something in between are all likely.
+pub fn draw_from(random: &mut fastrand::Rng) -> impl FnMut(usize) -> usize {
+    |most| match random.u32(..4) {
+        0 => 0,
+        1 => most,
+        _ => random.usize(..=most),
+    }
 }
 
 impl Files {
-    /// The files of a server of `core_count` cores on `disk`, which is empty or holds what
-    /// `manifest` names.
-    pub fn new(disk: Disk, policy: SyncPolicy, core_count: u16, manifest: Manifest) -> Self {
-        Self(Arc::new(Mutex::new(State {
+    /// The files of a server of `core_count` cores on `disk`, which may be empty.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
+    pub fn open(disk: MemoryDisk, policy: SyncPolicy, core_count: u16) -> Result<Self, String> {
+        let location = location_on(&disk);
+        let manifest = load::open(&location).map_err(|error| error.to_string())?;
+        let writer = |core| Writer {
+            orders: VecDeque::new(),
+            segments: SegmentWriter::new(core, policy),
+            last_sync_ms: 0,
+            generation: None,
+        };
+        Ok(Self(Arc::new(Mutex::new(State {
             disk,
+            location,
             policy,
             manifest,
-            writers: (0..core_count).map(|_| Writer::default()).collect(),
+            writers: (0..usize::from(core_count)).map(writer).collect(),
             current: None,
             running: None,
             next_snapshot: 1,
             complete: Vec::new(),
             rewrites: 0,
-            now_ms: 0,
-        })))
+        }))))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,7 +165,7 @@ impl Files {
     }
 
     /// The disk.
-    pub fn disk(&self) -> Disk {
+    pub fn disk(&self) -> MemoryDisk {
         self.state().disk.clone()
     }
 
@@ -131,8 +189,10 @@ impl Files {
         let mut manifest = state.manifest.clone();
         let entries = manifest.add_generation(PREFIX, core_count);
         let number = entries[0].sequence;
-        let files = entries.iter().map(|entry| Some(state.disk.create(&entry.name))).collect();
-        state.disk.put_manifest(manifest.to_text())?;
+        let create = |entry: &FileEntry| state.disk.create(&state.location.file(&entry.name));
+        let files = entries.iter().map(|entry| create(entry).map(Some));
+        let files = files.collect::<io::Result<_>>()?;
+        manifest.write(&state.disk, &state.location.manifest())?;
         state.manifest = manifest;
         let generation =
             Arc::new(Generation::new(number, core_count as u16, state.current.clone()));
@@ -182,9 +242,7 @@ impl Files {
     /// Returns the number of the error that keeps any segment from being written.
     pub fn work(&self, core: usize, order_count: usize, now_ms: i64) -> i32 {
         let mut state = self.state();
-        state.now_ms = now_ms;
-        let policy = state.policy;
-        state.writers[core].work(core, order_count, now_ms, policy);
+        state.writers[core].work(order_count, now_ms);
         state.current.as_deref().map_or(0, Generation::error)
     }
 
@@ -192,8 +250,7 @@ impl Files {
     /// that has failed.
     pub fn has_work(&self, now_ms: i64) -> bool {
         let state = self.state();
-        let is_busy = |writer: &Writer| writer.has_work(now_ms, state.policy);
-        state.writers.iter().any(is_busy)
+        state.writers.iter().any(|writer| writer.has_work(now_ms))
     }
 
     /// Whether any snapshot is being made.
@@ -264,11 +321,19 @@ impl State {
     fn put_base(&mut self, file: Vec<u8>, first_kept: u64) -> io::Result<()> {
         let mut manifest = self.manifest.clone();
         let base = manifest.next_base(PREFIX, BaseForm::Rdb);
-        self.disk.put(&base.name.clone(), file)?;
+        let (temporary, target) =
+            (self.location.file("temp-rewrite.aof"), self.location.file(&base.name));
+        let disk = Arc::clone(&self.location.disk);
+        let mut output = Box::new(FileOutput::create(disk, &temporary, &target, true)?);
+        output.write(&file)?;
+        output.finish()?;
         let gone = manifest.replace_base(base, first_kept);
-        self.disk.put_manifest(manifest.to_text())?;
+        manifest.write(&self.disk, &self.location.manifest())?;
         self.manifest = manifest;
-        gone.iter().for_each(|name| self.disk.remove(name));
+        for name in gone {
+            // One that stays takes room and nothing else: the manifest does not name it.
+            let _ = self.disk.remove(&self.location.file(&name));
+        }
         Ok(())
     }
 }
@@ -278,56 +343,23 @@ impl Writer {
         now_ms - self.last_sync_ms >= SYNC_INTERVAL_MS
     }
 
-    fn has_work(&self, now_ms: i64, policy: SyncPolicy) -> bool {
-        let is_waiting = self.segment.as_ref().is_some_and(|segment| {
-            segment.is_dirty() && policy == SyncPolicy::Always && !segment.has_failed()
-        });
-        let is_dirty = self.segment.as_ref().is_some_and(Segment::is_dirty);
-        !self.orders.is_empty() || is_waiting || (is_dirty && self.is_due(now_ms))
+    fn has_work(&self, now_ms: i64) -> bool {
+        !self.orders.is_empty() || self.segments.is_behind(self.is_due(now_ms))
     }
 
-    fn work(&mut self, core: usize, order_count: usize, now_ms: i64, policy: SyncPolicy) {
+    fn work(&mut self, order_count: usize, now_ms: i64) {
         for _ in 0..order_count {
             match self.orders.pop_front() {
                 None => break,
-                Some(Order::Append(bytes, items)) => {
-                    let segment = self.segment.as_mut().expect("a segment begins before it grows");
-                    segment.push(&bytes, items);
-                }
-                Some(Order::Begin(file, generation)) => {
-                    if !self.close_segment() {
-                        self.orders.push_front(Order::Begin(file, generation));
-                        break;
-                    }
-                    let durable = Arc::clone(generation.durable(core));
-                    self.segment = Some(Segment::new(Box::new(file), 0, policy, durable));
-                    self.written = Some(generation);
-                }
+                Some(Order::Append(bytes, items)) => self.segments.append(&bytes, items),
+                Some(Order::Begin(file, generation)) => self.segments.begin(file, 0, generation),
             }
         }
         let due = self.is_due(now_ms);
         if due {
             self.last_sync_ms = now_ms;
         }
-        let may_write = self.may_write();
-        if let Some(segment) = &mut self.segment
-            && segment.is_dirty()
-            && (due || !segment.has_failed())
-            && may_write
-        {
-            segment.flush(due);
-        }
-    }
-
-    /// Whether all of the generation before the one that is written is on the disk.
-    fn may_write(&self) -> bool {
-        self.written.as_ref().is_none_or(|generation| generation.may_be_written())
-    }
-
-    /// Brings the present segment to the disk, as all there will be of it; whether that worked.
-    fn close_segment(&mut self) -> bool {
-        let may_write = self.may_write();
-        self.segment.as_mut().is_none_or(|segment| may_write && segment.close())
+        self.segments.flush(due);
     }
 }
 
@@ -369,57 +401,51 @@ pub fn load_snapshot(file: &[u8], settings: &Settings, seed: u64) -> Result<Stor
     Ok(store)
 }
 
-/// Recovers what a power cut has left: the data, the files as they are afterwards, and what the log
-/// says.
+/// Recovers what a power failure has left on `disk`: the data, and what the log says. The files are
+/// cut to what counts.
 ///
 /// # Errors
 /// If recovery refuses to go on.
 pub fn recover(
-    image: &Image,
+    disk: &MemoryDisk,
     settings: &Settings,
     seed: u64,
-) -> Result<(Store, Image, Vec<String>), String> {
-    static DIRECTORIES: AtomicU64 = AtomicU64::new(0);
-    let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
-    let name = format!("basalt-simulator-{}-{number}", std::process::id());
-    let memory = std::path::Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let location = Location::new(parent.join(name), PREFIX.to_owned());
-    let result = recover_in(&location, image, settings, seed);
-    let _ = std::fs::remove_dir_all(&location.directory);
-    result
-}
-
-fn recover_in(
-    location: &Location,
-    image: &Image,
-    settings: &Settings,
-    seed: u64,
-) -> Result<(Store, Image, Vec<String>), String> {
-    let failed = |error: io::Error| format!("the directory of recovery: {error}");
-    std::fs::create_dir_all(&location.directory).map_err(failed)?;
-    for (name, content) in &image.files {
-        std::fs::write(location.file(name), content).map_err(failed)?;
-    }
-    if !image.manifest.is_empty() {
-        std::fs::write(location.manifest(), &image.manifest).map_err(failed)?;
-    }
-    let manifest = load::open(location).map_err(|error| error.to_string())?;
+) -> Result<(Store, Vec<String>), String> {
+    let location = location_on(disk);
+    let manifest = load::open(&location).map_err(|error| error.to_string())?;
     let mut store = whole_store(settings, seed);
     let options = LoadOptions {
         cuts_torn_ends: true,
         thread_count: 1 + (seed % 3) as usize,
         ..LoadOptions::default()
     };
-    let report = load::load(location, &manifest, options, &mut store);
+    let report = load::load(&location, &manifest, options, &mut store);
     let report = report.map_err(|error| error.to_string())?;
     if report.failed > 0 {
         return Err(format!("{} commands failed when they ran again", report.failed));
     }
-    let mut after = Image { manifest: manifest.to_text(), ..Image::default() };
-    for file in &manifest.files {
-        let content = std::fs::read(location.file(&file.name)).map_err(failed)?;
-        after.files.insert(file.name.clone(), content);
-    }
-    Ok((store, after, report.warnings))
+    Ok((store, report.warnings))
 }
+
+/// The same where the power fails once more within recovery, perhaps, and is back in the end.
+///
+/// # Errors
+/// If recovery refuses to go on.
+pub fn recover_at_last(
+    disk: MemoryDisk,
+    settings: &Settings,
+    seed: u64,
+    draw: Draw<'_>,
+) -> Result<(Store, MemoryDisk, Vec<String>), String> {
+    disk.fail_power_after(draw(OPERATIONS_OF_RECOVERY) as u32);
+    let (store, log) = recover(&disk, settings, seed)?;
+    let Some(left) = disk.after_power_failure(draw) else {
+        disk.recover();
+        return Ok((store, disk, log));
+    };
+    let (store, more) = recover(&left, settings, seed)?;
+    Ok((store, left, [log, more].concat()))
+}
+
+/// Operations on the disk within which the power may fail again.
+const OPERATIONS_OF_RECOVERY: usize = 8;

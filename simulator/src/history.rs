@@ -17,9 +17,9 @@
 //! have no circle (Adya; Elle finds the same). Cost: linear in events and edges; time is a chain of
 //! its own, so that it takes two edges an event.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::op::{CHANNELS, KEYS, QUEUES, Seen, Token, token_text};
+use crate::op::{CHANNELS, QUEUES, Seen, Token, name_of, token_text};
 use crate::order::{Order, Why};
 
 /// A moment of a client.
@@ -42,7 +42,7 @@ pub struct Event {
 pub struct History {
     /// Events; those of a client in program order.
     pub events: Vec<Event>,
-    /// The tokens of each of [`KEYS`] in the end.
+    /// The tokens of each of the keys in the end, and last the rights of the user.
     pub finals: Vec<Vec<Token>>,
     /// How many of them were there at the start.
     pub initial: Vec<usize>,
@@ -111,19 +111,41 @@ impl History {
                     return Err(format!(
                         "a write is lost or elsewhere: it should be number {length} of {}, where \
                          there is {found}\n  {}",
-                        KEYS[*key],
+                        name_of(*key),
                         self.tell(number)
                     ));
                 }
             }
         }
+        self.check_wholes()?;
         for (key, tokens) in self.finals.iter().enumerate() {
             let mut places = HashMap::new();
             for (place, token) in tokens.iter().enumerate() {
                 if let Some(other) = places.insert(token, place) {
                     let text = token_text(*token);
-                    return Err(format!("{} has {text} twice, at {other}, {place}", KEYS[key]));
+                    return Err(format!("{} has {text} twice, at {other}, {place}", name_of(key)));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What nobody was told of was done as a whole or not at all.
+    fn check_wholes(&self) -> Result<(), String> {
+        let there: HashSet<&Token> = self.finals.iter().flatten().collect();
+        for (number, event) in self.events.iter().enumerate() {
+            let written = event.seen.iter().filter_map(|seen| match seen {
+                Seen::Wrote(_, token, None) => Some(there.contains(token)),
+                _ => None,
+            });
+            let written: Vec<bool> = written.collect();
+            let is_done = written.first().copied().unwrap_or(event.completed.is_some());
+            let must_be = event.completed.is_some();
+            if written.iter().any(|is_there| *is_there != is_done) || must_be && !is_done {
+                return Err(format!(
+                    "this was done in part, or got lost:\n  {}",
+                    self.tell(number)
+                ));
             }
         }
         Ok(())
@@ -148,7 +170,7 @@ impl History {
                 if !finals.starts_with(tokens) {
                     return Err(format!(
                         "{} never had this value; in the end it is {}\n  {}",
-                        KEYS[*key],
+                        name_of(*key),
                         show_tokens(finals),
                         self.tell(number)
                     ));
@@ -292,12 +314,16 @@ fn show_tokens(tokens: &[Token]) -> String {
 fn show_seen(seen: &Seen) -> String {
     match seen {
         Seen::Wrote(key, token, Some(length)) => {
-            format!("{} is number {length} of {}", token_text(*token), KEYS[*key])
+            format!("{} is number {length} of {}", token_text(*token), name_of(*key))
         }
-        Seen::Wrote(key, token, None) => format!("{} to {}", token_text(*token), KEYS[*key]),
-        Seen::Read(key, tokens) => format!("{} has {}", KEYS[*key], show_tokens(tokens)),
+        Seen::Wrote(key, token, None) => format!("{} to {}", token_text(*token), name_of(*key)),
+        Seen::Read(key, tokens) => format!("{} has {}", name_of(*key), show_tokens(tokens)),
         Seen::Fed(queue, token) => format!("{} into {}", token_text(*token), QUEUES[*queue]),
         Seen::Took(queue, token) => format!("{} out of {}", token_text(*token), QUEUES[*queue]),
+        Seen::MayHaveTaken(_) => "may have taken something".to_owned(),
+        Seen::MayHaveMoved(from, to) => {
+            format!("may have moved something from {} to {}", QUEUES[*from], QUEUES[*to])
+        }
         Seen::Told(channel, token, _) => {
             format!("{} on {}", token_text(*token), CHANNELS[*channel])
         }

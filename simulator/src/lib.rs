@@ -3,9 +3,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
-//! | [`host`], [`mesh`] | the process and the way between cores, made up |
-//! | [`disk`], [`files`], [`snapshots`] | a disk that forgets, and the files of a server on it |
+//! | [`host`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
+//! | [`files`], [`snapshots`] | the files of a server, on a disk that forgets |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
+//! | [`any`], [`free`] | any command on any type, compared with a single core |
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
 //! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
 //! | [`trial`], [`tally`] | a simulation that is judged, and made smaller; what was reached |
@@ -13,10 +14,11 @@
 //! | [`value`], [`values`] | replies; everything a server holds |
 //! | [`resp`], [`seeds`] | requests and replies as bytes; seeds of random tests |
 
+pub mod any;
 pub mod cluster;
 pub mod coda;
-pub mod disk;
 pub mod files;
+pub mod free;
 pub mod history;
 pub mod host;
 pub mod invariants;
@@ -29,6 +31,7 @@ pub mod recovery;
 pub mod resp;
 pub mod run;
 pub mod seeds;
+pub mod shipping;
 pub mod snapshots;
 pub mod socket;
 pub mod tally;

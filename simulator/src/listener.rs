@@ -45,8 +45,8 @@ impl Listener {
 }
 
 /// Clients that listen are counted from here on.
-const LISTENERS_FROM: usize = 1000;
+const LISTENERS_FROM: usize = 1_000_000;
 
 /// Reads of a client that listens which are under way at once. Among several replies that are on
 /// their way a message stands behind those that are here, though an earlier one may know more.
-pub(crate) const READS_MAX: usize = 1;
+pub(crate) const READS_MAX: usize = 4;

@@ -7,6 +7,8 @@
 //!
 //! Queues are lists that tokens are pushed to, moved between and popped from, mostly by clients
 //! that wait; a token comes out once.
+//!
+//! What a user may do grows as well: each grant adds a pattern of keys, which is a token.
 
 use crate::Request;
 use crate::resp::split_line;
@@ -20,6 +22,9 @@ const TOKEN_DIGITS: usize = 5;
 
 /// Keys of values that grow: those at even places are strings, the others lists. Some share a slot.
 pub const KEYS: [&str; 8] = ["a", "b", "c", "d", "{c}e", "{d}f", "g", "h"];
+
+/// The rights of a user, as one more value that grows.
+pub const RIGHTS: usize = KEYS.len();
 
 /// Lists that tokens go through. They move to higher ones only.
 pub const QUEUES: [&str; 3] = ["q", "r", "s"];
@@ -75,6 +80,16 @@ pub enum Op {
     Publish(usize, Token),
     /// Begins a snapshot.
     Save,
+    /// Gives a user one more right.
+    Grant(Token),
+    /// Looks at the rights of that user.
+    Rights,
+    /// Does nothing for so many milliseconds.
+    Pause(u32),
+    /// Goes away, whatever is under way, and comes back as another client.
+    Quit,
+    /// Any commands, made one in some form.
+    Any(Form, Vec<Request>),
     /// Does something that nobody of the others may notice.
     Aside(String),
 }
@@ -90,6 +105,10 @@ pub enum Seen {
     Fed(usize, Token),
     /// It took one out.
     Took(usize, Token),
+    /// It has taken one out of the first of these, and nobody was told, or nothing.
+    MayHaveTaken(Vec<usize>),
+    /// It has moved one from here to there, and nobody was told, or nothing.
+    MayHaveMoved(usize, usize),
     /// It told a channel, and so many heard of it.
     Told(usize, Token, Option<i64>),
     /// It had received so many messages of a channel when its reply came.
@@ -114,6 +133,24 @@ pub fn token_of(bytes: &[u8]) -> Result<Token, String> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() == TOKEN_DIGITS);
     let token = text.and_then(|text| Token::from_str_radix(text, 16).ok());
     token.ok_or_else(|| format!("{} is no token", bytes.escape_ascii()))
+}
+
+/// What a value that grows is called.
+pub fn name_of(key: usize) -> &'static str {
+    KEYS.get(key).copied().unwrap_or("the user")
+}
+
+/// The tokens among the rights of the user, as ACL GETUSER shows them.
+///
+/// # Errors
+/// If there are none of the kind.
+pub fn rights_of(reply: &Value) -> Result<Vec<Token>, String> {
+    let fields = reply.elements().unwrap_or_default();
+    let at = fields.iter().position(|field| field.bytes() == Some(b"keys"));
+    let patterns = at.and_then(|at| fields.get(at + 1)?.bytes());
+    let patterns = patterns.ok_or_else(|| format!("ACL GETUSER was answered {reply}"))?;
+    let words = patterns.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    words.map(|word| token_of(word.strip_prefix(b"~").unwrap_or(word))).collect()
 }
 
 /// Whether the value of a key is a string.
@@ -241,6 +278,10 @@ impl Op {
                 vec![line(format!("PUBLISH {} {}", CHANNELS[*channel], token_text(*token)))]
             }
             Self::Save => vec![line("BGSAVE".to_owned())],
+            Self::Grant(token) => vec![line(format!("ACL SETUSER guest ~{}", token_text(*token)))],
+            Self::Rights => vec![line("ACL GETUSER guest".to_owned())],
+            Self::Pause(_) | Self::Quit => Vec::new(),
+            Self::Any(form, requests) => together(*form, requests),
             Self::Aside(text) => vec![line(text.clone())],
         }
     }
@@ -267,7 +308,11 @@ impl Op {
             }
             Self::Push(queue, token) => vec![vec![Seen::Fed(*queue, *token)]],
             Self::Publish(channel, token) => vec![vec![Seen::Told(*channel, *token, None)]],
-            _ => vec![Vec::new()],
+            Self::Pop(queues, _) => vec![vec![Seen::MayHaveTaken(queues.clone())]],
+            Self::Move(from, to, _) => vec![vec![Seen::MayHaveMoved(*from, *to)]],
+            Self::Grant(token) => vec![vec![Seen::Wrote(RIGHTS, *token, None)]],
+            Self::Save | Self::Rights | Self::Pause(_) | Self::Quit => vec![Vec::new()],
+            Self::Any(..) | Self::Aside(_) => vec![Vec::new()],
         }
     }
 
@@ -314,7 +359,34 @@ impl Op {
                 Value::Simple(_) => Ok(vec![vec![Seen::Saved]]),
                 _ => Ok(vec![Vec::new()]),
             },
-            Self::Aside(_) => Ok(vec![Vec::new()]),
+            Self::Grant(token) => match last {
+                Value::Simple(_) => Ok(vec![vec![Seen::Wrote(RIGHTS, *token, None)]]),
+                other => Err(format!("ACL SETUSER was answered {other}")),
+            },
+            Self::Rights => Ok(vec![vec![Seen::Read(RIGHTS, rights_of(last)?)]]),
+            Self::Pause(_) | Self::Quit | Self::Any(..) | Self::Aside(_) => Ok(vec![Vec::new()]),
+        }
+    }
+}
+
+/// Any commands as one.
+fn together(form: Form, requests: &[Request]) -> Vec<Request> {
+    match form {
+        Form::Plain => requests.to_vec(),
+        Form::Transaction | Form::Watched => {
+            let (multi, exec) = (split_line("MULTI"), split_line("EXEC"));
+            [vec![multi], requests.to_vec(), vec![exec]].concat()
+        }
+        Form::Script | Form::BlindScript => {
+            let mut text = String::new();
+            let mut end = 0;
+            for request in requests {
+                let start = end + 1;
+                end += request.len();
+                text += &format!("redis.pcall(unpack(ARGV,{start},{end})) ");
+            }
+            let head = ["EVAL", &text, "0"].map(|word| word.as_bytes().to_vec());
+            vec![head.into_iter().chain(requests.concat()).collect()]
         }
     }
 }
@@ -360,6 +432,11 @@ fn unit_moments(form: Form, accesses: &[Access], replies: &[Value]) -> Result<Mo
 
 impl std::fmt::Display for Op {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pause(ms) => return write!(formatter, "(waits {ms} ms)"),
+            Self::Quit => return formatter.write_str("(goes away)"),
+            _ => {}
+        }
         let requests = self.requests();
         let shown: Vec<String> =
             requests.iter().map(|request| crate::resp::show_request(request)).collect();

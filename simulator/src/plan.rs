@@ -9,6 +9,8 @@
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::hash::HashSlot;
 
+use crate::Request;
+use crate::any::Any;
 use crate::op::{Access, CHANNELS, Form, KEYS, Op, QUEUES, Token, Want, is_string};
 
 /// What one client does.
@@ -41,6 +43,12 @@ pub struct Life {
     pub time_rate: u32,
     /// Clients that listen to all channels.
     pub listeners: usize,
+    /// Whether clients run any command, see [`crate::free`].
+    pub is_free: bool,
+    /// Whether memory is short.
+    pub has_limit: bool,
+    /// Whether clients that wait go away now and then.
+    pub waits_end: bool,
     /// Clients that do something.
     pub clients: Vec<ClientPlan>,
 }
@@ -83,6 +91,10 @@ struct Weights {
     save: u32,
     moves: u32,
     aside: u32,
+    grant: u32,
+    rights: u32,
+    quit: u32,
+    pause: u32,
 }
 
 /// Draws plans.
@@ -97,8 +109,44 @@ struct Draw {
     has_rewrites: bool,
 }
 
+/// The longest time a client does nothing.
+const PAUSE_MAX_MS: f64 = 3_600_000.0;
+
+/// One life of so many is free.
+const FREE_EVERY: u64 = 4;
+
 impl Plan {
-    /// The plan of a seed.
+    /// The plan of a seed, of one kind or the other.
+    pub fn drawn(seed: u64, size: Size) -> Self {
+        match seed.is_multiple_of(FREE_EVERY) {
+            true => Self::free(seed, size),
+            false => Self::new(seed, size),
+        }
+    }
+
+    /// One life in which clients run any command.
+    pub fn free(seed: u64, size: Size) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let policy = [None, Some(SyncPolicy::EverySecond), Some(SyncPolicy::Always)];
+        let policy = policy[random.usize(..policy.len())];
+        let mut draw = Draw::new(random.fork(), 1);
+        let mut life = draw.life(policy, size);
+        (life.is_free, life.has_faults, life.listeners) = (true, false, 0);
+        let has_flushes = draw.random.bool();
+        for client in &mut life.clients {
+            client.ops = (0..client.ops.len()).map(|_| draw.any_op(has_flushes)).collect();
+        }
+        Self { seed, lives: vec![life] }
+    }
+
+    /// The same while memory is short, for those who can say how much is in use.
+    pub fn limited(seed: u64, size: Size) -> Self {
+        let mut plan = Self::free(seed, size);
+        plan.lives.iter_mut().for_each(|life| life.has_limit = true);
+        plan
+    }
+
+    /// The plan of a seed, for clients that know what they should see.
     pub fn new(seed: u64, size: Size) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let policy = match random.u32(..4) {
@@ -131,7 +179,7 @@ impl Draw {
             1 => 4 * usual,
             _ => usual,
         };
-        let moves = weight(6);
+        let (moves, quit) = (weight(6), weight(2));
         let pure = Weights { plain: 60, moves, ..Weights::default() };
         let mixed = Weights {
             plain: 60 + weight(60),
@@ -145,6 +193,10 @@ impl Draw {
             save: weight(1),
             moves,
             aside: weight(8),
+            grant: weight(2),
+            rights: weight(4),
+            quit,
+            pause: weight(4),
         };
         let is_pure = random.u32(..3) == 0;
         // Nothing but pipelines of simple commands on few keys: what is wrong with their order
@@ -176,6 +228,9 @@ impl Draw {
             has_stalls: random.bool(),
             time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
             listeners: random.usize(..=2),
+            is_free: false,
+            has_limit: false,
+            waits_end: self.weights.quit > 0,
             clients,
         }
     }
@@ -188,9 +243,10 @@ impl Draw {
     fn op(&mut self, client: usize) -> Op {
         let Weights { plain, several, transaction, watched, script, blind_script, .. } =
             self.weights;
-        let Weights { queue, publish, moves, aside, .. } = self.weights;
+        let Weights { queue, publish, moves, aside, grant, rights, .. } = self.weights;
         // One client makes all snapshots, so that they are begun in the order of its commands.
         let save = if client == 0 { self.weights.save } else { 0 };
+        let quit = if client == 0 { 0 } else { self.weights.quit };
         let all = [
             plain,
             several,
@@ -203,6 +259,10 @@ impl Draw {
             save,
             moves,
             aside,
+            grant,
+            rights,
+            quit,
+            self.weights.pause,
         ];
         let mut die = self.random.u32(..all.iter().sum::<u32>());
         let kind = all.iter().position(|weight| {
@@ -221,8 +281,46 @@ impl Draw {
             7 => Op::Publish(self.random.usize(..CHANNELS.len()), self.token()),
             8 => Op::Save,
             9 => self.move_slot(),
-            _ => self.aside(),
+            10 => self.aside(),
+            11 => Op::Grant(self.token()),
+            12 => Op::Rights,
+            13 => Op::Quit,
+            // Short ones and long ones are alike.
+            _ => Op::Pause(2_f64.powf(self.random.f64() * PAUSE_MAX_MS.log2()) as u32),
         }
+    }
+
+    /// An operation of a client that runs any command.
+    fn any_op(&mut self, has_flushes: bool) -> Op {
+        match self.random.u32(..100) {
+            0 if has_flushes => {
+                let mut any = Any { random: &mut self.random, next_value: &mut self.next_token };
+                Op::Any(Form::Plain, vec![any.on_everything()])
+            }
+            1 => Op::Quit,
+            2..6 => self.move_any_slot(),
+            6 => Op::Aside("DBSIZE".to_owned()),
+            7 => Op::Aside("KEYS l*".to_owned()),
+            8 if self.has_rewrites => Op::Aside("BGREWRITEAOF".to_owned()),
+            9..17 => Op::Any(Form::Transaction, self.any_commands()),
+            17..22 => Op::Any(Form::BlindScript, self.any_commands()),
+            _ => {
+                let mut any = Any { random: &mut self.random, next_value: &mut self.next_token };
+                Op::Any(Form::Plain, vec![any.command()])
+            }
+        }
+    }
+
+    fn any_commands(&mut self) -> Vec<Request> {
+        let count = self.random.usize(1..=4);
+        let mut any = Any { random: &mut self.random, next_value: &mut self.next_token };
+        (0..count).map(|_| any.command()).collect()
+    }
+
+    fn move_any_slot(&mut self) -> Op {
+        let name = Any { random: &mut self.random, next_value: &mut self.next_token }.any_key();
+        let slot = HashSlot::of_key(name.as_bytes()).number();
+        Op::Aside(format!("DEBUG MOVE-SLOT {slot} {}", self.random.u16(..self.core_count)))
     }
 
     fn access(&mut self) -> Access {

@@ -12,7 +12,7 @@ use basalt_persist::aof::segment::SyncPolicy;
 
 use crate::coda::Timed;
 use crate::history::{Event, History};
-use crate::op::{KEYS, QUEUES, Seen, Token, token_text};
+use crate::op::{KEYS, QUEUES, RIGHTS, Seen, Token, token_text};
 use crate::order::Order;
 use crate::values::Values;
 
@@ -32,6 +32,8 @@ pub struct Before {
     pub timed: Option<Timed>,
     /// The time when everything had come to rest, milliseconds since 1970.
     pub ended_ms: i64,
+    /// What left queues without a trace: taken for clients that had gone.
+    pub lost: HashSet<(usize, Token)>,
     /// What recovery had to say.
     pub log: Vec<String>,
 }
@@ -93,7 +95,7 @@ fn compare(before: &Before, recovered: &Values) -> Result<u64, String> {
 
 fn tokens_written(event: &Event) -> impl Iterator<Item = Token> {
     event.seen.iter().filter_map(|seen| match seen {
-        Seen::Wrote(_, token, _) => Some(*token),
+        Seen::Wrote(key, token, _) if *key != RIGHTS => Some(*token),
         _ => None,
     })
 }
@@ -125,6 +127,7 @@ fn check_queues(before: &Before, queues: &[Vec<Token>]) -> Result<(), String> {
             Seen::Took(queue, token) => Some((*queue, *token)),
             _ => None,
         })
+        .chain(before.lost.iter().copied())
         .collect();
     for event in events.iter().filter(|event| event.completed.is_some_and(|at| at < before.safe_at))
     {

@@ -7,19 +7,19 @@
 
 use std::collections::VecDeque;
 
-use basalt_persist::aof::manifest::Manifest;
 use basalt_persist::aof::segment::SyncPolicy;
+use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
 use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
 use crate::coda::{self, Timed};
-use crate::disk::{Disk, Image};
-use crate::files::{Files, load_snapshot, recover};
+use crate::files::{Files, break_disk, draw_from, load_snapshot, recover_at_last};
+use crate::free;
 use crate::history::{Event, History};
 use crate::invariants;
 use crate::listener::{Listener, READS_MAX};
-use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, Seen, Token, is_refusal};
+use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, Seen, Token, is_refusal, rights_of};
 use crate::plan::{Life, Plan};
 use crate::recovery::{Before, check_recovery};
 use crate::resp::split_line;
@@ -44,21 +44,28 @@ const FAILING_TIME_RATE: u32 = 100;
 /// # Panics
 /// If a core or the machinery breaks an invariant of its own.
 pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
-    let mut image = Image::default();
+    let mut disk = MemoryDisk::default();
     let mut before: Option<(Store, Before)> = None;
     for (number, life) in plan.lives.iter().enumerate() {
+        if life.is_free {
+            free::live(life, || 0, tally)?;
+            continue;
+        }
         let at = |error: String| format!("life {}: {error}", number + 1);
-        let mut run = Run::begin(life, image, &mut before, tally).map_err(at)?;
+        let mut run = Run::begin(life, disk, &mut before, tally).map_err(at)?;
         run.live().map_err(at)?;
         let ended = run.end(tally).map_err(at)?;
         tally.lives += 1;
         let Some((left, past)) = ended else { return Ok(()) };
         // Keys are found by hashes that follow from the seed of whoever has them.
         let seed = plan.lives.get(number + 1).map_or(plan.seed, |next| next.seed);
-        let (store, after, log) = recover(&left, &settings(), seed)
-            .map_err(|error| format!("life {}: nothing can be recovered: {error}", number + 1))?;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (store, after, log) =
+            recover_at_last(left, &settings(), seed, &mut draw_from(&mut random)).map_err(
+                |error| format!("life {}: nothing can be recovered: {error}", number + 1),
+            )?;
         tally.cuts += 1;
-        (image, before) = (after, Some((store, Before { log, ..past })));
+        (disk, before) = (after, Some((store, Before { log, ..past })));
     }
     // What the last life left is looked at as well.
     if let Some((mut store, mut past)) = before {
@@ -75,17 +82,6 @@ pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
-/// The files a life begins with, if it has any.
-fn files_of(life: &Life, image: Image) -> Result<Option<Files>, String> {
-    let Some(policy) = life.policy else { return Ok(None) };
-    let manifest = match image.manifest.as_str() {
-        "" => Manifest::default(),
-        text => Manifest::parse(text.as_bytes()).map_err(|error| error.to_string())?,
-    };
-    let disk = Disk::new(life.seed, image);
-    Ok(Some(Files::new(disk, policy, life.core_count, manifest)))
-}
-
 /// An operation that was sent and is not answered in full.
 struct Outstanding {
     op: usize,
@@ -96,6 +92,10 @@ struct Outstanding {
 
 struct Client {
     id: ClientId,
+    /// As whom it is known in the history: another with each connection.
+    name: usize,
+    /// It does nothing until then.
+    wakes_at_ms: i64,
     next: usize,
     outstanding: VecDeque<Outstanding>,
     received: Vec<u8>,
@@ -128,6 +128,9 @@ struct Run<'a> {
     refused: u64,
     /// Transactions that a WATCH ended.
     watches_broken: u64,
+    /// Clients that went away, and those of them that were waiting for keys.
+    quits: usize,
+    waits_abandoned: u64,
     digest: u64,
 }
 
@@ -140,12 +143,14 @@ fn digest(before: u64, moment: u64, bytes: &[u8]) -> u64 {
 impl<'a> Run<'a> {
     fn begin(
         life: &'a Life,
-        image: Image,
+        disk: MemoryDisk,
         before: &mut Option<(Store, Before)>,
         tally: &mut Tally,
     ) -> Result<Self, String> {
         let settings = settings();
-        let files = files_of(life, image)?;
+        disk.fail_power_after(life.power);
+        let open = |policy| Files::open(disk, policy, life.core_count);
+        let files = life.policy.map(open).transpose()?;
         let mut cluster = Cluster::with_options(ClusterOptions {
             core_count: life.core_count,
             seed: life.seed,
@@ -171,9 +176,6 @@ impl<'a> Run<'a> {
                 timed.check(&mut cluster, reader)?;
             }
         }
-        if let Some(files) = &files {
-            files.disk().cut_power_after(life.power);
-        }
         let start_ms = cluster.now_ms();
         let mut run = Self {
             life,
@@ -194,6 +196,8 @@ impl<'a> Run<'a> {
             start_ms,
             refused: 0,
             watches_broken: 0,
+            quits: 0,
+            waits_abandoned: 0,
             digest: 0xcbf2_9ce4_8422_2325,
         };
         run.connect();
@@ -209,10 +213,13 @@ impl<'a> Run<'a> {
             let (messages, reads) = (vec![Vec::new(); CHANNELS.len()], VecDeque::new());
             self.listeners.push(Listener { id, received: Vec::new(), messages, reads });
         }
+        self.cluster.execute_in_turns(self.reader, "ACL SETUSER guest on");
         for plan in &self.life.clients {
             let id = self.cluster.connect(plan.core % core_count);
             let outstanding = VecDeque::new();
-            self.clients.push(Client { id, next: 0, outstanding, received: Vec::new() });
+            let (name, received) = (self.clients.len(), Vec::new());
+            let wakes_at_ms = 0;
+            self.clients.push(Client { id, name, wakes_at_ms, next: 0, outstanding, received });
         }
     }
 
@@ -255,10 +262,23 @@ impl<'a> Run<'a> {
         self.let_listeners_read();
         let number = self.random.usize(..self.clients.len());
         let (client, plan) = (&mut self.clients[number], &self.life.clients[number]);
-        if client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
+        let is_asleep = client.wakes_at_ms > self.cluster.now_ms();
+        if is_asleep || client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
             return;
         }
         let Some(op) = plan.ops.get(client.next) else { return };
+        match op {
+            Op::Quit => {
+                client.next += 1;
+                return self.quit(number);
+            }
+            Op::Pause(ms) => {
+                client.next += 1;
+                client.wakes_at_ms = self.cluster.now_ms() + i64::from(*ms);
+                return;
+            }
+            _ => {}
+        }
         let requests = op.requests();
         self.clock += 1;
         client.outstanding.push_back(Outstanding {
@@ -270,6 +290,33 @@ impl<'a> Run<'a> {
         client.next += 1;
         for request in requests {
             self.cluster.send(client.id, request);
+        }
+    }
+
+    /// A client goes away and comes back as another one. What it has not heard of may have been
+    /// done; but nobody takes anything for a client that was waiting when it went.
+    fn quit(&mut self, number: usize) {
+        self.quits += 1;
+        let new_name = self.clients.len() * self.quits + number;
+        let client = &mut self.clients[number];
+        let is_waiting = self.cluster.is_waiting(client.id);
+        let mut unread = self.cluster.abandon(client.id);
+        let plan = &self.life.clients[number];
+        client.id = self.cluster.connect(plan.core % self.cluster.core_count());
+        client.received.clear();
+        let mut outstanding = std::mem::take(&mut client.outstanding);
+        let name = std::mem::replace(&mut client.name, new_name);
+        // No core has begun with the last ones.
+        while let Some(sent) = outstanding.pop_back_if(|sent| sent.replies_due <= unread) {
+            unread -= sent.replies_due;
+        }
+        if is_waiting {
+            self.waits_abandoned += 1;
+            outstanding.pop_back();
+        }
+        for sent in outstanding {
+            let op = &plan.ops[sent.op];
+            self.push_events(name, &op.to_string(), op.unanswered(), sent.invoked, None);
         }
     }
 
@@ -301,8 +348,15 @@ impl<'a> Run<'a> {
         // A disk that fails is tried again by the clock.
         let rate = if self.has_failing_disk() { FAILING_TIME_RATE } else { self.life.time_rate };
         if is_idle || self.random.u32(..1000) < rate {
-            let ms = self.random.i64(1..30);
+            let due_ms = if is_idle { self.until_something_is_due_ms() } else { None };
+            let ms = due_ms.unwrap_or_else(|| self.random.i64(1..30));
             self.cluster.advance_ms(ms);
+        }
+        if self.life.waits_end && self.cut_at.is_none() && self.random.u32(..40) == 0 {
+            let number = self.random.usize(..self.clients.len());
+            if self.cluster.is_waiting(self.clients[number].id) {
+                self.quit(number);
+            }
         }
         if self.life.has_stalls && self.random.u32(..300) == 0 {
             let core = self.random.usize(..self.cluster.core_count());
@@ -314,9 +368,25 @@ impl<'a> Run<'a> {
             && let Some(files) = &self.files
         {
             self.faults_left -= 1;
-            files.disk().fail(self.random.u32(1..8));
+            break_disk(&files.disk(), &mut self.random);
         }
         Ok(())
+    }
+
+    /// Nothing is going on. If nothing can begin before some client wakes up, or has waited long
+    /// enough, the milliseconds until then: time may as well leap.
+    fn until_something_is_due_ms(&mut self) -> Option<i64> {
+        let now_ms = self.cluster.now_ms();
+        let mut due_ms = self.cluster.next_deadline_ms();
+        for (client, plan) in self.clients.iter().zip(&self.life.clients) {
+            let may_send = client.next < plan.ops.len() && client.outstanding.len() < plan.depth;
+            match client.wakes_at_ms {
+                at_ms if at_ms > now_ms => due_ms = Some(due_ms.unwrap_or(at_ms).min(at_ms)),
+                _ if may_send && self.cut_at.is_none() => return None,
+                _ => {}
+            }
+        }
+        due_ms.map(|at_ms| (at_ms - now_ms).max(1)).filter(|_| !self.has_failing_disk())
     }
 
     /// Nothing is going on: whoever waits for a queue waits for an empty one.
@@ -387,7 +457,8 @@ impl<'a> Run<'a> {
             let replies: Vec<String> = done.replies.iter().map(Value::to_string).collect();
             format!("client {client}: {op} => {}: {error}", replies.join("; "))
         })?;
-        self.push_events(client, &op.to_string(), moments, done.invoked, Some(now));
+        let name = self.clients[client].name;
+        self.push_events(name, &op.to_string(), moments, done.invoked, Some(now));
         Ok(())
     }
 
@@ -438,7 +509,7 @@ impl<'a> Run<'a> {
         if self.cut_at.is_some() {
             return;
         }
-        if files.disk().is_cut() {
+        if files.disk().has_power_failed() {
             self.cut_at = Some(self.clock + 1);
         } else if let Some(now) = files.generation().filter(|_| self.clock.is_multiple_of(4))
             && now.is_durable(&now.made())
@@ -449,42 +520,48 @@ impl<'a> Run<'a> {
 
     /// Everything has come to rest: checks it all. Returns what a power cut has left, and what it
     /// has to be compared with.
-    fn end(mut self, tally: &mut Tally) -> Result<Option<(Image, Before)>, String> {
+    fn end(mut self, tally: &mut Tally) -> Result<Option<(MemoryDisk, Before)>, String> {
         self.cluster.run_until_idle();
         self.take_replies()?;
         // Not where the power was cut already: then nothing is known of what comes now.
         let may_play = self.cut_at.is_none() && !self.has_failing_disk();
         if may_play {
             if let Some(files) = &self.files {
-                files.disk().calm();
+                files.disk().recover();
             }
             let clients: Vec<ClientId> = self.clients.iter().map(|client| client.id).collect();
             self.timed = Some(coda::play(&mut self.cluster, &clients, &mut self.random)?);
         }
         let ending = self.files.as_ref().map(|files| {
             // In the end at the latest: then everything that was answered is safe, if anything is.
-            files.disk().cut_power();
-            let image = files.disk().image().expect("the power is cut");
-            (image, self.cut_at.unwrap_or(self.clock + 1), files.policy())
+            files.disk().fail_power();
+            let left = files.disk().after_power_failure(&mut draw_from(&mut self.random));
+            (
+                left.expect("the power has failed"),
+                self.cut_at.unwrap_or(self.clock + 1),
+                files.policy(),
+            )
         });
         invariants::check(&mut self.cluster)?;
         let reader = self.reader;
         let finals = read_all(&mut self.cluster, reader)?;
         self.check_messages()?;
-        check_queues(&self.initial.queues, &self.events, &finals)?;
+        let lost = check_queues(&self.initial.queues, &self.events, &finals)?;
         self.note_snapshots(tally)?;
-        let history = self.history(&finals);
+        let rights = Value::parse(&self.cluster.execute_in_turns(reader, "ACL GETUSER guest"));
+        let (rights, _) = rights.ok_or("ACL GETUSER has no reply")?;
+        let history = self.history(&finals, rights_of(&rights)?);
         let order = history.check()?;
         self.count(tally, &history);
         let ended_ms = self.cluster.now_ms();
-        Ok(ending.map(|(image, cut_at, policy)| {
+        Ok(ending.map(|(left, cut_at, policy)| {
             let safe_at = match policy {
                 SyncPolicy::Always => cut_at,
                 SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
             };
             let timed = self.timed.filter(|_| policy == SyncPolicy::Always);
             (
-                image,
+                left,
                 Before {
                     history,
                     order,
@@ -493,6 +570,7 @@ impl<'a> Run<'a> {
                     policy,
                     timed,
                     ended_ms,
+                    lost,
                     log: Vec::new(),
                 },
             )
@@ -513,11 +591,18 @@ impl<'a> Run<'a> {
                     return Err(format!("two clients received different messages on {name}"));
                 }
             }
-            let is_told = |seen: &&Seen| matches!(seen, Seen::Told(of, ..) if *of == channel);
-            let told = self.events.iter().flat_map(|event| &event.seen).filter(is_told).count();
-            if told != expected.len() {
+            let seen = self.events.iter().flat_map(|event| &event.seen);
+            let (mut answered, mut sent) = (0, 0);
+            for seen in seen {
+                if let Seen::Told(of, _, count) = seen
+                    && *of == channel
+                {
+                    (answered, sent) = (answered + usize::from(count.is_some()), sent + 1);
+                }
+            }
+            if !(answered..=sent).contains(&expected.len()) {
                 let count = expected.len();
-                return Err(format!("{name} brought {count} messages, {told} were published"));
+                return Err(format!("{name} brought {count} messages, {answered} were published"));
             }
         }
         let count = self.listeners.len() as i64;
@@ -549,7 +634,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn history(&mut self, finals: &Values) -> History {
+    fn history(&mut self, finals: &Values, rights: Vec<Token>) -> History {
         let first = |channel: usize| {
             let lists = self.listeners.iter().map(|listener| &listener.messages[channel]);
             let mut earliest: Vec<(Token, u64)> = Vec::new();
@@ -566,7 +651,7 @@ impl<'a> Run<'a> {
         let messages = (0..CHANNELS.len()).map(first).collect();
         History {
             events: std::mem::take(&mut self.events),
-            finals: finals.keys.clone(),
+            finals: [finals.keys.clone(), vec![rights]].concat(),
             initial: self.initial.keys.iter().map(Vec::len).collect(),
             messages,
         }
@@ -581,9 +666,12 @@ impl<'a> Run<'a> {
         tally.digest = tally.digest.rotate_left(5) ^ self.digest;
         tally.refused += self.refused;
         tally.watches_broken += self.watches_broken;
+        tally.disconnects += self.quits as u64;
+        tally.waits_abandoned += self.waits_abandoned;
         let (commands, steps) = self.cluster.work_done();
         tally.commands += commands;
         tally.steps += steps;
+        tally.traffic.add(self.cluster.traffic());
         tally.virtual_ms += (self.cluster.now_ms() - self.start_ms) as u64;
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();

@@ -105,19 +105,22 @@ fn work(
     plan: &ClientPlan,
     clock: &AtomicU64,
 ) -> Result<Vec<Event>, String> {
+    let is_meant =
+        |op: &&Op| !matches!(op, Op::Grant(_) | Op::Rights | Op::Pause(_) | Op::Quit | Op::Any(..));
+    let ops: Vec<&Op> = plan.ops.iter().filter(is_meant).collect();
     let (mut events, mut next) = (Vec::new(), 0);
     let mut outstanding: VecDeque<(usize, u64)> = VecDeque::new();
     let mut is_gone = false;
-    while next < plan.ops.len() && !is_gone || !outstanding.is_empty() {
-        while !is_gone && outstanding.len() < plan.depth && next < plan.ops.len() {
+    while next < ops.len() && !is_gone || !outstanding.is_empty() {
+        while !is_gone && outstanding.len() < plan.depth && next < ops.len() {
             let bytes: Vec<u8> =
-                plan.ops[next].requests().iter().flat_map(|request| encode(request)).collect();
+                ops[next].requests().iter().flat_map(|request| encode(request)).collect();
             outstanding.push_back((next, clock.fetch_add(1, SeqCst)));
             next += 1;
             is_gone = connection.stream.write_all(&bytes).is_err();
         }
         let Some((op, invoked)) = outstanding.pop_front() else { break };
-        let op = &plan.ops[op];
+        let op = ops[op];
         let count = op.requests().len();
         let replies: io::Result<Vec<Value>> = (0..count).map(|_| connection.reply()).collect();
         let (moments, completed) = match replies {

@@ -1,5 +1,7 @@
 //! What simulations have reached.
 
+use crate::mesh::Traffic;
+
 /// What was reached: counts of what happened in a simulation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -11,6 +13,18 @@ pub struct Tally {
     pub virtual_ms: u64,
     /// Lives.
     pub lives: u64,
+    /// Messages between cores.
+    pub traffic: Traffic,
+    /// Lives in which clients ran any command, and what ran there and was compared.
+    pub free_lives: u64,
+    /// Commands that were compared with a single core.
+    pub replayed: u64,
+    /// Clients that went away.
+    pub disconnects: u64,
+    /// Of those, clients that waited for keys.
+    pub waits_abandoned: u64,
+    /// Keys that were evicted.
+    pub evicted: u64,
     /// Events in histories.
     pub events: u64,
     /// Power cuts that were recovered from, and tokens they took away.
@@ -31,24 +45,4 @@ pub struct Tally {
     pub received: u64,
     /// A digest of all replies and when they came: two runs that are the same have the same.
     pub digest: u64,
-}
-
-impl Tally {
-    /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
-        self.commands += other.commands;
-        self.steps += other.steps;
-        self.virtual_ms += other.virtual_ms;
-        self.lives += other.lives;
-        self.events += other.events;
-        self.cuts += other.cuts;
-        self.tokens_lost += other.tokens_lost;
-        self.snapshots += other.snapshots;
-        self.rewrites += other.rewrites;
-        self.watches_broken += other.watches_broken;
-        self.refused += other.refused;
-        self.taken += other.taken;
-        self.received += other.received;
-        self.digest = self.digest.rotate_left(5) ^ other.digest;
-    }
 }

@@ -116,6 +116,9 @@ fn smaller_lives(life: &Life) -> Vec<Life> {
     if life.has_stalls {
         add(&|life| life.has_stalls = false);
     }
+    if life.waits_end {
+        add(&|life| life.waits_end = false);
+    }
     if life.listeners > 0 {
         add(&|life| life.listeners -= 1);
     }

@@ -22,7 +22,7 @@ fn find(mutation: Mutation) {
     switch(Some(mutation));
     let mut seed = first;
     while begun.elapsed() < PATIENCE {
-        let plan = Plan::new(seed, Size::default());
+        let plan = Plan::drawn(seed, Size::default());
         if let Err(error) = judge(&plan, &mut Tally::default()) {
             switch(None);
             let count = seed - first + 1;
@@ -62,8 +62,12 @@ mutations! {
     preimage_missed: PreimageMissed,
     expiry_untold: ExpiryUntold,
     needs_untold: NeedsUntold,
-    earlier_unawaited: EarlierUnawaited,
     acknowledged_early: AcknowledgedEarly,
     failure_not_cut: FailureNotCut,
     crash_not_cut: CrashNotCut,
+    gone_served: GoneServed,
+    rights_missed: RightsMissed,
+    flush_missed: FlushMissed,
+    bytes_miscounted: BytesMiscounted,
+    expired_seen: ExpiredSeen,
 }

@@ -613,6 +613,7 @@ impl AppendOnly {
         AppendOnlyFacts {
             is_on: self.is_on(),
             is_rewriting: running.is_some(),
+            is_first_rewrite: running.is_some() && state.lacks_base,
             is_rewrite_scheduled: state.is_scheduled,
             rewriting_for_seconds: running
                 .map_or(-1, |running| now_seconds - running.begun_seconds),

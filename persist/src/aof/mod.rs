@@ -13,6 +13,7 @@
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
 //! | [`text_base`] | a base that is commands |
+//! | [`writer`] | the segments of a core, one after the other |
 
 pub mod ahead;
 pub mod check;
@@ -25,3 +26,4 @@ pub mod manifest;
 pub mod merge;
 pub mod segment;
 pub mod text_base;
+pub mod writer;

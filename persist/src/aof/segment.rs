@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use basalt_shard::mutation::{self, Mutation};
 
 use super::commit::Generation;
-
+use super::writer::SegmentWriter;
 use crate::disk::DiskFile;
 
 /// Batches that may wait for the thread. A core that finds no room keeps its records for a later
@@ -159,6 +159,16 @@ impl Segment {
         self.has_failed
     }
 
+    /// Number of the error of the system that keeps it from being written; 0 for none.
+    pub fn error(&self) -> i32 {
+        self.durable.error()
+    }
+
+    /// What comes before this segment cannot be written, for this reason; 0 if it can.
+    pub fn note_error(&self, number: i32) {
+        self.durable.error.store(number, SeqCst);
+    }
+
     /// Writes what was pushed, and brings it to the disk if that is `due`, or always done.
     pub fn flush(&mut self, due: bool) {
         let due = due || self.policy == SyncPolicy::Always;
@@ -219,13 +229,6 @@ impl Segment {
     }
 }
 
-/// A segment, and the generation it is part of: nothing of it is written before everything of the
-/// generation before is on the disk.
-struct Part {
-    segment: Segment,
-    generation: Arc<Generation>,
-}
-
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
@@ -257,14 +260,10 @@ impl SegmentThread {
     ) -> io::Result<Self> {
         let (orders, received) = sync_channel(QUEUE_MAX);
         let queued = Arc::new(AtomicU64::new(0));
-        let (queued_there, unfinished) = (Arc::clone(&queued), Vec::new());
         let worker = Worker {
-            core,
-            policy,
-            unfinished,
-            part: None,
+            writer: SegmentWriter::new(core, policy),
             on_durable,
-            queued: queued_there,
+            queued: Arc::clone(&queued),
             delay: Duration::ZERO,
         };
         let work = move || worker.run(&received);
@@ -328,11 +327,7 @@ impl SegmentThread {
 }
 
 struct Worker<N> {
-    core: usize,
-    policy: SyncPolicy,
-    /// Segments that are over, but not on the disk yet, oldest first.
-    unfinished: Vec<Part>,
-    part: Option<Part>,
+    writer: SegmentWriter,
     on_durable: N,
     queued: Arc<AtomicU64>,
     /// How long a write is put off, so that tests can see what does not wait for it.
@@ -344,7 +339,8 @@ impl<N: Fn()> Worker<N> {
         let mut last_sync = Instant::now();
         loop {
             let until_sync = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
-            let wait = if self.may_write() { until_sync } else { until_sync.min(TURN_PAUSE) };
+            let wait =
+                if self.writer.may_write() { until_sync } else { until_sync.min(TURN_PAUSE) };
             let first = match orders.recv_timeout(wait) {
                 Ok(order) => Some(order),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -363,36 +359,20 @@ impl<N: Fn()> Worker<N> {
         }
     }
 
-    /// Whether it is the turn of the present segment, and of those before it.
-    fn may_write(&self) -> bool {
-        let first = self.unfinished.first().or(self.part.as_ref());
-        first.is_none_or(|part| part.generation.may_be_written())
-    }
-
-    /// Waits until it is, as long as that makes sense: other threads are about to finish what comes
-    /// before, unless their disk fails.
+    /// Waits until it is the turn of this core's oldest segment, as long as that makes sense: other
+    /// threads are about to finish what comes before, unless their disk fails.
     fn wait_for_turn(&self) {
         let begun = Instant::now();
-        while !self.may_write() && begun.elapsed() < TURN_PATIENCE {
+        while !self.writer.may_write() && begun.elapsed() < TURN_PATIENCE {
             std::thread::sleep(TURN_PAUSE);
         }
     }
 
     fn flush(&mut self, due: bool) {
-        if !self.unfinished.is_empty() {
-            let has_failed = self.unfinished[0].segment.has_failed();
-            if has_failed && !due || !self.finish_older() {
-                return;
-            }
+        if !self.delay.is_zero() && self.writer.may_write_on(due) {
+            std::thread::sleep(self.delay);
         }
-        let Some(Part { segment, generation }) = &mut self.part else { return };
-        // A disk that fails is tried again once a second, not with every batch.
-        let may_try = due || !segment.has_failed();
-        if segment.is_dirty() && may_try && generation.may_be_written() {
-            if !self.delay.is_zero() {
-                std::thread::sleep(self.delay);
-            }
-            segment.flush(due);
+        if self.writer.flush(due) {
             (self.on_durable)();
         }
     }
@@ -402,21 +382,13 @@ impl<N: Fn()> Worker<N> {
         match order {
             Order::Append { bytes, items } => {
                 self.queued.fetch_sub(1, SeqCst);
-                let part = self.part.as_mut().expect("a segment begins before it grows");
-                part.segment.push(&bytes, items);
+                self.writer.append(&bytes, items);
             }
             Order::Begin { file, length, generation } => {
-                self.close();
-                let durable = Arc::clone(generation.durable(self.core));
-                let segment = Segment::new(file, length, self.policy, durable);
-                self.part = Some(Part { segment, generation });
+                self.writer.begin(file, length, generation);
+                (self.on_durable)();
             }
-            Order::Policy(policy) => {
-                self.policy = policy;
-                if let Some(part) = &mut self.part {
-                    part.segment.set_policy(policy);
-                }
-            }
+            Order::Policy(policy) => self.writer.set_policy(policy),
             Order::Delay(delay) => self.delay = delay,
             Order::WriteOut(done) => {
                 self.wait_for_turn();
@@ -427,9 +399,11 @@ impl<N: Fn()> Worker<N> {
             Order::End => self.close(),
             Order::Stop => {
                 self.close();
-                while !self.unfinished.is_empty() {
+                while self.writer.has_unfinished() {
                     self.wait_for_turn();
-                    if !self.finish_older() {
+                    let is_finished = self.writer.finish_older();
+                    (self.on_durable)();
+                    if !is_finished {
                         break;
                     }
                 }
@@ -441,29 +415,8 @@ impl<N: Fn()> Worker<N> {
 
     /// The present segment is over.
     fn close(&mut self) {
-        if let Some(mut part) = self.part.take() {
-            let is_next = self.unfinished.is_empty() && part.generation.may_be_written();
-            if !is_next || !part.segment.close() {
-                self.unfinished.push(part);
-            }
-            (self.on_durable)();
-        }
-    }
-
-    /// Brings segments that are over to the disk; whether that worked for all of them.
-    fn finish_older(&mut self) -> bool {
-        while let Some(oldest) = self.unfinished.first_mut() {
-            if !oldest.generation.may_be_written() || !oldest.segment.close() {
-                break;
-            }
-            self.unfinished.remove(0);
-        }
-        let error = self.unfinished.first().map_or(0, |oldest| oldest.segment.durable.error());
-        if let Some(part) = &self.part {
-            part.segment.durable.error.store(error, SeqCst);
-        }
+        self.writer.close();
         (self.on_durable)();
-        self.unfinished.is_empty()
     }
 }
 

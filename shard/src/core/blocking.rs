@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::host::{DurableMark, DurableState};
 pub use crate::key_waits::TimeoutReply;
 use crate::key_waits::{Address, KeyWaiter};
+use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
 
 /// What a blocking command asks for.
@@ -38,6 +39,11 @@ pub(super) struct Blocked {
 }
 
 impl Blocked {
+    /// Whether somebody has answered, or is about to.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.waiter.as_ref().is_some_and(|waiter| waiter.is_claimed())
+    }
+
     /// Takes the right to answer.
     fn claim(&self) -> bool {
         self.waiter.as_ref().is_none_or(|waiter| waiter.claim())
@@ -65,7 +71,7 @@ impl Core {
         mark: Option<Box<dyn DurableMark>>,
     ) {
         let Some(state) = self.session_mut(session) else { return };
-        let place = state.reserve(false);
+        let place = state.reserve(false, None);
         state.step_reply_mode();
         self.hold(session, Hold::Replies);
         if mark.is_some() {
@@ -215,6 +221,6 @@ impl Core {
     pub(super) fn abandon_wait(&mut self, id: SessionId) {
         let Some(blocked) = self.take_blocked(id) else { return };
         // Lost, a reply is on its way to a client that is gone, as one already sent would be.
-        let _ = blocked.claim();
+        let _ = mutation::is_on(Mutation::GoneServed) || blocked.claim();
     }
 }

@@ -225,7 +225,6 @@ impl Core {
             {
                 Flow::Refused
             }
-            Handler::Session(_) if self.must_wait_before_exec(id, row) => Flow::Refused,
             Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
@@ -255,7 +254,7 @@ impl Core {
 
     /// Whether all a session has sent was answered; it is held until then.
     #[cold]
-    pub(super) fn is_answered(&mut self, id: SessionId) -> bool {
+    fn is_answered(&mut self, id: SessionId) -> bool {
         if !self.flush_before_barrier(id) {
             return false;
         }
@@ -298,16 +297,20 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
-        if self.store.journal.has_others() && self.must_wait_for_earlier(id, row, route, arguments)
-        {
-            return Flow::Refused;
-        }
         if row.flags.contains(flag::SCRIPT_RUNNER)
             && let Some(flow) = self.execute_script(id, row, route, arguments)
         {
             return flow;
         }
-        match self.target(row, route, arguments) {
+        if row.flags.contains(flag::KEEPS_SLOTS) {
+            return self.execute_enclosed(id, row, handler, route, arguments);
+        }
+        let target = match route {
+            Route::Home => Some(self.id),
+            Route::One(slot, _) => Some(self.owner(slot)),
+            Route::Many => self.common_owner(row, arguments),
+        };
+        match target {
             Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
             // What it brings home besides a reply, or instead of one, is not for several.
             Some(_) if row.flags.contains(flag::BLOCKING) || row.flags.contains(flag::IN_MULTI) => {
@@ -315,6 +318,31 @@ impl Core {
             }
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
+        }
+    }
+
+    /// A command that keeps its slots for a while: goes into an envelope, if it needs any.
+    #[cold]
+    fn execute_enclosed(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let mut has_keys = false;
+        row.for_each_key(arguments, |_| has_keys = true);
+        if !has_keys {
+            return self.run_locally(id, row, handler, Route::Home, arguments);
+        }
+        match self.pack_alone(id, row, route, arguments) {
+            Some(batch) => {
+                self.hold(id, Hold::Replies);
+                self.enclose(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
         }
     }
 
@@ -351,21 +379,6 @@ impl Core {
         }
         // The inbox may have brought a claim, a tour, or an envelope that took the slot.
         !self.is_held(id)
-    }
-
-    /// The core that has all keys of a command, if one has.
-    #[inline]
-    pub(super) fn target(
-        &self,
-        row: &Command,
-        route: Route,
-        arguments: Arguments<'_>,
-    ) -> Option<CoreId> {
-        match route {
-            Route::Home => Some(self.id),
-            Route::One(slot, _) => Some(self.owner(slot)),
-            Route::Many => self.common_owner(row, arguments),
-        }
     }
 
     /// The owner of all keys of a command, or `None` when they have several.
@@ -438,7 +451,7 @@ impl Core {
         let mut batch = self.spare_batch();
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         batch.push(id, place, row, route, session.caller(), arguments);
         if let Some(Handler::Slot(..)) = row.handler {
             batch.travel = Travel::Start;

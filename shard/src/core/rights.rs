@@ -18,6 +18,7 @@ use crate::core::message::Batch;
 use crate::error::{self, CommandError, Outcome};
 use crate::interests::Kind;
 use crate::key_waits::KeyWaiter;
+use crate::mutation::{self, Mutation};
 
 impl Core {
     /// All users.
@@ -33,6 +34,10 @@ impl Core {
     /// Puts other users in force at this core. Connections of users that are gone are closed; the
     /// client that asked for it gets its answer before.
     pub(crate) fn apply_acl(&mut self, acl: &Arc<Acl>, asker: u64) {
+        let is_new = self.acl().users().len() != acl.users().len();
+        if mutation::is_on(Mutation::RightsMissed) && self.id.0 == 1 && !is_new {
+            return;
+        }
         self.store.set_acl(Arc::clone(acl));
         let everybody: Vec<(SessionId, u64)> =
             self.sessions().map(|(id, session)| (id, session.client_id)).collect();

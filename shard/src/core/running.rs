@@ -15,6 +15,7 @@ use crate::reply::{Output, Reply};
 use crate::slow_log::summarize;
 use crate::stats::Stats;
 use crate::store::Store;
+use crate::trace;
 
 impl Core {
     pub(super) fn run_locally(
@@ -85,6 +86,7 @@ impl Core {
                 return self.send_alone(id, row, route, arguments, slots);
             }
             Some(Sequel::NeedsEverything) => unreachable!("only scripts need everything"),
+            Some(Sequel::Departs(_)) => unreachable!("what keeps slots runs in an envelope"),
             Some(Sequel::Watches(watcher)) => Some(watcher),
         };
         session.figures.note_command(row);
@@ -159,7 +161,7 @@ impl Core {
     ) -> Flow {
         let session = self.session_mut(id).expect("seen by the caller");
         session.figures.note_command(row);
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         session.step_reply_mode();
         let caller = session.caller();
         let address = Address { core: self.id, session: id, place };
@@ -266,6 +268,9 @@ pub(super) fn run_on_keys(
         if output.is_large_since(before, stats.large_reply_bytes) {
             let bytes = output.len_since(before);
             stats.note_large_reply(row, bytes, summarize(arguments, |_| false));
+        }
+        if trace::is_on() {
+            trace::note_command(store, row, caller.db, arguments, output.copy_since(before));
         }
     }
     sequel

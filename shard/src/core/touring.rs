@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
+use crate::trace;
 
 impl Core {
     /// Starts a tour for a command of a session, which is held until it is over. That there is
@@ -25,7 +26,7 @@ impl Core {
         let summary = self.summary(row, arguments);
         let Some(session) = self.session_mut(id) else { return };
         assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);
@@ -73,6 +74,13 @@ impl Core {
             }
         }
         self.journal_visit(&*tour.task, tour.origin == self.id);
+        let has_all_slots = match tour.asker {
+            Asker::Transaction => tour.origin == self.id,
+            Asker::Session(_) | Asker::Nobody => self.id.0 + 1 == self.core_count,
+        };
+        if has_all_slots {
+            trace::note_everywhere(tour.task.effect());
+        }
     }
 
     /// Tells the journal what a visit has done to all slots, if it has.

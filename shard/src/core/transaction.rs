@@ -33,6 +33,7 @@ use crate::number::parse_integer;
 use crate::observers::Observer;
 use crate::reply::{Output, Reply};
 use crate::store::Access;
+use crate::trace;
 use crate::watches::Watcher;
 
 /// Bytes of arguments one transaction may hold.
@@ -182,7 +183,7 @@ impl Core {
         }
         self.credit -= 1;
         let session = self.session_mut(id).expect("seen by the caller");
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         session.step_reply_mode();
         for command in &mut batch.commands {
             command.place = place;
@@ -376,6 +377,9 @@ impl Core {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 stats.ran(row, host.elapsed_ns(), None);
             }
+            Some(Sequel::Departs(departure)) => {
+                self.migrate_at_once(row, route, caller, arguments, departure, output);
+            }
             Some(Sequel::NeedsSlots(_) | Sequel::NeedsEverything) => {
                 unreachable!("a transaction has all slots its commands may reach")
             }
@@ -442,6 +446,7 @@ impl Core {
         assert!(self.core_count == 1, "with several cores a tour travels");
         task.visit(self);
         self.journal_visit(&*task, true);
+        trace::note_everywhere(task.effect());
         if let Some(libraries) = task.take_libraries() {
             self.apply_libraries(libraries);
         }

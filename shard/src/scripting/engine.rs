@@ -480,7 +480,7 @@ fn finish(lua: Lua, outcome: Result<(), Raise>, reply: &mut Reply<'_>) -> Result
     let result = match outcome {
         _ if is_stopped => Ok(()),
         Ok(()) => to_reply::write_result(lua, protocol, reply),
-        Err(Raise) => to_reply::write_failure(lua, reply),
+        Err(Raise) => Err(to_reply::failure(lua)),
     };
     lua.set_top(0);
     result

@@ -72,6 +72,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
 use crate::hash::{KeyHasher, Seed};
+use crate::mutation::{self, Mutation};
 use bucket::Word;
 use directory::Directory;
 use segment::{Retag, Run, Segment};
@@ -262,7 +263,9 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         let entry = unsafe { OwnedEntry::from_raw(word.entry()) };
         self.len -= 1;
         self.expiring_len -= usize::from(word.expires());
-        self.bytes -= entry.as_entry().bytes();
+        if !mutation::is_on(Mutation::BytesMiscounted) {
+            self.bytes -= entry.as_entry().bytes();
+        }
         self.settle_after_removal(hash);
         entry
     }

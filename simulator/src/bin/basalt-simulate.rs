@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     let (mut tally, mut number) = (Tally::default(), 0);
     while number < options.count && begun.elapsed() < limit {
         let seed = first.wrapping_add(number);
-        let plan = Plan::new(seed, options.size);
+        let plan = Plan::drawn(seed, options.size);
         if let Err(error) = judge(&plan, &mut tally) {
             report(&plan, error, &options);
             return ExitCode::FAILURE;
