@@ -4,14 +4,15 @@
 //! main thread          signal thread                      any thread
 //! block()              waits for every blocked signal     SEGV BUS ILL FPE ABRT
 //! listen(handler) -->  TERM, INT  handler(Shutdown)         -> crash report, then the
-//! start the cores      INT again  exit at once, status 1       default action (core dump)
+//! start the cores      INT again  handler(Insist), exit 1      default action (core dump)
 //!                      HUP        handler(ReopenLog)
 //!                      others     nothing
 //! ```
 //!
 //! Signals are blocked before the first thread is started, because threads inherit the mask. A
 //! second SIGTERM is not impatience: supervisors repeat it, so it only asks again, as in Redis;
-//! a second SIGINT comes from a person at a keyboard. SIGPIPE is ignored altogether: whoever
+//! a second SIGINT comes from a person at a keyboard, and ends the process at once unless what the
+//! first one asked for has failed or was called off ([`note_shutdown_over`]). SIGPIPE is ignored altogether: whoever
 //! writes to a closed socket is told by the call. Job control (Ctrl-Z) works as ever.
 //!
 //! The crash report may run in a thread that holds any lock, or with a broken heap. It therefore
@@ -45,8 +46,10 @@ const UNBLOCKED: [libc::c_int; 7] = [
 pub enum Event {
     /// Shut down as `shutdown-on-sigterm` says. May come again.
     Terminate,
-    /// Shut down as `shutdown-on-sigint` says. Comes once; the second one ends the process.
+    /// Shut down as `shutdown-on-sigint` says.
     Interrupt,
+    /// The process ends when the handler returns: the shutdown was asked for, and again.
+    Insist,
     /// Open the log file anew.
     ReopenLog,
 }
@@ -62,15 +65,23 @@ enum Action {
 /// Decides what to do about each signal, given those before it.
 #[derive(Debug, Default)]
 struct Decider {
-    is_shutting_down: bool,
+    is_shutting_down: AtomicBool,
+}
+
+/// The one of this process.
+static DECIDER: Decider = Decider { is_shutting_down: AtomicBool::new(false) };
+
+/// The shutdown a signal asked for has failed or was called off: the next signal asks for another.
+pub fn note_shutdown_over() {
+    DECIDER.is_shutting_down.store(false, Ordering::Relaxed);
 }
 
 impl Decider {
-    fn decide(&mut self, signal: libc::c_int) -> Action {
+    fn decide(&self, signal: libc::c_int) -> Action {
         match signal {
-            libc::SIGINT if self.is_shutting_down => Action::ExitNow,
+            libc::SIGINT if self.is_shutting_down.load(Ordering::Relaxed) => Action::ExitNow,
             libc::SIGINT | libc::SIGTERM => {
-                self.is_shutting_down = true;
+                self.is_shutting_down.store(true, Ordering::Relaxed);
                 let is_terminal = signal == libc::SIGINT;
                 Action::Tell(if is_terminal { Event::Interrupt } else { Event::Terminate })
             }
@@ -130,16 +141,16 @@ pub fn block() -> io::Result<()> {
 /// Fails where no thread can be started.
 pub fn listen(mut handler: impl FnMut(Event) + Send + 'static) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut decider = Decider::default();
         loop {
             let signal = wait();
-            match decider.decide(signal) {
+            match DECIDER.decide(signal) {
                 Action::Tell(event) => {
                     log_event(event);
                     handler(event);
                 }
                 Action::ExitNow => {
                     warning!("You insist... exiting now.");
+                    handler(Event::Insist);
                     // SAFETY: ends the process; other threads must not see its statics go.
                     unsafe { libc::_exit(1) }
                 }
@@ -153,7 +164,7 @@ fn log_event(event: Event) {
     match event {
         Event::Terminate => warning!("Received SIGTERM scheduling shutdown..."),
         Event::Interrupt => warning!("Received SIGINT scheduling shutdown..."),
-        Event::ReopenLog => {}
+        Event::ReopenLog | Event::Insist => {}
     }
 }
 
@@ -367,12 +378,14 @@ mod tests {
 
     #[test]
     fn decisions_depend_on_what_came_before() {
-        let mut decider = Decider::default();
+        let decider = Decider::default();
         assert_eq!(decider.decide(libc::SIGHUP), Action::Tell(Event::ReopenLog));
         assert_eq!(decider.decide(libc::SIGUSR2), Action::Nothing);
         assert_eq!(decider.decide(libc::SIGINT), Action::Tell(Event::Interrupt));
         assert_eq!(decider.decide(libc::SIGTERM), Action::Tell(Event::Terminate));
         assert_eq!(decider.decide(libc::SIGINT), Action::ExitNow);
+        decider.is_shutting_down.store(false, Ordering::Relaxed);
+        assert_eq!(decider.decide(libc::SIGINT), Action::Tell(Event::Interrupt));
     }
 
     #[test]

@@ -388,6 +388,40 @@ fn pause_ends_by_itself_and_keeps_the_order() {
 }
 
 #[test]
+fn nothing_expires_for_good_during_a_pause() {
+    each(|t| {
+        let expired = |t: &mut Test| t.info("stats").number("expired_keys");
+        let before = expired(t);
+        t.check("MULTI", OK);
+        t.check("SET k v PX 10", "+QUEUED");
+        t.check(["CLIENT", "PAUSE", PAUSE, "WRITE"], "+QUEUED");
+        t.check("EXEC", [OK, OK]);
+        eventually("it is out of sight", || t.call("GET k") == Reply::Null);
+        t.check("EXISTS k", 0);
+        assert_eq!(expired(t), before);
+        t.check("CLIENT UNPAUSE", OK);
+        t.check("GET k", NIL);
+        assert_eq!(expired(t), before + 1);
+    });
+}
+
+#[test]
+fn nothing_is_evicted_during_a_pause() {
+    each(|t| {
+        t.check("SET k v", OK);
+        t.check("CONFIG SET maxmemory-policy allkeys-lru", OK);
+        t.check(["CLIENT", "PAUSE", PAUSE, "WRITE"], OK);
+        t.check("CONFIG SET maxmemory 1", OK);
+        for _ in 0..10 {
+            t.check("GET k", bulk("v"));
+        }
+        t.check("CLIENT UNPAUSE", OK);
+        eventually("there is room to be made", || t.integer("DBSIZE") == 0);
+        t.check("CONFIG SET maxmemory 0 maxmemory-policy noeviction", OK);
+    });
+}
+
+#[test]
 fn pause_errors() {
     each(|t| {
         t.check("CLIENT PAUSE x", "-ERR timeout is not an integer or out of range");

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Expect, NIL, OK, Reply, Resp, Test, bulk, each, each_with, encode};
+use support::{Expect, NIL, OK, Reply, Resp, Test, bulk, each, each_with, encode, eventually};
 
 const NO_AUTH: &str = "-NOAUTH Authentication required.";
 const WRONG_PASS: &str = "-WRONGPASS invalid username-password pair or user is disabled.";
@@ -251,5 +251,26 @@ fn connections_keep_their_own_protocol() {
             two.check("GET missing", NIL);
             three.check("GET missing", NIL);
         }
+    });
+}
+
+#[test]
+fn a_client_may_say_who_it_is_while_a_script_is_busy() {
+    each_with(&["--busy-reply-threshold", "50", "--cores", "1"], |t| {
+        let (mut busy, mut other) = (t.connect(), t.connect());
+        busy.send_command(["EVAL", "while true do end", "0"]);
+        eventually(
+            "the script is busy",
+            || matches!(t.call("PING"), Reply::Error(text) if text.starts_with("BUSY")),
+        );
+        other.check("HELLO 9", "-NOPROTO unsupported protocol version");
+        other.check(
+            "AUTH nobody x",
+            "-WRONGPASS invalid username-password pair or user is disabled.",
+        );
+        assert!(!matches!(other.call("HELLO 3 SETNAME me"), Reply::Error(_)));
+        t.check("SCRIPT KILL", OK);
+        other.check("CLIENT GETNAME", bulk("me"));
+        assert!(matches!(busy.read_reply(), Reply::Error(_)));
     });
 }

@@ -187,3 +187,21 @@ fn a_narrow_limit_is_honoured_to_a_few_kilobytes() {
         });
     }
 }
+
+#[test]
+fn a_limit_that_was_passed_and_taken_away_evicts_nothing() {
+    each(|t| {
+        fill(t, "k", 30, 100);
+        t.check("CONFIG SET maxmemory 1", OK);
+        t.check("SET k0 v", "-OOM command not allowed when used memory > 'maxmemory'.");
+        t.check("CONFIG SET maxmemory 0 maxmemory-policy allkeys-lru", OK);
+        let cycles = t.info("stats").number("eventloop_cycles");
+        eventually("cores have turned", || {
+            let now = t.info("stats").number("eventloop_cycles");
+            now > cycles + 100
+        });
+        assert_eq!(t.integer("DBSIZE"), 30);
+        assert_eq!(t.info("stats").number("evicted_keys"), 0);
+        t.check("CONFIG SET maxmemory-policy noeviction", OK);
+    });
+}

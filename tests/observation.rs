@@ -230,3 +230,19 @@ fn a_monitor_sees_scripts_and_what_they_run() {
         t.check("DEL k", 1);
     });
 }
+
+#[test]
+fn what_loops_do_is_told_to_those_who_ask_for_it() {
+    each(|t| {
+        for all in ["INFO", "INFO all", "INFO everything"] {
+            assert!(!t.text(all).contains("eventloop_duration_max"), "{all}");
+        }
+        eventually("something is done unasked", || {
+            t.info("debug").number("eventloop_duration_cron_sum") > 0
+        });
+        let info = t.info("debug");
+        assert!(info.number("eventloop_duration_max") > 0);
+        assert!(info.number("eventloop_cmd_per_cycle_max") > 0);
+        assert_eq!(info.number("eventloop_duration_aof_sum"), 0);
+    });
+}

@@ -233,6 +233,45 @@ fn whoever_is_killed_leaves_the_old_file() {
 }
 
 #[test]
+fn a_server_does_not_end_before_its_first_base_is_written() {
+    let files = TestDirectory::create();
+    let (mut server, mut client) = start(2, &files, &[]);
+    client.check("DEBUG POPULATE 10", OK);
+    client.check("CONFIG SET rdb-key-save-delay 10000000", OK);
+    let begun =
+        |client: &mut Client| Fields::of_info(&client.text("INFO stats")).number("total_forks");
+    let before = begun(&mut client);
+    client.check("CONFIG SET appendonly yes", OK);
+    eventually("it is being written", || begun(&mut client) == before + 1);
+    client.check("SHUTDOWN", "-ERR Errors trying to SHUTDOWN. Check logs.");
+    // A second signal asks once more, since what the first one asked for has failed.
+    for refusals in 2..=3 {
+        signal(server.process().id(), "INT");
+        eventually("the log says so", || {
+            let log = server.process().output();
+            log.matches("Writing initial AOF, can't exit.").count() == refusals
+        });
+    }
+    client.check("PING", "+PONG");
+}
+
+#[test]
+fn impatience_leaves_nothing_half_written() {
+    let files = TestDirectory::create();
+    let (mut server, mut client) = start(1, &files, &[]);
+    client.check("CONFIG SET save '900 1'", OK);
+    client.check("DEBUG POPULATE 1000", OK);
+    client.check("CONFIG SET rdb-key-save-delay 100000", OK);
+    let process_id = server.process().id();
+    let temporary = files.path().join(format!("temp-{process_id}.rdb"));
+    signal(process_id, "INT");
+    eventually("the last snapshot is being written", || temporary.exists());
+    signal(process_id, "INT");
+    assert_eq!(server.process().wait_for_exit().code(), Some(1));
+    assert!(!temporary.exists());
+}
+
+#[test]
 fn a_snapshot_can_be_given_up() {
     let files = TestDirectory::create();
     let (_server, mut client) = start(2, &files, &[]);

@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,6 +26,8 @@ fn termination_signals_end_the_server_in_order() {
             client.check("SET k v", OK);
             signal(server.process().id(), name);
             assert_eq!(client.read_until_closed(), b"");
+            // Whoever has seen the end finds nobody listening.
+            assert!(TcpStream::connect(server.address()).is_err());
             let status = server.process().wait_for_exit();
             assert_eq!(status.code(), Some(0), "after SIG{name}");
             let log = server.process().output();
@@ -303,6 +305,15 @@ fn the_oom_score_follows_the_configuration() {
         t.check(["CONFIG", "SET", "oom-score-adj-values", "15 20 30"], OK);
         assert_eq!(score(), (before + 15).min(1000));
         t.check("CONFIG SET oom-score-adj no", OK);
+        assert_eq!(score(), before);
+        // What fails as a whole leaves nothing behind.
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = taken.local_addr().expect("its address").port().to_string();
+        t.check(
+            ["CONFIG", "SET", "oom-score-adj", "yes", "port", &port],
+            "-ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on \
+             this port. Check server logs.",
+        );
         assert_eq!(score(), before);
     });
 }

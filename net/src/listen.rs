@@ -150,6 +150,19 @@ pub fn listen_tcp_on(address: SocketAddr, backlog: u32) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
+/// Takes a TCP address for itself without listening there. Whoever connects meanwhile is refused,
+/// as before the server was started; by a socket that listens and is closed it would be reset.
+///
+/// # Errors
+/// What the kernel refused, `AddrInUse` if somebody else listens there.
+pub fn reserve_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Connections of an earlier server that still linger are no obstacle.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
 /// Listens on a path. A socket left behind there by an earlier run is replaced; any other file is
 /// not. `permissions` (0: leave them to the umask) are those of `unixsocketperm`.
 ///
@@ -258,6 +271,26 @@ mod tests {
     /// A path of this test's own.
     fn temporary_path(name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("basalt-{}-{name}.sock", std::process::id()))
+    }
+
+    /// Symptom: a client that connected while the server started was reset now and then. Cause: the
+    /// look whether a port is taken listened there, and closed what it had accepted.
+    #[test]
+    fn a_reserved_port_accepts_nobody() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let reserved = reserve_tcp(any).expect("there is a free port");
+        let address = Socket::from(reserved.try_clone().expect("descriptors are left"))
+            .local_addr()
+            .expect("it is bound")
+            .as_socket()
+            .expect("it is no path");
+        let refused = TcpStream::connect(address).expect_err("nobody listens");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        drop(reserved);
+        let listener = listen_tcp_on(address, 16).expect("it is free again");
+        let taken = reserve_tcp(address).expect_err("somebody listens");
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
     }
 
     #[test]

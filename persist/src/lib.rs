@@ -10,7 +10,8 @@
 //! | [`disk`], [`memory_disk`] | files behind a trait; a disk in memory that forgets and fails |
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
-//! | [`load`], [`check`] | from a file to the cores; from a file to a report |
+//! | [`load`], [`parallel`] | from a file to the cores; to one store, by several threads |
+//! | [`check`] | from a file to a report |
 //! | [`fuzz`] | what must hold for any bytes whatever |
 //!
 //! Whoever else needs the data of one moment (the base of an append only file, a replica) makes a
@@ -25,6 +26,7 @@ pub mod fuzz;
 pub mod load;
 pub mod memory_disk;
 pub mod output;
+pub mod parallel;
 pub mod preamble;
 mod queue;
 pub mod reader;

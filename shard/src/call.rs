@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::acl::User;
 use crate::arguments::Arguments;
 use crate::command::Command;
+use crate::commands::migrate::Departure;
 use crate::commands::scan::Walk;
 use crate::core::blocking::Block;
 use crate::core::membership::MembershipRequest;
@@ -28,6 +29,8 @@ pub(crate) enum Sequel {
     NeedsSlots(Vec<HashSlot>),
     /// It is a script that has to run again with all slots at hand.
     NeedsEverything,
+    /// Its keys travel to another server; it goes on when they have arrived.
+    Departs(Departure),
     /// It has its reply; its session watches keys from now on.
     Watches(Arc<Watcher>),
 }

@@ -10,6 +10,9 @@ pub enum CommandError {
     Fixed(&'static str),
     /// A text that names what was wrong.
     Worded(Box<str>),
+    /// The same, of something that was counted under INFO errorstats when it happened: a command of
+    /// a script has failed, and now the script fails for it.
+    Counted(Box<str>),
 }
 
 /// What a command handler returns; on `Err` the error is the whole reply.
@@ -20,7 +23,7 @@ impl CommandError {
     pub fn text(&self) -> &str {
         match self {
             Self::Fixed(text) => text,
-            Self::Worded(text) => text,
+            Self::Worded(text) | Self::Counted(text) => text,
         }
     }
 

@@ -112,7 +112,7 @@ impl Store {
     /// Looks at up to about `work` entries with an expiry and removes those whose time has come.
     pub fn expire_cycle(&mut self, work: usize) -> Cycle {
         let mut cycle = Cycle::default();
-        if !self.active_expiry || self.is_lent() {
+        if !self.active_expiry || self.is_paused || self.is_lent() {
             return cycle;
         }
         if self.expiry_cursor.slots_left == 0 {

@@ -8,6 +8,7 @@ use crate::audit::AuditRecord;
 use crate::core::{Core, CoreId};
 use crate::error::CommandError;
 use crate::hash::HashSlot;
+use crate::migration::{CANNOT_CONNECT, Delivery, Journey, Shipment};
 use crate::settings::Settings;
 use crate::snapshot::SnapshotOrder;
 use crate::store::Store;
@@ -80,6 +81,15 @@ pub trait SnapshotTarget: Send {
     fn wait(self: Box<Self>) -> bool;
 }
 
+/// Which directives CONFIG REWRITE writes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewriteExtent {
+    /// Those that the file mentions already or that are not at their default.
+    Changed,
+    /// All that have a value.
+    Everything,
+}
+
 /// What INFO tells about saving and loading.
 #[derive(Clone, Debug, Default)]
 pub struct PersistenceFacts {
@@ -91,6 +101,8 @@ pub struct PersistenceFacts {
     pub loading_total_bytes: u64,
     /// How many of them are done.
     pub loading_done_bytes: u64,
+    /// Snapshots, and bases of the append-only file, begun in the background.
+    pub background_writes: u64,
     /// A snapshot is being written.
     pub is_saving: bool,
     /// Since when it is, in seconds; -1 if none is.
@@ -126,6 +138,8 @@ pub struct AppendOnlyFacts {
     pub is_on: bool,
     /// A rewrite is under way.
     pub is_rewriting: bool,
+    /// It makes the first base of what was turned on while there was data.
+    pub is_first_rewrite: bool,
     /// One begins as soon as it can.
     pub is_rewrite_scheduled: bool,
     /// For how long, in seconds; -1 if none is.
@@ -221,6 +235,8 @@ pub struct ProcessFacts {
     pub startup_used_bytes: u64,
     /// Things that wait to be freed in the background.
     pub garbage_count: u64,
+    /// Connections to other servers that MIGRATE keeps.
+    pub migrate_cached_sockets: u64,
     /// Records the audit log has lost.
     pub audit_log_dropped: u64,
     /// Memory of the machine, in bytes.
@@ -269,6 +285,10 @@ pub trait Host: Send {
     /// Nanoseconds since some fixed point, for measuring how long commands take. Cheap.
     fn elapsed_ns(&self) -> u64;
 
+    /// Wall clock at this very moment, microseconds since 1970: for TIME, which scripts ask until
+    /// it has moved. Whatever else has a time goes by that of the turn.
+    fn unix_us(&self) -> i64;
+
     /// Facts for INFO. May take milliseconds.
     fn facts(&self) -> ProcessFacts;
 
@@ -289,8 +309,13 @@ pub trait Host: Send {
     ) -> Result<Arc<Settings>, CommandError>;
 
     /// Writes the configuration file anew. `users` are the lines about users, `user alice on ...`;
-    /// they belong there unless users have a file of their own.
-    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError>;
+    /// they belong there unless users have a file of their own. `extent` says which directives get
+    /// a line.
+    fn config_rewrite(
+        &mut self,
+        users: &[Vec<u8>],
+        extent: RewriteExtent,
+    ) -> Result<(), CommandError>;
 
     /// Whether what a directive is set to must not be shown; true for names that are none.
     fn is_sensitive(&self, directive: &[u8]) -> bool;
@@ -366,6 +391,9 @@ pub trait Host: Send {
     /// Cancels a shutdown under way; whether there was one.
     fn abort_shutdown(&mut self) -> bool;
 
+    /// A shutdown has failed; the server goes on.
+    fn note_shutdown_over(&mut self) {}
+
     /// Blocks the whole core for `us` microseconds (`DEBUG SLEEP`).
     fn sleep_us(&mut self, us: u64);
 
@@ -398,6 +426,17 @@ pub trait Host: Send {
 
     /// Sends a short reply to such a command at once.
     fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
+
+    /// Sends keys to another server, or says why it will not even try. Never waits: the core is
+    /// woken when there is news of the journey.
+    fn ship(&mut self, _shipment: Shipment) -> Result<Box<dyn Journey>, CommandError> {
+        Err(CANNOT_CONNECT)
+    }
+
+    /// The same, and waits until it is over.
+    fn ship_at_once(&mut self, _shipment: Shipment) -> Delivery {
+        Delivery::failed(CANNOT_CONNECT)
+    }
 
     /// Gives something large to a thread that has time to free it.
     fn discard(&mut self, garbage: Garbage);

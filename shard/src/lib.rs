@@ -27,7 +27,7 @@
 //! | [`bits`], [`hyperloglog`] | strings as rows of bits, and as estimates of a count |
 //! | [`acl`] | users and their rights |
 //! | [`slow_log`], [`latency`], `redaction` | what took long, and what logs must not tell |
-//! | [`host`], [`settings`], [`clock`] | what the process around provides |
+//! | [`host`], [`settings`], [`clock`], [`migration`] | what the process around provides |
 //! | [`mutation`], [`trace`] | deliberate bugs, for tests of the tests; what ran, for simulations |
 
 mod access;
@@ -62,6 +62,7 @@ pub mod latency;
 pub mod list;
 pub mod loading;
 mod long_double;
+pub mod migration;
 pub mod mutation;
 mod news;
 pub mod number;

@@ -54,6 +54,20 @@ impl Object {
     }
 }
 
+impl Object {
+    /// Asks the processor to load what a command will look at first.
+    #[inline]
+    pub(crate) fn prefetch_content(&self) {
+        match self {
+            Self::Hash(hash) => hash.prefetch_content(),
+            Self::List(list) => list.prefetch_content(),
+            Self::Set(set) => set.prefetch_content(),
+            Self::SortedSet(set) => set.prefetch_content(),
+            Self::Stream(_) => {}
+        }
+    }
+}
+
 impl Footprint for Object {
     fn footprint_bytes(&self) -> usize {
         match self {

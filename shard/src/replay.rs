@@ -6,8 +6,9 @@
 
 use crate::arguments::Arguments;
 use crate::call::Call;
-use crate::command::{self, Handler, flag};
-use crate::core::message::Caller;
+use crate::command::{self, Command, Handler, flag};
+use crate::core::message::{Caller, Route};
+use crate::hash::HashSlot;
 use crate::number::parse_integer;
 use crate::reply::{Output, Reply};
 use crate::scripting::texts::LibraryTexts;
@@ -41,6 +42,8 @@ impl std::error::Error for ReplayError {}
 #[derive(Default)]
 pub struct Replay {
     db: u32,
+    /// Whether the store has not all slots.
+    is_of_part: bool,
     output: Output,
     /// Commands that ran.
     pub applied: u64,
@@ -49,7 +52,18 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Runs one command on `store`, which holds all slots; those on functions change `libraries`.
+    /// One for stores that may lack slots: a command that needs one of these is refused.
+    pub fn of_part() -> Self {
+        Self { is_of_part: true, ..Self::default() }
+    }
+
+    /// Selects a database, as SELECT does.
+    pub fn select(&mut self, db: u32) {
+        self.db = db;
+    }
+
+    /// Runs one command on `store`, which holds all slots unless this is [`Replay::of_part`]; those
+    /// on functions change `libraries`.
     ///
     /// # Errors
     /// If the command cannot come from a journal.
@@ -80,6 +94,9 @@ impl Replay {
         self.output.clear();
         let caller = Caller { db: self.db, ..Caller::default() };
         let route = store.route(row, arguments);
+        if self.is_of_part && !has_all_slots(store, row, route, arguments) {
+            return Err(ReplayError::BadArguments(name.to_vec()));
+        }
         let reply = Reply::new(&mut self.output, caller.protocol);
         let mut call = Call::new(store, row, arguments, caller, route, reply);
         let outcome = handler(&mut call);
@@ -115,4 +132,19 @@ impl Replay {
         self.applied += 1;
         Ok(())
     }
+}
+
+/// Whether all slots a command may reach are here.
+fn has_all_slots(store: &Store, row: &Command, route: Route, arguments: Arguments<'_>) -> bool {
+    if let Route::One(slot, _) = route
+        && !row.reaches_unnamed_keys()
+    {
+        return store.has_slot(slot);
+    }
+    if row.reaches_unnamed_keys() {
+        return HashSlot::all().all(|slot| store.has_slot(slot));
+    }
+    let mut has_all = true;
+    row.for_each_key(arguments, |key| has_all &= store.has_slot(HashSlot::of_key(key)));
+    has_all
 }

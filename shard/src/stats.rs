@@ -159,6 +159,16 @@ pub struct Stats {
     pub turns: u64,
     /// Time spent in turns, in nanoseconds.
     pub turns_ns: u64,
+    /// Time the longest turn took, in nanoseconds.
+    pub turn_ns_max: u64,
+    /// Commands of the turn that ran most.
+    pub turn_commands_max: u64,
+    /// Commands run before the last turn ended.
+    turn_commands_base: u64,
+    /// Time spent on what is done without being asked for, several times a second, in nanoseconds.
+    pub cron_ns: u64,
+    /// Time spent handing over what goes to the append-only file, in nanoseconds.
+    pub journal_ns: u64,
     /// Time spent in commands, in nanoseconds.
     pub commands_ns: u64,
     /// Rates over the last seconds.
@@ -212,6 +222,11 @@ impl Default for Stats {
             throttled_commands: 0,
             turns: 0,
             turns_ns: 0,
+            turn_ns_max: 0,
+            turn_commands_max: 0,
+            turn_commands_base: 0,
+            cron_ns: 0,
+            journal_ns: 0,
             commands_ns: 0,
             rates: Rates::default(),
             last_ns: 0,
@@ -292,6 +307,9 @@ impl Stats {
 
     /// Counts an error reply.
     pub fn count_error(&mut self, error: &CommandError) {
+        if matches!(error, CommandError::Counted(_)) {
+            return;
+        }
         self.error_replies += 1;
         let code = error.code();
         let known = self.errors.contains_key(code) || self.errors.len() < ERROR_KINDS_MAX;
@@ -328,10 +346,25 @@ impl Stats {
         self.turns += other.turns;
         self.turns_ns += other.turns_ns;
         self.commands_ns += other.commands_ns;
+        self.turn_ns_max = self.turn_ns_max.max(other.turn_ns_max);
+        self.turn_commands_max = self.turn_commands_max.max(other.turn_commands_max);
+        self.cron_ns += other.cron_ns;
+        self.journal_ns += other.journal_ns;
         self.rates.commands += other.rates.commands;
         self.rates.input_bytes += other.rates.input_bytes;
         self.rates.output_bytes += other.rates.output_bytes;
         self.rates.turns += other.rates.turns;
+    }
+
+    /// A turn has ended that took so long.
+    #[inline]
+    pub fn note_turn(&mut self, ns: u64) {
+        let commands = self.commands_processed - self.turn_commands_base;
+        self.turn_commands_base = self.commands_processed;
+        self.turn_commands_max = self.turn_commands_max.max(commands);
+        self.turn_ns_max = self.turn_ns_max.max(ns);
+        self.turns += 1;
+        self.turns_ns += ns;
     }
 
     /// Works the rates out anew; called several times a second.
@@ -390,6 +423,8 @@ mod tests {
             stats.count_error(&CommandError::worded(format!("E{kind} text")));
         }
         assert_eq!(stats.errors.len(), ERROR_KINDS_MAX + 1);
+        assert_eq!(stats.error_replies, 1000);
+        stats.count_error(&CommandError::Counted("ERR of a script".into()));
         assert_eq!(stats.error_replies, 1000);
     }
 }

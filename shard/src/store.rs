@@ -7,6 +7,7 @@
 //! Key counts per database are kept as differences: a command that runs here on borrowed slots
 //! counts here. The sum over all cores is right at any moment; the share of one core means nothing.
 
+pub(crate) mod ahead;
 mod databases;
 mod disposal;
 pub mod holding;
@@ -133,6 +134,11 @@ pub struct Store {
     pub defragmentation_percent: u32,
     /// Whether expired keys are removed without being asked for (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: bool,
+    /// Whether clients are paused (`CLIENT PAUSE`), so that nothing changes: no key is evicted, and
+    /// those whose time has come stay, invisible, unless a write meets them.
+    pub(crate) is_paused: bool,
+    /// Whether what runs is a command of a script.
+    pub(crate) is_scripted: bool,
     /// From how many bytes on an element of a list gets a node of its own, if that is less than the
     /// settings say (`DEBUG QUICKLIST-PACKED-THRESHOLD`).
     pub(crate) large_element_bytes: u64,
@@ -184,6 +190,8 @@ impl Store {
             stats: KeyspaceStats::default(),
             defragmentation_percent: 0,
             active_expiry: true,
+            is_paused: false,
+            is_scripted: false,
             large_element_bytes: u64::MAX,
             payload_checksums: ChecksumCheck::Done,
             expiry_cursor: crate::expiry::Cursor::default(),
@@ -196,6 +204,16 @@ impl Store {
             ready_slots: VecDeque::new(),
             news,
         }
+    }
+
+    /// A store like this one, at the same time, without slots: for a thread that fills some of them.
+    pub fn sibling(&self) -> Self {
+        let settings = Arc::clone(&self.settings);
+        let mut sibling = Self::new(std::iter::empty(), self.seed, u64::MAX, settings);
+        sibling.acl = Arc::clone(&self.acl);
+        sibling.is_loading = self.is_loading;
+        sibling.set_now(self.now);
+        sibling
     }
 
     /// The time of this turn.
@@ -272,22 +290,6 @@ impl Store {
     pub fn prefetch_slot(&self, slot: HashSlot, changes: bool) {
         if let Some(slot) = &self.slots[slot.index()] {
             slot.prefetch(changes);
-        }
-    }
-
-    /// Brings the bucket of a key into the cache; its slot should be there.
-    #[inline]
-    pub fn prefetch_bucket(&self, slot: HashSlot, hash: u64, db: u32) {
-        if let Some(table) = self.table(slot, db) {
-            table.prefetch_bucket(hash);
-        }
-    }
-
-    /// Brings the entry of a key into the cache; its bucket should be there.
-    #[inline]
-    pub fn prefetch_entry(&self, slot: HashSlot, hash: u64, db: u32) {
-        if let Some(table) = self.table(slot, db) {
-            table.prefetch_entry(hash);
         }
     }
 
@@ -396,7 +398,7 @@ impl Store {
     #[inline]
     pub fn find(&mut self, key: Key<'_>, access: Access) -> Option<Entry<'_, Object>> {
         // Where nothing expires, the lookup need not come in two halves.
-        let place = if self.may_expire(key) { Some(self.locate(key)) } else { None };
+        let place = if self.may_expire(key) { Some(self.locate_to_read(key)) } else { None };
         let table = self.slots[key.slot.index()].as_deref().and_then(|slot| slot.table(key.db));
         let found = table.and_then(|table| match place {
             Some(place) => Some(table.at(key.hash, place?)),
@@ -576,6 +578,22 @@ impl Store {
             return None;
         }
         Some(place)
+    }
+
+    /// The same for a reader, who removes nothing while clients are paused.
+    #[inline]
+    fn locate_to_read(&mut self, key: Key<'_>) -> Option<Place> {
+        match self.is_paused {
+            false => self.locate(key),
+            true => self.locate_unexpired(key),
+        }
+    }
+
+    #[cold]
+    fn locate_unexpired(&self, key: Key<'_>) -> Option<Place> {
+        let (place, entry) = self.table(key.slot, key.db)?.locate(key.hash, key.name)?;
+        let is_expired = entry.expiry_ms().is_some_and(|at_ms| at_ms < self.now_ms);
+        (!is_expired).then_some(place)
     }
 
     /// Removes a key whose time has come, and fields of a hash whose time has come, for those who

@@ -318,6 +318,22 @@ fn time_runs_out_to_the_millisecond() {
     });
 }
 
+/// Symptom: a client that asked for the smallest double there is (node-redis) waited for ever.
+/// Cause: that is rounded to no millisecond at all, and none stands for ever. Only zero does.
+#[test]
+fn the_shortest_of_waits_ends() {
+    each(|hall| {
+        for (guest, seconds) in ["5e-324", "0.0000000001", "0.0001", "0.0"].iter().enumerate() {
+            hall.wait(guest, &format!("BLPOP a {seconds}"));
+        }
+        hall.cluster.pass_ms(1);
+        for guest in 0..3 {
+            hall.check_guest(guest, "*-1\r\n");
+        }
+        hall.check_guest(3, "");
+    });
+}
+
 #[test]
 fn a_client_can_be_unblocked_by_another() {
     each(|hall| {

@@ -168,3 +168,13 @@ fn sorting_across_cores_is_atomic() {
         assert!(texts.iter().all(|text| *text == texts[0]), "seed {seed}: {texts:?}");
     }
 }
+
+#[test]
+fn a_script_sees_the_members_of_a_set_in_order() {
+    each(|talk| {
+        talk.check("SADD s c aa b a", ":4\r\n");
+        let sorted = ["a", "aa", "b", "c"];
+        talk.check_array("EVAL \"return redis.call('SORT', KEYS[1], 'BY', '_')\" 1 s", &sorted);
+        talk.check_array("EVAL_RO \"return redis.call('SORT_RO', 's', 'BY', '_')\" 0", &sorted);
+    });
+}

@@ -35,6 +35,7 @@ use basalt_shard::store::Store;
 use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
 use crate::mesh::{Network, Traffic};
+use crate::shipping::Shipping;
 use crate::{Request, resp};
 
 /// The time a cluster starts at, in milliseconds since 1970.
@@ -82,6 +83,7 @@ pub struct Cluster {
     random: fastrand::Rng,
     seed: u64,
     files: Option<Files>,
+    shipping: Shipping,
     /// Commands that were run or sent on by a core so far.
     commands: u64,
     /// The scheduler's last steps, newest last.
@@ -132,7 +134,7 @@ impl Cluster {
         let ClusterOptions { core_count, seed, settings, meter, start_ms, files } = options;
         let network = Network::new(core_count, inbox_capacity(usize::from(core_count)));
         let clock = VirtualClock::starting_at_ms(start_ms);
-        let shared = Arc::new(Shared::new(core_count));
+        let (shared, shipping) = (Arc::new(Shared::new(core_count)), Shipping::default());
         let nodes = (0..core_count)
             .map(|number| {
                 let options = CoreOptions {
@@ -145,7 +147,7 @@ impl Cluster {
                     renames: Default::default(),
                 };
                 let host = TestHost::new(settings.clone(), clock.clone(), meter);
-                let host = host.with_files(files.clone());
+                let host = host.with_files(files.clone()).with_shipping(shipping.clone());
                 let mesh = network.mesh_of(CoreId(number));
                 let core = Core::new(options, Box::new(mesh), Box::new(host));
                 Node {
@@ -159,7 +161,18 @@ impl Cluster {
             .collect();
         let random = fastrand::Rng::with_seed(seed);
         let clients = Vec::new();
-        Self { nodes, clients, network, clock, random, seed, files, commands: 0, steps: 0 }
+        Self {
+            nodes,
+            clients,
+            network,
+            clock,
+            random,
+            seed,
+            files,
+            shipping,
+            commands: 0,
+            steps: 0,
+        }
     }
 
     /// Fills the cluster, which is empty, with what `store` holds, and begins a generation of files
@@ -211,6 +224,11 @@ impl Cluster {
     /// Where changes are written.
     pub fn files(&self) -> Option<&Files> {
         self.files.as_ref()
+    }
+
+    /// What MIGRATE has sent to other servers.
+    pub fn shipping(&self) -> &Shipping {
+        &self.shipping
     }
 
     /// Connects a client to core `core`.
@@ -406,6 +424,7 @@ impl Cluster {
         turn.is_none()
             && !core.has_mail()
             && !core.has_eviction_work()
+            && !core.has_departed()
             && clients.iter().all(is_quiet)
     }
 
@@ -433,6 +452,7 @@ impl Cluster {
         };
         is_busy
             || !self.network.is_empty()
+            || self.shipping.has_news()
             || self.clients.iter().any(can_run)
             || self.has_work_on_files()
     }
@@ -446,6 +466,10 @@ impl Cluster {
     }
 
     fn assert_all_answered(&self) {
+        if self.nodes.iter().any(|node| node.core.has_departed()) {
+            // It is not over: whoever waits for slots that are away does so rightly.
+            return;
+        }
         for (number, client) in self.clients.iter().enumerate() {
             let session = self.nodes[client.core].core.session(client.session);
             let is_owed = session.is_some_and(|session| session.is_owed());
@@ -478,6 +502,7 @@ impl Cluster {
         let elapsed_ns = node.core.host.elapsed_ns();
         node.core.stats.mark(elapsed_ns);
         node.core.drain();
+        node.core.take_deliveries();
         node.turn = Some(ready);
     }
 
@@ -489,8 +514,7 @@ impl Cluster {
         let (bytes, ranges) = flatten_request(request);
         let arguments = Arguments::new(&bytes, &ranges);
         let prepared = core.prepare(arguments);
-        core.prefetch_bucket(&prepared, 0);
-        core.prefetch_entry(&prepared, 0);
+        core.prefetch(std::iter::once((&prepared, 0)));
         if core.execute(client.session, &prepared, arguments) == Flow::Done {
             self.commands += 1;
             client.read.pop_front();

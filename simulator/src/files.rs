@@ -414,7 +414,7 @@ pub fn recover(
     let location = location_on(disk);
     let manifest = load::open(&location).map_err(|error| error.to_string())?;
     let mut store = whole_store(settings, seed);
-    let options = LoadOptions { cuts_torn_ends: true };
+    let options = LoadOptions { cuts_torn_ends: true, thread_count: 1 + (seed % 3) as usize };
     let report = load::load(&location, &manifest, options, &mut store);
     let report = report.map_err(|error| error.to_string())?;
     if report.failed > 0 {

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind, ShutdownOptions,
-    SnapshotTarget,
+    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteExtent, RewriteTarget, SaveKind,
+    ShutdownOptions, SnapshotTarget,
 };
+use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 use basalt_shard::store::Store;
 
 use crate::files::Files;
+use crate::shipping::{Shipping, all_arrived};
 
 const NO_FILES: CommandError = CommandError::Fixed("ERR There are no files here");
 
@@ -48,17 +50,24 @@ pub struct TestHost {
     meter: Meter,
     acl_file: Option<Vec<u8>>,
     files: Option<Files>,
+    shipping: Shipping,
 }
 
 impl TestHost {
     /// A host whose settings start as `settings`.
     pub fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
-        Self { settings, clock, meter, acl_file: None, files: None }
+        let shipping = Shipping::default();
+        Self { settings, clock, meter, acl_file: None, files: None, shipping }
     }
 
     /// The same with files.
     pub fn with_files(self, files: Option<Files>) -> Self {
         Self { files, ..self }
+    }
+
+    /// The same with other servers.
+    pub fn with_shipping(self, shipping: Shipping) -> Self {
+        Self { shipping, ..self }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
@@ -89,6 +98,10 @@ impl TestHost {
 impl Host for TestHost {
     fn elapsed_ns(&self) -> u64 {
         self.clock.now_ms() as u64 * 1_000_000
+    }
+
+    fn unix_us(&self) -> i64 {
+        self.clock.now_ms() * 1000
     }
 
     fn used_bytes(&self) -> u64 {
@@ -133,7 +146,7 @@ impl Host for TestHost {
         Ok(())
     }
 
-    fn config_rewrite(&mut self, _: &[Vec<u8>]) -> Result<(), CommandError> {
+    fn config_rewrite(&mut self, _: &[Vec<u8>], _: RewriteExtent) -> Result<(), CommandError> {
         Err(CommandError::Fixed("ERR The server is running without a config file"))
     }
 
@@ -172,6 +185,14 @@ impl Host for TestHost {
     fn log_notice(&self, _: &str) {}
 
     fn log_warning(&self, _: &str) {}
+
+    fn ship(&mut self, shipment: Shipment) -> Result<Box<dyn Journey>, CommandError> {
+        Ok(self.shipping.accept(shipment))
+    }
+
+    fn ship_at_once(&mut self, shipment: Shipment) -> Delivery {
+        all_arrived(&shipment)
+    }
 
     fn discard(&mut self, garbage: Garbage) {
         drop(garbage);

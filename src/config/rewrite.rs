@@ -24,6 +24,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use basalt_shard::host::RewriteExtent;
+
 use super::error::ConfigError;
 use super::rows;
 use super::store::{Config, default_value};
@@ -49,7 +51,7 @@ impl Config {
     ///
     /// Fails where there was no file, where the file is TOML (whose comments and order could not
     /// be kept), and where it can't be read or written.
-    pub fn rewrite(&self, users: &[Vec<u8>]) -> Result<(), ConfigError> {
+    pub fn rewrite(&self, users: &[Vec<u8>], extent: RewriteExtent) -> Result<(), ConfigError> {
         let path = self.config_file().ok_or(ConfigError::NoConfigFile)?;
         if toml::is_toml(path) {
             let reason = "CONFIG REWRITE can't write TOML files";
@@ -59,18 +61,18 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other.map_err(ConfigError::Rewrite)?,
         };
-        replace_file(path, &self.rewritten(&old, users)).map_err(ConfigError::Rewrite)
+        replace_file(path, &self.rewritten(&old, users, extent)).map_err(ConfigError::Rewrite)
     }
 
     /// The text of a file that says what the configuration is, given what the file says now.
     /// Lines about users stay as they are where none are given.
-    pub fn rewritten(&self, old: &[u8], users: &[Vec<u8>]) -> Vec<u8> {
+    pub fn rewritten(&self, old: &[u8], users: &[Vec<u8>], extent: RewriteExtent) -> Vec<u8> {
         let mut page = Page::read(old);
         for (index, row) in rows::all() {
             if row.flags.contains(Flags::FILE_ONLY) {
                 continue;
             }
-            for line in self.lines_of(index, row) {
+            for line in self.lines_of(index, row, extent) {
                 page.put(row.name, line);
             }
             page.blank_leftovers(row.name);
@@ -86,7 +88,7 @@ impl Config {
 
     /// Writes the configuration down from scratch, lines known to files only included.
     pub(super) fn write(&self) -> Vec<u8> {
-        let mut text = self.rewritten(b"", &[]);
+        let mut text = self.rewritten(b"", &[], RewriteExtent::Changed);
         for (index, row) in rows::all() {
             let Value::Lines(lines) = self.value_at(index) else { continue };
             for line_words in lines {
@@ -102,13 +104,13 @@ impl Config {
     }
 
     /// The lines that say what a directive's value is; none where it has none.
-    fn lines_of(&self, index: usize, row: &Directive) -> Vec<Line> {
+    fn lines_of(&self, index: usize, row: &Directive, extent: RewriteExtent) -> Vec<Line> {
         let value = self.value_at(index);
         if value.is_unset(row.kind) {
             return Vec::new();
         }
         let default = default_value(row, Path::new(""));
-        let is_changed = *value != default;
+        let is_changed = extent == RewriteExtent::Everything || *value != default;
         let one = |words: Vec<u8>, is_forced| {
             vec![Line { text: [row.name.as_bytes(), b" ", &words].concat(), is_forced }]
         };

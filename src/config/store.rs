@@ -205,9 +205,9 @@ impl Config {
     }
 
     /// Takes back what a CONFIG SET changed, because acting on it failed.
-    pub fn revert(&mut self, changed: Changed) {
-        for (index, _, previous) in changed.previous {
-            self.values[index] = previous;
+    pub fn revert(&mut self, changed: &Changed) {
+        for (index, _, previous) in &changed.previous {
+            self.values[*index] = previous.clone();
         }
     }
 

@@ -174,7 +174,7 @@ impl AppendOnly {
         Ok(())
     }
 
-    /// Loads what is in the directory into a store that has all slots.
+    /// Loads what is in the directory into a store that has all slots, on so many threads.
     ///
     /// # Errors
     /// When something is damaged that must not be.
@@ -182,8 +182,9 @@ impl AppendOnly {
         &self,
         settings: &Settings,
         store: &mut Store,
+        thread_count: usize,
     ) -> Result<LoadReport, load::LoadError> {
-        let report = self.load_again(settings, store)?;
+        let report = self.load_again(settings, store, thread_count)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
@@ -197,9 +198,11 @@ impl AppendOnly {
         &self,
         settings: &Settings,
         store: &mut Store,
+        thread_count: usize,
     ) -> Result<LoadReport, load::LoadError> {
         let manifest = self.state().manifest.clone();
-        let options = LoadOptions { cuts_torn_ends: settings.append_only.aof_load_truncated };
+        let cuts_torn_ends = settings.append_only.aof_load_truncated;
+        let options = LoadOptions { cuts_torn_ends, thread_count };
         load::load(&location(settings), &manifest, options, store)
     }
 
@@ -607,6 +610,7 @@ impl AppendOnly {
         AppendOnlyFacts {
             is_on: self.is_on(),
             is_rewriting: running.is_some(),
+            is_first_rewrite: running.is_some() && state.lacks_base,
             is_rewrite_scheduled: state.is_scheduled,
             rewriting_for_seconds: running
                 .map_or(-1, |running| now_seconds - running.begun_seconds),

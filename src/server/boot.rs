@@ -436,6 +436,7 @@ fn on_signal(process: &Process, event: signals::Event) {
         signals::Event::Interrupt => {
             process.ask_for_shutdown(shutdown_options(settings.shutdown_on_sigint));
         }
+        signals::Event::Insist => process.persistence.remove_temporary(),
     }
 }
 

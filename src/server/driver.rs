@@ -288,6 +288,9 @@ impl Driver {
         self.core.stats.mark(clock::elapsed_ns());
         self.had_mail = self.core.has_mail();
         self.core.drain();
+        if self.core.has_departed() {
+            self.core.take_deliveries();
+        }
         self.last_events = self.reactor.events().len();
         self.core.is_taking_in = true;
         self.take_in_events();
@@ -311,8 +314,7 @@ impl Driver {
         self.take_listeners();
         self.keep_house();
         self.keep_files();
-        self.core.stats.turns += 1;
-        self.core.stats.turns_ns += clock::elapsed_ns() - begun_ns;
+        self.core.stats.note_turn(clock::elapsed_ns() - begun_ns);
     }
 
     fn take_settings(&mut self) {

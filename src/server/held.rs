@@ -6,6 +6,7 @@ use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::core::SessionId;
 use basalt_shard::reply::Output;
 
+use super::clock;
 use super::driver::Driver;
 
 /// Bytes of replies that may wait. With more, commands wait as well.
@@ -26,11 +27,13 @@ impl Driver {
         if !store.journal().has_text() {
             return;
         }
+        let begun_ns = clock::elapsed_ns();
         let must = store.journal().text_bytes() > basalt_persist::aof::segment::BACKLOG_BYTES_MAX;
         let seconds =
             self.settings.append_only.aof_timestamp_enabled.then(|| store.now().unix_seconds());
         let id = self.core.id();
         self.process.append_only.hand_over(id, &mut self.core.store, seconds, must);
+        self.core.stats.journal_ns += clock::elapsed_ns() - begun_ns;
     }
 
     /// Puts the replies of this turn aside, if they have to wait; whether it has.

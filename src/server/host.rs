@@ -11,9 +11,10 @@ use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteTarget, SaveKind,
-    ShutdownOptions, SnapshotTarget,
+    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
+    RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
+use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::rate_limit::RateLimits;
 use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
 use basalt_shard::store::Store;
@@ -21,7 +22,7 @@ use basalt_shard::store::Store;
 use super::aof::AppendOnly;
 use super::listening::{self, ListenerKind};
 use super::process::Process;
-use super::{busy, clock, persistence, rewrite, tls_files};
+use super::{busy, clock, migration, persistence, rewrite, tls_files};
 use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
 use crate::{banner, debug, logging, memory, notice, process_title, verbose, warning};
 
@@ -42,6 +43,10 @@ impl Host for CoreHost {
     #[inline]
     fn elapsed_ns(&self) -> u64 {
         clock::elapsed_ns()
+    }
+
+    fn unix_us(&self) -> i64 {
+        clock::now().unix_us
     }
 
     fn facts(&self) -> ProcessFacts {
@@ -69,7 +74,9 @@ impl Host for CoreHost {
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
         if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
-            config.revert(changed);
+            config.revert(&changed);
+            // What was done before that failed is undone the way it was done.
+            let _ = act_on_process(&self.process, &config, &changed);
             let error = crate::config::ConfigError::Apply(name, reason);
             return Err(CommandError::worded(error.to_string()));
         }
@@ -78,10 +85,14 @@ impl Host for CoreHost {
         Ok(Arc::new(command_settings(&settings)))
     }
 
-    fn config_rewrite(&mut self, users: &[Vec<u8>]) -> Result<(), CommandError> {
+    fn config_rewrite(
+        &mut self,
+        users: &[Vec<u8>],
+        extent: RewriteExtent,
+    ) -> Result<(), CommandError> {
         let has_own_file = self.process.settings().aclfile.is_some();
         let config = self.process.config();
-        config.rewrite(if has_own_file { &[] } else { users }).map_err(|error| {
+        config.rewrite(if has_own_file { &[] } else { users }, extent).map_err(|error| {
             warning!("CONFIG REWRITE failed: {error}");
             CommandError::worded(error.to_string())
         })?;
@@ -169,9 +180,18 @@ impl Host for CoreHost {
         Ok(())
     }
 
+    fn note_shutdown_over(&mut self) {
+        crate::signals::note_shutdown_over();
+    }
+
     fn abort_shutdown(&mut self) -> bool {
-        // A shutdown has nobody to wait for yet, so there is never one to catch up with.
-        false
+        // A shutdown has nobody to wait for yet, so one that has begun cannot be caught up with.
+        let is_aborted = self.process.take_shutdown_wish().is_some();
+        if is_aborted {
+            crate::signals::note_shutdown_over();
+            crate::notice!("Shutdown manually aborted.");
+        }
+        is_aborted
     }
 
     fn sleep_us(&mut self, us: u64) {
@@ -209,6 +229,14 @@ impl Host for CoreHost {
 
     fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
         busy::send(descriptor, bytes);
+    }
+
+    fn ship(&mut self, shipment: Shipment) -> Result<Box<dyn Journey>, CommandError> {
+        migration::ship(&self.process, shipment)
+    }
+
+    fn ship_at_once(&mut self, shipment: Shipment) -> Delivery {
+        migration::ship_at_once(&self.process, &shipment)
     }
 
     fn discard(&mut self, garbage: Garbage) {
@@ -269,6 +297,7 @@ pub fn facts(process: &Process) -> ProcessFacts {
         peak_unix_seconds: process.peak_unix_seconds.load(Ordering::Relaxed) as i64,
         startup_used_bytes: process.startup_used_bytes.load(Ordering::Relaxed),
         garbage_count: process.garbage_count.load(Ordering::Relaxed),
+        migrate_cached_sockets: process.migrations.kept() as u64,
         audit_log_dropped: process.audit.dropped(),
         total_system_bytes: total_system_bytes(),
         cpu_system_us: cpu.0,
@@ -294,6 +323,16 @@ pub fn plain_reason(error: &std::io::Error) -> String {
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
 /// in the settings.
 fn act_on(
+    process: &Process,
+    config: &crate::config::Config,
+    changed: &crate::config::Changed,
+) -> Result<(), (&'static str, String)> {
+    act_on_process(process, config, changed)?;
+    act_on_connections(process, &config.settings(), changed)
+}
+
+/// The part of that which has nothing to do with connections.
+fn act_on_process(
     process: &Process,
     config: &crate::config::Config,
     changed: &crate::config::Changed,
@@ -337,7 +376,7 @@ fn act_on(
             }
         }
     }
-    act_on_connections(process, &settings, changed)
+    Ok(())
 }
 
 /// The part of that which is about ways to come in. Everything that can fail is done before

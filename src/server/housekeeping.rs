@@ -7,6 +7,7 @@ use std::time::Duration;
 use basalt_shard::commands::info;
 use basalt_shard::core::CoreId;
 
+use super::clock;
 use super::connection::{connection_of, session_of};
 use super::driver::Driver;
 use super::tls_files;
@@ -40,6 +41,7 @@ impl Driver {
         if !is_due {
             return;
         }
+        let begun_ns = clock::elapsed_ns();
         self.housekeeping_due_ms = now_ms + INTERVAL.as_millis() as u64;
         self.core.stats.sample_rates(now_ms);
         self.note_memory();
@@ -57,6 +59,7 @@ impl Driver {
                 self.resting_listeners.push(listener);
             }
         }
+        self.core.stats.cron_ns += clock::elapsed_ns() - begun_ns;
     }
 
     /// Posts what this core has changed; core 0 sees whether that calls for a snapshot.
@@ -89,6 +92,7 @@ impl Driver {
         let budget_bytes = if has_clients_waiting { WALK_BYTES_BUSY } else { WALK_BYTES_IDLE };
         self.core.store.walk_snapshot(budget_bytes);
         if self.core.id() == CoreId(0)
+            && !self.core.is_cron_paused
             && let Some(options) = self.process.take_shutdown_wish()
         {
             self.core.begin_shutdown(options);

@@ -236,7 +236,9 @@ impl Driver {
             return Ran::All;
         }
         let stage = std::mem::take(&mut self.stage);
-        self.prefetch(&stage);
+        if stage.commands.len() > 1 {
+            self.core.prefetch(stage.prepared());
+        }
         self.core.stats.mark(clock::elapsed_ns());
         let mut pass = Pass::default();
         for command in &stage.commands {
@@ -294,22 +296,6 @@ impl Driver {
         let Some(connection) = self.connection(connection_of(session)) else { return };
         if !connection.is_suspended && !self.core.is_held(session) {
             self.make_ready(session);
-        }
-    }
-
-    fn prefetch(&self, stage: &Stage) {
-        if stage.commands.len() < 2 {
-            return;
-        }
-        for command in &stage.commands {
-            if let Found::Command(prepared) = &command.found {
-                self.core.prefetch_bucket(prepared, command.db);
-            }
-        }
-        for command in &stage.commands {
-            if let Found::Command(prepared) = &command.found {
-                self.core.prefetch_entry(prepared, command.db);
-            }
         }
     }
 

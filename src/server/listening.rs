@@ -134,6 +134,14 @@ impl Listening {
         Ok(NewSockets(kinds.iter().map(open).collect::<Result<_, _>>()?))
     }
 
+    /// From now on nobody can connect: the process ends, and whoever has seen that must not find
+    /// anybody listening.
+    pub fn close(&self) {
+        for socket in self.groups().iter().flat_map(|group| group.cores.iter().flatten()) {
+            let _ = SockRef::from(socket).shutdown(Shutdown::Both);
+        }
+    }
+
     /// Puts new sockets in the place of the old ones of their kind.
     pub fn exchange(&self, new: NewSockets) {
         let mut groups = self.groups();
@@ -196,7 +204,7 @@ fn open_port(
 fn refuse_taken_port(port: u16, addresses: &[BindAddress]) -> Result<(), ListenError> {
     for address in addresses {
         let Ok(resolved) = address.resolve(port) else { continue };
-        match std::net::TcpListener::bind(resolved) {
+        match listen::reserve_tcp(resolved) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(ListenError { address: address.host.clone(), port, error });
             }

@@ -376,7 +376,8 @@ impl AppendLoading {
 /// memory is not the data.
 pub fn append_only_at_once(process: &Process, store: &mut Store) -> Option<Vec<Vec<u8>>> {
     let settings = process.settings();
-    match process.append_only.load_again(&settings, store) {
+    // By this thread alone: others would share the processor of its core.
+    match process.append_only.load_again(&settings, store, 1) {
         Ok(report) => {
             report.warnings.iter().for_each(|line| warning!("{line}"));
             notice!("DB loaded from append only file");
@@ -399,7 +400,7 @@ fn load_append_only(
     let commands = Arc::new(command_settings(&settings));
     let mut store = Store::new(HashSlot::all(), seed, u64::MAX, commands);
     store.set_now(super::clock::now());
-    let report = process.append_only.load(&settings, &mut store)?;
+    let report = process.append_only.load(&settings, &mut store, ways.len())?;
     for line in &report.warnings {
         warning!("{line}");
     }

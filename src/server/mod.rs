@@ -13,6 +13,7 @@
 //! | [`process`], `host` | what cores share, and how commands reach it |
 //! | [`persistence`], [`loading`] | snapshots, and the data set at the start |
 //! | [`aof`], [`rewrite`], `held` | the append-only file, and the replies that wait for it |
+//! | [`migration`] | the way of MIGRATE to other servers |
 //! | [`clock`] | time |
 
 pub mod accept;
@@ -32,6 +33,7 @@ pub mod input;
 pub mod listening;
 pub mod loading;
 pub mod mesh;
+pub mod migration;
 pub mod output;
 pub mod persistence;
 pub mod process;

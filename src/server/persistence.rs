@@ -61,6 +61,8 @@ struct State {
     ended: Option<(u32, bool)>,
     /// Snapshots begun so far.
     number: u32,
+    /// Those of them in the background, and bases of the append-only file.
+    background_writes: u64,
     saves: u64,
     /// When the last good one was made, seconds since 1970.
     last_save_seconds: i64,
@@ -93,6 +95,7 @@ impl Persistence {
             is_scheduled: false,
             ended: None,
             number: 0,
+            background_writes: 0,
             saves: 0,
             last_save_seconds: now_seconds,
             last_try_seconds: 0,
@@ -140,6 +143,7 @@ impl Persistence {
             loading_since_unix_seconds: state.loading_since_seconds,
             loading_total_bytes: self.loading_total_bytes.load(Ordering::Relaxed),
             loading_done_bytes: self.loading_done_bytes.load(Ordering::Relaxed),
+            background_writes: state.background_writes,
             is_saving: state
                 .running
                 .as_ref()
@@ -225,7 +229,7 @@ impl Persistence {
         if state.running.is_some() {
             return None;
         }
-        state.number += 1;
+        (state.number, state.background_writes) = (state.number + 1, state.background_writes + 1);
         let number = state.number;
         state.running = Some(Running {
             number,
@@ -385,6 +389,7 @@ pub fn begin(
         let now_seconds = clock::now().unix_seconds();
         state.last_try_seconds = now_seconds;
         state.number += 1;
+        state.background_writes += u64::from(kind == SaveKind::Background);
         let number = state.number;
         state.running = Some(Running {
             number,
@@ -415,6 +420,16 @@ pub fn begin(
     }
 }
 
+/// Where a snapshot is written before it takes its place. Redis names it after the process that
+/// writes: the server itself in the foreground, else a child.
+fn temporary_name(kind: SaveKind, number: u32) -> String {
+    let process = std::process::id();
+    match kind {
+        SaveKind::Foreground => format!("temp-{process}.rdb"),
+        SaveKind::Background | SaveKind::Rewrite => format!("temp-{process}-{number}.rdb"),
+    }
+}
+
 fn start_writer(
     process: &Arc<Process>,
     kind: SaveKind,
@@ -426,7 +441,7 @@ fn start_writer(
     let (directory, name) = (std::env::current_dir(), settings.snapshots.dbfilename.clone());
     let open = move || -> std::io::Result<Box<dyn Output>> {
         let directory = directory?;
-        let temporary = directory.join(format!("temp-{}-{number}.rdb", std::process::id()));
+        let temporary = directory.join(temporary_name(kind, number));
         let output =
             FileOutput::create(Arc::new(SystemDisk), &temporary, &directory.join(name), syncs);
         let output = output.inspect_err(|error| {
@@ -460,6 +475,13 @@ fn start_writer(
 }
 
 impl Persistence {
+    /// The process ends while a snapshot may be half written: nothing of it stays behind.
+    pub fn remove_temporary(&self) {
+        if let Some(running) = &self.state().running {
+            let _ = std::fs::remove_file(temporary_name(running.kind, running.number));
+        }
+    }
+
     pub(super) fn note_writers(&self, change: i32) {
         *self.writers.lock().expect("the lock is held for a sum only") += change;
         self.writer_ended.notify_all();

@@ -12,6 +12,7 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::aof::AppendOnly;
 use super::listening::Listening;
+use super::migration::Migrations;
 use super::persistence::Persistence;
 use super::tls_files::TlsState;
 use crate::audit::Audit;
@@ -43,6 +44,8 @@ pub struct Process {
     pub audit: Audit,
     /// The append-only file.
     pub append_only: AppendOnly,
+    /// Keys on their way to other servers.
+    pub migrations: Migrations,
     /// Random id of this run: 40 hexadecimal digits.
     pub run_id: String,
     /// When the process started, seconds since 1970.
@@ -89,6 +92,7 @@ impl Process {
             oom_score: OomScore::default(),
             audit: Audit::default(),
             append_only: AppendOnly::default(),
+            migrations: Migrations::default(),
             run_id,
             started_unix_seconds: super::clock::now().unix_seconds(),
             startup_used_bytes: AtomicU64::new(0),
@@ -147,6 +151,9 @@ impl Process {
     /// Ends the process soon: all cores leave their loops.
     pub fn stop(&self, options: ShutdownOptions) {
         *self.shutdown.lock().expect("the lock is held for a copy only") = Some(options);
+        if let Some(listening) = self.listening.get() {
+            listening.close();
+        }
         self.stopping.store(true, Ordering::Release);
         self.persistence.cancel();
         self.wake_cores();

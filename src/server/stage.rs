@@ -66,6 +66,15 @@ impl Stage {
         self.unquoted.clear();
     }
 
+    /// The commands that were looked up, and their databases.
+    #[inline]
+    pub fn prepared(&self) -> impl Iterator<Item = (&Prepared, u32)> + Clone {
+        self.commands.iter().filter_map(|command| match &command.found {
+            Found::Command(prepared) => Some((prepared, command.db)),
+            Found::Error(_) => None,
+        })
+    }
+
     /// Whether it should run before more is gathered.
     pub fn is_full(&self) -> bool {
         self.commands.len() >= STAGE_COMMANDS_MAX

@@ -284,7 +284,7 @@ pub fn export(path: &Path, to: &mut dyn Write, report: &mut dyn Write) -> io::Re
                     return Ok(false);
                 }
             };
-            let (segment, record) = record;
+            let (segment, record, _) = record;
             let mut text = Vec::new();
             for command in record.commands() {
                 if command.is(0, "select") {
@@ -311,7 +311,7 @@ pub fn read_anything(bytes: &[u8]) {
     assert!(survey.good_bytes <= bytes.len() as u64, "no more is good than is there");
     let kept = cut(&[survey], None);
     let mut merge = Merge::new([(Reader::new(bytes, 0), kept[0].items)].into_iter());
-    while let Ok(Some((_, record))) = merge.next_record() {
+    while let Ok(Some((_, record, _))) = merge.next_record() {
         record.commands().for_each(|command| assert!(command.len() > 0));
     }
     let mut reader = Reader::new(bytes, 0);

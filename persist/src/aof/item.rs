@@ -42,6 +42,21 @@ impl Record {
         })
     }
 
+    /// Bytes of its commands.
+    pub(super) fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes a copy of the commands of another behind its own. Both together must not have more
+    /// bytes than one record may.
+    pub(super) fn append(&mut self, other: &Self) {
+        let (start, ranges) = (self.bytes.len() as u32, self.ranges.len());
+        self.bytes.extend_from_slice(&other.bytes);
+        let moved = |range: &ArgRange| ArgRange { start: start + range.start, len: range.len };
+        self.ranges.extend(other.ranges.iter().map(moved));
+        self.ends.extend(other.ends.iter().map(|end| ranges + end));
+    }
+
     fn clear(&mut self) {
         self.slots.clear();
         self.bytes.clear();

@@ -15,12 +15,14 @@ use basalt_shard::store::Store;
 
 use super::ahead::{Items, ReadAhead};
 use super::cut::{Kept, Survey, cut};
+use super::hands::Hands;
 use super::item::{Damage, Item, Reader, Record};
 use super::manifest::{FileEntry, FileKind, Manifest, ManifestError};
 use super::merge::{Merge, MergeError};
 use crate::disk::{Disk, SystemDisk};
 use crate::fault::{RdbFault, Reason};
-use crate::load::{Contents, LoadCounts, load_all};
+use crate::load::{Contents, LoadCounts};
+use crate::parallel::load_all_on;
 use crate::reader::{ChecksumUse, RdbReader};
 
 /// Bytes read at once.
@@ -59,6 +61,8 @@ impl Location {
 pub struct LoadOptions {
     /// Whether an end that is torn is cut off, rather than fatal (`aof-load-truncated`).
     pub cuts_torn_ends: bool,
+    /// Threads that decode the base at the same time, or run the records of several segments.
+    pub thread_count: usize,
 }
 
 /// What came of it.
@@ -196,6 +200,7 @@ pub fn load(
     let mut loader = Loader {
         disk: &*location.disk,
         may_cut: false,
+        thread_count: options.thread_count,
         store: &mut *store,
         libraries: LibraryTexts::default(),
         report: LoadReport::default(),
@@ -212,6 +217,8 @@ struct Loader<'a> {
     disk: &'a dyn Disk,
     /// Whether what is being loaded may be cut back.
     may_cut: bool,
+    /// Threads that decode the base, and that run the records of several segments.
+    thread_count: usize,
     store: &'a mut Store,
     libraries: LibraryTexts,
     report: LoadReport,
@@ -287,7 +294,8 @@ impl Loader<'_> {
         let mut reader = RdbReader::new(file, Some(length), ChecksumUse::Verify).map_err(fault)?;
         // What follows may refer to keys whose time has come.
         let rules = LoadRules { skips_expired: false, replaces: false };
-        let (counts, contents) = load_all(&mut reader, self.store, rules).map_err(fault)?;
+        let (counts, contents) =
+            load_all_on(self.thread_count, &mut reader, self.store, rules).map_err(fault)?;
         for text in &contents.functions {
             self.libraries.load(text).map_err(|error| {
                 let reason = Reason::Function(error.text().to_string());
@@ -310,21 +318,53 @@ impl Loader<'_> {
             .zip(&kept)
             .map(|(part, kept)| Ok((self.read_ahead(part)?, kept.items)))
             .collect::<Loaded<_>>()?;
-        let mut merge = Merge::new(readers.into_iter());
+        let merge = Merge::new(readers.into_iter());
+        match self.thread_count {
+            0 | 1 => self.apply_merged(merge, parts),
+            _ => self.apply_by_hands(merge, parts),
+        }
+    }
+
+    /// Runs the records of several segments on this thread.
+    fn apply_merged(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
         let mut replays: Vec<Replay> = parts.iter().map(|_| Replay::default()).collect();
-        loop {
-            let next = merge.next_record().map_err(|error| match error {
-                MergeError::Damaged(segment, damage) => {
-                    let (path, position) = parts[segment].clone();
-                    LoadError::Damaged(path, position, damage)
-                }
-                MergeError::Disordered => LoadError::Disordered(parts[0].0.clone()),
-            })?;
-            let Some((segment, record)) = next else { break };
+        while let Some((segment, record, _)) =
+            merge.next_record().map_err(|error| in_parts(error, parts))?
+        {
             self.apply(&mut replays[segment], record, &parts[segment].0)?;
         }
         replays.iter().for_each(|replay| self.count(replay));
         Ok(())
+    }
+
+    /// Runs them on several threads.
+    fn apply_by_hands(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
+        let (store, hand_count) = (&mut *self.store, self.thread_count);
+        let libraries = std::mem::take(&mut self.libraries);
+        let (libraries, merged, done) = std::thread::scope(|scope| {
+            let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
+            let merged = loop {
+                match merge.next_record() {
+                    Err(error) => break Err(error),
+                    Ok(None) => break Ok(()),
+                    Ok(Some((segment, record, is_global))) => {
+                        if !hands.give(segment, record, is_global) {
+                            break Ok(());
+                        }
+                    }
+                }
+            };
+            let (libraries, done) = hands.finish(store);
+            (libraries, merged, done)
+        });
+        self.libraries = libraries;
+        let done = done.map_err(|(segment, error)| {
+            let path = parts[segment].0.clone();
+            LoadError::Command(path, error)
+        })?;
+        self.report.commands += done.commands;
+        self.report.failed += done.failed;
+        merged.map_err(|error| in_parts(error, parts))
     }
 
     /// Loads a segment that stands for itself, in one go. What is torn was not applied, and is cut
@@ -430,5 +470,16 @@ impl Loader<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is wrong with segments that are merged, as the files they are.
+fn in_parts(error: MergeError, parts: &[Part]) -> LoadError {
+    match error {
+        MergeError::Damaged(segment, damage) => {
+            let (path, position) = parts[segment].clone();
+            LoadError::Damaged(path, position, damage)
+        }
+        MergeError::Disordered => LoadError::Disordered(parts[0].0.clone()),
     }
 }

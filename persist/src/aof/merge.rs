@@ -69,11 +69,12 @@ impl<R: Items> Merge<R> {
         }
     }
 
-    /// The next record and the segment it comes from; `None` once all were taken.
+    /// The next record, the segment it comes from, and whether it is what a barrier was about;
+    /// `None` once all were taken.
     ///
     /// # Errors
     /// If a segment is damaged where it should not be, or records fit no order.
-    pub fn next_record(&mut self) -> Result<Option<(usize, &Record)>, MergeError> {
+    pub fn next_record(&mut self) -> Result<Option<(usize, &Record, bool)>, MergeError> {
         loop {
             if self.stuck == self.sources.len() {
                 if self.sources.iter().all(|source| source.is_done()) {
@@ -91,12 +92,13 @@ impl<R: Items> Merge<R> {
             {
                 source.ahead = None;
                 source.left -= 1;
-                (self.stuck, self.teller) = (0, None);
+                let is_told = self.teller.take().is_some();
+                self.stuck = 0;
                 let record = self.sources[turn].reader.record();
                 for &(slot, sequence) in &record.slots {
                     self.sequences[usize::from(slot)] = sequence;
                 }
-                return Ok(Some((turn, record)));
+                return Ok(Some((turn, record, is_told)));
             }
             if self.teller.take().is_some() && !matches!(source.ahead, Some(Item::Barrier { .. })) {
                 return Err(MergeError::Disordered);
@@ -164,7 +166,7 @@ mod tests {
         let readers = texts.iter().map(|text| Reader::new(text.as_bytes(), 0));
         let mut merge = Merge::new(readers.zip(items.iter().copied()));
         let mut names = Vec::new();
-        while let Some((_, record)) = merge.next_record()? {
+        while let Some((_, record, _)) = merge.next_record()? {
             let command = record.commands().next().expect("a record has a command");
             names.push(String::from_utf8_lossy(command.at(0)).into_owned());
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ahead`] | a segment that is read ahead by a thread |
 //! | [`check`] | looking through files, mending them, making one of them |
+//! | `hands` | the records of several segments, run by several threads |
 //! | [`item`] | a segment, read item by item |
 //! | [`commit`] | what replies wait for |
 //! | [`cut`] | how much of the segments of a generation is a prefix of history |
@@ -18,6 +19,7 @@ pub mod ahead;
 pub mod check;
 pub mod commit;
 pub mod cut;
+mod hands;
 pub mod item;
 pub mod load;
 pub mod manifest;

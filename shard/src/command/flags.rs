@@ -69,5 +69,7 @@ bit_set! {
         SCRIPT_RUNNER hidden;
         /// May touch keys that its arguments do not name.
         TOUCHES_ARBITRARY_KEYS hidden;
+        /// Keeps its slots to itself for a while: travels in an envelope wherever they are.
+        KEEPS_SLOTS hidden;
     }
 }

@@ -14,6 +14,7 @@
 //! DEL key [key ...]       AllFrom(1)         1 -1 1
 //! MSET key value ...      Step(1, 2)         1 -1 2
 //! BLPOP key ... timeout   Range(1, -2, 1)    1 -2 1
+//! EVAL script n key ...   Counted(2)         0  0 0  movablekeys
 //! SORT key ... STORE key  General            1  1 1  movablekeys
 //! ```
 
@@ -135,14 +136,16 @@ pub enum KeyShape {
         /// The distance between two keys.
         step: u8,
     },
+    /// This argument says how many of those behind it are keys.
+    Counted(u8),
     /// Only the arguments tell; see [`Command::keys_of`](super::Command::keys_of).
     General,
 }
 
 impl KeyShape {
-    pub(crate) const fn of(range: LegacyRange, movable: bool) -> Self {
+    pub(crate) const fn of(specs: &[KeySpec], range: LegacyRange, movable: bool) -> Self {
         if movable {
-            return Self::General;
+            return Self::of_movable(specs);
         }
         let first = range.first as u8;
         let step = range.step as u8;
@@ -153,5 +156,15 @@ impl KeyShape {
             (_, -1, _) => Self::Step { first, step },
             (_, last, _) => Self::Range { first, last: last as i8, step },
         }
+    }
+
+    const fn of_movable(specs: &[KeySpec]) -> Self {
+        if let [spec] = specs
+            && let BeginSearch::Index(count) = spec.begin
+            && let FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 } = spec.find
+        {
+            return Self::Counted(count);
+        }
+        Self::General
     }
 }

@@ -178,7 +178,7 @@ impl KeyShape {
                 let last = absolute(last, length);
                 (first, last.map_or(0, |last| last + 1), step)
             }
-            Self::General => return None,
+            Self::Counted(_) | Self::General => return None,
         };
         Some((usize::from(first), end.min(length), usize::from(step)))
     }

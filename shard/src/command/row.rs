@@ -43,6 +43,21 @@ impl Group {
     pub const fn name(self) -> &'static str {
         self.0
     }
+
+    /// Whether the values its commands work on mostly lie outside their entries in the table.
+    const fn has_values_apart(self) -> bool {
+        matches!(
+            self.0.as_bytes(),
+            b"hash"
+                | b"list"
+                | b"set"
+                | b"sorted-set"
+                | b"stream"
+                | b"geo"
+                | b"bitmap"
+                | b"hyperloglog"
+        )
+    }
 }
 
 /// Since when a command should no longer be used, and what takes its place.
@@ -119,6 +134,8 @@ pub struct Command {
     pub subcommands: &'static [Self],
     /// The code; a plain container has none.
     pub handler: Option<Handler>,
+    /// Whether it is worth while to ask for the value behind an entry ahead of time, too.
+    pub(crate) values_are_apart: bool,
 }
 
 impl Command {
@@ -148,6 +165,7 @@ impl Command {
             system: false,
             subcommands: &[],
             handler: None,
+            values_are_apart: group.has_values_apart(),
         }
     }
 
@@ -181,7 +199,7 @@ impl Command {
         }
         self.key_specs = specs;
         self.legacy_range = legacy_range;
-        self.key_shape = KeyShape::of(legacy_range, movable);
+        self.key_shape = KeyShape::of(specs, legacy_range, movable);
         self
     }
 
@@ -293,6 +311,9 @@ impl Command {
                 if arguments.len() <= usize::from(first) + usize::from(step) =>
             {
                 Some(usize::from(first))
+            }
+            KeyShape::Counted(count) if arguments.get(count.into()) == Some(b"1") => {
+                Some(usize::from(count) + 1)
             }
             KeyShape::None => {
                 return match self.handler {

@@ -34,7 +34,9 @@ pub(super) fn deadline_from_seconds(
     if milliseconds < 0.0 {
         return Err(NEGATIVE_TIMEOUT);
     }
-    deadline_in(call, (milliseconds - MILLISECOND_ERROR_MAX).ceil() as u64)
+    // However little it is, it is not for ever: clients ask for the smallest double there is.
+    let least_ms = u64::from(seconds > 0.0);
+    deadline_in(call, ((milliseconds - MILLISECOND_ERROR_MAX).ceil() as u64).max(least_ms))
 }
 
 fn deadline_in(call: &Call<'_>, timeout_ms: u64) -> Result<Option<u64>, CommandError> {

@@ -8,6 +8,7 @@ use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
 use crate::error::{self, CommandError, Outcome};
+use crate::host::RewriteExtent;
 use crate::reply::Reply;
 use crate::settings::Settings;
 
@@ -31,7 +32,8 @@ pub fn set(call: &mut SessionCall<'_>) -> Outcome {
     let words: Vec<Vec<u8>> = call.arguments.from(2).map(<[u8]>::to_vec).collect();
     let is_local = call.session().origin.is_local();
     let asker = call.session().client_id;
-    call.tour(TourKind::Parking, Set { words, is_local, asker, result: None });
+    let is_queued = call.core.is_transacting();
+    call.tour(TourKind::Parking, Set { words, is_local, asker, is_queued, result: None });
     Ok(())
 }
 
@@ -40,6 +42,8 @@ struct Set {
     words: Vec<Vec<u8>>,
     is_local: bool,
     asker: u64,
+    /// Whether it is part of a transaction.
+    is_queued: bool,
     result: Option<Result<Change, CommandError>>,
 }
 
@@ -65,7 +69,7 @@ impl TourTask for Set {
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         match self.result.expect("a tour visits at least one core") {
             Ok(_) => {
-                core.follow_append_only_setting();
+                core.follow_append_only_setting(self.is_queued);
                 reply.ok();
             }
             Err(error) => {
@@ -92,8 +96,13 @@ fn set_here(core: &mut Core, words: &[Vec<u8>], is_local: bool) -> Result<Change
 
 /// CONFIG REWRITE.
 pub fn rewrite(call: &mut SessionCall<'_>) -> Outcome {
+    write_file(call, RewriteExtent::Changed)
+}
+
+/// Writes the configuration file anew, and answers.
+pub(super) fn write_file(call: &mut SessionCall<'_>, extent: RewriteExtent) -> Outcome {
     let users: Vec<Vec<u8>> = call.core.acl().lines().collect();
-    call.core.host.config_rewrite(&users)?;
+    call.core.host.config_rewrite(&users, extent)?;
     call.reply.ok();
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::core::{Core, CoreId, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::glob;
 use crate::hash::HashSlot;
+use crate::host::RewriteExtent;
 use crate::number::{parse_double, parse_integer, parse_memory};
 use crate::rdb::payload::ChecksumCheck;
 use crate::reply::{Protocol, Reply};
@@ -42,6 +43,7 @@ const fn row(
 /// In the order help tells them.
 const SUBCOMMANDS: &[Subcommand] = &[
     row("AOF-FLUSH-SLEEP <us>", 3, delay_append_only, "Let writes to the AOF files take longer."),
+    row("CONFIG-REWRITE-FORCE-ALL", 2, rewrite_all, "Write all directives into the file."),
     row("DIGEST", 2, debug_keys::digest, "Return a hash of all keys and values."),
     row(
         "DIGEST-VALUE <key> [<key> ...]",
@@ -172,10 +174,20 @@ fn set_skip_checksum_validation(call: &mut SessionCall<'_>) -> Outcome {
     Ok(())
 }
 
-/// What commands can see of a pause of the periodic work is that keys no longer expire by it.
+/// What can be seen of a pause of the periodic work is that keys no longer expire by it, and that
+/// nobody looks whether a signal asks for the end.
 fn pause_cron(call: &mut SessionCall<'_>) -> Outcome {
     let is_paused = integer(call, 2)? != 0;
-    switch_active_expiry(call, !is_paused)
+    let pause = move |core: &mut Core| {
+        core.store.active_expiry = !is_paused;
+        core.is_cron_paused = is_paused;
+    };
+    call.tour(TourKind::Gathering, Everywhere(pause));
+    Ok(())
+}
+
+fn rewrite_all(call: &mut SessionCall<'_>) -> Outcome {
+    super::config::write_file(call, RewriteExtent::Everything)
 }
 
 fn keep_reply_buffers(call: &mut SessionCall<'_>) -> Outcome {
@@ -218,6 +230,10 @@ fn sleep(call: &mut SessionCall<'_>) -> Outcome {
             // The other cores are parked, or will be once they come to look.
             if std::mem::take(&mut left) {
                 core.host.sleep_us(us);
+                if core.store.is_scripted {
+                    // For a script time stands still.
+                    return;
+                }
                 // Within a transaction this turn goes on, and what is to see is that time passed.
                 let mut now = core.store.now();
                 now.unix_us += us as i64;

@@ -54,7 +54,8 @@ fn describe(store: &mut Store, db: u32, name: &[u8]) -> Option<String> {
         return None;
     }
     let (now_ms, settings) = (store.now_ms(), store.settings().clone());
-    let entry = store.find(key, Access::Peek)?;
+    // One whose time has come is described, too, as long as it is there.
+    let entry = store.table(key.slot, db)?.get(key.hash, name)?;
     let (value, lru_bits) = (entry.value(), entry.lru_bits());
     let references = references_to(value, &settings);
     let length = payload::serialized_length(value, now_ms, compression(&settings));

@@ -26,23 +26,35 @@ use crate::store::{DatabaseCount, KeyspaceStats};
 /// Appends the lines of a section.
 type WriteSection = fn(&Report, &mut String);
 
-/// A section: its name in INFO, and whether plain INFO shows it.
-const SECTIONS: &[(&str, bool, WriteSection)] = &[
-    ("Server", true, Report::server),
-    ("Clients", true, Report::clients),
-    ("Memory", true, Report::memory),
-    ("Persistence", true, Report::persistence),
-    ("Stats", true, Report::stats),
-    ("Replication", true, Report::replication),
-    ("CPU", true, Report::cpu),
-    ("Modules", true, Report::modules),
-    ("Commandstats", false, Report::commandstats),
-    ("Errorstats", true, Report::errorstats),
-    ("Latencystats", false, Report::latencystats),
-    ("Cluster", true, Report::cluster),
-    ("Keyspace", true, Report::keyspace),
-    ("TLS", false, Report::tls),
-    ("Cores", false, Report::cores),
+/// What shows a section.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Plain INFO.
+    Always,
+    /// INFO ALL.
+    InAll,
+    /// Nothing but its name.
+    ByName,
+}
+
+/// The sections, with their names in INFO.
+const SECTIONS: &[(&str, Shown, WriteSection)] = &[
+    ("Server", Shown::Always, Report::server),
+    ("Clients", Shown::Always, Report::clients),
+    ("Memory", Shown::Always, Report::memory),
+    ("Persistence", Shown::Always, Report::persistence),
+    ("Stats", Shown::Always, Report::stats),
+    ("Replication", Shown::Always, Report::replication),
+    ("CPU", Shown::Always, Report::cpu),
+    ("Modules", Shown::Always, Report::modules),
+    ("Commandstats", Shown::InAll, Report::commandstats),
+    ("Errorstats", Shown::Always, Report::errorstats),
+    ("Latencystats", Shown::InAll, Report::latencystats),
+    ("Cluster", Shown::Always, Report::cluster),
+    ("Keyspace", Shown::Always, Report::keyspace),
+    ("TLS", Shown::InAll, Report::tls),
+    ("Cores", Shown::InAll, Report::cores),
+    ("Debug", Shown::ByName, Report::debug),
 ];
 
 /// INFO.
@@ -110,9 +122,9 @@ impl Selection {
         selection
     }
 
-    fn includes(&self, name: &str, by_default: bool) -> bool {
-        self.all
-            || (self.default && by_default)
+    fn includes(&self, name: &str, shown: Shown) -> bool {
+        (self.all && shown != Shown::ByName)
+            || (self.default && shown == Shown::Always)
             || self.names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
     }
 }
@@ -187,7 +199,7 @@ impl TourTask for Report {
             sum.keys += count.keys;
             sum.expiring += count.expiring;
         }
-        if self.wanted.includes("keyspace", true) {
+        if self.wanted.includes("keyspace", Shown::Always) {
             self.sample_ttl(core);
         }
         let mut clients = 0;
@@ -248,8 +260,8 @@ impl Report {
 
     fn text(&self) -> String {
         let mut text = String::with_capacity(8 * 1024);
-        for (name, by_default, write) in SECTIONS {
-            if !self.wanted.includes(name, *by_default) {
+        for (name, shown, write) in SECTIONS {
+            if !self.wanted.includes(name, *shown) {
                 continue;
             }
             if !text.is_empty() {
@@ -594,8 +606,8 @@ impl Report {
             "pubsub_patterns": self.patterns,
             "pubsubshard_channels": self.shard_channels,
             "latest_fork_usec": 0,
-            "total_forks": 0,
-            "migrate_cached_sockets": 0,
+            "total_forks": self.facts.persistence.background_writes,
+            "migrate_cached_sockets": self.facts.migrate_cached_sockets,
             "slave_expires_tracked_keys": 0,
             "active_defrag_hits": keys.relocated.moved,
             "active_defrag_misses": keys.relocated.left,
@@ -686,6 +698,17 @@ impl Report {
     }
 
     fn modules(&self, _: &mut String) {}
+
+    /// How the loops of all cores spend their time, and the extremes of any of them.
+    fn debug(&self, text: &mut String) {
+        let stats = &self.stats;
+        fields!(text;
+            "eventloop_duration_aof_sum": stats.journal_ns / 1000,
+            "eventloop_duration_cron_sum": stats.cron_ns / 1000,
+            "eventloop_duration_max": stats.turn_ns_max / 1000,
+            "eventloop_cmd_per_cycle_max": stats.turn_commands_max,
+        );
+    }
 
     fn commandstats(&self, text: &mut String) {
         for (index, stats) in self.stats.commands().iter().enumerate() {

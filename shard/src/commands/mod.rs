@@ -48,6 +48,7 @@ mod list_push;
 mod list_search;
 pub mod memory;
 pub mod memory_report;
+pub mod migrate;
 pub mod module;
 pub mod monitor;
 mod multi_set;

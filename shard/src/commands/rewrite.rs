@@ -68,10 +68,19 @@ impl Core {
         }
     }
 
-    /// Turns the append-only file on or off, if the configuration says otherwise than it is.
-    pub(crate) fn follow_append_only_setting(&mut self) {
+    /// Turns the append-only file on or off, if the configuration says otherwise than it is. Where
+    /// a transaction has changed that (`is_queued`), it begins when the transaction is over.
+    pub(crate) fn follow_append_only_setting(&mut self, is_queued: bool) {
         match self.host.wanted_append_only() {
-            Some(true) => self.begin_background_rewrite(),
+            Some(true) => {
+                if is_queued {
+                    self.host.log_notice(
+                        "AOF was enabled during a transaction. An AOF background was scheduled to \
+                         start when possible.",
+                    );
+                }
+                self.begin_background_rewrite();
+            }
             Some(false) => self.begin_tour_unasked(TourKind::Parking, Box::new(TurnOff)),
             None => {}
         }

@@ -103,11 +103,30 @@ pub fn shutdown(call: &mut SessionCall<'_>) -> Outcome {
         call.reply.ok();
         return Ok(());
     }
+    check_files(call.core, options)?;
     if !saves_at_end(call.core, options) {
         return call.core.host.shutdown(options);
     }
     call.tour(TourKind::Parking, last_save(options));
     Ok(())
+}
+
+/// Whether the files may be left as they are.
+///
+/// # Errors
+/// While the append-only file that was turned on has no base yet: the next start would find nothing
+/// in it, and look nowhere else.
+fn check_files(core: &mut Core, options: ShutdownOptions) -> Outcome {
+    if !core.host.persistence().append_only.is_first_rewrite {
+        return Ok(());
+    }
+    if options.force {
+        core.host.log_warning("Writing initial AOF. Exit anyway.");
+        return Ok(());
+    }
+    core.host.log_warning("Writing initial AOF, can't exit.");
+    core.host.note_shutdown_over();
+    Err(CANNOT_SHUT_DOWN)
 }
 
 /// Whether there is a snapshot to be made before the process ends.
@@ -128,6 +147,7 @@ fn last_save(options: ShutdownOptions) -> impl TourTask {
             let outcome = match outcome {
                 Err(_) if !options.force => {
                     core.host.log_warning("Error trying to save the DB, can't exit.");
+                    core.host.note_shutdown_over();
                     Err(CANNOT_SHUT_DOWN)
                 }
                 _ => core.host.shutdown(options),
@@ -143,6 +163,9 @@ fn last_save(options: ShutdownOptions) -> impl TourTask {
 impl Core {
     /// Ends the process as a signal asks for: with a snapshot, if one is to be made.
     pub fn begin_shutdown(&mut self, options: ShutdownOptions) {
+        if check_files(self, options).is_err() {
+            return;
+        }
         if saves_at_end(self, options) {
             self.begin_tour_unasked(TourKind::Parking, Box::new(last_save(options)));
         } else if let Err(error) = self.host.shutdown(options) {

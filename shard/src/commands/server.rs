@@ -7,7 +7,7 @@ use crate::number::parse_integer;
 
 /// TIME: seconds and microseconds.
 pub fn time(call: &mut SessionCall<'_>) -> Outcome {
-    let us = call.core.store.now().unix_us;
+    let us = call.core.host.unix_us();
     call.reply.array_len(2);
     call.reply.bulk_integer(us / 1_000_000);
     call.reply.bulk_integer(us % 1_000_000);

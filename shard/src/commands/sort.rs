@@ -89,8 +89,9 @@ fn run(call: &mut Call<'_>, may_store: bool) -> Outcome {
     let mut options = SortOptions::parse(call.arguments, may_store)?;
     check_rights(call, &options)?;
     let (kind, texts) = elements(call, options.order, options.keeps_order())?;
-    // A stored set has to be in some order that is always the same.
-    if options.keeps_order() && kind == Some(Type::Set) && options.destination.is_some() {
+    // A set that is stored, or that a script sees, has to be in some order that is always the same.
+    let is_kept = options.destination.is_some() || call.store.is_scripted;
+    if options.keeps_order() && kind == Some(Type::Set) && is_kept {
         (options.by, options.alpha) = (None, true);
     }
     let mut items: Vec<Item> =

@@ -119,12 +119,12 @@ impl Core {
     }
 }
 
-/// Whether a command does something about the script, or begins a transaction (which then fails as
-/// a whole), and is over at once.
+/// Whether a command does something about the script, says who the client is, or begins a
+/// transaction (which then fails as a whole), and is over at once.
 fn helps(row: &Command) -> bool {
     match row.container {
         "script" => row.name == "kill",
         "function" => matches!(row.name, "kill" | "stats"),
-        _ => matches!(row.name, "shutdown" | "multi"),
+        _ => matches!(row.name, "shutdown" | "multi" | "auth" | "hello" | "quit"),
     }
 }

@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::reply::Reply;
+use crate::store::ahead::Lookup;
 
 /// A command that was looked up.
 #[derive(Clone, Copy)]
@@ -70,20 +71,16 @@ impl Core {
         Prepared { row: Some(row), route }
     }
 
-    /// Brings the bucket a prepared command will look at in database `db` into the cache.
+    /// Brings what prepared commands will look at, each in its database, into the cache.
     #[inline]
-    pub fn prefetch_bucket(&self, prepared: &Prepared, db: u32) {
-        if let Route::One(slot, hash) = prepared.route {
-            self.store.prefetch_bucket(slot, hash, db);
-        }
-    }
-
-    /// Brings the entry a prepared command will look at into the cache; its bucket should be there.
-    #[inline]
-    pub fn prefetch_entry(&self, prepared: &Prepared, db: u32) {
-        if let Route::One(slot, hash) = prepared.route {
-            self.store.prefetch_entry(slot, hash, db);
-        }
+    pub fn prefetch<'p>(&self, commands: impl Iterator<Item = (&'p Prepared, u32)> + Clone) {
+        self.store.prefetch(commands.filter_map(|(prepared, db)| match prepared.route {
+            Route::One(slot, hash) => {
+                let goes_on = prepared.row.is_some_and(|row| row.values_are_apart);
+                Some(Lookup { slot, hash, db, goes_on })
+            }
+            Route::Home | Route::Many => None,
+        }));
     }
 
     /// Whether a command makes its session turn to another core than the one that an open batch has
@@ -305,6 +302,9 @@ impl Core {
         {
             return flow;
         }
+        if row.flags.contains(flag::KEEPS_SLOTS) {
+            return self.execute_enclosed(id, row, handler, route, arguments);
+        }
         let target = match route {
             Route::Home => Some(self.id),
             Route::One(slot, _) => Some(self.owner(slot)),
@@ -318,6 +318,31 @@ impl Core {
             }
             Some(core) => self.send_command(id, core, row, route, arguments),
             None => self.defer(id, row, route, arguments),
+        }
+    }
+
+    /// A command that keeps its slots for a while: goes into an envelope, if it needs any.
+    #[cold]
+    fn execute_enclosed(
+        &mut self,
+        id: SessionId,
+        row: &'static Command,
+        handler: KeysHandler,
+        route: Route,
+        arguments: Arguments<'_>,
+    ) -> Flow {
+        let mut has_keys = false;
+        row.for_each_key(arguments, |_| has_keys = true);
+        if !has_keys {
+            return self.run_locally(id, row, handler, Route::Home, arguments);
+        }
+        match self.pack_alone(id, row, route, arguments) {
+            Some(batch) => {
+                self.hold(id, Hold::Replies);
+                self.enclose(batch);
+                Flow::Done
+            }
+            None => Flow::Refused,
         }
     }
 

@@ -14,6 +14,7 @@ use super::waiting::{GateState, Waiter};
 use super::{Core, CoreId};
 use crate::call::Sequel;
 use crate::command::flag;
+use crate::commands::migrate::Departure;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
@@ -27,6 +28,8 @@ enum Ending {
     NeedsSlots,
     /// It has to set out again for all slots.
     NeedsEverything,
+    /// It keeps the slots while its keys travel.
+    Departs(Departure),
 }
 
 impl Core {
@@ -157,6 +160,9 @@ impl Core {
             return self.end_envelope(homes, wanted);
         }
         self.send_ahead(&mut batch);
+        if let Ending::Departs(departure) = ending {
+            return self.depart(batch, departure, homes, wanted);
+        }
         self.end_envelope(homes, wanted);
         match ending {
             Ending::NeedsEverything => self.run_everywhere(batch),
@@ -165,7 +171,7 @@ impl Core {
     }
 
     /// The slots an envelope had collected go home.
-    fn end_envelope(&mut self, homes: Vec<(HashSlot, CoreId)>, wanted: &[HashSlot]) {
+    pub(super) fn end_envelope(&mut self, homes: Vec<(HashSlot, CoreId)>, wanted: &[HashSlot]) {
         let held = homes
             .into_iter()
             .map(|(slot, home)| {
@@ -199,6 +205,7 @@ impl Core {
                 };
             }
             Some(Sequel::NeedsEverything) => return Ending::NeedsEverything,
+            Some(Sequel::Departs(departure)) => return Ending::Departs(departure),
         }
         if !self.stats.slow.is_empty() {
             let session = batch.commands[batch.next].session;

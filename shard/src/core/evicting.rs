@@ -132,7 +132,9 @@ impl Core {
     #[cold]
     fn make_room_slowly(&mut self, cause: Cause) -> Room {
         let begun_ns = self.host.elapsed_ns();
-        let room = if self.over_bytes() <= 0 {
+        let is_limited = self.eviction.limit_bytes != 0 && !self.store.is_paused;
+        let room = if !is_limited || self.over_bytes() <= 0 {
+            // Memory may have been over a limit that is gone by now.
             Room::Enough
         } else if !self.eviction.has_plan() {
             Room::Full

@@ -14,7 +14,10 @@ use super::session::{ReplyMode, Rights, Session};
 use super::shared::Restrictions;
 use super::{Core, Flow, SessionId};
 use crate::arguments::Arguments;
-use crate::command::{Command, Handler, KeysHandler, flag};
+use crate::command::{Command, CommandFlags, Handler, KeysHandler, flag};
+
+/// Commands that take ways of their own.
+const SPECIAL: CommandFlags = flag::SCRIPT_RUNNER.with(flag::KEEPS_SLOTS);
 
 impl Core {
     /// Runs a command if it, its client and this core are as ordinary as can be; `None` if they
@@ -55,9 +58,7 @@ impl Core {
 #[inline]
 fn express_row(row: &'static Command) -> Option<(&'static Command, KeysHandler)> {
     match row.handler {
-        Some(Handler::Keys(handler)) if !row.flags.contains(flag::SCRIPT_RUNNER) => {
-            Some((row, handler))
-        }
+        Some(Handler::Keys(handler)) if !row.flags.intersects(SPECIAL) => Some((row, handler)),
         _ => None,
     }
 }

@@ -34,6 +34,7 @@ pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
 mod client_eviction;
+mod departing;
 mod dispatch;
 mod envelope;
 mod evicting;
@@ -68,6 +69,7 @@ pub use self::dispatch::{Flow, Prepared};
 pub use self::session::SessionId;
 
 use self::client_eviction::Scales;
+use self::departing::Departed;
 use self::exclusive::Exclusive;
 use self::listeners::Listeners;
 use self::membership::Farewells;
@@ -186,6 +188,8 @@ pub struct Core {
     scripting_session: Option<SessionId>,
     /// Whether the driver is taking in what has arrived: there may be more of any client.
     pub is_taking_in: bool,
+    /// Whether what is done without being asked for rests (`DEBUG PAUSE-CRON`).
+    pub is_cron_paused: bool,
     /// A script has taken long here.
     pub(crate) has_been_busy: bool,
     /// The client whose script runs.
@@ -231,6 +235,8 @@ pub struct Core {
     deadlines: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
     exclusive: Option<Box<Exclusive>>,
+    /// Commands whose keys travel to other servers.
+    departed: Vec<Departed>,
     services_under_way: usize,
     services_put_off: VecDeque<Arc<KeyWaiter>>,
     /// The core whose news is being delivered.
@@ -298,6 +304,7 @@ impl Core {
             turn: 0,
             scripting_session: None,
             is_taking_in: false,
+            is_cron_paused: false,
             has_been_busy: false,
             script_author: None,
             everything: scripting::EverythingCalls::default(),
@@ -323,6 +330,7 @@ impl Core {
             disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
             exclusive: None,
+            departed: Vec::new(),
             services_under_way: 0,
             services_put_off: VecDeque::new(),
             hears_from: None,

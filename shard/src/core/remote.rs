@@ -17,6 +17,7 @@ use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
 use crate::slot::Slot;
+use crate::store::ahead::Lookup;
 
 /// Spare batches a core keeps for reuse.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -205,6 +206,7 @@ impl Core {
                     return Obstacle::SeveralLent;
                 }
                 Some(Sequel::NeedsEverything) => return Obstacle::Everything,
+                Some(Sequel::Departs(_)) => return Obstacle::SeveralLent,
             }
             if !self.stats.slow.is_empty() {
                 let session = batch.commands[batch.next].session;
@@ -303,16 +305,13 @@ impl Core {
                 self.store.prefetch_slot(slot, command.row.flags.contains(flag::WRITE));
             }
         }
-        for command in upcoming {
-            if let Route::One(slot, hash) = command.route {
-                self.store.prefetch_bucket(slot, hash, command.caller.db);
+        self.store.prefetch(upcoming.iter().filter_map(|command| match command.route {
+            Route::One(slot, hash) => {
+                let (db, goes_on) = (command.caller.db, command.row.values_are_apart);
+                Some(Lookup { slot, hash, db, goes_on })
             }
-        }
-        for command in upcoming {
-            if let Route::One(slot, hash) = command.route {
-                self.store.prefetch_entry(slot, hash, command.caller.db);
-            }
-        }
+            Route::Home | Route::Many => None,
+        }));
     }
 
     /// Sends a batch back to where it came from: done, or to be routed anew.

@@ -86,6 +86,7 @@ impl Core {
                 return self.send_alone(id, row, route, arguments, slots);
             }
             Some(Sequel::NeedsEverything) => unreachable!("only scripts need everything"),
+            Some(Sequel::Departs(_)) => unreachable!("what keeps slots runs in an envelope"),
             Some(Sequel::Watches(watcher)) => Some(watcher),
         };
         session.figures.note_command(row);

@@ -193,6 +193,20 @@ impl Core {
         has_everything: bool,
         output: &mut Output,
     ) -> Result<u32, Need> {
+        self.store.is_scripted = true;
+        let result = self.run_for_script(row, caller, arguments, has_everything, output);
+        self.store.is_scripted = false;
+        result
+    }
+
+    fn run_for_script(
+        &mut self,
+        row: &'static Command,
+        caller: Caller,
+        arguments: Arguments<'_>,
+        has_everything: bool,
+        output: &mut Output,
+    ) -> Result<u32, Need> {
         let handler = match row.handler.expect("rows without code are refused") {
             Handler::Keys(handler) | Handler::Slot(handler, _) | Handler::Channel(handler) => {
                 handler
@@ -217,6 +231,9 @@ impl Core {
             Some(Sequel::Waits(wait)) => {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 self.stats.ran(row, self.host.elapsed_ns(), None);
+            }
+            Some(Sequel::Departs(departure)) => {
+                self.migrate_at_once(row, route, caller, arguments, departure, output);
             }
             Some(Sequel::NeedsSlots(slots)) => {
                 assert!(!has_everything, "all slots are here");

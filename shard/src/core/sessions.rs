@@ -162,12 +162,14 @@ impl Core {
     pub fn pause(&mut self, until_ms: i64, all: bool) {
         self.pause.all |= all;
         self.pause.until_ms = self.pause.until_ms.max(until_ms);
+        self.store.is_paused = true;
     }
 
     /// Ends `CLIENT PAUSE`.
     pub fn unpause(&mut self) {
         self.pause.until_ms = 0;
         self.pause.all = false;
+        self.store.is_paused = false;
         for id in std::mem::take(&mut self.pause.waiting) {
             self.resume(id, Hold::Pause);
         }

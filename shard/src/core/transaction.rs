@@ -377,6 +377,9 @@ impl Core {
                 (wait.on_timeout)(&mut Reply::new(output, caller.protocol));
                 stats.ran(row, host.elapsed_ns(), None);
             }
+            Some(Sequel::Departs(departure)) => {
+                self.migrate_at_once(row, route, caller, arguments, departure, output);
+            }
             Some(Sequel::NeedsSlots(_) | Sequel::NeedsEverything) => {
                 unreachable!("a transaction has all slots its commands may reach")
             }

@@ -29,7 +29,7 @@ pub(crate) use pick::Draws;
 use crate::hash::Seed;
 use crate::object::{Collection, Object};
 use crate::packed::{Element, Packed};
-use crate::table::{Footprint, Position, SharedBytes, size_class};
+use crate::table::{Footprint, Position, SharedBytes, prefetch, size_class};
 use crate::types::Type;
 use rows::Rows;
 use table::FieldTable;
@@ -128,6 +128,16 @@ impl Default for Hash {
 
 /// Reading.
 impl Hash {
+    /// Asks the processor to load what a command will look at first.
+    #[inline]
+    pub(crate) fn prefetch_content(&self) {
+        match &self.0 {
+            Form::Packed(rows) => rows.prefetch_front(),
+            Form::Timed(rows) => prefetch(&raw const **rows),
+            Form::Table(table) => prefetch(&raw const **table),
+        }
+    }
+
     /// What OBJECT ENCODING says.
     pub(crate) fn encoding(&self) -> &'static str {
         match self.0 {

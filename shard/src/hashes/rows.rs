@@ -26,6 +26,12 @@ pub(super) struct Row<'a> {
 }
 
 impl<const WIDTH: usize> Rows<WIDTH> {
+    /// Asks the processor to load the front, for a search.
+    #[inline]
+    pub(super) fn prefetch_front(&self) {
+        self.0.prefetch_front();
+    }
+
     /// Number of fields. O(1).
     pub(super) fn len(&self) -> usize {
         self.0.len() / WIDTH

@@ -23,7 +23,7 @@ pub use iter::Iter;
 pub use limit::NodeLimit;
 
 use crate::packed::{Element, Packed};
-use crate::table::{Footprint, size_class};
+use crate::table::{Footprint, prefetch, size_class};
 use quick::Quick;
 
 /// An end of a list.
@@ -73,6 +73,15 @@ impl Footprint for List {
 
 /// Reading.
 impl List {
+    /// Asks the processor to load what a command will look at first.
+    #[inline]
+    pub(crate) fn prefetch_content(&self) {
+        match &self.0 {
+            Form::Short(run) => run.prefetch_ends(),
+            Form::Long(quick) => prefetch(&raw const **quick),
+        }
+    }
+
     /// Number of elements. O(1).
     #[inline]
     pub fn len(&self) -> usize {

@@ -15,13 +15,19 @@
 
 use std::ops::Range;
 
-use crate::table::size_class;
+use crate::table::{prefetch, size_class};
 
 /// Most free bytes in front; `start` has 16 bits.
 const START_MAX: usize = u16::MAX as usize;
 
 /// Below this size moving the content within its allocation costs next to nothing.
 const CHEAP_TO_MOVE_BYTES: usize = 512;
+
+/// A cache line.
+const LINE_BYTES: usize = 64;
+
+/// How much of the front is asked for ahead of time.
+const PREFETCH_BYTES: usize = 4 * LINE_BYTES;
 
 /// A byte string that changes its length cheaply.
 #[derive(Clone, Default)]
@@ -55,6 +61,24 @@ impl Buffer {
     #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.bytes[usize::from(self.start)..self.end as usize]
+    }
+
+    /// Asks the processor to load both ends.
+    #[inline]
+    pub(crate) fn prefetch_ends(&self) {
+        if let [first, .., last] = self.as_slice() {
+            prefetch(first);
+            prefetch(last);
+        }
+    }
+
+    /// Asks the processor to load the front, for a search; it sees where that leads.
+    #[inline]
+    pub(crate) fn prefetch_front(&self) {
+        let content = self.as_slice();
+        for at in (0..content.len().min(PREFETCH_BYTES)).step_by(LINE_BYTES) {
+            prefetch(&raw const content[at]);
+        }
     }
 
     /// Bytes of the allocation, a whole size class. O(1).

@@ -58,6 +58,18 @@ impl Packed {
     /// What a listpack has beside its entries: total, count, end mark.
     const LISTPACK_FRAME_BYTES: usize = 7;
 
+    /// Asks the processor to load both ends.
+    #[inline]
+    pub(crate) fn prefetch_ends(&self) {
+        self.buffer.prefetch_ends();
+    }
+
+    /// Asks the processor to load the front, for a search.
+    #[inline]
+    pub(crate) fn prefetch_front(&self) {
+        self.buffer.prefetch_front();
+    }
+
     /// An empty sequence. Allocates nothing.
     pub fn new() -> Self {
         Self::default()

@@ -28,6 +28,16 @@ pub fn dump(value: ValueRef<'_, Object>, now_ms: i64, compression: Compression) 
     payload
 }
 
+/// The payload of a value for a server of any age: a form and a version as old as they can be, so
+/// that what an old server could keep it also takes. O(bytes).
+pub fn dump_for_any(value: ValueRef<'_, Object>, now_ms: i64, compression: Compression) -> Vec<u8> {
+    let mut writer = Writer::new(compression);
+    let value_type = value::encode_for_any(value, now_ms, &mut writer);
+    let mut payload = writer.into_bytes();
+    seal(&mut payload, value_type.oldest_version());
+    payload
+}
+
 /// Appends the footer.
 pub fn seal(payload: &mut Vec<u8>, version: u16) {
     payload.extend_from_slice(&version.to_le_bytes());

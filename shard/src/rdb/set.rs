@@ -30,10 +30,15 @@ pub(super) fn encode(set: &Set, writer: &mut Writer) {
     } else if let Some(members) = set.as_packed() {
         writer.listpack(members);
     } else {
-        writer.count(set.len());
-        let mut digits = itoa::Buffer::new();
-        set.for_each(|member| writer.string(member.text(&mut digits)));
+        encode_members(set, writer);
     }
+}
+
+/// Appends the members of a set one by one, as type 2.
+pub(super) fn encode_members(set: &Set, writer: &mut Writer) {
+    writer.count(set.len());
+    let mut digits = itoa::Buffer::new();
+    set.for_each(|member| writer.string(member.text(&mut digits)));
 }
 
 /// Reads a set of any type.

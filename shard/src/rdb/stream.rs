@@ -54,8 +54,9 @@ fn read_id(reader: &mut Reader<'_>) -> Result<StreamId, FormatError> {
     Ok(StreamId::new(reader.length()?, reader.length()?))
 }
 
-/// Appends a stream.
-pub(super) fn encode(stream: &Stream, writer: &mut Writer) {
+/// Appends a stream as `value_type`, the last one or the one before.
+pub(super) fn encode(stream: &Stream, value_type: ValueType, writer: &mut Writer) {
+    assert!(matches!(value_type, ValueType::Stream2 | ValueType::Stream3), "what is written");
     let log = stream.log();
     writer.count(log.block_count());
     for block in log.blocks() {
@@ -68,10 +69,10 @@ pub(super) fn encode(stream: &Stream, writer: &mut Writer) {
     }
     writer.length(log.entries_added());
     writer.count(stream.group_len());
-    stream.groups().for_each(|group| write_group(group, writer));
+    stream.groups().for_each(|group| write_group(group, value_type, writer));
 }
 
-fn write_group(group: &Group, writer: &mut Writer) {
+fn write_group(group: &Group, value_type: ValueType, writer: &mut Writer) {
     writer.string(group.name());
     write_id(group.last_id(), writer);
     writer.length(group.entries_read().unwrap_or(UNKNOWN));
@@ -82,13 +83,15 @@ fn write_group(group: &Group, writer: &mut Writer) {
         writer.length(pending.deliveries);
     }
     writer.count(group.consumer_len());
-    group.consumers().for_each(|consumer| write_consumer(consumer, writer));
+    group.consumers().for_each(|consumer| write_consumer(consumer, value_type, writer));
 }
 
-fn write_consumer(consumer: &Consumer, writer: &mut Writer) {
+fn write_consumer(consumer: &Consumer, value_type: ValueType, writer: &mut Writer) {
     writer.string(consumer.name());
     writer.int_64(consumer.seen_ms);
-    writer.int_64(consumer.active_ms.unwrap_or(NEVER));
+    if value_type == ValueType::Stream3 {
+        writer.int_64(consumer.active_ms.unwrap_or(NEVER));
+    }
     writer.count(consumer.pending_len());
     consumer.pending_from(StreamId::MIN).for_each(|id| writer.raw(&raw_id(id)));
 }

@@ -57,8 +57,33 @@ pub fn encode(value: ValueRef<'_, Object>, now_ms: i64, writer: &mut Writer) {
         ValueRef::Object(Object::List(list)) => list::encode(list, writer),
         ValueRef::Object(Object::Set(set)) => set::encode(set, writer),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::encode(set, writer),
-        ValueRef::Object(Object::Stream(stream)) => stream::encode(stream, writer),
+        ValueRef::Object(Object::Stream(stream)) => {
+            stream::encode(stream, ValueType::Stream3, writer);
+        }
     }
+}
+
+/// Appends a value with its type, in a form that as many versions as can be know. Else as
+/// [`encode`].
+pub(super) fn encode_for_any(
+    value: ValueRef<'_, Object>,
+    now_ms: i64,
+    writer: &mut Writer,
+) -> ValueType {
+    let value_type = match type_of(value) {
+        ValueType::SetListpack => ValueType::Set,
+        ValueType::Stream3 => ValueType::Stream2,
+        own => own,
+    };
+    writer.value_type(value_type);
+    match (value, value_type) {
+        (ValueRef::Object(Object::Set(set)), ValueType::Set) => set::encode_members(set, writer),
+        (ValueRef::Object(Object::Stream(stream)), _) => {
+            stream::encode(stream, value_type, writer);
+        }
+        _ => encode(value, now_ms, writer),
+    }
+    value_type
 }
 
 /// Reads a value of a type. O(bytes), O(n log n) for sorted sets and compact hashes.

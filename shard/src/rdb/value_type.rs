@@ -145,7 +145,19 @@ impl ValueType {
             .ok_or(FormatError::UnknownType(code))
     }
 
-    /// The lowest version whose readers know the type.
+    /// The lowest version whose readers know the type, as far back as Redis 5.
+    pub fn oldest_version(self) -> u16 {
+        match self {
+            Self::HashMetadata | Self::HashListpackEx => VERSION_WITH_FIELD_DEADLINES,
+            Self::SetListpack | Self::Stream3 => 11,
+            Self::HashListpack | Self::SortedSetListpack | Self::ListQuicklist2 | Self::Stream2 => {
+                10
+            }
+            _ => 9,
+        }
+    }
+
+    /// The version it is written with: the lowest one that is written at all and has the type.
     pub fn version(self) -> u16 {
         match self {
             Self::HashMetadata | Self::HashListpackEx => VERSION_WITH_FIELD_DEADLINES,

@@ -33,6 +33,8 @@ pub struct Scripting {
     /// For `EVAL`.
     pub(super) scripts: Option<Machine>,
     compiled: HashMap<Sha, Compiled>,
+    /// What EVALSHA asked for last, which it often asks for again.
+    last: Option<Compiled>,
     /// Digests by a hash of the text: `EVAL` of a known text works out no digest.
     digests: HashMap<u64, Sha>,
     generation: u64,
@@ -62,6 +64,7 @@ impl Default for Scripting {
         Self {
             scripts: None,
             compiled: HashMap::new(),
+            last: None,
             digests: HashMap::new(),
             generation: 0,
             next_place: sandbox::FIRST_FUNCTION,
@@ -97,6 +100,7 @@ impl Scripting {
             self.generation = generation;
             self.scripts = None;
             self.compiled.clear();
+            self.last = None;
             self.digests.clear();
             self.free_places.clear();
             self.next_place = sandbox::FIRST_FUNCTION;
@@ -104,7 +108,9 @@ impl Scripting {
     }
 
     fn known(&self, sha: &Sha) -> Option<&Compiled> {
-        self.compiled.get(sha).filter(|compiled| compiled.script.is_cached())
+        let is_it = |last: &&Compiled| last.script.sha == *sha;
+        let found = self.last.as_ref().filter(is_it).or_else(|| self.compiled.get(sha));
+        found.filter(|compiled| compiled.script.is_cached())
     }
 
     /// The script a command asks for, if it is known already and this is no function.
@@ -140,8 +146,11 @@ impl Scripting {
     ) -> Result<Compiled, CommandError> {
         self.keep_up(cache);
         let sha = sha_from(argument).ok_or(NO_SCRIPT)?;
-        if let Some(compiled) = self.known(&sha) {
-            return Ok(compiled.clone());
+        if let Some(compiled) = self.known(&sha).cloned() {
+            if self.last.as_ref().is_none_or(|last| last.place != compiled.place) {
+                self.last = Some(compiled.clone());
+            }
+            return Ok(compiled);
         }
         let script = cache.find(&sha).ok_or(NO_SCRIPT)?;
         self.compile(script)
@@ -204,6 +213,7 @@ impl Scripting {
         if self.compiled.len() >= self.sweep_at {
             self.sweep();
         }
+        self.last = None;
         if let Some(old) = self.compiled.remove(&script.sha) {
             self.free_places.push(old.place);
         }
@@ -227,6 +237,7 @@ impl Scripting {
 
     /// Forgets what is not cached any more.
     fn sweep(&mut self) {
+        self.last = None;
         let Self { compiled, digests, free_places, scripts, .. } = self;
         compiled.retain(|_, entry| {
             if !entry.script.is_cached() {
@@ -469,7 +480,7 @@ fn finish(lua: Lua, outcome: Result<(), Raise>, reply: &mut Reply<'_>) -> Result
     let result = match outcome {
         _ if is_stopped => Ok(()),
         Ok(()) => to_reply::write_result(lua, protocol, reply),
-        Err(Raise) => to_reply::write_failure(lua, reply),
+        Err(Raise) => Err(to_reply::failure(lua)),
     };
     lua.set_top(0);
     result

@@ -29,7 +29,7 @@ pub(super) fn write_result(
         let is_error = lua.push_field(-1, "err") == Kind::String;
         lua.pop(1);
         if is_error {
-            return give_error(lua, reply, &read_text(lua, "err"));
+            return Err(error_of(lua, &read_text(lua, "err")));
         }
     }
     write_reply(lua, protocol, reply);
@@ -37,7 +37,7 @@ pub(super) fn write_result(
 }
 
 /// Says why a script failed: the error is on top of the stack, as the handler left it.
-pub(super) fn write_failure(lua: Lua, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+pub(super) fn failure(lua: Lua) -> CommandError {
     lua.has_room(6);
     let name = lua.with_run(|run| run.name.clone()).unwrap_or_default();
     if lua.kind(-1) != Kind::Table {
@@ -45,7 +45,7 @@ pub(super) fn write_failure(lua: Lua, reply: &mut Reply<'_>) -> Result<(), Comma
             Kind::String => String::from_utf8_lossy(lua.bytes(-1).unwrap_or_default()).into_owned(),
             _ => "execution failure".to_owned(),
         };
-        return Err(CommandError::worded(format!("ERR Error running script {name}, {text}")));
+        return CommandError::worded(format!("ERR Error running script {name}, {text}"));
     }
     let mut text = read_text(lua, "err");
     if text.is_empty() {
@@ -55,7 +55,7 @@ pub(super) fn write_failure(lua: Lua, reply: &mut Reply<'_>) -> Result<(), Comma
     if !source.is_empty() && !line.is_empty() {
         text.push_str(&format!(" script: {name}, on {source}:{line}."));
     }
-    give_error(lua, reply, &text)
+    error_of(lua, &text)
 }
 
 /// A field of the table on top of the stack, as text.
@@ -66,16 +66,15 @@ fn read_text(lua: Lua, name: &str) -> String {
     text
 }
 
-fn give_error(lua: Lua, reply: &mut Reply<'_>, text: &str) -> Result<(), CommandError> {
-    let error = CommandError::worded(text);
+/// The error of a script, whose table is on top of the stack.
+fn error_of(lua: Lua, text: &str) -> CommandError {
     lua.push_field(-1, "ignore_error_stats_update");
     let was_counted = lua.to_boolean(-1);
     lua.pop(1);
-    if was_counted {
-        reply.error(&error);
-        return Ok(());
+    match was_counted {
+        true => CommandError::Counted(text.into()),
+        false => CommandError::worded(text),
     }
-    Err(error)
 }
 
 struct Writer<'a> {

@@ -13,6 +13,12 @@ use crate::packed::Buffer;
 pub(super) struct Ints(Buffer);
 
 impl Ints {
+    /// Asks the processor to load the front, for a search.
+    #[inline]
+    pub(super) fn prefetch_front(&self) {
+        self.0.prefetch_front();
+    }
+
     /// Most numbers a set holds, at their widest.
     pub(super) const LEN_MAX: usize = Buffer::LEN_MAX / size_of::<i64>();
 

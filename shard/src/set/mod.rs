@@ -23,7 +23,7 @@ pub use algebra::{difference, intersect, intersection, union};
 pub use member::Member;
 
 use crate::packed::{self, Packed};
-use crate::table::{Footprint, size_class};
+use crate::table::{Footprint, prefetch, size_class};
 use ints::Ints;
 use table::Table;
 
@@ -85,6 +85,16 @@ impl Footprint for Set {
 
 /// Reading.
 impl Set {
+    /// Asks the processor to load what a command will look at first.
+    #[inline]
+    pub(crate) fn prefetch_content(&self) {
+        match &self.0 {
+            Form::Ints(ints) => ints.prefetch_front(),
+            Form::Packed(packed) => packed.prefetch_front(),
+            Form::Table(table) => prefetch(&raw const **table),
+        }
+    }
+
     /// Number of members. O(1).
     #[inline]
     pub fn len(&self) -> usize {

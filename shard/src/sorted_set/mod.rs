@@ -38,6 +38,7 @@ pub use packed::PackedEntries;
 use std::ops::Range;
 
 use crate::hash::Seed;
+use crate::table::prefetch;
 
 /// How large the small form may become.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +85,15 @@ macro_rules! either {
 }
 
 impl SortedSet {
+    /// Asks the processor to load what a command will look at first.
+    #[inline]
+    pub(crate) fn prefetch_content(&self) {
+        match self {
+            Self::Packed(entries) => entries.prefetch_front(),
+            Self::Indexed(indexed) => prefetch(&raw const **indexed),
+        }
+    }
+
     /// A set of entries that come in order, in the smallest form `limits` allow. O(n).
     pub fn from_sorted<'a>(
         entries: impl ExactSizeIterator<Item = Entry<'a>> + Clone,

@@ -27,6 +27,12 @@ fn text_of(score: f64) -> String {
 }
 
 impl PackedEntries {
+    /// Asks the processor to load the front, for a search.
+    #[inline]
+    pub(super) fn prefetch_front(&self) {
+        self.0.prefetch_front();
+    }
+
     /// Number of entries. O(1).
     #[inline]
     pub(super) fn len(&self) -> usize {

@@ -149,15 +149,21 @@ impl<O, H> Table<O, H> {
         }
     }
 
-    /// Second stage, some dozen nanoseconds later: asks for the entry the bucket points to. O(1).
+    /// Second stage, some dozen nanoseconds later: asks for the entry the bucket points to, which a
+    /// lookup will look at first, whatever its key is. Returns it; it should not be looked at
+    /// before it has come. O(1).
     #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        let Some(segment) = self.directory.find(hash) else { return };
+    pub fn prefetch_entry(&self, hash: u64) -> Option<Entry<'_, O>> {
+        let segment = self.directory.find(hash)?;
         let tag = segment.tag_of(hash);
         let bucket = segment.bucket(segment.home_of(tag));
-        if let Some(place) = bucket.matches(tag).next() {
-            bucket.words()[place].prefetch_entry();
+        let word = bucket.words()[bucket.matches(tag).next()?];
+        if word.is_empty() {
+            return None;
         }
+        word.prefetch_entry();
+        // SAFETY: the entry is in the table, which is borrowed for as long as the view lives.
+        Some(unsafe { Entry::lend(word.entry()) })
     }
 
     /// The entry of `key`. Expected O(1), and O(length of the key).

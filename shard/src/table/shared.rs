@@ -20,6 +20,7 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
+use super::bucket::prefetch;
 use super::size_class::{allocate, free, size_class};
 
 const ALIGNMENT: usize = align_of::<Header>();
@@ -52,6 +53,12 @@ impl SharedBytes {
         let mut shared = SharedBytes::with_capacity(bytes.len());
         shared.extend_from_slice(bytes);
         shared
+    }
+
+    /// Asks the processor to load what tells its length, and its first bytes.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(self.at.as_ptr());
     }
 
     /// An empty buffer with room for `capacity_min` bytes or a little more.

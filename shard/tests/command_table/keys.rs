@@ -140,7 +140,9 @@ fn common_commands_have_simple_shapes() {
     assert_eq!(shape("mset"), KeyShape::Step { first: 1, step: 2 });
     assert_eq!(shape("blpop"), KeyShape::Range { first: 1, last: -2, step: 1 });
     assert_eq!(shape("rename"), KeyShape::Range { first: 1, last: 2, step: 1 });
-    assert_eq!(shape("eval"), KeyShape::General);
+    assert_eq!(shape("eval"), KeyShape::Counted(2));
+    assert_eq!(shape("zunion"), KeyShape::Counted(1));
+    assert_eq!(shape("zunionstore"), KeyShape::General);
     assert_eq!(shape("ping"), KeyShape::None);
 }
 

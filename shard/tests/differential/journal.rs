@@ -147,7 +147,7 @@ fn replay(texts: &[&[u8]], shape: &Shape) -> (Cluster, Vec<u8>) {
     let mut libraries = LibraryTexts::default();
     let mut plain = Vec::new();
     let mut history: Vec<Request> = Vec::new();
-    while let Some((source, record)) = merge.next_record().expect("journals fit together") {
+    while let Some((source, record, _)) = merge.next_record().expect("journals fit together") {
         let select: [&[u8]; 2] = [b"SELECT", &selected[source]];
         write_command(&mut plain, 2, select.into_iter());
         for command in record.commands() {

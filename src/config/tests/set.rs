@@ -130,7 +130,7 @@ fn some_directives_wait_until_the_data_set_is_loaded() {
 fn a_change_that_could_not_be_acted_on_is_taken_back() {
     let mut config = Config::default();
     let changed = config.set(&[(b"port", b"1"), (b"timeout", b"9")], SetContext::default());
-    config.revert(changed.expect("good values"));
+    config.revert(&changed.expect("good values"));
     assert_eq!(get(&config, "port"), "6379");
     assert_eq!(get(&config, "timeout"), "0");
     let error =

@@ -1,5 +1,7 @@
 //! Configuration in TOML.
 
+use basalt_shard::host::RewriteExtent;
+
 use super::{Scratch, get, load};
 
 #[test]
@@ -48,7 +50,7 @@ user = ["default on nopass ~* &* +@all"]
         let file = scratch.file("save.toml", points);
         assert_eq!(get(&load(&[&file]).unwrap(), "save"), "900 1 60 1", "{points}");
     }
-    let said = config.rewrite(&[]).expect_err("TOML").to_string();
+    let said = config.rewrite(&[], RewriteExtent::Changed).expect_err("TOML").to_string();
     assert_eq!(said, "ERR Rewriting config file: CONFIG REWRITE can't write TOML files");
 }
 

@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Command] = &[
         .handler(on_session!(keyspace::keys)),
     row("migrate", -6)
         .since("2.6.0")
-        .flags(&[WRITE])
+        .flags(&[WRITE, KEEPS_SLOTS])
         .acl(&[category::DANGEROUS])
         .keys(&[
             key(3, &[RW, ACCESS, DELETE]),
@@ -104,7 +104,7 @@ pub(super) const ROWS: &[Command] = &[
             ("4.0.7", "Accepts `AUTH`."),
             ("6.0.0", "Accepts `AUTH2`."),
         ])
-        .not_built(),
+        .handler(on_keys!(migrate::migrate)),
     row("move", 3)
         .since("1.0.0")
         .flags(&[WRITE, FAST])

@@ -85,7 +85,7 @@ fn an_empty_table_holds_no_memory() {
     assert_eq!((table.len(), table.bytes()), (0, 0));
     assert!(table.look(b"any").is_none() && table.get_mut(7, b"any").is_none());
     table.prefetch_bucket(1);
-    table.prefetch_entry(1);
+    assert!(table.prefetch_entry(1).is_none());
     table.check_invariants();
 }
 
@@ -95,9 +95,20 @@ fn entries_are_found_by_key_and_not_by_hash() {
     for number in 0..5000 {
         let key = key_of(number);
         table.prefetch_bucket(table.hasher.hash(&key));
-        table.prefetch_entry(table.hasher.hash(&key));
+        assert!(table.prefetch_entry(table.hasher.hash(&key)).is_some());
         assert_eq!(table.look(&key).map(number_of), Some(number as i64));
         assert!(table.get(table.hasher.hash(&key), b"another key").is_none());
+    }
+}
+
+#[test]
+fn what_is_asked_for_ahead_need_not_be_there() {
+    let table = table_of(40, Masked::ALL);
+    // Every tag, also that of empty places.
+    for hash in (0..=u16::MAX).flat_map(|high| [u64::from(high) << 48, u64::from(high)]) {
+        table.prefetch_bucket(hash);
+        let candidate = table.prefetch_entry(hash);
+        assert!(candidate.is_none_or(|entry| table.look(entry.key()).is_some()));
     }
 }
 

@@ -1,0 +1,208 @@
+//! Several segments, loaded by one thread and by several: the data is the same, whatever the records
+//! are about, and annotations that lie end the load.
+
+use std::fs;
+use std::path::PathBuf;
+
+use basalt_persist::aof::load::{LoadError, LoadOptions, LoadReport, Location, load};
+use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::disk::SystemDisk;
+use basalt_shard::hash::HashSlot;
+use basalt_shard::replay::ReplayError;
+use basalt_shard::settings::Settings;
+use basalt_shard::store::Store;
+use basalt_simulator::cluster::Cluster;
+
+const SEGMENTS: usize = 3;
+const PREFIX: &str = "appendonly.aof";
+
+/// Segments in the making: what happens in one order is told in any of them.
+struct Telling {
+    random: fastrand::Rng,
+    texts: Vec<String>,
+    sequences: Vec<u64>,
+    /// The database each segment has selected.
+    selected: Vec<u32>,
+    barriers: u64,
+}
+
+impl Telling {
+    fn new(seed: u64) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            texts: vec![String::new(); SEGMENTS],
+            sequences: vec![0; usize::from(HashSlot::COUNT)],
+            selected: vec![u32::MAX; SEGMENTS],
+            barriers: 0,
+        }
+    }
+
+    /// A record of some commands in a database, about some keys, in a segment.
+    fn tell(&mut self, segment: usize, db: u32, keys: &[String], commands: &[String]) {
+        let mut slots: Vec<HashSlot> =
+            keys.iter().map(|key| HashSlot::of_key(key.as_bytes())).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let pairs = slots.iter().map(|slot| {
+            self.sequences[slot.index()] += 1;
+            format!("{}:{}", slot.index(), self.sequences[slot.index()])
+        });
+        let pairs: Vec<String> = pairs.collect();
+        let text = &mut self.texts[segment];
+        if !pairs.is_empty() {
+            *text += &format!("#S:{}\r\n", pairs.join(","));
+        }
+        if std::mem::replace(&mut self.selected[segment], db) != db {
+            *text += &command(&format!("SELECT {db}"));
+        }
+        let is_group = commands.len() > 1;
+        let group = |word: &str| if is_group { command(word) } else { String::new() };
+        *text += &group("MULTI");
+        commands.iter().for_each(|line| *text += &command(line));
+        *text += &group("EXEC");
+    }
+
+    fn key(&mut self) -> String {
+        format!("k{}", self.random.u32(..40))
+    }
+
+    /// Something happens.
+    fn step(&mut self, number: usize) {
+        let (segment, db) = (self.random.usize(..SEGMENTS), self.random.u32(..3));
+        let (one, other) = (self.key(), self.key());
+        match self.random.u32(..40) {
+            0 => self.barrier(segment, db),
+            1..=3 => {
+                let lines =
+                    [format!("APPEND {one} {number};"), format!("APPEND {other} {number}.")];
+                self.tell(segment, db, &[one, other], &lines);
+            }
+            4 | 5 => {
+                let line = format!("COPY {one} {other} REPLACE");
+                self.tell(segment, db, &[one, other], &[line]);
+            }
+            6 => {
+                let line = format!("SET {one} {number} PXAT 4000000000000");
+                self.tell(segment, db, &[one], &[line]);
+            }
+            _ => {
+                let line = format!("APPEND {one} {number},");
+                self.tell(segment, db, &[one], &[line]);
+            }
+        }
+    }
+
+    /// Something that concerns all slots, alone or within a transaction.
+    fn barrier(&mut self, segment: usize, db: u32) {
+        self.barriers += 1;
+        for (other, text) in self.texts.iter_mut().enumerate() {
+            let kind = if other == segment { 'T' } else { 'G' };
+            *text += &format!("#{kind}:{}\r\n", self.barriers);
+        }
+        let line = match self.random.u32(..4) {
+            0 => "FLUSHDB".to_owned(),
+            1 => "FUNCTION FLUSH".to_owned(),
+            _ => format!("SWAPDB {} {}", self.random.u32(..3), self.random.u32(..3)),
+        };
+        if self.random.bool() {
+            return self.tell(segment, db, &[], &[line]);
+        }
+        let key = self.key();
+        let lines = [format!("APPEND {key} before"), line, format!("APPEND {key} behind")];
+        self.tell(segment, db, &[key], &lines);
+    }
+}
+
+fn command(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let words = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    let words: Vec<String> = words.collect();
+    format!("*{}\r\n{}", words.len(), words.concat())
+}
+
+/// A directory of segments, removed in the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(texts: &[String]) -> Self {
+        let name = format!("basalt-hands-{}-{}", std::process::id(), fastrand::u64(..));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("the directory for temporary files is writable");
+        let directory = Self(path);
+        let (location, mut manifest) = (directory.location(), Manifest::default());
+        let files = manifest.add_generation(PREFIX, texts.len());
+        for (file, text) in files.iter().zip(texts) {
+            fs::write(location.file(&file.name), text).expect("it can be written");
+        }
+        manifest.write(&SystemDisk, &location.manifest()).expect("it can be written");
+        directory
+    }
+
+    fn location(&self) -> Location {
+        Location::new(self.0.clone(), PREFIX.to_owned())
+    }
+
+    fn load(&self, store: &mut Store, thread_count: usize) -> Result<LoadReport, LoadError> {
+        let location = self.location();
+        let manifest = Manifest::read(&SystemDisk, &location.manifest());
+        let manifest = manifest.expect("it makes sense").expect("it is there");
+        load(&location, &manifest, LoadOptions { cuts_torn_ends: false, thread_count }, store)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn store(seed: u64) -> Store {
+    Store::new(HashSlot::all(), seed, 0, Settings::default().into())
+}
+
+/// The digest of a store's data and how many keys it counts in each database.
+fn sum_up(mut store: Store, seed: u64) -> Vec<String> {
+    let mut cluster = Cluster::new(1, seed);
+    cluster.adopt(&mut store);
+    let client = cluster.connect(0);
+    let mut said = Vec::new();
+    for line in ["DEBUG DIGEST", "DBSIZE", "SELECT 1", "DBSIZE", "SELECT 2", "DBSIZE"] {
+        said.push(String::from_utf8_lossy(&cluster.execute(client, line)).into_owned());
+    }
+    said
+}
+
+#[test]
+fn several_threads_make_of_segments_what_one_does() {
+    let seed = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    let first: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
+    for seed in first..first.saturating_add(2) {
+        let mut telling = Telling::new(seed);
+        (0..1500).for_each(|number| telling.step(number));
+        let directory = Directory::new(&telling.texts);
+        let mut expected = None;
+        for thread_count in [1, 2, 4] {
+            let mut store = store(seed);
+            let report = directory.load(&mut store, thread_count).expect("the files are whole");
+            // Copying a key over itself fails, wherever it runs.
+            let said = (report.commands, report.failed, sum_up(store, seed));
+            let expected = expected.get_or_insert_with(|| said.clone());
+            assert_eq!(&said, expected, "BASALT_TEST_SEED={seed} {thread_count} threads");
+        }
+    }
+}
+
+#[test]
+fn records_that_do_not_name_their_slots_end_the_load() {
+    let honest = format!("#S:{}:1\r\n{}", HashSlot::of_key(b"k1").index(), command("SET k1 1"));
+    assert!(HashSlot::of_key(b"k2").index() < 8192, "the first of two hands has it");
+    let elsewhere = format!("#S:16383:1\r\n{}", command("SET k2 1"));
+    let anywhere = format!("#S:0:1\r\n{}", command("SORT k2 BY weight_*"));
+    for lie in [elsewhere, anywhere] {
+        let directory = Directory::new(&[honest.clone(), lie]);
+        let mut store = store(1);
+        let error = directory.load(&mut store, 2).expect_err("the record lies");
+        let is_told = matches!(&error, LoadError::Command(_, ReplayError::BadArguments(_)));
+        assert!(is_told, "{error}");
+    }
+}

@@ -1,0 +1,398 @@
+//! Data that goes to another server and comes back: Basalt, a stock redis-server, Basalt again, by
+//! RDB files and by append-only files, and between servers of ours with another number of cores.
+//!
+//! Drawn are keys of every type in small and large forms, some with deadlines, streams with groups
+//! and pending entries, in several databases, and libraries of functions; between servers of ours
+//! also fields with deadlines. What has to be the same is the *portrait* of the data: for each key
+//! its type, its deadline and its digest, and of a stream what is pending.
+//!
+//! * `BASALT_ROUND_TRIP_KEYS`: how many keys are drawn; 120 unless set.
+//! * `BASALT_TEST_VALKEY`: a server that reads RDB files of version 11 (Redis 7.2, Valkey), for the
+//!   way by RDB there and back. The redis-server on the PATH may be too old for that.
+//! * `BASALT_TEST_SEED` replays the draw.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use support::{
+    Client, Fields, IoBackend, OK, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory,
+    environment_number, eventually, is_basalt, skip,
+};
+
+const DATABASES: u32 = 3;
+
+/// Milliseconds since 1970 no test lives to see.
+const FAR_MS: i64 = 4_000_000_000_000;
+
+/// Draws commands that make keys.
+struct Draw {
+    random: fastrand::Rng,
+    /// Whether only servers of ours will see it: fields of hashes get deadlines then, and scores
+    /// have digits that servers write differently where they make a digest of them.
+    is_for_ours: bool,
+    commands: Vec<Vec<Vec<u8>>>,
+}
+
+impl Draw {
+    fn push<Argument: AsRef<[u8]>>(&mut self, parts: &[Argument]) {
+        self.commands.push(parts.iter().map(|part| part.as_ref().to_vec()).collect());
+    }
+
+    /// Few elements, or so many that the key takes its large form.
+    fn count(&mut self) -> usize {
+        if self.random.u32(..4) == 0 {
+            self.random.usize(600..900)
+        } else {
+            self.random.usize(1..9)
+        }
+    }
+
+    /// A number, a word, any bytes, or a long text.
+    fn value(&mut self) -> Vec<u8> {
+        match self.random.u32(..8) {
+            0 | 1 => self.random.i64(..).to_string().into_bytes(),
+            2 => self.random.i16(..).to_string().into_bytes(),
+            3 => (0..self.random.usize(..40)).map(|_| self.random.u8(..)).collect(),
+            4 => "much the same ".repeat(self.random.usize(..300)).into_bytes(),
+            _ => format!("value:{}", self.random.u32(..1000)).into_bytes(),
+        }
+    }
+
+    /// A key of some type, and perhaps its deadline.
+    fn key(&mut self, number: usize) {
+        let mut name = format!("key:{number}:").into_bytes();
+        name.extend((0..self.random.usize(..4)).map(|_| self.random.u8(..)));
+        match self.random.u32(..8) {
+            0 | 1 => {
+                let value = self.value();
+                self.push(&[b"SET".to_vec(), name.clone(), value]);
+            }
+            2 => self.elements("RPUSH", &name, 1),
+            3 => self.elements("SADD", &name, 1),
+            4 => self.numbers(&name),
+            5 => self.scores(&name),
+            6 => self.hash(&name),
+            _ => self.stream(&name),
+        }
+        if self.random.u32(..3) == 0 {
+            let at_ms = (FAR_MS + self.random.i64(0..1_000_000)).to_string().into_bytes();
+            self.push(&[b"PEXPIREAT".to_vec(), name, at_ms]);
+        }
+    }
+
+    /// Elements, each of so many values.
+    fn elements(&mut self, command: &str, name: &[u8], width: usize) {
+        let mut parts = vec![command.as_bytes().to_vec(), name.to_vec()];
+        for _ in 0..self.count() * width {
+            parts.push(self.value());
+        }
+        self.push(&parts);
+    }
+
+    /// A set of numbers, or a sketch.
+    fn numbers(&mut self, name: &[u8]) {
+        if self.random.u32(..4) == 0 {
+            return self.elements("PFADD", name, 1);
+        }
+        let mut parts = vec![b"SADD".to_vec(), name.to_vec()];
+        for _ in 0..self.count() {
+            parts.push(self.random.i32(..).to_string().into_bytes());
+        }
+        self.push(&parts);
+    }
+
+    fn scores(&mut self, name: &[u8]) {
+        let mut parts = vec![b"ZADD".to_vec(), name.to_vec()];
+        for number in 0..self.count() {
+            let score = match self.random.u32(..6) {
+                0 => "-inf".to_owned(),
+                1 if self.is_for_ours => (self.random.f64() * 1e9).to_string(),
+                1 | 2 => (f64::from(self.random.i16(..)) / 4.0).to_string(),
+                _ => self.random.i32(-1000..1000).to_string(),
+            };
+            parts.extend([score.into_bytes(), format!("member:{number}").into_bytes()]);
+        }
+        self.push(&parts);
+    }
+
+    fn hash(&mut self, name: &[u8]) {
+        let mut parts = vec![b"HSET".to_vec(), name.to_vec()];
+        let count = self.count();
+        for number in 0..count {
+            let value = self.value();
+            parts.extend([format!("field:{number}").into_bytes(), value]);
+        }
+        self.push(&parts);
+        if self.is_for_ours && self.random.bool() {
+            let at_ms = (FAR_MS + self.random.i64(0..1_000_000)).to_string();
+            let field = format!("field:{}", self.random.usize(..count));
+            let [command, at_ms] = ["HPEXPIREAT", &at_ms].map(|text| text.as_bytes().to_vec());
+            let rest = ["FIELDS", "1", &field].map(|text| text.as_bytes().to_vec());
+            self.push(&[&[command, name.to_vec(), at_ms][..], &rest].concat());
+        }
+    }
+
+    /// A stream of which something is deleted and something pending.
+    fn stream(&mut self, name: &[u8]) {
+        let entries = self.count();
+        for entry in 1..=entries {
+            let (id, value) = (format!("{}-{}", 1 + entry / 3, 1 + entry % 3), self.value());
+            let field = if self.random.u32(..5) == 0 { "other" } else { "field" };
+            self.push(&[&b"XADD"[..], name, id.as_bytes(), field.as_bytes(), &value]);
+        }
+        let gone = 1 + self.random.usize(..entries);
+        let id = format!("{}-{}", 1 + gone / 3, 1 + gone % 3);
+        self.push(&[&b"XDEL"[..], name, id.as_bytes()]);
+        for group in 0..self.random.usize(..3) {
+            let group = format!("group:{group}");
+            self.push(&[&b"XGROUP"[..], b"CREATE", name, group.as_bytes(), b"0"]);
+            for consumer in ["one", "two"] {
+                let head = [&b"XREADGROUP"[..], b"GROUP", group.as_bytes(), consumer.as_bytes()];
+                let tail = [&b"COUNT"[..], b"2", b"STREAMS", name, b">"];
+                self.push(&[&head[..], &tail].concat());
+            }
+            let first = [&b"XACK"[..], name, group.as_bytes(), b"1-2"];
+            self.push(&first);
+        }
+    }
+}
+
+/// Fills a server.
+fn fill(client: &mut Client, seed: u64, is_for_ours: bool) {
+    let random = fastrand::Rng::with_seed(seed);
+    let mut draw = Draw { random, is_for_ours, commands: Vec::new() };
+    let count = environment_number("BASALT_ROUND_TRIP_KEYS").unwrap_or(120) as usize;
+    for number in 0..count {
+        if number % 20 == 0 {
+            let db = draw.random.u32(..DATABASES).to_string();
+            draw.push(&["SELECT", &db]);
+        }
+        draw.key(number);
+    }
+    for library in ["first", "second"] {
+        let code = format!(
+            "#!lua name={library}\nredis.register_function('{library}_twice', \
+             function(keys, arguments) return 2 * arguments[1] end)"
+        );
+        draw.push(&["FUNCTION", "LOAD", &code]);
+    }
+    for (command, reply) in draw.commands.iter().zip(client.pipeline(draw.commands.clone())) {
+        assert!(!matches!(reply, Reply::Error(_)), "seed {seed}: {reply:?} to {command:?}");
+    }
+}
+
+/// All keys of the selected database, sorted.
+fn names(client: &mut Client) -> Vec<Vec<u8>> {
+    let Reply::Array(names) = client.call("KEYS *") else { panic!("KEYS gives an array") };
+    let names = names.into_iter().map(|name| match name {
+        Reply::Bulk(name) => name,
+        other => panic!("{other:?} is no name"),
+    });
+    let mut names: Vec<Vec<u8>> = names.collect();
+    names.sort();
+    names
+}
+
+/// What has to be the same, in lines.
+fn portrait(client: &mut Client) -> Vec<String> {
+    let mut lines = Vec::new();
+    for db in 0..DATABASES {
+        client.check(format!("SELECT {db}").as_str(), OK);
+        for name in names(client) {
+            let of_key = |client: &mut Client, command: &[&[u8]]| {
+                client.call([command, &[&name[..]]].concat())
+            };
+            let kind = of_key(client, &[b"TYPE"]).text();
+            let deadline = of_key(client, &[b"PEXPIRETIME"]).integer();
+            let digest = of_key(client, &[b"DEBUG", b"DIGEST-VALUE"]);
+            let shown = String::from_utf8_lossy(&name).into_owned();
+            lines.push(format!("{db} {shown:?} {kind} {deadline} {digest:?}"));
+            if kind == "stream" {
+                for group in 0..2 {
+                    let group = format!("group:{group}");
+                    let pending = client.call([&b"XPENDING"[..], &name, group.as_bytes()]);
+                    lines.push(format!("{db} {shown:?} {group} {pending:?}"));
+                }
+            }
+        }
+    }
+    client.check("SELECT 0", OK);
+    lines.push(format!("all of it {}", client.text("DEBUG DIGEST")));
+    for library in ["first", "second"] {
+        lines.push(client.integer(format!("FCALL {library}_twice 0 21").as_str()).to_string());
+    }
+    lines
+}
+
+#[track_caller]
+fn compare(one: &[String], other: &[String], context: &str) {
+    for (one, other) in one.iter().zip(other) {
+        assert_eq!(one, other, "{context}");
+    }
+    assert_eq!(one.len(), other.len(), "{context}");
+}
+
+/// A server of so many cores that keeps its files in `files`, once it has loaded them.
+fn start(core_count: u32, files: &TestDirectory, extra: &[&str]) -> (Server, Client) {
+    let directory = files.path().to_str().expect("test paths are plain text");
+    let config = ServerConfig::Basalt { core_count, io_backend: IoBackend::Epoll };
+    let arguments = [&["--dir", directory][..], extra].concat();
+    let server = Server::start(&config, &arguments);
+    let mut client = server.connect(Resp::Two);
+    let mut info = || Fields::of_info(&client.text("INFO persistence"));
+    eventually("the data is loaded", || info().number("loading") == 0);
+    (server, client)
+}
+
+/// Ends a server that has written everything.
+fn end(mut server: Server, mut client: Client) {
+    client.send_command("SHUTDOWN NOSAVE");
+    assert_eq!(client.read_until_closed(), b"");
+    assert_eq!(server.process().wait_for_exit().code(), Some(0));
+}
+
+/// A server of somebody else, with its files in the same place.
+struct Peer {
+    child: Child,
+    client: Client,
+}
+
+impl Peer {
+    /// Starts it, if it can be.
+    fn start(program: &str, files: &TestDirectory, extra: &[&str]) -> Option<Self> {
+        let directory = files.path().to_str().expect("test paths are plain text");
+        let mut child = Command::new(program)
+            .args(["--port", "0", "--unixsocket", "peer", "--save", "", "--dir", directory])
+            .args(["--enable-debug-command", "yes"])
+            .args(extra)
+            .stdout(Stdio::null())
+            .spawn()
+            .ok()?;
+        let path: PathBuf = files.path().join("peer");
+        let mut client = None;
+        eventually("the other server has loaded its data", || {
+            assert_eq!(child.try_wait().expect("it is a child"), None, "{program} has ended");
+            client = Client::connect_unix(&path).ok();
+            let ping = client.as_mut().map(|client| client.call("PING"));
+            ping == Some(Reply::Simple("PONG".into()))
+        });
+        Some(Self { child, client: client.expect("it is connected") })
+    }
+
+    /// Ends it once it has written everything.
+    fn end(mut self) {
+        self.client.send_command("SHUTDOWN NOSAVE");
+        assert!(self.child.wait().expect("it is a child").success());
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Rewrites the append-only file, and waits until that is done.
+fn rewrite(client: &mut Client) {
+    let size = |client: &mut Client| Fields::of_info(&client.text("INFO persistence"));
+    client.call("BGREWRITEAOF");
+    eventually("the rewrite is over", || {
+        let info = size(client);
+        info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0
+    });
+    assert_eq!(size(client).text("aof_last_bgrewrite_status"), "ok");
+}
+
+#[test]
+fn what_servers_of_ours_hand_on_is_the_same() {
+    if !is_basalt() {
+        return skip("the server under test is not ours");
+    }
+    let Seeded { seed, .. } = Seeded::announced("round trips of our own");
+    let files = TestDirectory::create();
+    let (server, mut client) = start(2, &files, &["--appendonly", "yes"]);
+    fill(&mut client, seed, true);
+    let expected = portrait(&mut client);
+    end(server, client);
+    // By commands, then by a base, in either form, on other numbers of cores.
+    for (core_count, has_preamble) in [(1, "yes"), (3, "no"), (2, "yes")] {
+        let extra = ["--appendonly", "yes", "--aof-use-rdb-preamble", has_preamble];
+        let (server, mut client) = start(core_count, &files, &extra);
+        let context = format!("BASALT_TEST_SEED={seed} {core_count} cores, the file");
+        compare(&expected, &portrait(&mut client), &context);
+        rewrite(&mut client);
+        end(server, client);
+    }
+    let (server, mut client) = start(1, &files, &["--appendonly", "yes"]);
+    compare(&expected, &portrait(&mut client), &format!("BASALT_TEST_SEED={seed} the last base"));
+    client.check("SAVE", OK);
+    end(server, client);
+    for core_count in [3, 1] {
+        let (server, mut client) = start(core_count, &files, &[]);
+        let context = format!("BASALT_TEST_SEED={seed} {core_count} cores, the snapshot");
+        compare(&expected, &portrait(&mut client), &context);
+        client.check("SAVE", OK);
+        end(server, client);
+    }
+}
+
+#[test]
+fn a_stock_server_hands_on_what_it_got_by_commands() {
+    if !is_basalt() {
+        return skip("the server under test is not ours");
+    }
+    let Seeded { seed, .. } = Seeded::announced("round trips by a stock server");
+    let files = TestDirectory::create();
+    let by_commands = ["--appendonly", "yes", "--aof-use-rdb-preamble", "no"];
+    let (server, mut client) = start(1, &files, &by_commands);
+    fill(&mut client, seed, false);
+    let expected = portrait(&mut client);
+    // Not rewritten: a base has streams in the form of Redis 7.2, and the server may be older.
+    end(server, client);
+    let Some(mut peer) = Peer::start("redis-server", &files, &by_commands) else {
+        return skip("there is no redis-server");
+    };
+    let context = format!("BASALT_TEST_SEED={seed} the stock server");
+    compare(&expected, &portrait(&mut peer.client), &context);
+    peer.client.check("SAVE", OK);
+    peer.client.check("CONFIG SET aof-use-rdb-preamble yes", OK);
+    rewrite(&mut peer.client);
+    peer.end();
+    for extra in [&["--appendonly", "yes"][..], &[]] {
+        let (server, mut client) = start(2, &files, extra);
+        let context = format!("BASALT_TEST_SEED={seed} back by {extra:?}");
+        compare(&expected, &portrait(&mut client), &context);
+        end(server, client);
+    }
+}
+
+#[test]
+fn a_newer_server_hands_on_what_it_got_in_a_snapshot() {
+    let Ok(program) = std::env::var("BASALT_TEST_VALKEY") else {
+        return skip("BASALT_TEST_VALKEY names no server");
+    };
+    let Seeded { seed, .. } = Seeded::announced("round trips by a newer server");
+    let files = TestDirectory::create();
+    let (server, mut client) = start(2, &files, &[]);
+    fill(&mut client, seed, false);
+    let expected = portrait(&mut client);
+    client.check("SAVE", OK);
+    end(server, client);
+    let mut peer = Peer::start(&program, &files, &[]).expect("BASALT_TEST_VALKEY can be started");
+    let context = format!("BASALT_TEST_SEED={seed} {program}");
+    compare(&expected, &portrait(&mut peer.client), &context);
+    peer.client.check("SAVE", OK);
+    peer.client.check("CONFIG SET appendonly yes", OK);
+    rewrite(&mut peer.client);
+    peer.end();
+    for extra in [&["--appendonly", "yes"][..], &[]] {
+        let (server, mut client) = start(2, &files, extra);
+        let context = format!("BASALT_TEST_SEED={seed} back by {extra:?}");
+        compare(&expected, &portrait(&mut client), &context);
+        end(server, client);
+    }
+}
