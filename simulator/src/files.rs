@@ -1,8 +1,8 @@
 //! The files of a simulated server: segments of the append-only file, their rewrite, snapshots, and
 //! what comes back after a power cut.
 //!
-//! The parts are those of the server (`SegmentWriter`, `Generation`, `Held`, `Manifest`, the walk of
-//! a snapshot, and recovery), and the disk is the one its own tests use. What the server does on
+//! The parts are those of the server (`SegmentWriter`, `Generation`, `Held`, `Manifest`, the walk
+//! of a snapshot, and recovery), and the disk is the one its own tests use. What the server does on
 //! threads happens here when the scheduler says so: a core's writer does a bit of work
 //! ([`Files::work`]) at any moment between two steps of any core.
 //!
