@@ -1,5 +1,5 @@
-//! Several segments, loaded by one thread and by several: the data is the same, whatever the records
-//! are about, and annotations that lie end the load.
+//! Several segments, loaded by one thread and by several: the data is the same, whatever the
+//! records are about, and annotations that lie end the load.
 
 use std::fs;
 use std::path::PathBuf;

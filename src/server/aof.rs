@@ -174,8 +174,8 @@ impl AppendOnly {
         Ok(())
     }
 
-    /// Loads what is in the directory into a store that has all slots, on so many threads, and counts
-    /// the bytes that are read.
+    /// Loads what is in the directory into a store that has all slots, on so many threads, and
+    /// counts the bytes that are read.
     ///
     /// # Errors
     /// When something is damaged that must not be.
