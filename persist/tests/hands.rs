@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use basalt_persist::aof::load::{LoadError, LoadOptions, LoadReport, Location, load};
 use basalt_persist::aof::manifest::Manifest;
@@ -146,7 +148,11 @@ impl Directory {
         let location = self.location();
         let manifest = Manifest::read(&SystemDisk, &location.manifest());
         let manifest = manifest.expect("it makes sense").expect("it is there");
-        load(&location, &manifest, LoadOptions { cuts_torn_ends: false, thread_count }, store)
+        let options = LoadOptions { thread_count, ..LoadOptions::default() };
+        let progress = Arc::clone(&options.progress);
+        let report = load(&location, &manifest, options, store)?;
+        assert_eq!(progress.load(Ordering::Relaxed), report.bytes, "every byte is counted once");
+        Ok(report)
     }
 }
 

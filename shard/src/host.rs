@@ -285,8 +285,8 @@ pub trait Host: Send {
     /// Nanoseconds since some fixed point, for measuring how long commands take. Cheap.
     fn elapsed_ns(&self) -> u64;
 
-    /// Wall clock at this very moment, microseconds since 1970: for TIME, which scripts ask until it
-    /// has moved. Whatever else has a time goes by that of the turn.
+    /// Wall clock at this very moment, microseconds since 1970: for TIME, which scripts ask until
+    /// it has moved. Whatever else has a time goes by that of the turn.
     fn unix_us(&self) -> i64;
 
     /// Facts for INFO. May take milliseconds.

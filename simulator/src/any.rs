@@ -5,9 +5,9 @@
 //! HSET $H $f $v $f $v         ->  HSET h1 f3 v21 f0 v22
 //! ```
 //!
-//! What begins with `$` is drawn: keys of a type (and of any, now and then, for `WRONGTYPE`), fields
-//! and members from few, values that no other command has, small numbers. Left out is what a model
-//! cannot say beforehand: random choices, use counts, walks.
+//! What begins with `$` is drawn: keys of a type (and of any, now and then, for `WRONGTYPE`),
+//! fields and members from few, values that no other command has, small numbers. Left out is what
+//! a model cannot say beforehand: random choices, use counts, walks.
 
 use crate::Request;
 
@@ -215,7 +215,8 @@ impl Any<'_> {
 
 /// Whether a word is the name of a key.
 pub fn is_key(word: &[u8]) -> bool {
-    matches!(word, [first, b'0'..=b'9'] if TYPES.iter().any(|(_, name, _)| name.as_bytes() == [*first]))
+    let [first, b'0'..=b'9'] = word else { return false };
+    TYPES.iter().any(|(_, name, _)| name.as_bytes() == [*first])
 }
 
 /// A reply as it is to be compared: without the order it has by chance.

@@ -34,7 +34,7 @@ use basalt_shard::store::Store;
 
 use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
-use crate::mesh::Network;
+use crate::mesh::{Network, Traffic};
 use crate::shipping::Shipping;
 use crate::{Request, resp};
 
@@ -208,6 +208,17 @@ impl Cluster {
     /// Commands that cores have run or sent on, and steps that were taken.
     pub fn work_done(&self) -> (u64, u64) {
         (self.commands, self.steps)
+    }
+
+    /// Messages between cores so far.
+    pub fn traffic(&self) -> Traffic {
+        self.network.traffic()
+    }
+
+    /// When the first client that waits has waited long enough, milliseconds since 1970.
+    pub fn next_deadline_ms(&self) -> Option<i64> {
+        let deadlines = self.nodes.iter().filter_map(|node| node.core.next_deadline_ms());
+        deadlines.min().map(|at_ms| START_MS + at_ms as i64)
     }
 
     /// Where changes are written.

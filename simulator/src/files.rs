@@ -1,8 +1,8 @@
 //! The files of a simulated server: segments of the append-only file, their rewrite, snapshots, and
 //! what comes back after a power cut.
 //!
-//! The parts are those of the server (`SegmentWriter`, `Generation`, `Held`, `Manifest`, the walk of
-//! a snapshot, and recovery), and the disk is the one its own tests use. What the server does on
+//! The parts are those of the server (`SegmentWriter`, `Generation`, `Held`, `Manifest`, the walk
+//! of a snapshot, and recovery), and the disk is the one its own tests use. What the server does on
 //! threads happens here when the scheduler says so: a core's writer does a bit of work
 //! ([`Files::work`]) at any moment between two steps of any core.
 //!
@@ -414,7 +414,11 @@ pub fn recover(
     let location = location_on(disk);
     let manifest = load::open(&location).map_err(|error| error.to_string())?;
     let mut store = whole_store(settings, seed);
-    let options = LoadOptions { cuts_torn_ends: true, thread_count: 1 + (seed % 3) as usize };
+    let options = LoadOptions {
+        cuts_torn_ends: true,
+        thread_count: 1 + (seed % 3) as usize,
+        ..LoadOptions::default()
+    };
     let report = load::load(&location, &manifest, options, &mut store);
     let report = report.map_err(|error| error.to_string())?;
     if report.failed > 0 {

@@ -18,6 +18,7 @@ use std::collections::{HashMap, VecDeque};
 
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_persist::memory_disk::MemoryDisk;
+use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 use basalt_shard::trace::{self, Ran};
 
 use crate::Request;
@@ -33,6 +34,10 @@ use crate::tally::Tally;
 
 /// Rounds after which a life that should be over runs in circles.
 const ROUNDS_MAX: u64 = 3_000_000;
+
+/// One round of so many changes how much memory there may be, and to how much more than there is.
+const LIMITED_EVERY: u32 = 100;
+const ROOM_BYTES_MAX: u64 = 4096;
 
 /// Time after which everything is on the disk, whatever the policy.
 const SYNC_MS: i64 = 1001;
@@ -63,9 +68,12 @@ struct Free<'a> {
     files: Option<Files>,
     random: fastrand::Rng,
     clients: Vec<Client>,
+    meter: Meter,
+    /// Says how much memory there may be, where that is limited.
+    limiter: Option<ClientId>,
 }
 
-/// Lives it.
+/// Lives it, where `meter` says how much memory is in use.
 ///
 /// # Errors
 /// What is wrong with what happened.
@@ -98,7 +106,7 @@ impl<'a> Free<'a> {
         let mut cluster = Cluster::with_options(ClusterOptions {
             core_count: life.core_count,
             seed: life.seed,
-            settings: settings(),
+            settings: settings_of(life),
             meter,
             start_ms: START_MS,
             files: files.clone(),
@@ -118,13 +126,15 @@ impl<'a> Free<'a> {
         });
         let clients = clients.collect();
         let random = fastrand::Rng::with_seed(life.seed);
-        Ok(Self { life, cluster, files, random, clients })
+        let limiter = life.has_limit.then(|| cluster.connect(0));
+        Ok(Self { life, cluster, files, random, clients, meter, limiter })
     }
 
     fn live(&mut self, tally: &mut Tally) -> Result<(), String> {
         for _ in 0..ROUNDS_MAX {
             self.send_something(tally);
             self.disturb();
+            self.limit();
             for _ in 0..self.random.u32(1..6) {
                 self.cluster.step();
             }
@@ -182,6 +192,15 @@ impl<'a> Free<'a> {
         }
     }
 
+    /// Lets memory be short, again and again: what the simulation itself takes is part of it.
+    fn limit(&mut self) {
+        if let Some(limiter) = self.limiter.filter(|_| self.random.u32(..LIMITED_EVERY) == 0) {
+            let bytes = (self.meter)() + self.random.u64(..ROOM_BYTES_MAX);
+            self.cluster.send(limiter, split_line(&format!("CONFIG SET maxmemory {bytes}")));
+            self.cluster.take_replies(limiter);
+        }
+    }
+
     fn take_replies(&mut self) -> Result<(), String> {
         for (number, client) in self.clients.iter_mut().enumerate() {
             let bytes = self.cluster.take_replies(client.id);
@@ -218,7 +237,7 @@ impl<'a> Free<'a> {
             // Where the client's last command on each key ran.
             let mut behind: HashMap<Vec<u8>, usize> = HashMap::new();
             for sent in &client.done {
-                let Some(to) = sent.to else { continue };
+                let Some(to) = sent.to.filter(|_| !is_refused(sent)) else { continue };
                 let op = &self.life.clients[number].ops[sent.op];
                 let Some(parts) = parts_of(op, &sent.replies) else { continue };
                 let Some((first, _)) = parts.first() else { continue };
@@ -248,15 +267,19 @@ impl<'a> Free<'a> {
     fn check_writes(&self, ran: &[Ran]) -> Result<(), String> {
         // How often each was sent, and how often answered.
         let mut counts: HashMap<Request, (usize, usize)> = HashMap::new();
+        // A command of a script is refused without a word.
+        let counts_script = !self.life.has_limit;
         for (number, client) in self.clients.iter().enumerate() {
             for sent in client.done.iter().chain(&client.outstanding) {
-                let Op::Any(_, requests) = &self.life.clients[number].ops[sent.op] else {
+                let Op::Any(form, requests) = &self.life.clients[number].ops[sent.op] else {
                     continue;
                 };
                 for request in requests {
                     let count = counts.entry(request.clone()).or_default();
                     count.0 += 1;
-                    count.1 += usize::from(sent.to.is_some());
+                    let has_run = sent.to.is_some() && !is_refused(sent);
+                    let is_script = matches!(form, Form::Script | Form::BlindScript);
+                    count.1 += usize::from(has_run && (counts_script || !is_script));
                 }
             }
         }
@@ -311,6 +334,7 @@ impl<'a> Free<'a> {
         tally.free_lives += 1;
         tally.commands += commands;
         tally.steps += steps;
+        tally.traffic.add(self.cluster.traffic());
         tally.replayed += ran.len() as u64;
         tally.virtual_ms += (self.cluster.now_ms() - START_MS) as u64;
         let evicted = ran.iter().filter(|what| matches!(what, Ran::Evicted { .. }));
@@ -321,6 +345,23 @@ impl<'a> Free<'a> {
         };
         tally.digest = self.clients.iter().fold(tally.digest, sum);
     }
+}
+
+/// Settings of a life: where memory is short, keys go whatever they are.
+fn settings_of(life: &Life) -> Settings {
+    let policies = [
+        MaxmemoryPolicy::AllKeysLru,
+        MaxmemoryPolicy::AllKeysLfu,
+        MaxmemoryPolicy::AllKeysRandom,
+        MaxmemoryPolicy::NoEviction,
+    ];
+    let maxmemory_policy = policies[life.seed as usize % policies.len()];
+    Settings { maxmemory_policy, ..settings() }
+}
+
+/// Whether it was refused, in whole or in part.
+fn is_refused(sent: &Sent) -> bool {
+    sent.replies.iter().any(|reply| reply.windows(4).any(|word| word == b"-OOM"))
 }
 
 /// A number that stands for some bytes (FNV-1a).

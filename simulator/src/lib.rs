@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
-//! | [`host`], [`mesh`], [`shipping`] | the process, the ways between cores and to others, made up |
+//! | [`host`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
 //! | [`files`], [`snapshots`] | the files of a server, on a disk that forgets |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
 //! | [`any`], [`free`] | any command on any type, compared with a single core |

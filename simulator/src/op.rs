@@ -84,6 +84,8 @@ pub enum Op {
     Grant(Token),
     /// Looks at the rights of that user.
     Rights,
+    /// Does nothing for so many milliseconds.
+    Pause(u32),
     /// Goes away, whatever is under way, and comes back as another client.
     Quit,
     /// Any commands, made one in some form.
@@ -278,7 +280,7 @@ impl Op {
             Self::Save => vec![line("BGSAVE".to_owned())],
             Self::Grant(token) => vec![line(format!("ACL SETUSER guest ~{}", token_text(*token)))],
             Self::Rights => vec![line("ACL GETUSER guest".to_owned())],
-            Self::Quit => Vec::new(),
+            Self::Pause(_) | Self::Quit => Vec::new(),
             Self::Any(form, requests) => together(*form, requests),
             Self::Aside(text) => vec![line(text.clone())],
         }
@@ -309,9 +311,8 @@ impl Op {
             Self::Pop(queues, _) => vec![vec![Seen::MayHaveTaken(queues.clone())]],
             Self::Move(from, to, _) => vec![vec![Seen::MayHaveMoved(*from, *to)]],
             Self::Grant(token) => vec![vec![Seen::Wrote(RIGHTS, *token, None)]],
-            Self::Save | Self::Rights | Self::Quit | Self::Any(..) | Self::Aside(_) => {
-                vec![Vec::new()]
-            }
+            Self::Save | Self::Rights | Self::Pause(_) | Self::Quit => vec![Vec::new()],
+            Self::Any(..) | Self::Aside(_) => vec![Vec::new()],
         }
     }
 
@@ -363,7 +364,7 @@ impl Op {
                 other => Err(format!("ACL SETUSER was answered {other}")),
             },
             Self::Rights => Ok(vec![vec![Seen::Read(RIGHTS, rights_of(last)?)]]),
-            Self::Quit | Self::Any(..) | Self::Aside(_) => Ok(vec![Vec::new()]),
+            Self::Pause(_) | Self::Quit | Self::Any(..) | Self::Aside(_) => Ok(vec![Vec::new()]),
         }
     }
 }
@@ -431,6 +432,11 @@ fn unit_moments(form: Form, accesses: &[Access], replies: &[Value]) -> Result<Mo
 
 impl std::fmt::Display for Op {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pause(ms) => return write!(formatter, "(waits {ms} ms)"),
+            Self::Quit => return formatter.write_str("(goes away)"),
+            _ => {}
+        }
         let requests = self.requests();
         let shown: Vec<String> =
             requests.iter().map(|request| crate::resp::show_request(request)).collect();

@@ -45,6 +45,8 @@ pub struct Life {
     pub listeners: usize,
     /// Whether clients run any command, see [`crate::free`].
     pub is_free: bool,
+    /// Whether memory is short.
+    pub has_limit: bool,
     /// Whether clients that wait go away now and then.
     pub waits_end: bool,
     /// Clients that do something.
@@ -92,6 +94,7 @@ struct Weights {
     grant: u32,
     rights: u32,
     quit: u32,
+    pause: u32,
 }
 
 /// Draws plans.
@@ -105,6 +108,9 @@ struct Draw {
     /// Whether the append-only file is rewritten.
     has_rewrites: bool,
 }
+
+/// The longest time a client does nothing.
+const PAUSE_MAX_MS: f64 = 3_600_000.0;
 
 /// One life of so many is free.
 const FREE_EVERY: u64 = 4;
@@ -131,6 +137,13 @@ impl Plan {
             client.ops = (0..client.ops.len()).map(|_| draw.any_op(has_flushes)).collect();
         }
         Self { seed, lives: vec![life] }
+    }
+
+    /// The same while memory is short, for those who can say how much is in use.
+    pub fn limited(seed: u64, size: Size) -> Self {
+        let mut plan = Self::free(seed, size);
+        plan.lives.iter_mut().for_each(|life| life.has_limit = true);
+        plan
     }
 
     /// The plan of a seed, for clients that know what they should see.
@@ -183,6 +196,7 @@ impl Draw {
             grant: weight(2),
             rights: weight(4),
             quit,
+            pause: weight(4),
         };
         let is_pure = random.u32(..3) == 0;
         // Nothing but pipelines of simple commands on few keys: what is wrong with their order
@@ -215,6 +229,7 @@ impl Draw {
             time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
             listeners: random.usize(..=2),
             is_free: false,
+            has_limit: false,
             waits_end: self.weights.quit > 0,
             clients,
         }
@@ -247,6 +262,7 @@ impl Draw {
             grant,
             rights,
             quit,
+            self.weights.pause,
         ];
         let mut die = self.random.u32(..all.iter().sum::<u32>());
         let kind = all.iter().position(|weight| {
@@ -268,7 +284,9 @@ impl Draw {
             10 => self.aside(),
             11 => Op::Grant(self.token()),
             12 => Op::Rights,
-            _ => Op::Quit,
+            13 => Op::Quit,
+            // Short ones and long ones are alike.
+            _ => Op::Pause(2_f64.powf(self.random.f64() * PAUSE_MAX_MS.log2()) as u32),
         }
     }
 

@@ -94,6 +94,8 @@ struct Client {
     id: ClientId,
     /// As whom it is known in the history: another with each connection.
     name: usize,
+    /// It does nothing until then.
+    wakes_at_ms: i64,
     next: usize,
     outstanding: VecDeque<Outstanding>,
     received: Vec<u8>,
@@ -216,7 +218,8 @@ impl<'a> Run<'a> {
             let id = self.cluster.connect(plan.core % core_count);
             let outstanding = VecDeque::new();
             let (name, received) = (self.clients.len(), Vec::new());
-            self.clients.push(Client { id, name, next: 0, outstanding, received });
+            let wakes_at_ms = 0;
+            self.clients.push(Client { id, name, wakes_at_ms, next: 0, outstanding, received });
         }
     }
 
@@ -259,13 +262,22 @@ impl<'a> Run<'a> {
         self.let_listeners_read();
         let number = self.random.usize(..self.clients.len());
         let (client, plan) = (&mut self.clients[number], &self.life.clients[number]);
-        if client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
+        let is_asleep = client.wakes_at_ms > self.cluster.now_ms();
+        if is_asleep || client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
             return;
         }
         let Some(op) = plan.ops.get(client.next) else { return };
-        if *op == Op::Quit {
-            client.next += 1;
-            return self.quit(number);
+        match op {
+            Op::Quit => {
+                client.next += 1;
+                return self.quit(number);
+            }
+            Op::Pause(ms) => {
+                client.next += 1;
+                client.wakes_at_ms = self.cluster.now_ms() + i64::from(*ms);
+                return;
+            }
+            _ => {}
         }
         let requests = op.requests();
         self.clock += 1;
@@ -336,7 +348,8 @@ impl<'a> Run<'a> {
         // A disk that fails is tried again by the clock.
         let rate = if self.has_failing_disk() { FAILING_TIME_RATE } else { self.life.time_rate };
         if is_idle || self.random.u32(..1000) < rate {
-            let ms = self.random.i64(1..30);
+            let due_ms = if is_idle { self.until_something_is_due_ms() } else { None };
+            let ms = due_ms.unwrap_or_else(|| self.random.i64(1..30));
             self.cluster.advance_ms(ms);
         }
         if self.life.waits_end && self.cut_at.is_none() && self.random.u32(..40) == 0 {
@@ -358,6 +371,22 @@ impl<'a> Run<'a> {
             break_disk(&files.disk(), &mut self.random);
         }
         Ok(())
+    }
+
+    /// Nothing is going on. If nothing can begin before some client wakes up, or has waited long
+    /// enough, the milliseconds until then: time may as well leap.
+    fn until_something_is_due_ms(&mut self) -> Option<i64> {
+        let now_ms = self.cluster.now_ms();
+        let mut due_ms = self.cluster.next_deadline_ms();
+        for (client, plan) in self.clients.iter().zip(&self.life.clients) {
+            let may_send = client.next < plan.ops.len() && client.outstanding.len() < plan.depth;
+            match client.wakes_at_ms {
+                at_ms if at_ms > now_ms => due_ms = Some(due_ms.unwrap_or(at_ms).min(at_ms)),
+                _ if may_send && self.cut_at.is_none() => return None,
+                _ => {}
+            }
+        }
+        due_ms.map(|at_ms| (at_ms - now_ms).max(1)).filter(|_| !self.has_failing_disk())
     }
 
     /// Nothing is going on: whoever waits for a queue waits for an empty one.
@@ -642,6 +671,7 @@ impl<'a> Run<'a> {
         let (commands, steps) = self.cluster.work_done();
         tally.commands += commands;
         tally.steps += steps;
+        tally.traffic.add(self.cluster.traffic());
         tally.virtual_ms += (self.cluster.now_ms() - self.start_ms) as u64;
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();

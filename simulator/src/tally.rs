@@ -1,5 +1,7 @@
 //! What simulations have reached.
 
+use crate::mesh::Traffic;
+
 /// What was reached: counts of what happened in a simulation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -11,6 +13,8 @@ pub struct Tally {
     pub virtual_ms: u64,
     /// Lives.
     pub lives: u64,
+    /// Messages between cores.
+    pub traffic: Traffic,
     /// Lives in which clients ran any command, and what ran there and was compared.
     pub free_lives: u64,
     /// Commands that were compared with a single core.

@@ -31,10 +31,12 @@ fn simulate(seed: u64, tally: &mut Tally) {
 #[test]
 fn nothing_is_wrong_under_seeds_known_before() {
     let mut tally = Tally::default();
-    (0..12).for_each(|seed| simulate(seed, &mut tally));
+    (0..24).for_each(|seed| simulate(seed, &mut tally));
     // What the checkers feed on does happen.
     assert!(tally.cuts > 0 && tally.snapshots > 0 && tally.taken > 0, "{tally:?}");
     assert!(tally.received > 0 && tally.watches_broken > 0, "{tally:?}");
+    assert!(tally.replayed > 0 && tally.waits_abandoned > 0, "{tally:?}");
+    assert!(tally.traffic.envelopes > 0 && tally.traffic.moves > 0, "{tally:?}");
 }
 
 #[test]

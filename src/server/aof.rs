@@ -174,7 +174,8 @@ impl AppendOnly {
         Ok(())
     }
 
-    /// Loads what is in the directory into a store that has all slots, on so many threads.
+    /// Loads what is in the directory into a store that has all slots, on so many threads, and counts
+    /// the bytes that are read.
     ///
     /// # Errors
     /// When something is damaged that must not be.
@@ -183,8 +184,9 @@ impl AppendOnly {
         settings: &Settings,
         store: &mut Store,
         thread_count: usize,
+        progress: Arc<AtomicU64>,
     ) -> Result<LoadReport, load::LoadError> {
-        let report = self.load_again(settings, store, thread_count)?;
+        let report = self.load_again(settings, store, thread_count, progress)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
@@ -199,10 +201,11 @@ impl AppendOnly {
         settings: &Settings,
         store: &mut Store,
         thread_count: usize,
+        progress: Arc<AtomicU64>,
     ) -> Result<LoadReport, load::LoadError> {
         let manifest = self.state().manifest.clone();
         let cuts_torn_ends = settings.append_only.aof_load_truncated;
-        let options = LoadOptions { cuts_torn_ends, thread_count };
+        let options = LoadOptions { cuts_torn_ends, thread_count, progress };
         load::load(&location(settings), &manifest, options, store)
     }
 

@@ -377,7 +377,7 @@ impl AppendLoading {
 pub fn append_only_at_once(process: &Process, store: &mut Store) -> Option<Vec<Vec<u8>>> {
     let settings = process.settings();
     // By this thread alone: others would share the processor of its core.
-    match process.append_only.load_again(&settings, store, 1) {
+    match process.append_only.load_again(&settings, store, 1, Arc::default()) {
         Ok(report) => {
             report.warnings.iter().for_each(|line| warning!("{line}"));
             notice!("DB loaded from append only file");
@@ -400,7 +400,8 @@ fn load_append_only(
     let commands = Arc::new(command_settings(&settings));
     let mut store = Store::new(HashSlot::all(), seed, u64::MAX, commands);
     store.set_now(super::clock::now());
-    let report = process.append_only.load(&settings, &mut store, ways.len())?;
+    let progress = Arc::clone(&process.persistence.loading_done_bytes);
+    let report = process.append_only.load(&settings, &mut store, ways.len(), progress)?;
     for line in &report.warnings {
         warning!("{line}");
     }

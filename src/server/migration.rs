@@ -1,17 +1,17 @@
-//! The way of MIGRATE to other servers: threads with blocking sockets, and connections kept a while.
+//! The way of MIGRATE to other servers: threads with blocking sockets, and connections that last.
 //!
 //! A core puts a shipment into one bounded queue and goes on; a thread takes it, carries it, leaves
 //! the delivery where the core looks for it, and wakes the cores. Threads are started when there
 //! is work and nobody free, up to [`THREADS_MAX`], so that one server that does not answer does not
-//! keep keys for others waiting; they end when there is neither work nor a connection to look after.
+//! keep keys for others waiting. They end when there is no work and no connection to look after.
 //!
 //! A connection is kept for [`IDLE_MAX`] after its last use, under the name of its target *and* who
 //! it is logged in as: nobody travels on the rights of somebody else. The database it has selected
 //! is remembered. One that was kept may have been closed by the other end meanwhile; then a new one
 //! is tried, once, unless a key was acknowledged by then.
 //!
-//! What is sent and how replies are judged is as in Redis, but that only a status reply counts as an
-//! acknowledgement: whatever else answers on that port may not cost anybody a key.
+//! What is sent and how replies are judged is as in Redis, but that only a status reply counts as
+//! an acknowledgement: whatever else answers on that port may not cost anybody a key.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};

@@ -49,7 +49,7 @@ pub struct Persistence {
     writers: Mutex<i32>,
     writer_ended: Condvar,
     pub(super) is_loading: AtomicBool,
-    pub(super) loading_done_bytes: AtomicU64,
+    pub(super) loading_done_bytes: Arc<AtomicU64>,
     pub(super) loading_total_bytes: AtomicU64,
 }
 
@@ -112,7 +112,7 @@ impl Persistence {
             writers: Mutex::new(0),
             writer_ended: Condvar::new(),
             is_loading: AtomicBool::new(false),
-            loading_done_bytes: AtomicU64::new(0),
+            loading_done_bytes: Arc::default(),
             loading_total_bytes: AtomicU64::new(0),
         }
     }

@@ -9,6 +9,7 @@ mod support;
 mod fairness;
 mod limits;
 mod policies;
+mod simulated;
 
 use basalt::memory::{Jemalloc, used_bytes_of_this_thread};
 use basalt_shard::settings::{MaxmemoryPolicy, Settings};

@@ -7,6 +7,7 @@
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_shard::loading::LoadRules;
 use basalt_shard::replay::{Replay, ReplayError};
@@ -57,12 +58,14 @@ impl Location {
 }
 
 /// How files are loaded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// Whether an end that is torn is cut off, rather than fatal (`aof-load-truncated`).
     pub cuts_torn_ends: bool,
     /// Threads that decode the base at the same time, or run the records of several segments.
     pub thread_count: usize,
+    /// Counts the bytes of all files as they are read for good.
+    pub progress: Arc<AtomicU64>,
 }
 
 /// What came of it.
@@ -200,12 +203,12 @@ pub fn load(
     let mut loader = Loader {
         disk: &*location.disk,
         may_cut: false,
-        thread_count: options.thread_count,
+        options: &options,
         store: &mut *store,
         libraries: LibraryTexts::default(),
         report: LoadReport::default(),
     };
-    let result = loader.load_files(location, manifest, options);
+    let result = loader.load_files(location, manifest);
     let Loader { libraries, mut report, .. } = loader;
     store.set_loading(false);
     report.contents.functions = libraries.into_texts();
@@ -217,23 +220,31 @@ struct Loader<'a> {
     disk: &'a dyn Disk,
     /// Whether what is being loaded may be cut back.
     may_cut: bool,
-    /// Threads that decode the base, and that run the records of several segments.
-    thread_count: usize,
+    options: &'a LoadOptions,
     store: &'a mut Store,
     libraries: LibraryTexts,
     report: LoadReport,
+}
+
+/// A file whose bytes are counted.
+struct Counted {
+    input: Box<dyn Read + Send>,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
 }
 
 /// A file, and where in it commands begin.
 type Part = (PathBuf, u64);
 
 impl Loader<'_> {
-    fn load_files(
-        &mut self,
-        location: &Location,
-        manifest: &Manifest,
-        options: LoadOptions,
-    ) -> Loaded<()> {
+    fn load_files(&mut self, location: &Location, manifest: &Manifest) -> Loaded<()> {
         let is_missing = |file: &&FileEntry| {
             file.kind != FileKind::History && !self.disk.exists(&location.file(&file.name))
         };
@@ -242,7 +253,7 @@ impl Loader<'_> {
         }
         let generations = manifest.generations();
         if let Some(base) = manifest.base() {
-            self.may_cut = options.cuts_torn_ends && generations.is_empty();
+            self.may_cut = self.options.cuts_torn_ends && generations.is_empty();
             self.load_base(&location.file(&base.name))?;
             self.report.base_bytes = self.report.bytes;
         }
@@ -254,7 +265,7 @@ impl Loader<'_> {
         let last = generations.iter().rposition(is_filled).unwrap_or(0);
         for (index, files) in generations.iter().enumerate() {
             let paths: Vec<PathBuf> = files.iter().map(|file| location.file(&file.name)).collect();
-            self.may_cut = options.cuts_torn_ends && index >= last;
+            self.may_cut = self.options.cuts_torn_ends && index >= last;
             for path in &paths {
                 self.report.bytes += self.length(path)?;
             }
@@ -288,14 +299,14 @@ impl Loader<'_> {
 
     /// Loads the RDB file that a base is, or begins with; returns where that ends.
     fn load_rdb(&mut self, path: &Path, length: u64) -> Loaded<u64> {
-        let file =
-            self.disk.open(path, 0).map_err(|error| LoadError::Io(path.to_owned(), error))?;
+        let file = self.open_counted(path, 0)?;
         let fault = |fault| LoadError::Base(path.to_owned(), fault);
         let mut reader = RdbReader::new(file, Some(length), ChecksumUse::Verify).map_err(fault)?;
         // What follows may refer to keys whose time has come.
         let rules = LoadRules { skips_expired: false, replaces: false };
         let (counts, contents) =
-            load_all_on(self.thread_count, &mut reader, self.store, rules).map_err(fault)?;
+            load_all_on(self.options.thread_count, &mut reader, self.store, rules)
+                .map_err(fault)?;
         for text in &contents.functions {
             self.libraries.load(text).map_err(|error| {
                 let reason = Reason::Function(error.text().to_string());
@@ -319,7 +330,7 @@ impl Loader<'_> {
             .map(|(part, kept)| Ok((self.read_ahead(part)?, kept.items)))
             .collect::<Loaded<_>>()?;
         let merge = Merge::new(readers.into_iter());
-        match self.thread_count {
+        match self.options.thread_count {
             0 | 1 => self.apply_merged(merge, parts),
             _ => self.apply_by_hands(merge, parts),
         }
@@ -339,7 +350,7 @@ impl Loader<'_> {
 
     /// Runs them on several threads.
     fn apply_by_hands(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
-        let (store, hand_count) = (&mut *self.store, self.thread_count);
+        let (store, hand_count) = (&mut *self.store, self.options.thread_count);
         let libraries = std::mem::take(&mut self.libraries);
         let (libraries, merged, done) = std::thread::scope(|scope| {
             let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
@@ -419,8 +430,17 @@ impl Loader<'_> {
     }
 
     fn read_ahead(&self, part: &Part) -> Loaded<ReadAhead> {
-        let ahead = ReadAhead::start(self.open_at(part)?);
-        ahead.map_err(|error| LoadError::Io(part.0.clone(), error))
+        let (path, position) = part;
+        let file = BufReader::with_capacity(BUFFER_BYTES, self.open_counted(path, *position)?);
+        let ahead = ReadAhead::start(Reader::new(file, *position));
+        ahead.map_err(|error| LoadError::Io(path.clone(), error))
+    }
+
+    /// Opens a file whose bytes count as progress.
+    fn open_counted(&self, path: &Path, position: u64) -> Loaded<Counted> {
+        let input = self.disk.open(path, position);
+        let input = input.map_err(|error| LoadError::Io(path.to_owned(), error))?;
+        Ok(Counted { input, count: Arc::clone(&self.options.progress) })
     }
 
     fn open_at(&self, (path, position): &Part) -> Loaded<Reader<impl io::BufRead + Send + use<>>> {

@@ -71,7 +71,7 @@ impl Core {
         mark: Option<Box<dyn DurableMark>>,
     ) {
         let Some(state) = self.session_mut(session) else { return };
-        let place = state.reserve(false);
+        let place = state.reserve(false, None);
         state.step_reply_mode();
         self.hold(session, Hold::Replies);
         if mark.is_some() {

@@ -4,8 +4,8 @@
 //! keep slots. Where it has run, its keys are packed, and the host carries them; the slots are kept
 //! here, lent by their owners as to any envelope, and the core goes on with everything else. So
 //! whatever is meant for these slots waits in line, nothing can be lost between here and there, and
-//! neither core nor thread of a core waits for a network. A tour that parks cores waits as well, for
-//! as long as the client has allowed the other server to take.
+//! no core waits for a network. A tour that parks cores waits as well, for as long as the client
+//! has allowed the other server to take.
 //!
 //! Within a transaction or script there is no such place to stop: there the core carries the keys
 //! itself, and waits, as it does for whatever else is slow there.

@@ -451,7 +451,7 @@ impl Core {
         let mut batch = self.spare_batch();
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         batch.push(id, place, row, route, session.caller(), arguments);
         if let Some(Handler::Slot(..)) = row.handler {
             batch.travel = Travel::Start;

@@ -182,7 +182,7 @@ impl Core {
     ) {
         let mut batch = self.spare_batch();
         let Some(session) = self.session_mut(id) else { return };
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         let caller = session.caller();
         session.step_reply_mode();
         self.credit -= 1;
@@ -230,7 +230,7 @@ impl Core {
             let mut aside = Reply::new(&mut output, reply.protocol());
             self.write_confirmations(id, request, &mut aside);
             let session = self.session_mut(id).expect("seen above");
-            session.push_output(None).append(&mut output);
+            session.push_output(None, None).append(&mut output);
         } else {
             self.write_confirmations(id, request, reply);
         }

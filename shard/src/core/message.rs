@@ -104,6 +104,8 @@ pub struct Batch {
     pub commands: Vec<BatchCommand>,
     /// Index of the first command that has not run yet.
     pub next: usize,
+    /// Where it was when it was sent home.
+    pub(super) ran_at: CoreId,
     /// Replies of the commands that ran.
     pub output: Output,
     /// How far the command has come, if it walks over slots; then it is the only one.

@@ -239,6 +239,8 @@ pub struct Core {
     departed: Vec<Departed>,
     services_under_way: usize,
     services_put_off: VecDeque<Arc<KeyWaiter>>,
+    /// The core whose news is being delivered.
+    hears_from: Option<CoreId>,
     posts: Vec<Post>,
     /// How many of them have something to send.
     posted: usize,
@@ -331,6 +333,7 @@ impl Core {
             departed: Vec::new(),
             services_under_way: 0,
             services_put_off: VecDeque::new(),
+            hears_from: None,
             posts: (0..core_count).map(|_| Post::default()).collect(),
             posted: 0,
             listeners: Listeners::new(seed),

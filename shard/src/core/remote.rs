@@ -80,7 +80,7 @@ impl Core {
         // place: other sessions' commands in between would split the run of replies.
         let extends = session.open_target == Some(target)
             && batch.commands.last().is_some_and(|last| last.session == id);
-        let place = session.reserve(extends);
+        let place = session.reserve(extends, Some(target));
         batch.push(id, place, row, route, session.caller(), arguments);
         session.step_reply_mode();
         session.open_target = Some(target);
@@ -317,6 +317,7 @@ impl Core {
     /// Sends a batch back to where it came from: done, or to be routed anew.
     pub(super) fn send_home(&mut self, mut batch: Box<Batch>) {
         let origin = batch.origin;
+        batch.ran_at = self.id;
         if origin == self.id && !batch.is_done() {
             // Not after what is delivered here meanwhile.
             self.hand_out_done(&mut batch);
@@ -407,6 +408,7 @@ impl Core {
     /// Hands out the replies of all commands that ran, and the news among them.
     fn hand_out(&mut self, batch: &mut Batch) {
         let mut first = 0;
+        self.hears_from = Some(batch.ran_at);
         for (index, (author, notice)) in std::mem::take(&mut batch.news) {
             let next = (index + 1).min(batch.next).max(first);
             self.hand_out_replies(batch, first..next);
@@ -415,6 +417,7 @@ impl Core {
             let author = author.map(|author| Author { place: None, ..author });
             self.deliver_notice(author, notice);
         }
+        self.hears_from = None;
         self.hand_out_replies(batch, first..batch.next);
     }
 

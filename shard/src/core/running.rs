@@ -161,7 +161,7 @@ impl Core {
     ) -> Flow {
         let session = self.session_mut(id).expect("seen by the caller");
         session.figures.note_command(row);
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         session.step_reply_mode();
         let caller = session.caller();
         let address = Address { core: self.id, session: id, place };

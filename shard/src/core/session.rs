@@ -135,6 +135,8 @@ enum Place {
     Waiting {
         commands: u32,
         silent: bool,
+        /// The core that will answer, if that is known.
+        at: Option<CoreId>,
         output: Output,
         /// What is to stand behind the replies: news of what these very commands did.
         behind: Option<Box<Output>>,
@@ -420,7 +422,7 @@ impl Session {
     /// Reserves the next place for a command that runs elsewhere. `extends` says that it travels
     /// right behind the last one, in the same batch: both then share a place, unless one of them
     /// is to be answered and the other, after `CLIENT REPLY`, is not.
-    pub fn reserve(&mut self, extends: bool) -> u64 {
+    pub fn reserve(&mut self, extends: bool, at: Option<CoreId>) -> u64 {
         let mute = self.reply_mode != ReplyMode::On;
         match self.places.back_mut() {
             Some(Place::Waiting { commands, silent, .. }) if extends && *silent == mute => {
@@ -429,6 +431,7 @@ impl Session {
             _ => self.places.push_back(Place::Waiting {
                 commands: 1,
                 silent: mute,
+                at,
                 output: Output::default(),
                 behind: None,
             }),
@@ -444,7 +447,8 @@ impl Session {
             Some(Place::Waiting { .. }) if mutation::is_on(Mutation::PlacesSwapped) => index + 1,
             _ => index,
         };
-        let Some(Place::Waiting { commands, silent, output, behind }) = self.places.get_mut(index)
+        let Some(Place::Waiting { commands, silent, output, behind, .. }) =
+            self.places.get_mut(index)
         else {
             panic!("replies arrive for places that wait");
         };
@@ -468,12 +472,18 @@ impl Session {
     /// Where something goes that the client did not ask for: right behind the newest reply that is
     /// here, so that it stands behind every reply it may be about; or behind the replies of place
     /// `of`, if those are still to come and it tells what these commands did. O(places).
-    pub(super) fn push_output(&mut self, of: Option<u64>) -> &mut Output {
+    ///
+    /// A reply that is still to come from the core it is `from` may know more than it tells, so it
+    /// stands ahead of that. What is here of later commands knows as much: it was asked for later.
+    pub(super) fn push_output(&mut self, of: Option<u64>, from: Option<CoreId>) -> &mut Output {
         let own = of.and_then(|place| place.checked_sub(self.places_front));
         let own = own
             .map(|index| index as usize)
             .filter(|index| matches!(self.places.get(*index), Some(Place::Waiting { .. })));
-        let newest = self.places.iter().rposition(|place| match place {
+        let is_newer = |place: &Place| matches!(place, Place::Waiting { at, .. } if *at == from);
+        let newer = from.and_then(|_| self.places.iter().position(is_newer));
+        let end = newer.map_or(self.places.len(), |index| index + 1);
+        let newest = self.places.range(..end).rposition(|place| match place {
             Place::Filled(_) => true,
             Place::Waiting { output, .. } => !output.is_empty(),
         });
@@ -498,5 +508,45 @@ impl Session {
                 None => return,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::Acl;
+
+    fn session() -> Session {
+        let origin = Origin {
+            peer: String::new(),
+            local: String::new(),
+            descriptor: -1,
+            is_unix: true,
+            is_tls: false,
+        };
+        Session::new(1, origin, Arc::clone(Acl::default().default_user()), 0)
+    }
+
+    /// A read that is under way to core 1 and behind it one that was answered at once, when a
+    /// message comes that core `from` has sent.
+    fn replies_around_a_message(from: CoreId) -> Vec<u8> {
+        let mut session = session();
+        let place = session.reserve(false, Some(CoreId(1)));
+        session.reply_output().bytes.extend_from_slice(b"+here\r\n");
+        session.push_output(None, Some(from)).bytes.extend_from_slice(b">0\r\n");
+        session.fill(place, 1, |output| output.bytes.extend_from_slice(b"+there\r\n"));
+        session.output.bytes
+    }
+
+    /// A listener had several reads under way; the one to the core that published was answered
+    /// late, knew what came behind the message, and was handed out ahead of it.
+    #[test]
+    fn a_message_stands_ahead_of_replies_that_know_more() {
+        assert_eq!(replies_around_a_message(CoreId(1)), b">0\r\n+there\r\n+here\r\n");
+    }
+
+    #[test]
+    fn a_message_stands_behind_replies_it_may_be_about() {
+        assert_eq!(replies_around_a_message(CoreId(2)), b"+there\r\n+here\r\n>0\r\n");
     }
 }

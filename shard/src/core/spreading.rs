@@ -250,9 +250,11 @@ impl Core {
 
     /// News from another core is here.
     pub(super) fn open_news(&mut self, bag: NewsBag) {
+        self.hears_from = Some(bag.from);
         for (author, notice) in bag.items {
             self.deliver_notice(author, notice);
         }
+        self.hears_from = None;
         let way = &mut self.ways[bag.from.index()];
         way.bags_in += 1;
         way.bytes_in += bag.bytes;
@@ -341,6 +343,7 @@ impl Core {
         let mut written: [Option<Output>; 2] = [None, None];
         for &id in receivers {
             let own = author.filter(|author| author.core == self.id && author.session == id);
+            let from = self.hears_from;
             let Some(session) = self.session_mut(id) else { continue };
             let protocol = session.protocol;
             let output =
@@ -350,7 +353,7 @@ impl Core {
                     output
                 });
             let place = own.and_then(|author| author.place);
-            session.push_output(place).append_range(output, 0, output.bytes.len());
+            session.push_output(place, from).append_range(output, 0, output.bytes.len());
             self.note_change(id);
         }
     }

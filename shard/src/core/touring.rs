@@ -26,7 +26,7 @@ impl Core {
         let summary = self.summary(row, arguments);
         let Some(session) = self.session_mut(id) else { return };
         assert!(session.open_target.is_none(), "nothing is kept back before a barrier");
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         session.step_reply_mode();
         self.credit -= 1;
         self.hold(id, Hold::Replies);

@@ -183,7 +183,7 @@ impl Core {
         }
         self.credit -= 1;
         let session = self.session_mut(id).expect("seen by the caller");
-        let place = session.reserve(false);
+        let place = session.reserve(false, None);
         session.step_reply_mode();
         for command in &mut batch.commands {
             command.place = place;
