@@ -116,7 +116,9 @@ impl Config {
         };
         match value {
             Value::OutputLimits(limits) => match default {
-                Value::OutputLimits(defaults) => output_limit_lines(row.name, limits, &defaults),
+                Value::OutputLimits(defaults) => {
+                    output_limit_lines(row.name, limits, &defaults, extent)
+                }
                 other => unreachable!("the default of limits is {other:?}"),
             },
             // Lists that would come back at their default are not worth a line.
@@ -181,13 +183,14 @@ fn output_limit_lines(
     name: &str,
     limits: &[OutputLimit; 3],
     defaults: &[OutputLimit; 3],
+    extent: RewriteExtent,
 ) -> Vec<Line> {
     let classes = ["normal", "replica", "pubsub"];
     let lines = classes.iter().zip(limits).zip(defaults).map(|((class, limit), default)| {
         let hard = print_memory(i128::from(limit.hard_bytes));
         let soft = print_memory(i128::from(limit.soft_bytes));
         let text = format!("{name} {class} {hard} {soft} {}", limit.soft_seconds).into_bytes();
-        Line { text, is_forced: limit != default }
+        Line { text, is_forced: extent == RewriteExtent::Everything || limit != default }
     });
     lines.collect()
 }
