@@ -12,8 +12,9 @@
 //! Signals are blocked before the first thread is started, because threads inherit the mask. A
 //! second SIGTERM is not impatience: supervisors repeat it, so it only asks again, as in Redis;
 //! a second SIGINT comes from a person at a keyboard, and ends the process at once unless what the
-//! first one asked for has failed or was called off ([`note_shutdown_over`]). SIGPIPE is ignored altogether: whoever
-//! writes to a closed socket is told by the call. Job control (Ctrl-Z) works as ever.
+//! first one asked for has failed or was called off ([`note_shutdown_over`]). SIGPIPE is ignored
+//! altogether: whoever writes to a closed socket is told by the call. Job control (Ctrl-Z) works as
+//! ever.
 //!
 //! The crash report may run in a thread that holds any lock, or with a broken heap. It therefore
 //! only uses its own stack and `write`.

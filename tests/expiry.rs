@@ -173,8 +173,8 @@ fn a_few_expired_keys_among_many_lasting_ones_are_found() {
 fn time_stands_still_for_a_script() {
     each(|t| {
         t.check("DEBUG SET-DISABLE-DENY-SCRIPTS 1", OK);
-        let script = "redis.call('SET', KEYS[1], 'v', 'PX', 1) redis.call('DEBUG', 'SLEEP', '0.01') \
-                      return redis.call('EXISTS', KEYS[1])";
+        let script = "redis.call('SET', KEYS[1], 'v', 'PX', 1) \
+                      redis.call('DEBUG', 'SLEEP', '0.01') return redis.call('EXISTS', KEYS[1])";
         t.check(["EVAL", script, "1", "k"], 1);
         t.check("EXISTS k", 0);
         let script = "local before = redis.call('TIME')[2] redis.call('DEBUG', 'SLEEP', '0.01') \

@@ -206,7 +206,7 @@ impl Store {
         }
     }
 
-    /// A store like this one, at the same time, without slots: for a thread that fills some of them.
+    /// A store like this one, at the same time, without slots: for a thread that fills some.
     pub fn sibling(&self) -> Self {
         let settings = Arc::clone(&self.settings);
         let mut sibling = Self::new(std::iter::empty(), self.seed, u64::MAX, settings);
