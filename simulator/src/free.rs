@@ -299,8 +299,7 @@ impl<'a> Free<'a> {
         }
         for (request, times) in times {
             let (sent, answered) = counts.get(request).copied().unwrap_or_default();
-            let may_be_refused = self.life.has_limit;
-            if times > sent || times < answered && !may_be_refused {
+            if times > sent || times < answered {
                 let text = show_request(request);
                 return Err(format!(
                     "{text} ran {times} times, was sent {sent} times and answered {answered} times"
@@ -368,9 +367,10 @@ fn settings_of(life: &Life) -> Settings {
     Settings { maxmemory_policy, ..settings() }
 }
 
-/// Whether it was refused, in whole or in part.
+/// Whether it was refused for want of memory, in whole or in part; EXEC tells that in passing.
 fn is_refused(sent: &Sent) -> bool {
-    sent.replies.iter().any(|reply| reply.windows(4).any(|word| word == b"-OOM"))
+    const WORDS: &[u8] = b"OOM command not allowed";
+    sent.replies.iter().any(|reply| reply.windows(WORDS.len()).any(|words| words == WORDS))
 }
 
 /// A number that stands for some bytes (FNV-1a).
