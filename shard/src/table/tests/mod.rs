@@ -95,7 +95,8 @@ fn entries_are_found_by_key_and_not_by_hash() {
     for number in 0..5000 {
         let key = key_of(number);
         table.prefetch_bucket(table.hasher.hash(&key));
-        assert!(table.prefetch_entry(table.hasher.hash(&key)).is_some());
+        // It may lie behind its home, and then another one may be asked for, or none.
+        let _ = table.prefetch_entry(table.hasher.hash(&key));
         assert_eq!(table.look(&key).map(number_of), Some(number as i64));
         assert!(table.get(table.hasher.hash(&key), b"another key").is_none());
     }
