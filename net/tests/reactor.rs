@@ -301,8 +301,11 @@ on_both_drivers! {
 
     fn closing_drops_output_and_tells_nobody(options) {
         let mut closed = false;
-        let got = serve(&options, |address| {
+        let (tell_closed, is_closed) = mpsc::channel();
+        let got = serve(&options, move |address| {
             let mut stream = connect(address);
+            // Whoever reads at once may have everything before the reactor gets to closing.
+            is_closed.recv().unwrap();
             let mut got = 0;
             let mut piece = vec![0; 1 << 16];
             loop {
@@ -327,6 +330,7 @@ on_both_drivers! {
                 assert_eq!(reactor.queued_bytes(connection), 0);
                 reactor.send(connection, &mut b"to nobody".to_vec());
                 reactor.close(connection);
+                tell_closed.send(()).unwrap();
             }
             Event::Woken { .. } => {}
             _ => panic!("unexpected {event:?}"),
