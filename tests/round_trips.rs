@@ -340,6 +340,16 @@ fn what_servers_of_ours_hand_on_is_the_same() {
     }
 }
 
+/// What another server has written comes back, by the append-only file and by the snapshot.
+fn come_back(files: &TestDirectory, expected: &[String], seed: u64) {
+    for extra in [&["--appendonly", "yes"][..], &[]] {
+        let (server, mut client) = start(2, files, extra);
+        let context = format!("BASALT_TEST_SEED={seed} back by {extra:?}");
+        compare(expected, &portrait(&mut client), &context);
+        end(server, client);
+    }
+}
+
 #[test]
 fn a_stock_server_hands_on_what_it_got_by_commands() {
     if !is_basalt() {
@@ -362,12 +372,7 @@ fn a_stock_server_hands_on_what_it_got_by_commands() {
     peer.client.check("CONFIG SET aof-use-rdb-preamble yes", OK);
     rewrite(&mut peer.client);
     peer.end();
-    for extra in [&["--appendonly", "yes"][..], &[]] {
-        let (server, mut client) = start(2, &files, extra);
-        let context = format!("BASALT_TEST_SEED={seed} back by {extra:?}");
-        compare(&expected, &portrait(&mut client), &context);
-        end(server, client);
-    }
+    come_back(&files, &expected, seed);
 }
 
 #[test]
@@ -389,10 +394,5 @@ fn a_newer_server_hands_on_what_it_got_in_a_snapshot() {
     peer.client.check("CONFIG SET appendonly yes", OK);
     rewrite(&mut peer.client);
     peer.end();
-    for extra in [&["--appendonly", "yes"][..], &[]] {
-        let (server, mut client) = start(2, &files, extra);
-        let context = format!("BASALT_TEST_SEED={seed} back by {extra:?}");
-        compare(&expected, &portrait(&mut client), &context);
-        end(server, client);
-    }
+    come_back(&files, &expected, seed);
 }

@@ -5,27 +5,27 @@
 //! to rest; then the values are read, the history is checked, and what a power cut has left is
 //! recovered and compared with the history up to the cut.
 
+mod ending;
+
 use std::collections::VecDeque;
 
-use basalt_persist::aof::segment::SyncPolicy;
 use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
 use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
-use crate::coda::{self, Timed};
-use crate::files::{Files, break_disk, draw_from, load_snapshot, recover_at_last};
-use crate::free;
-use crate::history::{Event, History};
-use crate::invariants;
+use crate::coda::Timed;
+use crate::files::{Files, break_disk, draw_from, recover_at_last};
+use crate::history::Event;
 use crate::listener::{Listener, READS_MAX};
-use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, Seen, Token, is_refusal, rights_of};
+use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, is_refusal};
 use crate::plan::{Life, Plan};
 use crate::recovery::{Before, check_recovery};
 use crate::resp::split_line;
 use crate::tally::Tally;
 use crate::value::Value;
-use crate::values::{Values, check_queues, read_all};
+use crate::values::{Values, read_all};
+use crate::{free, invariants};
 
 /// Rounds after which a life that should be over runs in circles.
 const ROUNDS_MAX: u64 = 3_000_000;
@@ -516,164 +516,5 @@ impl<'a> Run<'a> {
         {
             self.safe_at = self.clock + 1;
         }
-    }
-
-    /// Everything has come to rest: checks it all. Returns what a power cut has left, and what it
-    /// has to be compared with.
-    fn end(mut self, tally: &mut Tally) -> Result<Option<(MemoryDisk, Before)>, String> {
-        self.cluster.run_until_idle();
-        self.take_replies()?;
-        // Not where the power was cut already: then nothing is known of what comes now.
-        let may_play = self.cut_at.is_none() && !self.has_failing_disk();
-        if may_play {
-            if let Some(files) = &self.files {
-                files.disk().recover();
-            }
-            let clients: Vec<ClientId> = self.clients.iter().map(|client| client.id).collect();
-            self.timed = Some(coda::play(&mut self.cluster, &clients, &mut self.random)?);
-        }
-        let ending = self.files.as_ref().map(|files| {
-            // In the end at the latest: then everything that was answered is safe, if anything is.
-            files.disk().fail_power();
-            let left = files.disk().after_power_failure(&mut draw_from(&mut self.random));
-            (
-                left.expect("the power has failed"),
-                self.cut_at.unwrap_or(self.clock + 1),
-                files.policy(),
-            )
-        });
-        invariants::check(&mut self.cluster)?;
-        let reader = self.reader;
-        let finals = read_all(&mut self.cluster, reader)?;
-        self.check_messages()?;
-        let lost = check_queues(&self.initial.queues, &self.events, &finals)?;
-        self.note_snapshots(tally)?;
-        let rights = Value::parse(&self.cluster.execute_in_turns(reader, "ACL GETUSER guest"));
-        let (rights, _) = rights.ok_or("ACL GETUSER has no reply")?;
-        let history = self.history(&finals, rights_of(&rights)?);
-        let order = history.check()?;
-        self.count(tally, &history);
-        let ended_ms = self.cluster.now_ms();
-        Ok(ending.map(|(left, cut_at, policy)| {
-            let safe_at = match policy {
-                SyncPolicy::Always => cut_at,
-                SyncPolicy::EverySecond | SyncPolicy::Never => self.safe_at,
-            };
-            let timed = self.timed.filter(|_| policy == SyncPolicy::Always);
-            (
-                left,
-                Before {
-                    history,
-                    order,
-                    cut_at,
-                    safe_at,
-                    policy,
-                    timed,
-                    ended_ms,
-                    lost,
-                    log: Vec::new(),
-                },
-            )
-        }))
-    }
-
-    /// All who listen received the same messages in the same order, once each, and all that were
-    /// published.
-    fn check_messages(&self) -> Result<(), String> {
-        let tokens = |messages: &[(Token, u64)]| -> Vec<Token> {
-            messages.iter().map(|(token, _)| *token).collect()
-        };
-        let Some(first) = self.listeners.first() else { return Ok(()) };
-        for (channel, name) in CHANNELS.iter().enumerate() {
-            let expected = tokens(&first.messages[channel]);
-            for listener in &self.listeners {
-                if tokens(&listener.messages[channel]) != expected {
-                    return Err(format!("two clients received different messages on {name}"));
-                }
-            }
-            let seen = self.events.iter().flat_map(|event| &event.seen);
-            let (mut answered, mut sent) = (0, 0);
-            for seen in seen {
-                if let Seen::Told(of, _, count) = seen
-                    && *of == channel
-                {
-                    (answered, sent) = (answered + usize::from(count.is_some()), sent + 1);
-                }
-            }
-            if !(answered..=sent).contains(&expected.len()) {
-                let count = expected.len();
-                return Err(format!("{name} brought {count} messages, {answered} were published"));
-            }
-        }
-        let count = self.listeners.len() as i64;
-        let all = self.events.iter().flat_map(|event| &event.seen);
-        let mut wrong = all.filter(|seen| matches!(seen, Seen::Told(_, _, Some(n)) if *n != count));
-        match wrong.next() {
-            None => Ok(()),
-            Some(seen) => Err(format!("{count} clients listen, but {seen:?}")),
-        }
-    }
-
-    /// A snapshot is one read of everything, at the moment of its cut.
-    fn note_snapshots(&mut self, tally: &mut Tally) -> Result<(), String> {
-        let Some(files) = self.files.clone() else { return Ok(()) };
-        tally.rewrites += files.rewrites();
-        let is_save = |event: &Event| event.seen == [Seen::Saved];
-        let saves = self.events.iter().enumerate().filter(|(_, event)| is_save(event));
-        let saves: Vec<usize> = saves.map(|(number, _)| number).collect();
-        for (save, file) in saves.into_iter().zip(files.take_snapshots()) {
-            let mut store = load_snapshot(&file, &self.settings, self.life.seed)?;
-            let mut cluster = Cluster::new(1, self.life.seed);
-            cluster.adopt(&mut store);
-            let reader = cluster.connect(0);
-            let values = read_all(&mut cluster, reader)?;
-            let reads = values.keys.into_iter().enumerate();
-            self.events[save].seen = reads.map(|(key, tokens)| Seen::Read(key, tokens)).collect();
-            tally.snapshots += 1;
-        }
-        Ok(())
-    }
-
-    fn history(&mut self, finals: &Values, rights: Vec<Token>) -> History {
-        let first = |channel: usize| {
-            let lists = self.listeners.iter().map(|listener| &listener.messages[channel]);
-            let mut earliest: Vec<(Token, u64)> = Vec::new();
-            for messages in lists {
-                for (place, (token, at)) in messages.iter().enumerate() {
-                    match earliest.get_mut(place) {
-                        Some(known) => known.1 = known.1.min(*at),
-                        None => earliest.push((*token, *at)),
-                    }
-                }
-            }
-            earliest
-        };
-        let messages = (0..CHANNELS.len()).map(first).collect();
-        History {
-            events: std::mem::take(&mut self.events),
-            finals: [finals.keys.clone(), vec![rights]].concat(),
-            initial: self.initial.keys.iter().map(Vec::len).collect(),
-            messages,
-        }
-    }
-
-    fn count(&self, tally: &mut Tally, history: &History) {
-        tally.events += history.events.len() as u64;
-        for event in &history.events {
-            let took = |seen: &&Seen| matches!(seen, Seen::Took(..));
-            tally.taken += event.seen.iter().filter(took).count() as u64;
-        }
-        tally.digest = tally.digest.rotate_left(5) ^ self.digest;
-        tally.refused += self.refused;
-        tally.watches_broken += self.watches_broken;
-        tally.disconnects += self.quits as u64;
-        tally.waits_abandoned += self.waits_abandoned;
-        let (commands, steps) = self.cluster.work_done();
-        tally.commands += commands;
-        tally.steps += steps;
-        tally.traffic.add(self.cluster.traffic());
-        tally.virtual_ms += (self.cluster.now_ms() - self.start_ms) as u64;
-        let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
-        tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();
     }
 }

@@ -74,13 +74,9 @@ impl Core {
     /// Brings what prepared commands will look at, each in its database, into the cache.
     #[inline]
     pub fn prefetch<'p>(&self, commands: impl Iterator<Item = (&'p Prepared, u32)> + Clone) {
-        self.store.prefetch(commands.filter_map(|(prepared, db)| match prepared.route {
-            Route::One(slot, hash) => {
-                let goes_on = prepared.row.is_some_and(|row| row.values_are_apart);
-                Some(Lookup { slot, hash, db, goes_on })
-            }
-            Route::Home | Route::Many => None,
-        }));
+        let lookup =
+            |(prepared, db): (&Prepared, u32)| Lookup::of(prepared.row?, prepared.route, db);
+        self.store.prefetch(commands.filter_map(lookup));
     }
 
     /// Whether a command makes its session turn to another core than the one that an open batch has

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::dispatch::Flow;
-use super::message::{Batch, Caller, Errand, Message, Route};
+use super::message::{Batch, BatchCommand, Caller, Errand, Message, Route};
 use super::running::run_on_keys;
 use super::session::Hold;
 use super::spreading::Author;
@@ -305,13 +305,8 @@ impl Core {
                 self.store.prefetch_slot(slot, command.row.flags.contains(flag::WRITE));
             }
         }
-        self.store.prefetch(upcoming.iter().filter_map(|command| match command.route {
-            Route::One(slot, hash) => {
-                let (db, goes_on) = (command.caller.db, command.row.values_are_apart);
-                Some(Lookup { slot, hash, db, goes_on })
-            }
-            Route::Home | Route::Many => None,
-        }));
+        let lookup = |it: &BatchCommand| Lookup::of(it.row, it.route, it.caller.db);
+        self.store.prefetch(upcoming.iter().filter_map(lookup));
     }
 
     /// Sends a batch back to where it came from: done, or to be routed anew.

@@ -8,6 +8,8 @@
 //! What is found on the way may be another key's: only tags are compared. Nothing depends on it.
 
 use super::Store;
+use crate::command::Command;
+use crate::core::message::Route;
 use crate::hash::HashSlot;
 use crate::object::Object;
 use crate::table::{Entry, ValueRef, prefetch};
@@ -19,12 +21,23 @@ const VALUES_MAX: usize = 64;
 /// Where a command with a single key will look.
 #[derive(Clone, Copy)]
 pub(crate) struct Lookup {
-    pub(crate) slot: HashSlot,
+    slot: HashSlot,
     /// Of the key.
-    pub(crate) hash: u64,
-    pub(crate) db: u32,
+    hash: u64,
+    db: u32,
     /// Whether it is likely to follow the entry to a value that lies elsewhere.
-    pub(crate) goes_on: bool,
+    goes_on: bool,
+}
+
+impl Lookup {
+    /// Where a command that goes this way will look in database `db`; none if it has no only key.
+    #[inline]
+    pub(crate) fn of(row: &Command, route: Route, db: u32) -> Option<Self> {
+        match route {
+            Route::One(slot, hash) => Some(Self { slot, hash, db, goes_on: row.values_are_apart }),
+            Route::Home | Route::Many => None,
+        }
+    }
 }
 
 impl Store {
