@@ -24,7 +24,7 @@ use basalt_persist::aof::commit::Held;
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::arguments::{ArgRange, Arguments};
 use basalt_shard::clock::Now;
-use basalt_shard::core::session::Origin;
+use basalt_shard::core::session::{Hold, Origin};
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, Flow, SessionId, inbox_capacity};
 use basalt_shard::hash::HashSlot;
@@ -36,6 +36,7 @@ use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
 use crate::mesh::{Network, Traffic};
 use crate::shipping::Shipping;
+use crate::tally::Tally;
 use crate::{Request, resp};
 
 /// The time a cluster starts at, in milliseconds since 1970.
@@ -86,9 +87,20 @@ pub struct Cluster {
     shipping: Shipping,
     /// Commands that were run or sent on by a core so far.
     commands: u64,
-    /// The scheduler's last steps, newest last.
+    /// Times a command was put off, and how often for each of [`HOLDS`].
+    put_off: u64,
+    held: [u64; HOLDS.len()],
+    /// Steps the scheduler has taken.
     steps: u64,
 }
+
+/// Why a session may have to wait.
+const HOLDS: [(Hold, &str); 4] = [
+    (Hold::Replies, "for replies"),
+    (Hold::Credit, "for credit"),
+    (Hold::Pause, "for the end of a pause"),
+    (Hold::Scripts, "for scripts"),
+];
 
 /// What a cluster is made of.
 pub struct ClusterOptions {
@@ -171,6 +183,8 @@ impl Cluster {
             files,
             shipping,
             commands: 0,
+            put_off: 0,
+            held: [0; HOLDS.len()],
             steps: 0,
         }
     }
@@ -205,9 +219,16 @@ impl Cluster {
         }
     }
 
-    /// Commands that cores have run or sent on, and steps that were taken.
-    pub fn work_done(&self) -> (u64, u64) {
-        (self.commands, self.steps)
+    /// Adds what was done here so far.
+    pub fn count(&self, tally: &mut Tally) {
+        tally.commands += self.commands;
+        tally.steps += self.steps;
+        tally.traffic.add(self.network.traffic());
+        tally.reach_often(("commands", "taken"), self.commands);
+        tally.reach_often(("commands", "put off"), self.put_off);
+        for ((_, name), count) in HOLDS.iter().zip(self.held) {
+            tally.reach_often(("held", name), count);
+        }
     }
 
     /// Messages between cores so far.
@@ -515,11 +536,21 @@ impl Cluster {
         let arguments = Arguments::new(&bytes, &ranges);
         let prepared = core.prepare(arguments);
         core.prefetch(std::iter::once((&prepared, 0)));
-        if core.execute(client.session, &prepared, arguments) == Flow::Done {
-            self.commands += 1;
-            client.read.pop_front();
-            let ready = turn.as_mut().expect("commands run within a turn");
-            if self.random.bool() { ready.push_front(index) } else { ready.push_back(index) }
+        match core.execute(client.session, &prepared, arguments) {
+            Flow::Done => {
+                self.commands += 1;
+                client.read.pop_front();
+                let ready = turn.as_mut().expect("commands run within a turn");
+                if self.random.bool() { ready.push_front(index) } else { ready.push_back(index) }
+            }
+            Flow::Refused => {
+                self.put_off += 1;
+                let holds = core.session(client.session).map(|session| session.holds);
+                let holds = holds.unwrap_or_default();
+                for ((hold, _), count) in HOLDS.iter().zip(&mut self.held) {
+                    *count += u64::from(holds.contains(*hold));
+                }
+            }
         }
     }
 

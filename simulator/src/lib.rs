@@ -10,11 +10,13 @@
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
 //! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
 //! | [`trial`], [`tally`] | a simulation that is judged, and made smaller; what was reached |
+//! | [`campaign`] | many simulations, side by side |
 //! | [`socket`] | the same clients and checkers for a real server |
 //! | [`value`], [`values`] | replies; everything a server holds |
 //! | [`resp`], [`seeds`] | requests and replies as bytes; seeds of random tests |
 
 pub mod any;
+pub mod campaign;
 pub mod cluster;
 pub mod coda;
 pub mod files;

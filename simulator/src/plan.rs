@@ -12,6 +12,7 @@ use basalt_shard::hash::HashSlot;
 use crate::Request;
 use crate::any::Any;
 use crate::op::{Access, CHANNELS, Form, KEYS, Op, QUEUES, Token, Want, is_string};
+use crate::tally::Tally;
 
 /// What one client does.
 #[derive(Clone, Debug)]
@@ -169,6 +170,22 @@ impl Plan {
     pub fn op_count(&self) -> usize {
         let clients = self.lives.iter().flat_map(|life| &life.clients);
         clients.map(|client| client.ops.len()).sum()
+    }
+}
+
+impl Life {
+    /// Tells what kind of life it was.
+    pub(crate) fn count(&self, tally: &mut Tally) {
+        let files = match self.policy {
+            None => "none",
+            Some(SyncPolicy::Always) => "fsync always",
+            Some(SyncPolicy::EverySecond) => "fsync every second",
+            Some(SyncPolicy::Never) => "no fsync",
+        };
+        tally.reach(("files", files));
+        let cores = ["one", "two", "three", "four", "five"];
+        let name = cores.get(usize::from(self.core_count) - 1).copied().unwrap_or("more");
+        tally.reach(("cores", name));
     }
 }
 

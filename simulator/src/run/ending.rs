@@ -39,7 +39,7 @@ impl Run<'_> {
                 files.policy(),
             )
         });
-        invariants::check(&mut self.cluster)?;
+        invariants::check(&mut self.cluster, tally)?;
         let reader = self.reader;
         let finals = read_all(&mut self.cluster, reader)?;
         self.check_messages()?;
@@ -165,10 +165,12 @@ impl Run<'_> {
         tally.watches_broken += self.watches_broken;
         tally.disconnects += self.quits as u64;
         tally.waits_abandoned += self.waits_abandoned;
-        let (commands, steps) = self.cluster.work_done();
-        tally.commands += commands;
-        tally.steps += steps;
-        tally.traffic.add(self.cluster.traffic());
+        self.cluster.count(tally);
+        self.life.count(tally);
+        tally.reach_often(("disturbed by", "disks that fail"), self.faults);
+        tally.reach_often(("disturbed by", "cores that stand still"), self.stalls);
+        tally.reach_often(("time", "passed"), self.passed);
+        tally.reach_often(("time", "leapt"), self.leaps);
         tally.virtual_ms += (self.cluster.now_ms() - self.start_ms) as u64;
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();
