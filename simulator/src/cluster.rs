@@ -32,6 +32,7 @@ use basalt_shard::reply::Mark;
 use basalt_shard::settings::{Permission, Settings};
 use basalt_shard::store::Store;
 
+use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
 use crate::mesh::{Network, Traffic};
@@ -95,11 +96,12 @@ pub struct Cluster {
 }
 
 /// Why a session may have to wait.
-const HOLDS: [(Hold, &str); 4] = [
+const HOLDS: [(Hold, &str); 5] = [
     (Hold::Replies, "for replies"),
     (Hold::Credit, "for credit"),
     (Hold::Pause, "for the end of a pause"),
     (Hold::Scripts, "for scripts"),
+    (Hold::Ahead, "for other cores"),
 ];
 
 /// What a cluster is made of.
@@ -147,6 +149,7 @@ impl Cluster {
         let network = Network::new(core_count, inbox_capacity(usize::from(core_count)));
         let clock = VirtualClock::starting_at_ms(start_ms);
         let (shared, shipping) = (Arc::new(Shared::new(core_count)), Shipping::default());
+        let configuration = Configuration::new(settings.clone());
         let nodes = (0..core_count)
             .map(|number| {
                 let options = CoreOptions {
@@ -158,7 +161,7 @@ impl Cluster {
                     acl: Arc::default(),
                     renames: Default::default(),
                 };
-                let host = TestHost::new(settings.clone(), clock.clone(), meter);
+                let host = TestHost::new(configuration.clone(), clock.clone(), meter);
                 let host = host.with_files(files.clone()).with_shipping(shipping.clone());
                 let mesh = network.mesh_of(CoreId(number));
                 let core = Core::new(options, Box::new(mesh), Box::new(host));

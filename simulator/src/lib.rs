@@ -3,9 +3,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
-//! | [`host`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
+//! | [`host`], [`configuration`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
 //! | [`files`], [`snapshots`] | the files of a server, on a disk that forgets |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
+//! | [`reform`] | the configuration, set and looked at |
 //! | [`any`], [`free`] | any command on any type, compared with a single core |
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
 //! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
@@ -19,6 +20,7 @@ pub mod any;
 pub mod campaign;
 pub mod cluster;
 pub mod coda;
+pub mod configuration;
 pub mod files;
 pub mod free;
 pub mod history;
@@ -30,6 +32,7 @@ pub mod op;
 pub mod order;
 pub mod plan;
 pub mod recovery;
+pub mod reform;
 pub mod resp;
 pub mod run;
 pub mod seeds;

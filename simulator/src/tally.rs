@@ -91,7 +91,7 @@ const STATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("files", &["none", "fsync always", "fsync every second"]),
-    ("held", &["for replies", "for credit", "for scripts"]),
+    ("held", &["for replies", "for scripts", "for other cores"]),
     ("time", &["passed", "leapt"]),
 ];
 
