@@ -10,15 +10,18 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use support::{
     Client, Fields, IoBackend, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory,
-    eventually, signal,
+    eventually, signal, wait_until,
 };
 
 const WRITERS: usize = 4;
 /// Keys of a writer.
 const KEYS: usize = 7;
+/// How long writers may take on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Commands it sends in one go.
 const DEPTH: usize = 24;
 
@@ -60,7 +63,7 @@ fn count(mut client: Client, writer: usize, answered: &AtomicUsize) {
     while client.try_send(&pipeline(writer, next)).is_ok() {
         for _ in 0..DEPTH {
             match client.read_line_if_any() {
-                Some(line) => assert_eq!(line, b"+OK"),
+                Some(line) => assert!(line.starts_with(b"+OK"), "{line:?}"),
                 None => return,
             }
             answered.fetch_add(1, SeqCst);
@@ -94,8 +97,10 @@ fn count_until(mut server: Server, answered: &[AtomicUsize], target: usize, name
             let client = server.connect(Resp::Two);
             scope.spawn(move || count(client, writer, count_of));
         }
-        eventually("enough is answered", || total() >= target);
+        let is_enough = wait_until(PATIENCE, || total() >= target);
+        // In any case: only that ends the writers.
         signal(process, name);
+        assert!(is_enough, "{} of {target} are answered: {answered:?}", total());
     });
     server.process().wait_for_exit();
 }
@@ -114,7 +119,7 @@ fn end_and_look(policy: &str, signal_name: &str, keeps_answers: bool) {
             count.store(last, SeqCst);
         }
         if round < 3 {
-            count_until(server, &answered, random.usize(100..6000), signal_name);
+            count_until(server, &answered, random.usize(100..3000), signal_name);
         }
     }
 }
