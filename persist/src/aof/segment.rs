@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use basalt_shard::mutation::{self, Mutation};
 
 use super::commit::Generation;
+use super::unsynced::Unsynced;
 use super::writer::SegmentWriter;
 use crate::disk::DiskFile;
 
@@ -106,7 +107,7 @@ pub struct Segment {
     durable: Arc<Durable>,
     policy: SyncPolicy,
     /// Everything since the file was safe for the last time.
-    unsafe_bytes: Vec<u8>,
+    unsafe_bytes: Unsynced,
     /// How much of it is in the file.
     written: usize,
     /// Length of the file when it was safe.
@@ -129,7 +130,7 @@ impl Segment {
             file,
             durable,
             policy,
-            unsafe_bytes: Vec::new(),
+            unsafe_bytes: Unsynced::default(),
             written: 0,
             safe_length: length,
             items: 0,
@@ -139,7 +140,7 @@ impl Segment {
 
     /// Takes a batch, after which the segment has so many items.
     pub fn push(&mut self, bytes: &[u8], items: u64) {
-        self.unsafe_bytes.extend_from_slice(bytes);
+        self.unsafe_bytes.push(bytes);
         self.items = items;
     }
 
@@ -193,7 +194,9 @@ impl Segment {
         }
         // Whatever goes wrong from here on, the file is cut back before it is written to again.
         if self.written < self.unsafe_bytes.len() {
-            self.file.append(&self.unsafe_bytes[self.written..])?;
+            for piece in self.unsafe_bytes.behind(self.written) {
+                self.file.append(piece)?;
+            }
             self.written = self.unsafe_bytes.len();
             self.durable.bytes.store(self.safe_length + self.written as u64, SeqCst);
         }
@@ -207,7 +210,6 @@ impl Segment {
         }
         self.safe_length += self.unsafe_bytes.len() as u64;
         self.unsafe_bytes.clear();
-        self.unsafe_bytes.shrink_to(UNSYNCED_BYTES_MAX);
         self.written = 0;
         self.durable.items.store(self.items, SeqCst);
         Ok(())
