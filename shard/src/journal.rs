@@ -214,9 +214,9 @@ impl Journal {
         self.has_others & !self.is_open
     }
 
-    /// A command is about to run, here or elsewhere, before an earlier one of its pipeline has: from
-    /// now on what all cores tell is open. Returns whether this core is the first to say so since
-    /// the last barrier.
+    /// A command is about to run, here or elsewhere, before an earlier one of its pipeline has:
+    /// from now on what all cores tell is open. Returns whether this core is the first to say so
+    /// since the last barrier.
     pub(crate) fn open(&mut self) -> bool {
         self.is_open = true;
         self.board.as_ref().is_some_and(|board| board.open_until(self.barriers + 1))
@@ -240,7 +240,7 @@ impl Journal {
     /// is filled and what its sockets have received, and before it runs any of that.
     pub(crate) fn note_others(&mut self) {
         let Some(board) = &self.board else { return };
-        // Ahead of the counts: where this does not see what is open, it was not when they were made.
+        // Of what has arrived, that it is open was said before it was sent.
         self.is_open |= self.has_others && board.opened() > self.barriers;
         for core in (0..self.noted.len()).filter(|core| *core != self.core) {
             let items = board.items_before_barrier(core, self.barriers).max(self.told[core]);

@@ -10,7 +10,7 @@ use crate::event::EventClasses;
 use crate::rate_limit::RateLimits;
 use crate::slow_log::LogKind;
 
-/// A crash takes this many milliseconds more of history than what was not on the disk, in the worst case. Long
+/// A crash takes so many milliseconds more of history than what was not on the disk, at most. Long
 /// against the time it takes to settle, short against the second of `appendfsync everysec`.
 pub const SETTLE_INTERVAL_MS: u64 = 100;
 

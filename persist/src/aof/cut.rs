@@ -6,12 +6,12 @@
 //! items that is closed under "happened before". Needs lead back in time only (see
 //! [`basalt_shard::journal`]), so what was safe before the crash is never cut.
 //!
-//! Where a segment says that it is *open*, something in it may depend on what another core was still
-//! to do, and nobody could say what: what follows counts only if all segments have the barrier that
-//! settles it. Everything before a barrier that all of them have was told before any of them wrote
-//! it, so a cut there is closed, however many segments are open behind it; and such barriers come
-//! several times a second while there is anything open (`core/succession.rs` of `basalt-shard`). So
-//! cutting ends there at the latest:
+//! Where a segment says that it is *open*, something in it may depend on what another core was
+//! still to do, and nobody could say what: what follows counts only if all segments have the
+//! barrier that settles it. A core does nothing between its barrier and the moment all have theirs,
+//! so a cut at a barrier that all have is closed, however many segments are open behind it; and
+//! such barriers come several times a second while there is anything open (`core/succession.rs` of
+//! `basalt-shard`). So cutting ends there at the latest:
 //!
 //! ```text
 //! core 0: a  #O:1  b  #G:1  c  #O:2  d          kept: a b #G:1 c

@@ -15,19 +15,19 @@
 //! # Open stretches
 //!
 //! So a core that is about to run or send a command that changes something, for a session that is
-//! owed replies, first says on the [`JournalBoard`] that everything from here on is *open*: it counts
-//! only with the next barrier. Every core reads that whenever it takes in what has arrived, ahead of
-//! the counts, and tells it (`#O`) before its next record. Recovery cuts a segment where it is open
-//! unless all segments have that barrier (`basalt_persist::aof::cut`).
+//! owed replies, first says on the [`JournalBoard`] that everything from here on is *open*: it
+//! counts only with the next barrier. Every core reads that whenever it takes in what has arrived,
+//! and tells it (`#O`) before its next record. Recovery cuts a segment where it is open unless all
+//! segments have that barrier (`basalt_persist::aof::cut`).
 //!
 //! A barrier comes with each parking tour that changes all slots, and if there is none for
 //! `Settings::settle_interval_ms` the core that was the first to open sends one that does nothing
 //! else. So what a crash takes beyond what was not on the disk is bounded by that time. A parking
 //! tour, because it is a moment at which nothing is under way between two commands of a pipeline:
 //!
-//! * c1 was enqueued before the tour set out. Then it stands ahead of the tour in that inbox, and is
-//!   run, or waits for a slot the tour waits for, before the tour has passed: it is told before the
-//!   barrier.
+//! * c1 was enqueued before the tour set out. Then it stands ahead of the tour in that inbox and is
+//!   run before the tour has passed, also if it waits for a slot, since the tour waits for that as
+//!   well: it is told before the barrier.
 //! * Or it was not. Then its session has seen the tour among the claims ([`super::shared`]) and is
 //!   held until c1 is answered: c2 is not run before c1 is told.
 //!
@@ -131,8 +131,8 @@ impl Core {
         }
     }
 
-    /// Settles what is open if that is due. Not while a script takes long, for which all cores would
-    /// have to wait.
+    /// Settles what is open if that is due. Not while a script takes long, for which all cores
+    /// would have to wait.
     #[inline]
     pub(super) fn settle_if_due(&mut self) {
         if let Some(due_ms) = self.succession.due_ms
