@@ -15,6 +15,8 @@ use basalt_shard::arguments::{ArgRange, Arguments};
 
 /// Longest line: the head of a command, or an annotation.
 const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Most lines are much shorter than this.
+const LINE_BYTES_NEAR: usize = 64;
 /// Most arguments of one command.
 const ARGUMENTS_MAX: i64 = 1 << 24;
 /// Longest argument, in bytes.
@@ -189,6 +191,19 @@ impl<R: BufRead> Reader<R> {
     /// Reads a line without its end; whether there was one.
     fn read_line(&mut self) -> Result<bool, Damage> {
         self.line.clear();
+        let near = near(&mut self.input)?;
+        let near = &near[..near.len().min(LINE_BYTES_NEAR)];
+        if let Some(end) = near.iter().position(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(near[..end].strip_suffix(b"\r").unwrap_or(&near[..end]));
+            self.skip(end + 1);
+            return Ok(true);
+        }
+        self.read_far_line()
+    }
+
+    /// The same for one that is long, or not in memory as a whole.
+    #[cold]
+    fn read_far_line(&mut self) -> Result<bool, Damage> {
         let limit = LINE_BYTES_MAX as u64;
         let count = self.input.by_ref().take(limit).read_until(b'\n', &mut self.line)?;
         self.position += count as u64;
@@ -206,19 +221,24 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
+    fn skip(&mut self, bytes: usize) {
+        self.input.consume(bytes);
+        self.position += bytes as u64;
+    }
+
     fn take_annotation(&mut self) -> Result<Option<Item>, Damage> {
         const BAD: Damage = Damage::Malformed("an annotation");
         if !self.record.ends.is_empty() && !self.record.last_is("select") {
             return Err(Damage::Malformed("an annotation inside a transaction"));
         }
-        let text = std::str::from_utf8(&self.line).map_err(|_| BAD)?;
-        if let Some(pairs) = text.strip_prefix("#S:") {
+        if let Some(pairs) = self.line.strip_prefix(b"#S:") {
             read_pairs(pairs, &mut self.record.slots).ok_or(BAD)?;
             return Ok(None);
         }
+        let text = std::str::from_utf8(&self.line).map_err(|_| BAD)?;
         let item = if let Some(pairs) = text.strip_prefix("#D:") {
             let mut needs = Vec::new();
-            read_pairs(pairs, &mut needs).ok_or(BAD)?;
+            read_pairs(pairs.as_bytes(), &mut needs).ok_or(BAD)?;
             Item::Needs(needs)
         } else if let Some(number) = text.strip_prefix("#G:") {
             Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: false }
@@ -264,6 +284,22 @@ impl<R: BufRead> Reader<R> {
         if start + len + 2 > RECORD_BYTES_MAX {
             return Err(Damage::Malformed("a record of more than 4 GiB"));
         }
+        match near(&mut self.input)?.get(..len + 2) {
+            Some(argument) => {
+                let content = argument.strip_suffix(b"\r\n").ok_or(UNENDED)?;
+                self.record.bytes.extend_from_slice(content);
+                self.skip(len + 2);
+            }
+            None => self.take_far_argument(len)?,
+        }
+        self.record.ranges.push(ArgRange { start: start as u32, len: len as u32 });
+        Ok(())
+    }
+
+    /// Takes the rest of an argument that is not in memory as a whole.
+    #[cold]
+    fn take_far_argument(&mut self, len: usize) -> Result<(), Damage> {
+        let start = self.record.bytes.len();
         // Memory grows with what is really there, not with what a length claims.
         let count = self.input.by_ref().take(len as u64 + 2).read_to_end(&mut self.record.bytes)?;
         self.position += count as u64;
@@ -271,42 +307,82 @@ impl<R: BufRead> Reader<R> {
             return Err(Damage::Truncated);
         }
         if !self.record.bytes.ends_with(b"\r\n") {
-            return Err(Damage::Malformed("the end of an argument"));
+            return Err(UNENDED);
         }
         self.record.bytes.truncate(start + len);
-        self.record.ranges.push(ArgRange { start: start as u32, len: len as u32 });
         Ok(())
     }
 }
 
-fn head(line: &[u8], mark: u8) -> Option<i64> {
-    let (first, digits) = line.split_first()?;
-    let text = std::str::from_utf8(digits).ok()?;
-    (*first == mark).then_some(text.parse().ok()?)
+const UNENDED: Damage = Damage::Malformed("the end of an argument");
+
+/// What of the file is in memory.
+fn near<R: BufRead>(input: &mut R) -> io::Result<&[u8]> {
+    // Whoever finds too little there reads on, and tries again himself.
+    match input.fill_buf() {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(&[]),
+        other => other,
+    }
 }
 
-fn read_pairs(text: &str, to: &mut Vec<(u16, u64)>) -> Option<()> {
-    for pair in text.split(',') {
-        let (number, value) = pair.split_once(':')?;
-        to.push((number.parse().ok()?, value.parse().ok()?));
+fn head(line: &[u8], mark: u8) -> Option<i64> {
+    let mut digits = line.strip_prefix(&[mark])?;
+    let number = read_number(&mut digits)?;
+    digits.is_empty().then_some(i64::try_from(number).ok()?)
+}
+
+/// Reads `number:value,number:value`.
+fn read_pairs(mut text: &[u8], to: &mut Vec<(u16, u64)>) -> Option<()> {
+    loop {
+        let number = u16::try_from(read_number(&mut text)?).ok()?;
+        text = text.strip_prefix(b":")?;
+        to.push((number, read_number(&mut text)?));
+        if text.is_empty() {
+            return Some(());
+        }
+        text = text.strip_prefix(b",")?;
     }
-    Some(())
+}
+
+/// Takes digits from the front, of which there must be some.
+fn read_number(text: &mut &[u8]) -> Option<u64> {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(count);
+    *text = rest;
+    let add =
+        |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    (count > 0).then_some(())?;
+    digits.iter().try_fold(0, add)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read_all(text: &[u8]) -> (Vec<Item>, Result<(), Damage>, u64) {
-        let mut reader = Reader::new(text, 0);
+    /// Its items with what is in them, how it ends, and where the last whole one does.
+    type Contents = (Vec<(Item, Record)>, Result<(), Damage>, u64);
+
+    fn read_from(input: impl BufRead) -> Contents {
+        let mut reader = Reader::new(input, 0);
         let mut items = Vec::new();
         loop {
             match reader.next_item() {
-                Ok(Some(item)) => items.push(item),
+                Ok(Some(item)) => items.push((item, reader.record().clone())),
                 Ok(None) => return (items, Ok(()), reader.good_bytes()),
                 Err(damage) => return (items, Err(damage), reader.good_bytes()),
             }
         }
+    }
+
+    /// The same from memory, and from a file of which little is in memory at a time.
+    fn read_all(text: &[u8]) -> (Vec<Item>, Result<(), Damage>, u64) {
+        let (items, outcome, good_bytes) = read_from(text);
+        for capacity in [1, 2, 7, 64] {
+            let from_file = read_from(io::BufReader::with_capacity(capacity, text));
+            assert_eq!((&from_file.0, from_file.2), (&items, good_bytes), "by {capacity} bytes");
+            assert_eq!(format!("{:?}", from_file.1), format!("{outcome:?}"), "by {capacity} bytes");
+        }
+        (items.into_iter().map(|(item, _)| item).collect(), outcome, good_bytes)
     }
 
     const RECORD: &[u8] = b"#S:3:1,9:4\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*1\r\n$5\r\nMULTI\r\n\
