@@ -101,6 +101,28 @@ fn history_is_cut_at_a_time_in_all_segments() {
     }
 }
 
+/// A record that was told before all that it may depend on counts with a barrier of all segments.
+#[test]
+fn what_is_open_is_cut_unless_all_have_the_barrier() {
+    for (barriers, left) in [(0, 3), (1, 3), (2, 4)] {
+        let directory = Directory::with_two_segments();
+        let append = |number: u32, text: &str| {
+            let path = directory.segment(number);
+            let whole = fs::read_to_string(&path).expect("the file is there") + text;
+            fs::write(path, whole).expect("it can be written");
+        };
+        append(1, "#O:1\r\n#S:5:4\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n4\r\n");
+        (0..barriers).for_each(|number| append(number + 1, "#G:1\r\n"));
+        let is_whole = directory.check(CheckOptions::default()) == Verdict::Good;
+        assert_eq!(is_whole, left == 4, "with {barriers} barriers");
+        assert_eq!(directory.exported().matches("SET").count(), left);
+        assert_eq!(directory.check(FIX), Verdict::Good);
+        assert_eq!(directory.check(CheckOptions::default()), Verdict::Good);
+        assert_eq!(directory.exported().matches("SET").count(), left);
+        assert!(!directory.exported().contains('#'), "a plain file");
+    }
+}
+
 /// Bytes that are nearly a segment never lead astray.
 #[test]
 fn damaged_segments_are_read_without_harm() {

@@ -155,9 +155,9 @@ impl Plan {
     /// The plan of a seed, for clients that know what they should see.
     pub fn new(seed: u64, size: Size) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let policy = match random.u32(..4) {
-            0 => None,
-            1 => Some(SyncPolicy::EverySecond),
+        let policy = match random.u32(..8) {
+            0 | 1 => None,
+            2..5 => Some(SyncPolicy::EverySecond),
             _ => Some(SyncPolicy::Always),
         };
         let count = if policy.is_some() { random.usize(1..=size.lives) } else { 1 };
@@ -202,7 +202,8 @@ impl Draw {
             _ => usual,
         };
         let (moves, quit) = (weight(6), weight(2));
-        let pure = Weights { plain: 60, moves, ..Weights::default() };
+        let pure_moves = if weight(1) > 1 { moves } else { 0 };
+        let pure = Weights { plain: 60, moves: pure_moves, ..Weights::default() };
         let mixed = Weights {
             plain: 60 + weight(60),
             several: weight(15),
@@ -236,7 +237,8 @@ impl Draw {
         };
         let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..6) == 0);
         // Nothing but pipelines of simple commands on few keys: what is wrong with their order
-        // shows best where no barrier comes between.
+        // shows best where no barrier comes between. Nor a slot that moves, mostly: while a tour is
+        // under way pipelines wait.
         let weights = match (is_unsteady, is_pure) {
             (true, _) => unsteady,
             (false, true) => pure,

@@ -40,9 +40,10 @@ enum Demand {
     Needs(Vec<(u16, u64)>),
     /// Seconds since 1970.
     Time(i64),
-    /// Every segment has this barrier, or none: it is of one moment. Or what follows is open until
-    /// then.
+    /// Every segment has this barrier, or none: it is of one moment.
     Barrier(u64),
+    /// Every segment has this barrier, or nothing of what follows counts.
+    Open(u64),
 }
 
 /// A segment that was looked through.
@@ -94,8 +95,7 @@ impl Survey {
                     continue;
                 }
                 Ok(Some(Item::Needs(needs))) => Demand::Needs(needs),
-                Ok(Some(Item::Open(_))) if mutation::is_on(Mutation::OpenKept) => continue,
-                Ok(Some(Item::Open(number))) => Demand::Barrier(number),
+                Ok(Some(Item::Open(number))) => Demand::Open(number),
                 Ok(Some(Item::Time(seconds))) => Demand::Time(seconds),
                 Err(damage) => {
                     survey.damage = Some(damage);
@@ -139,7 +139,8 @@ pub fn cut(surveys: &[Survey], unix_seconds: Option<i64>) -> Vec<Kept> {
         for core in 0..surveys.len() {
             let is_met = |demand: &Demand| match demand {
                 Demand::Time(seconds) => unix_seconds.is_none_or(|limit| *seconds <= limit),
-                Demand::Barrier(number) => surveys
+                Demand::Open(_) if mutation::is_on(Mutation::OpenKept) => true,
+                Demand::Barrier(number) | Demand::Open(number) => surveys
                     .iter()
                     .zip(&kept)
                     .all(|(other, kept)| other.has_barrier(*number, kept.items)),

@@ -93,6 +93,8 @@ struct LoadAppendOnly(AllSlots<Work, Answer>);
 impl TourTask for LoadAppendOnly {
     fn visit(&mut self, core: &mut Core) {
         let id = core.id();
+        // Else what is open would be cut off, of files that go on being written.
+        core.store.settle_journal();
         core.host.write_out_append_only(id, &mut core.store);
         self.0.visit(core);
     }
