@@ -95,10 +95,10 @@ impl<O: Footprint + Clone, H: KeyHasher> Table<O, H> {
         let next = Position::of_tag(&self.directory, slot, end_tag);
         let mut index = home;
         loop {
-            let bucket = self.directory.find(hash).expect("seen above").bucket(index);
-            let is_last = bucket.ends_search(last_tag);
+            let segment = self.directory.find(hash).expect("seen above");
+            let is_last = segment.ends_search(index, last_tag);
             let tags = first_tag as u16..=last_tag;
-            let candidates = Candidates::of::<O>(bucket.words(), index, &tags);
+            let candidates = Candidates::of::<O>(segment.words(index), index, &tags);
             self.relocate_sparse(hash, &candidates, advice, relocated);
             if is_last {
                 return next;
@@ -125,9 +125,14 @@ impl<O: Footprint + Clone, H: KeyHasher> Table<O, H> {
             return;
         }
         relocated.moved += 1;
-        relocated.bytes += segment.shape().bytes();
-        let (shape, depth) = (segment.shape(), segment.depth());
-        let built = Segment::build(segment.runs(Retag::SAME), shape, depth, None);
+        relocated.bytes += segment.bytes();
+        let built = match segment.is_bare() {
+            true => segment.to_bare(),
+            false => {
+                let (shape, depth) = (segment.shape(), segment.depth());
+                Segment::build(segment.runs(Retag::SAME), shape, depth, None)
+            }
+        };
         self.replace(self.directory.slot_of(position.hash()), built);
     }
 
