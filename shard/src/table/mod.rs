@@ -67,6 +67,7 @@ pub use scan::{Iter, Position, Swept};
 pub(crate) use segment::Place;
 pub use shared::SharedBytes;
 pub use size_class::size_class;
+pub(crate) use size_class::{Block, Head};
 pub use value::{Footprint, INLINE_VALUE_MAX, Kind, OldValue, Record, Value, ValueRef};
 
 use std::marker::PhantomData;

@@ -208,8 +208,8 @@ impl Candidates {
     }
 }
 
-/// The block a value begins with, if it has one of its own and may be moved. An object has others;
-/// they were allocated along with the first and mostly share its fate.
+/// The block a value begins with, if it has one of its own and may be moved. An object may have
+/// others; they were allocated along with the first and mostly share its fate.
 fn value_block<O: Footprint>(value: ValueRef<'_, O>) -> Option<NonNull<u8>> {
     match value {
         ValueRef::Int(_) | ValueRef::Bytes(_) => None,
@@ -219,7 +219,7 @@ fn value_block<O: Footprint>(value: ValueRef<'_, O>) -> Option<NonNull<u8>> {
         }
         ValueRef::Object(object) => {
             let is_movable = object.footprint_bytes() <= RELOCATED_VALUE_MAX;
-            is_movable.then(|| NonNull::from(object).cast())
+            object.first_block().filter(|_| is_movable)
         }
     }
 }
@@ -233,9 +233,7 @@ impl<O: Footprint + Clone> OwnedEntry<O> {
             ValueRef::Shared(bytes) => {
                 (Value::Shared(SharedBytes::new(bytes)), bytes.allocated_bytes())
             }
-            ValueRef::Object(object) => {
-                (Value::Object(Box::new(object.clone())), object.footprint_bytes())
-            }
+            ValueRef::Object(object) => (Value::Object(object.clone()), object.footprint_bytes()),
         };
         drop(self.set_value(kind, copy));
         bytes
