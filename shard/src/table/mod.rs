@@ -19,6 +19,7 @@
 //! ```
 //!
 //! A lookup touches the table, one bucket and one entry; above 875 keys a directory slot too.
+//! Up to sixteen keys the segment is words without header or buckets, see `bare`.
 //!
 //! * **Growth** rewrites the words of one segment: from 7 buckets' worth of keys upwards in steps
 //!   of 1.14 to 1.25, so that buckets are filled to 70 to 87 %. Words carry enough hash to be
