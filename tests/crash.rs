@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
 use support::{
-    Client, Fields, IoBackend, Resp, Seeded, Server, ServerConfig, TestDirectory,
-    environment_number, eventually, signal,
+    Client, Fields, IoBackend, Resp, Seeded, Server, ServerConfig, TestDirectory, backends,
+    core_counts, environment_number, eventually, signal,
 };
 
 const WRITERS: usize = 5;
@@ -122,9 +122,13 @@ fn disturb(history: &History, mut client: Client, cores: u32, mut random: fastra
     }
 }
 
-fn start(core_count: u32, files: &TestDirectory, policy: &str) -> Server {
+fn start(
+    (core_count, io_backend): (u32, IoBackend),
+    files: &TestDirectory,
+    policy: &str,
+) -> Server {
     let directory = files.path().to_str().expect("test paths are plain text");
-    let config = ServerConfig::Basalt { core_count, io_backend: IoBackend::Epoll };
+    let config = ServerConfig::Basalt { core_count, io_backend };
     let mut arguments = vec!["--dir", directory, "--appendonly", "yes", "--save", ""];
     arguments.extend(["--appendfsync", policy, "--enable-debug-command", "yes"]);
     let server = Server::start(&config, &arguments);
@@ -210,13 +214,18 @@ fn check(client: &mut Client, history: &History, policy: &str, context: &str) {
 #[test]
 fn what_a_kill_leaves_is_a_prefix_of_history() {
     let Seeded { seed, generator: mut random } = Seeded::announced("kills");
+    let (core_counts, backends) = (core_counts(&[1, 2, 3]), backends());
     for run in 0..environment_number("BASALT_CRASH_RUNS").unwrap_or(2) {
         let policy = if run % 2 == 0 { "always" } else { "everysec" };
         let (files, history) = (TestDirectory::create(), History::new());
         for kill in 0..=KILLS {
-            let context = format!("BASALT_TEST_SEED={seed} run {run} kill {kill} {policy}");
-            let core_count = random.u32(1..=3);
-            let server = start(core_count, &files, policy);
+            let core_count = *random.choice(&core_counts).expect("there are some");
+            let io_backend = *random.choice(&backends).expect("there are some");
+            let context = format!(
+                "BASALT_TEST_SEED={seed} run {run} kill {kill} {policy}, {core_count} cores on \
+                 {io_backend:?}"
+            );
+            let server = start((core_count, io_backend), &files, policy);
             check(&mut server.connect(Resp::Two), &history, policy, &context);
             if kill < KILLS {
                 write_and_kill(server, &history, core_count, &mut random);

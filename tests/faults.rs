@@ -4,6 +4,9 @@
 //! Each test has a small file system in memory for itself, which root may mount; for anybody else
 //! there is nothing to test here, which is said. Writes and fsyncs that fail in any other way are
 //! tested on a disk made for it, in `persist`.
+//!
+//! How much room there is, and how many cores the servers have, is drawn from a seed
+//! (`BASALT_TEST_SEED`), so that the disk is full at another moment with each.
 
 mod support;
 
@@ -12,17 +15,18 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use support::{
-    Client, Fields, IoBackend, OK, Reply, Resp, Server, ServerConfig, TestDirectory, announce,
-    eventually, signal,
+    Client, Fields, OK, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory, announce,
+    backends, core_counts, eventually, signal,
 };
 
 /// A file system of four megabytes.
 struct SmallDisk {
     directory: TestDirectory,
+    random: fastrand::Rng,
 }
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount(what: &str) -> Option<Self> {
         let directory = TestDirectory::create();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(directory.path());
@@ -30,7 +34,7 @@ impl SmallDisk {
         if !mounted {
             announce("file systems may not be mounted here: full disks are not tested");
         }
-        mounted.then_some(Self { directory })
+        mounted.then(|| Self { directory, random: Seeded::announced(what).generator })
     }
 
     fn filler(&self) -> PathBuf {
@@ -38,17 +42,20 @@ impl SmallDisk {
     }
 
     /// Leaves room for some kilobytes.
-    fn fill(&self) {
-        fs::write(self.filler(), vec![0; (4 << 20) - (256 << 10)]).expect("there is room for it");
+    fn fill(&mut self) {
+        let room = self.random.usize(192 << 10..384 << 10);
+        fs::write(self.filler(), vec![0; (4 << 20) - room]).expect("there is room for it");
     }
 
     fn empty(&self) {
         fs::remove_file(self.filler()).expect("it is there");
     }
 
-    fn start(&self, core_count: u32, extra: &[&str]) -> (Server, Client) {
+    fn start(&mut self, extra: &[&str]) -> (Server, Client) {
+        let core_count = self.random.choice(core_counts(&[1, 2, 3])).expect("there are some");
+        let io_backend = self.random.choice(backends()).expect("there are some");
         let directory = self.directory.path().to_str().expect("test paths are plain text");
-        let config = ServerConfig::Basalt { core_count, io_backend: IoBackend::Epoll };
+        let config = ServerConfig::Basalt { core_count, io_backend };
         let mut arguments = vec!["--dir", directory];
         arguments.extend(extra);
         let server = Server::start(&config, &arguments);
@@ -85,10 +92,10 @@ fn write_until_refused(client: &mut Client) -> usize {
 
 #[test]
 fn an_append_only_file_goes_on_when_there_is_room_again() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(mut disk) = SmallDisk::mount("a full append-only file") else { return };
     disk.fill();
     let arguments = ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"];
-    let (mut server, mut client) = disk.start(2, &arguments);
+    let (mut server, mut client) = disk.start(&arguments);
     let count = write_until_refused(&mut client);
     assert_eq!(info(&mut client).text("aof_last_write_status"), "err");
     assert_eq!(client.integer("DBSIZE"), count as i64, "reads go on");
@@ -100,7 +107,7 @@ fn an_append_only_file_goes_on_when_there_is_room_again() {
     assert_eq!(client.call("WAITAOF 1 0 0").elements()[0].clone().integer(), 1);
     signal(server.process().id(), "KILL");
     server.process().wait_for_exit();
-    let (_server, mut client) = disk.start(3, &arguments);
+    let (_server, mut client) = disk.start(&arguments);
     assert_eq!(client.integer("DBSIZE"), count as i64 + 1);
     assert_eq!(client.integer(format!("STRLEN key{}", count - 1).as_str()) as usize, {
         4096 + (count - 1).to_string().len()
@@ -109,10 +116,10 @@ fn an_append_only_file_goes_on_when_there_is_room_again() {
 
 #[test]
 fn with_always_nobody_is_told_before_there_is_room() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(mut disk) = SmallDisk::mount("a full disk, fsync always") else { return };
     disk.fill();
     let arguments = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
-    let (mut server, mut client) = disk.start(1, &arguments);
+    let (mut server, mut client) = disk.start(&arguments);
     let value = "x".repeat(8192);
     let total = 100;
     for number in 0..total {
@@ -138,15 +145,15 @@ fn with_always_nobody_is_told_before_there_is_room() {
     }
     signal(server.process().id(), "KILL");
     server.process().wait_for_exit();
-    let (_server, mut client) = disk.start(2, &arguments);
+    let (_server, mut client) = disk.start(&arguments);
     assert_eq!(client.integer("DBSIZE"), taken);
 }
 
 #[test]
 fn a_snapshot_that_finds_no_room_stops_writes_until_one_does() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(mut disk) = SmallDisk::mount("a full snapshot") else { return };
     let arguments = ["--save", "900 1000000", "--rdbcompression", "no"];
-    let (_server, mut client) = disk.start(2, &arguments);
+    let (_server, mut client) = disk.start(&arguments);
     for number in 0..100 {
         let line = format!("SET key{number} {}", "x".repeat(8192));
         client.check(line.as_str(), OK);

@@ -297,9 +297,6 @@ pub trait Host: Send {
     /// this thread does, within some kilobytes for each other one. A few nanoseconds.
     fn used_bytes(&self) -> u64;
 
-    /// Names and values of the directives that match any of `patterns`.
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
-
     /// Changes directives, all or none, and returns the settings that result. `is_local` says that
     /// the client is on this machine.
     fn config_set(

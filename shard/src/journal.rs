@@ -81,7 +81,7 @@ impl JournalBoard {
 
     /// Items core number `core` has made.
     pub fn items(&self, core: usize) -> u64 {
-        self.0[core].items.load(Ordering::SeqCst)
+        self.0[core].items.load(Ordering::Acquire)
     }
 
     /// Items of core number `core` that anything may depend on which comes before the next barrier
@@ -90,21 +90,22 @@ impl JournalBoard {
     fn items_before_barrier(&self, core: usize, barriers: u64) -> u64 {
         let counts = &self.0[core];
         // In this order: where the items are those behind a barrier, the barrier is counted.
-        let items = counts.items.load(Ordering::SeqCst);
-        match counts.barriers.load(Ordering::SeqCst) > barriers {
-            true => items.min(counts.before_barrier.load(Ordering::SeqCst)),
+        let items = counts.items.load(Ordering::Acquire);
+        match counts.barriers.load(Ordering::Acquire) > barriers {
+            true => items.min(counts.before_barrier.load(Ordering::Acquire)),
             false => items,
         }
     }
 
+    /// Whoever learns of the item, by a message or through a socket, sees that it was counted.
     fn publish(&self, core: usize, items: u64) {
-        self.0[core].items.store(items, Ordering::SeqCst);
+        self.0[core].items.store(items, Ordering::Release);
     }
 
     /// Counts a barrier behind so many items, before it is an item itself.
     fn publish_barrier(&self, core: usize, barriers: u64, before: u64) {
-        self.0[core].before_barrier.store(before, Ordering::SeqCst);
-        self.0[core].barriers.store(barriers, Ordering::SeqCst);
+        self.0[core].before_barrier.store(before, Ordering::Release);
+        self.0[core].barriers.store(barriers, Ordering::Release);
     }
 }
 
@@ -284,13 +285,17 @@ impl Journal {
     }
 
     /// Appends all complete records to `to`. With `unix_seconds` a line with the time goes ahead of
-    /// them, if that has changed.
+    /// them, if that has changed. If `to` is empty its memory serves the next records: nothing is
+    /// copied.
     pub fn take(&mut self, to: &mut Vec<u8>, unix_seconds: Option<i64>) {
         if let Some(seconds) = unix_seconds.filter(|seconds| *seconds != self.timestamp) {
             self.timestamp = seconds;
             to.extend_from_slice(format!("#TS:{seconds}\r\n").as_bytes());
         }
-        to.append(&mut self.text);
+        match to.is_empty() {
+            true => std::mem::swap(to, &mut self.text),
+            false => to.append(&mut self.text),
+        }
     }
 }
 
@@ -315,17 +320,32 @@ fn end_line(line: &mut String, to: &mut Vec<u8>) {
 
 /// Writes a command as a client would send it.
 pub fn write_command<'a>(to: &mut Vec<u8>, count: usize, parts: impl Iterator<Item = &'a [u8]>) {
-    let mut digits = itoa::Buffer::new();
-    let mut number = |mark: u8, number: usize, to: &mut Vec<u8>| {
-        to.push(mark);
-        to.extend_from_slice(digits.format(number).as_bytes());
-        to.extend_from_slice(b"\r\n");
-    };
-    number(b'*', count, to);
+    write_length(b'*', count, to);
     for part in parts {
-        number(b'$', part.len(), to);
+        to.reserve(part.len() + LENGTH_BYTES_MAX + 2);
+        write_length(b'$', part.len(), to);
         to.extend_from_slice(part);
         to.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Bytes of a mark, a number and the end of the line.
+const LENGTH_BYTES_MAX: usize = 23;
+
+/// Short ones, as most are, in one piece.
+#[inline]
+fn write_length(mark: u8, length: usize, to: &mut Vec<u8>) {
+    let digit = |number: usize| b'0' + (number % 10) as u8;
+    match length {
+        0..10 => to.extend_from_slice(&[mark, digit(length), b'\r', b'\n']),
+        10..100 => {
+            to.extend_from_slice(&[mark, digit(length / 10), digit(length), b'\r', b'\n']);
+        }
+        _ => {
+            to.push(mark);
+            to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            to.extend_from_slice(b"\r\n");
+        }
     }
 }
 
@@ -479,6 +499,15 @@ mod tests {
         let pairs = text.lines().flat_map(|line| line[3..].split(','));
         assert_eq!(pairs.count(), 500);
         assert!(text.lines().all(|line| line.starts_with("#S:") && line.len() < 1000));
+    }
+
+    #[test]
+    fn lengths_of_all_sizes_are_written_in_full() {
+        for length in (0..1200).chain([99_999, 1 << 29]) {
+            let mut text = Vec::new();
+            write_length(b'$', length, &mut text);
+            assert_eq!(text, format!("${length}\r\n").into_bytes());
+        }
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub enum Mutation {
     GoneServed,
     /// One core does not hear of new rights.
     RightsMissed,
+    /// One core does not hear of new settings.
+    SettingsMissed,
+    /// A core shows what it was brought before all have it.
+    ShownEarly,
     /// One core keeps what is to be flushed.
     FlushMissed,
     /// A key that goes is not taken off the account of its table.

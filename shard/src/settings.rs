@@ -101,9 +101,29 @@ impl Permission {
     }
 }
 
+/// The configuration that settings were made of, as CONFIG GET shows it.
+///
+/// It comes with them, so what a core shows is what is in force there.
+pub trait Directives: std::fmt::Debug + Send + Sync {
+    /// Names and values of the directives that match any of some patterns.
+    fn matching(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
+}
+
+/// Nothing is configured.
+#[derive(Debug)]
+struct NoDirectives;
+
+impl Directives for NoDirectives {
+    fn matching(&self, _: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
 /// Settings of the commands.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What CONFIG GET shows.
+    pub directives: Arc<dyn Directives>,
     /// Number of databases.
     pub databases: u32,
     /// Password of the default user; empty for none.
@@ -219,6 +239,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            directives: Arc::new(NoDirectives),
             databases: 16,
             requirepass: Vec::new(),
             acl_pubsub_default_all: false,

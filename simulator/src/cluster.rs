@@ -24,7 +24,7 @@ use basalt_persist::aof::commit::Held;
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::arguments::{ArgRange, Arguments};
 use basalt_shard::clock::Now;
-use basalt_shard::core::session::Origin;
+use basalt_shard::core::session::{Hold, Origin};
 use basalt_shard::core::shared::Shared;
 use basalt_shard::core::{Core, CoreId, CoreOptions, Flow, SessionId, inbox_capacity};
 use basalt_shard::hash::HashSlot;
@@ -32,10 +32,12 @@ use basalt_shard::reply::Mark;
 use basalt_shard::settings::{Permission, Settings};
 use basalt_shard::store::Store;
 
+use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::host::{Meter, TestHost, VirtualClock};
 use crate::mesh::{Network, Traffic};
 use crate::shipping::Shipping;
+use crate::tally::Tally;
 use crate::{Request, resp};
 
 /// The time a cluster starts at, in milliseconds since 1970.
@@ -86,9 +88,21 @@ pub struct Cluster {
     shipping: Shipping,
     /// Commands that were run or sent on by a core so far.
     commands: u64,
-    /// The scheduler's last steps, newest last.
+    /// Times a command was put off, and how often for each of [`HOLDS`].
+    put_off: u64,
+    held: [u64; HOLDS.len()],
+    /// Steps the scheduler has taken.
     steps: u64,
 }
+
+/// Why a session may have to wait.
+const HOLDS: [(Hold, &str); 5] = [
+    (Hold::Replies, "for replies"),
+    (Hold::Credit, "for credit"),
+    (Hold::Pause, "for the end of a pause"),
+    (Hold::Scripts, "for scripts"),
+    (Hold::Ahead, "for other cores"),
+];
 
 /// What a cluster is made of.
 pub struct ClusterOptions {
@@ -135,6 +149,7 @@ impl Cluster {
         let network = Network::new(core_count, inbox_capacity(usize::from(core_count)));
         let clock = VirtualClock::starting_at_ms(start_ms);
         let (shared, shipping) = (Arc::new(Shared::new(core_count)), Shipping::default());
+        let configuration = Configuration::new(settings.clone());
         let nodes = (0..core_count)
             .map(|number| {
                 let options = CoreOptions {
@@ -146,7 +161,7 @@ impl Cluster {
                     acl: Arc::default(),
                     renames: Default::default(),
                 };
-                let host = TestHost::new(settings.clone(), clock.clone(), meter);
+                let host = TestHost::new(configuration.clone(), clock.clone(), meter);
                 let host = host.with_files(files.clone()).with_shipping(shipping.clone());
                 let mesh = network.mesh_of(CoreId(number));
                 let core = Core::new(options, Box::new(mesh), Box::new(host));
@@ -171,6 +186,8 @@ impl Cluster {
             files,
             shipping,
             commands: 0,
+            put_off: 0,
+            held: [0; HOLDS.len()],
             steps: 0,
         }
     }
@@ -205,9 +222,16 @@ impl Cluster {
         }
     }
 
-    /// Commands that cores have run or sent on, and steps that were taken.
-    pub fn work_done(&self) -> (u64, u64) {
-        (self.commands, self.steps)
+    /// Adds what was done here so far.
+    pub fn count(&self, tally: &mut Tally) {
+        tally.commands += self.commands;
+        tally.steps += self.steps;
+        tally.traffic.add(self.network.traffic());
+        tally.reach_often(("commands", "taken"), self.commands);
+        tally.reach_often(("commands", "put off"), self.put_off);
+        for ((_, name), count) in HOLDS.iter().zip(self.held) {
+            tally.reach_often(("held", name), count);
+        }
     }
 
     /// Messages between cores so far.
@@ -515,11 +539,21 @@ impl Cluster {
         let arguments = Arguments::new(&bytes, &ranges);
         let prepared = core.prepare(arguments);
         core.prefetch(std::iter::once((&prepared, 0)));
-        if core.execute(client.session, &prepared, arguments) == Flow::Done {
-            self.commands += 1;
-            client.read.pop_front();
-            let ready = turn.as_mut().expect("commands run within a turn");
-            if self.random.bool() { ready.push_front(index) } else { ready.push_back(index) }
+        match core.execute(client.session, &prepared, arguments) {
+            Flow::Done => {
+                self.commands += 1;
+                client.read.pop_front();
+                let ready = turn.as_mut().expect("commands run within a turn");
+                if self.random.bool() { ready.push_front(index) } else { ready.push_back(index) }
+            }
+            Flow::Refused => {
+                self.put_off += 1;
+                let holds = core.session(client.session).map(|session| session.holds);
+                let holds = holds.unwrap_or_default();
+                for ((hold, _), count) in HOLDS.iter().zip(&mut self.held) {
+                    *count += u64::from(holds.contains(*hold));
+                }
+            }
         }
     }
 

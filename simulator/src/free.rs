@@ -90,7 +90,7 @@ pub fn live(life: &Life, meter: Meter, tally: &mut Tally) -> Result<(), String> 
     let ran = trace::take();
     trace::switch(false);
     lived?;
-    invariants::check(&mut free.cluster)?;
+    invariants::check(&mut free.cluster, tally)?;
     let mut model = replay(life, &ran)?;
     free.check_clients(&ran)?;
     free.check_writes(&ran)?;
@@ -337,12 +337,11 @@ impl<'a> Free<'a> {
     }
 
     fn count(&self, tally: &mut Tally, ran: &[Ran]) {
-        let (commands, steps) = self.cluster.work_done();
+        self.cluster.count(tally);
+        self.life.count(tally);
         tally.lives += 1;
         tally.free_lives += 1;
-        tally.commands += commands;
-        tally.steps += steps;
-        tally.traffic.add(self.cluster.traffic());
+        tally.limited_lives += u64::from(self.life.has_limit);
         tally.replayed += ran.len() as u64;
         tally.virtual_ms += (self.cluster.now_ms() - START_MS) as u64;
         let evicted = ran.iter().filter(|what| matches!(what, Ran::Evicted { .. }));

@@ -42,7 +42,7 @@ pub struct Event {
 pub struct History {
     /// Events; those of a client in program order.
     pub events: Vec<Event>,
-    /// The tokens of each of the keys in the end, and last the rights of the user.
+    /// The tokens of each of the keys in the end, the rights of the user, and the settings.
     pub finals: Vec<Vec<Token>>,
     /// How many of them were there at the start.
     pub initial: Vec<usize>,
@@ -331,5 +331,7 @@ fn show_seen(seen: &Seen) -> String {
             format!("{count} messages of {} had come", CHANNELS[*channel])
         }
         Seen::Saved => "a snapshot begins".to_owned(),
+        Seen::Set(number) => format!("the configuration becomes {number}"),
+        Seen::Setting(number) => format!("the configuration is {number}"),
     }
 }

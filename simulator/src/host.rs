@@ -1,5 +1,5 @@
-//! The process around a core, made up: a clock that moves when it is told to, settings that
-//! `CONFIG SET` can change, nothing else.
+//! The process around a core, made up: a clock that moves when it is told to, a configuration that
+//! all cores have in common, nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,9 +10,10 @@ use basalt_shard::host::{
     ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
-use basalt_shard::settings::{MaxmemoryPolicy, Settings};
+use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
+use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::shipping::{Shipping, all_arrived};
 
@@ -45,7 +46,7 @@ pub type Meter = fn() -> u64;
 
 /// A host without a process.
 pub struct TestHost {
-    settings: Settings,
+    configuration: Configuration,
     clock: VirtualClock,
     meter: Meter,
     acl_file: Option<Vec<u8>>,
@@ -54,10 +55,10 @@ pub struct TestHost {
 }
 
 impl TestHost {
-    /// A host whose settings start as `settings`.
-    pub fn new(settings: Settings, clock: VirtualClock, meter: Meter) -> Self {
+    /// A host of a process with this configuration.
+    pub fn new(configuration: Configuration, clock: VirtualClock, meter: Meter) -> Self {
         let shipping = Shipping::default();
-        Self { settings, clock, meter, acl_file: None, files: None, shipping }
+        Self { configuration, clock, meter, acl_file: None, files: None, shipping }
     }
 
     /// The same with files.
@@ -68,30 +69,6 @@ impl TestHost {
     /// The same with other servers.
     pub fn with_shipping(self, shipping: Shipping) -> Self {
         Self { shipping, ..self }
-    }
-
-    fn set(&mut self, name: &str, value: &str) -> Result<(), CommandError> {
-        let refusal = || CommandError::worded(format!("ERR cannot set {name} to {value}"));
-        let number = value.parse::<u64>().map_err(|_| refusal());
-        match name {
-            "requirepass" => self.settings.requirepass = value.as_bytes().to_vec(),
-            "slowlog-max-len" => self.settings.slowlog_max_len = number? as usize,
-            "slowlog-log-slower-than" => {
-                self.settings.slowlog_log_slower_than_us = value.parse().map_err(|_| refusal())?;
-            }
-            "latency-monitor-threshold" => {
-                self.settings.latency_monitor_threshold_ms = number?;
-            }
-            "acllog-max-len" => self.settings.acllog_max_len = number? as usize,
-            "maxmemory" => self.settings.maxmemory = number?,
-            "proto-max-bulk-len" => self.settings.proto_max_bulk_len = number? as usize,
-            "maxmemory-policy" => {
-                self.settings.maxmemory_policy =
-                    MaxmemoryPolicy::from_name(value).ok_or_else(refusal)?;
-            }
-            _ => return Err(refusal()),
-        }
-        Ok(())
     }
 }
 
@@ -112,20 +89,12 @@ impl Host for TestHost {
         ProcessFacts::default()
     }
 
-    fn config_get(&self, _: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        Vec::new()
-    }
-
     fn config_set(
         &mut self,
         pairs: &[(&[u8], &[u8])],
         _: bool,
     ) -> Result<Arc<Settings>, CommandError> {
-        for (name, value) in pairs {
-            let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
-            self.set(&name, &value)?;
-        }
-        Ok(Arc::new(self.settings.clone()))
+        self.configuration.set(pairs)
     }
 
     fn is_sensitive(&self, directive: &[u8]) -> bool {

@@ -1,9 +1,11 @@
 //! What must hold of a server at rest, whatever happened: looked at from the inside.
 
+use basalt_shard::commands::object::encoding_of;
 use basalt_shard::core::CoreId;
 use basalt_shard::hash::HashSlot;
 
 use crate::cluster::Cluster;
+use crate::tally::Tally;
 
 /// Checks a cluster in which nothing is going on.
 ///
@@ -12,9 +14,9 @@ use crate::cluster::Cluster;
 ///
 /// # Panics
 /// If a table breaks a promise of its own, of its accounts among others.
-pub fn check(cluster: &mut Cluster) -> Result<(), String> {
+pub fn check(cluster: &mut Cluster, tally: &mut Tally) -> Result<(), String> {
     check_slots(cluster)?;
-    check_accounts(cluster)?;
+    check_accounts(cluster, tally)?;
     let shared = cluster.core(0).shared();
     if shared.any_claim() {
         return Err("a slot is claimed, or a tour counted, though nothing is under way".to_owned());
@@ -51,7 +53,7 @@ fn check_slots(cluster: &mut Cluster) -> Result<(), String> {
 }
 
 /// Keys are counted right, and so is the memory they take.
-fn check_accounts(cluster: &mut Cluster) -> Result<(), String> {
+fn check_accounts(cluster: &mut Cluster, tally: &mut Tally) -> Result<(), String> {
     let mut counted = std::collections::BTreeMap::<u32, (i64, i64)>::new();
     let mut accounts = counted.clone();
     for number in 0..cluster.core_count() {
@@ -63,6 +65,9 @@ fn check_accounts(cluster: &mut Cluster) -> Result<(), String> {
         for (_, slot) in store.slots() {
             for (db, table) in slot.tables().filter(|(_, table)| !table.is_empty()) {
                 table.check_invariants();
+                for entry in table.iter() {
+                    tally.reach(("encodings", encoding_of(entry)));
+                }
                 let sum = counted.entry(db).or_default();
                 sum.0 += table.len() as i64;
                 sum.1 += table.expiring_len() as i64;

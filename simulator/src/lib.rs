@@ -3,20 +3,24 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
-//! | [`host`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
+//! | [`host`], [`configuration`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
 //! | [`files`], [`snapshots`] | the files of a server, on a disk that forgets |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
+//! | [`reform`] | the configuration, set and looked at |
 //! | [`any`], [`free`] | any command on any type, compared with a single core |
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
 //! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
 //! | [`trial`], [`tally`] | a simulation that is judged, and made smaller; what was reached |
+//! | [`campaign`] | many simulations, side by side |
 //! | [`socket`] | the same clients and checkers for a real server |
 //! | [`value`], [`values`] | replies; everything a server holds |
 //! | [`resp`], [`seeds`] | requests and replies as bytes; seeds of random tests |
 
 pub mod any;
+pub mod campaign;
 pub mod cluster;
 pub mod coda;
+pub mod configuration;
 pub mod files;
 pub mod free;
 pub mod history;
@@ -28,6 +32,7 @@ pub mod op;
 pub mod order;
 pub mod plan;
 pub mod recovery;
+pub mod reform;
 pub mod resp;
 pub mod run;
 pub mod seeds;

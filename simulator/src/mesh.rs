@@ -50,6 +50,21 @@ impl Traffic {
         self.queue_max = self.queue_max.max(other.queue_max);
     }
 
+    /// All figures, and what they mean.
+    pub(crate) fn figures(&self) -> [(u64, &'static str); 9] {
+        [
+            (self.batches, "batches of commands, there and back"),
+            (self.bounced, "batches that found a slot gone"),
+            (self.envelopes, "envelopes, at each core"),
+            (self.homes, "slots that were lent and went home, message by message"),
+            (self.tours, "tours, at each core"),
+            (self.moves, "releases that brought slots along"),
+            (self.bags, "bags of parcels"),
+            (self.news, "bags of news"),
+            (self.queue_max as u64, "messages in an inbox, at most"),
+        ]
+    }
+
     fn count(&mut self, message: &Message) {
         let counter = match message {
             Message::Batch(_) | Message::Answer(_) => &mut self.batches,

@@ -11,6 +11,7 @@
 //! What a user may do grows as well: each grant adds a pattern of keys, which is a token.
 
 use crate::Request;
+use crate::reform::{self, Look};
 use crate::resp::split_line;
 use crate::value::Value;
 
@@ -25,6 +26,9 @@ pub const KEYS: [&str; 8] = ["a", "b", "c", "d", "{c}e", "{d}f", "g", "h"];
 
 /// The rights of a user, as one more value that grows.
 pub const RIGHTS: usize = KEYS.len();
+
+/// What is set by CONFIG SET, as another; see [`crate::reform`].
+pub const SETTINGS: usize = RIGHTS + 1;
 
 /// Lists that tokens go through. They move to higher ones only.
 pub const QUEUES: [&str; 3] = ["q", "r", "s"];
@@ -84,6 +88,10 @@ pub enum Op {
     Grant(Token),
     /// Looks at the rights of that user.
     Rights,
+    /// Sets what is configured to a number, in some form.
+    Reform(Form, u32),
+    /// Looks at that number.
+    Settings(Look),
     /// Does nothing for so many milliseconds.
     Pause(u32),
     /// Goes away, whatever is under way, and comes back as another client.
@@ -115,6 +123,10 @@ pub enum Seen {
     Heard(usize, usize),
     /// A snapshot was begun.
     Saved,
+    /// It set what is configured to a number ...
+    Set(u32),
+    /// ... and saw that it was this one.
+    Setting(u32),
 }
 
 /// What became of an operation: what each of its moments did and saw, in order.
@@ -137,7 +149,8 @@ pub fn token_of(bytes: &[u8]) -> Result<Token, String> {
 
 /// What a value that grows is called.
 pub fn name_of(key: usize) -> &'static str {
-    KEYS.get(key).copied().unwrap_or("the user")
+    let other = if key == RIGHTS { "the user" } else { "the configuration" };
+    KEYS.get(key).copied().unwrap_or(other)
 }
 
 /// The tokens among the rights of the user, as ACL GETUSER shows them.
@@ -280,6 +293,8 @@ impl Op {
             Self::Save => vec![line("BGSAVE".to_owned())],
             Self::Grant(token) => vec![line(format!("ACL SETUSER guest ~{}", token_text(*token)))],
             Self::Rights => vec![line("ACL GETUSER guest".to_owned())],
+            Self::Reform(form, number) => reform::change_requests(*form, *number),
+            Self::Settings(look) => look.requests(),
             Self::Pause(_) | Self::Quit => Vec::new(),
             Self::Any(form, requests) => together(*form, requests),
             Self::Aside(text) => vec![line(text.clone())],
@@ -312,7 +327,8 @@ impl Op {
             Self::Move(from, to, _) => vec![vec![Seen::MayHaveMoved(*from, *to)]],
             Self::Grant(token) => vec![vec![Seen::Wrote(RIGHTS, *token, None)]],
             Self::Save | Self::Rights | Self::Pause(_) | Self::Quit => vec![Vec::new()],
-            Self::Any(..) | Self::Aside(_) => vec![Vec::new()],
+            Self::Reform(_, number) => vec![vec![Seen::Set(*number)]],
+            Self::Settings(_) | Self::Any(..) | Self::Aside(_) => vec![Vec::new()],
         }
     }
 
@@ -364,6 +380,8 @@ impl Op {
                 other => Err(format!("ACL SETUSER was answered {other}")),
             },
             Self::Rights => Ok(vec![vec![Seen::Read(RIGHTS, rights_of(last)?)]]),
+            Self::Reform(form, number) => Ok(vec![reform::change_seen(*form, *number, last)?]),
+            Self::Settings(look) => Ok(vec![look.seen(last)?]),
             Self::Pause(_) | Self::Quit | Self::Any(..) | Self::Aside(_) => Ok(vec![Vec::new()]),
         }
     }

@@ -12,6 +12,8 @@ use basalt_shard::hash::HashSlot;
 use crate::Request;
 use crate::any::Any;
 use crate::op::{Access, CHANNELS, Form, KEYS, Op, QUEUES, Token, Want, is_string};
+use crate::reform::{self, Look, PROBES};
+use crate::tally::Tally;
 
 /// What one client does.
 #[derive(Clone, Debug)]
@@ -93,6 +95,8 @@ struct Weights {
     aside: u32,
     grant: u32,
     rights: u32,
+    reform: u32,
+    settings: u32,
     quit: u32,
     pause: u32,
 }
@@ -101,6 +105,8 @@ struct Weights {
 struct Draw {
     random: fastrand::Rng,
     next_token: Token,
+    /// What the configuration was set to last.
+    number: u32,
     weights: Weights,
     /// Keys in use: fewer are hotter.
     key_count: usize,
@@ -172,6 +178,22 @@ impl Plan {
     }
 }
 
+impl Life {
+    /// Tells what kind of life it was.
+    pub(crate) fn count(&self, tally: &mut Tally) {
+        let files = match self.policy {
+            None => "none",
+            Some(SyncPolicy::Always) => "fsync always",
+            Some(SyncPolicy::EverySecond) => "fsync every second",
+            Some(SyncPolicy::Never) => "no fsync",
+        };
+        tally.reach(("files", files));
+        let cores = ["one", "two", "three", "four", "five"];
+        let name = cores.get(usize::from(self.core_count) - 1).copied().unwrap_or("more");
+        tally.reach(("cores", name));
+    }
+}
+
 impl Draw {
     fn new(mut random: fastrand::Rng, next_token: Token) -> Self {
         let mut weight = |usual: u32| match random.u32(..4) {
@@ -195,17 +217,36 @@ impl Draw {
             aside: weight(8),
             grant: weight(2),
             rights: weight(4),
+            reform: weight(4),
+            settings: weight(4),
             quit,
             pause: weight(4),
         };
-        let is_pure = random.u32(..3) == 0;
+        // Rights and settings that change all the time, and somebody who always looks.
+        let unsteady = Weights {
+            plain: 30,
+            transaction: weight(12),
+            moves,
+            grant: weight(10),
+            rights: 30,
+            reform: 40,
+            settings: 60,
+            quit,
+            ..Weights::default()
+        };
+        let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..6) == 0);
         // Nothing but pipelines of simple commands on few keys: what is wrong with their order
         // shows best where no barrier comes between.
-        let weights = if is_pure { pure } else { mixed };
+        let weights = match (is_unsteady, is_pure) {
+            (true, _) => unsteady,
+            (false, true) => pure,
+            (false, false) => mixed,
+        };
         let key_count = random.usize(2..=if is_pure { 4 } else { KEYS.len() });
         let core_count = random.u16(1..=5);
         let has_rewrites = random.u32(..3) == 0;
-        Self { random, next_token, weights, key_count, core_count, has_rewrites }
+        let number = reform::INITIAL;
+        Self { random, next_token, number, weights, key_count, core_count, has_rewrites }
     }
 
     fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
@@ -243,9 +284,12 @@ impl Draw {
     fn op(&mut self, client: usize) -> Op {
         let Weights { plain, several, transaction, watched, script, blind_script, .. } =
             self.weights;
-        let Weights { queue, publish, moves, aside, grant, rights, .. } = self.weights;
+        let Weights { queue, publish, moves, aside, grant, rights, settings, .. } = self.weights;
         // One client makes all snapshots, so that they are begun in the order of its commands.
         let save = if client == 0 { self.weights.save } else { 0 };
+        // The same one sets the configuration, to ascending numbers.
+        let may_reform = client == 0 && self.number < reform::NUMBER_MAX;
+        let reform = if may_reform { self.weights.reform } else { 0 };
         let quit = if client == 0 { 0 } else { self.weights.quit };
         let all = [
             plain,
@@ -261,6 +305,8 @@ impl Draw {
             aside,
             grant,
             rights,
+            reform,
+            settings,
             quit,
             self.weights.pause,
         ];
@@ -284,7 +330,9 @@ impl Draw {
             10 => self.aside(),
             11 => Op::Grant(self.token()),
             12 => Op::Rights,
-            13 => Op::Quit,
+            13 => self.reform(),
+            14 => self.look(),
+            15 => Op::Quit,
             // Short ones and long ones are alike.
             _ => Op::Pause(2_f64.powf(self.random.f64() * PAUSE_MAX_MS.log2()) as u32),
         }
@@ -377,8 +425,24 @@ impl Draw {
         }
     }
 
+    fn reform(&mut self) -> Op {
+        self.number += 1;
+        let is_alone = self.random.u32(..3) > 0;
+        Op::Reform(if is_alone { Form::Plain } else { Form::Transaction }, self.number)
+    }
+
+    fn look(&mut self) -> Op {
+        let key = self.random.usize(..PROBES.len());
+        Op::Settings(match self.random.u32(..8) {
+            0..3 => Look::Shown,
+            3 => Look::Together(key),
+            4 => Look::Probed(key, Form::BlindScript),
+            _ => Look::Probed(key, Form::Transaction),
+        })
+    }
+
     fn move_slot(&mut self) -> Op {
-        let names = [&KEYS[..self.key_count], &QUEUES, &CHANNELS].concat();
+        let names = [&KEYS[..self.key_count], &QUEUES, &CHANNELS, &PROBES].concat();
         let name = names[self.random.usize(..names.len())];
         let slot = HashSlot::of_key(name.as_bytes()).number();
         Op::Aside(format!("DEBUG MOVE-SLOT {slot} {}", self.random.u16(..self.core_count)))

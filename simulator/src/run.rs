@@ -25,7 +25,7 @@ use crate::resp::split_line;
 use crate::tally::Tally;
 use crate::value::Value;
 use crate::values::{Values, read_all};
-use crate::{free, invariants};
+use crate::{free, invariants, reform};
 
 /// Rounds after which a life that should be over runs in circles.
 const ROUNDS_MAX: u64 = 3_000_000;
@@ -131,6 +131,11 @@ struct Run<'a> {
     /// Clients that went away, and those of them that were waiting for keys.
     quits: usize,
     waits_abandoned: u64,
+    /// Times the disk was broken, a core stood still, time passed and leapt.
+    faults: u64,
+    stalls: u64,
+    passed: u64,
+    leaps: u64,
     digest: u64,
 }
 
@@ -198,6 +203,10 @@ impl<'a> Run<'a> {
             watches_broken: 0,
             quits: 0,
             waits_abandoned: 0,
+            faults: 0,
+            stalls: 0,
+            passed: 0,
+            leaps: 0,
             digest: 0xcbf2_9ce4_8422_2325,
         };
         run.connect();
@@ -214,6 +223,7 @@ impl<'a> Run<'a> {
             self.listeners.push(Listener { id, received: Vec::new(), messages, reads });
         }
         self.cluster.execute_in_turns(self.reader, "ACL SETUSER guest on");
+        self.cluster.execute_request_in_turns(self.reader, reform::set(reform::INITIAL));
         for plan in &self.life.clients {
             let id = self.cluster.connect(plan.core % core_count);
             let outstanding = VecDeque::new();
@@ -349,18 +359,22 @@ impl<'a> Run<'a> {
         let rate = if self.has_failing_disk() { FAILING_TIME_RATE } else { self.life.time_rate };
         if is_idle || self.random.u32(..1000) < rate {
             let due_ms = if is_idle { self.until_something_is_due_ms() } else { None };
+            let count = if due_ms.is_some() { &mut self.leaps } else { &mut self.passed };
+            *count += 1;
             let ms = due_ms.unwrap_or_else(|| self.random.i64(1..30));
             self.cluster.advance_ms(ms);
         }
         if self.life.waits_end && self.cut_at.is_none() && self.random.u32(..40) == 0 {
+            // Not the first: what it did not hear of would be unknown, snapshots among others.
             let number = self.random.usize(..self.clients.len());
-            if self.cluster.is_waiting(self.clients[number].id) {
+            if number > 0 && self.cluster.is_waiting(self.clients[number].id) {
                 self.quit(number);
             }
         }
         if self.life.has_stalls && self.random.u32(..300) == 0 {
             let core = self.random.usize(..self.cluster.core_count());
             let steps = self.random.u64(10..1500);
+            self.stalls += 1;
             self.cluster.stall(core, steps);
         }
         if self.faults_left > 0
@@ -368,6 +382,7 @@ impl<'a> Run<'a> {
             && let Some(files) = &self.files
         {
             self.faults_left -= 1;
+            self.faults += 1;
             break_disk(&files.disk(), &mut self.random);
         }
         Ok(())

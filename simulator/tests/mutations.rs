@@ -67,6 +67,8 @@ mutations! {
     crash_not_cut: CrashNotCut,
     gone_served: GoneServed,
     rights_missed: RightsMissed,
+    settings_missed: SettingsMissed,
+    shown_early: ShownEarly,
     flush_missed: FlushMissed,
     bytes_miscounted: BytesMiscounted,
     expired_seen: ExpiredSeen,

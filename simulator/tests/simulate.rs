@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use basalt_simulator::campaign::Campaign;
 use basalt_simulator::plan::{Plan, Size};
 use basalt_simulator::seed;
 use basalt_simulator::tally::Tally;
@@ -49,6 +50,20 @@ fn nothing_is_wrong_under_fresh_seeds() {
         simulate(seed, &mut tally);
         seed = seed.wrapping_add(1);
     }
+}
+
+#[test]
+fn simulations_side_by_side_make_what_they_make_alone() {
+    let run = |first, threads| {
+        let limit = Duration::from_secs(600);
+        let campaign = Campaign { first, count: 8, limit, size: SIZE, threads };
+        let outcome = campaign.run(|_| {});
+        assert_eq!((outcome.done, outcome.failure.map(|(_, error)| error)), (8, None));
+        outcome.tally
+    };
+    let seed = seed();
+    let alone = run(seed, 1);
+    assert_eq!(alone, run(seed, 3), "BASALT_TEST_SEED={seed}");
 }
 
 #[test]

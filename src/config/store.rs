@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use basalt_shard::glob::{self, Case};
+use basalt_shard::settings::Directives;
 
 use super::error::ConfigError;
 use super::rows;
@@ -86,6 +87,12 @@ pub(super) fn default_value(row: &Directive, directory: &Path) -> Value {
     match row.kind.parse(&words, &nothing, directory) {
         Ok(value) => value,
         Err(error) => panic!("the default of '{}' is no value for it: {error}", row.name),
+    }
+}
+
+impl Directives for Config {
+    fn matching(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        Config::matching(self, patterns)
     }
 }
 

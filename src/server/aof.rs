@@ -412,7 +412,7 @@ impl AppendOnly {
         if !must && !end.thread.has_room() {
             return;
         }
-        let mut bytes = Vec::with_capacity(journal.text_bytes() + 64);
+        let mut bytes = end.thread.spare();
         journal.take(&mut bytes, unix_seconds);
         end.thread.append(bytes, journal.items());
     }

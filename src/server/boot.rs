@@ -18,7 +18,7 @@ use basalt_shard::host::{Garbage, ShutdownOptions};
 
 use super::clock;
 use super::driver::Driver;
-use super::host::{CoreHost, command_settings, plain_reason};
+use super::host::{CoreHost, core_settings, plain_reason};
 use super::listening::{ListenerKind, Listening};
 use super::loading::{self, CoreLoading};
 use super::mesh::CoreMesh;
@@ -262,7 +262,7 @@ fn start_cores(
     for (old, new) in &process.settings().renamed_commands {
         renames.rename(old, new)?;
     }
-    let settings = Arc::new(command_settings(&process.settings()));
+    let settings = Arc::new(core_settings(&process.config(), &process.settings()));
     let shared = Arc::new(Shared::new(count as u16));
     process.persistence.share(&shared);
     let may_spin = !processors::is_oversubscribed(assigned);

@@ -23,7 +23,7 @@ use super::aof::AppendOnly;
 use super::listening::{self, ListenerKind};
 use super::process::Process;
 use super::{busy, clock, migration, persistence, rewrite, tls_files};
-use crate::config::{Allowed, EvictionPolicy, SetContext, Settings};
+use crate::config::{Allowed, Config, EvictionPolicy, SetContext, Settings};
 use crate::{banner, debug, logging, memory, notice, process_title, verbose, warning};
 
 /// One core's way to the process.
@@ -59,10 +59,6 @@ impl Host for CoreHost {
         memory::used_bytes().saturating_sub(garbage_bytes)
     }
 
-    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.process.config().matching(patterns)
-    }
-
     fn config_set(
         &mut self,
         pairs: &[(&[u8], &[u8])],
@@ -82,7 +78,7 @@ impl Host for CoreHost {
         }
         let settings = self.process.publish_settings(&config);
         self.process.persistence.judge_writes(&settings);
-        Ok(Arc::new(command_settings(&settings)))
+        Ok(Arc::new(core_settings(&config, &settings)))
     }
 
     fn config_rewrite(
@@ -152,7 +148,7 @@ impl Host for CoreHost {
     }
 
     fn is_sensitive(&self, directive: &[u8]) -> bool {
-        crate::config::Config::is_sensitive(directive)
+        Config::is_sensitive(directive)
     }
 
     fn read_acl_file(&self) -> Option<(String, Result<Vec<u8>, String>)> {
@@ -324,7 +320,7 @@ pub fn plain_reason(error: &std::io::Error) -> String {
 /// in the settings.
 fn act_on(
     process: &Process,
-    config: &crate::config::Config,
+    config: &Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
     act_on_process(process, config, changed)?;
@@ -334,7 +330,7 @@ fn act_on(
 /// The part of that which has nothing to do with connections.
 fn act_on_process(
     process: &Process,
-    config: &crate::config::Config,
+    config: &Config,
     changed: &crate::config::Changed,
 ) -> Result<(), (&'static str, String)> {
     let settings = config.settings();
@@ -458,10 +454,16 @@ fn maxmemory_policy(policy: EvictionPolicy) -> MaxmemoryPolicy {
     }
 }
 
+/// The part of the settings that cores have, with the configuration they were made of.
+pub fn core_settings(config: &Config, settings: &Settings) -> CommandSettings {
+    CommandSettings { directives: Arc::new(config.clone()), ..command_settings(settings) }
+}
+
 /// The part of the settings that commands see.
 pub fn command_settings(settings: &Settings) -> CommandSettings {
     let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     CommandSettings {
+        directives: CommandSettings::default().directives,
         databases: settings.databases,
         requirepass: settings
             .requirepass

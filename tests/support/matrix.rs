@@ -144,17 +144,18 @@ pub(crate) fn each_with(arguments: &[&str], body: impl Fn(&mut Test)) {
     }
 }
 
-/// Runs `body` in RESP2 on fresh Basalt servers with the given core counts, on the first backend
-/// allowed; on a reference server once. For long tests about cores.
-pub(crate) fn each_core_count(core_counts: &[u32], body: impl Fn(&mut Test)) {
-    for config in one_backend(configs(core_counts)) {
+/// Runs `body` in RESP2 on fresh Basalt servers with the given core counts, or those that were asked
+/// for, on the first backend allowed; on a reference server once. For long tests about cores.
+pub(crate) fn each_core_count(usual: &[u32], body: impl Fn(&mut Test)) {
+    for config in one_backend(configs(&core_counts(usual))) {
         run(&mut Server::start(&config, &[]), Resp::Two, &body);
     }
 }
 
-/// Runs `body` in RESP2 on a fresh Basalt server of that many cores, once on each backend allowed.
-pub(crate) fn each_backend(core_count: u32, body: impl Fn(&mut Test)) {
-    for config in configs(&[core_count]) {
+/// Runs `body` in RESP2 on a fresh Basalt server of that many cores, or as many as were asked for,
+/// once on each backend allowed.
+pub(crate) fn each_backend(usual: u32, body: impl Fn(&mut Test)) {
+    for config in configs(&core_counts(&[usual])) {
         run(&mut Server::start(&config, &[]), Resp::Two, &body);
     }
 }
@@ -191,22 +192,38 @@ type Pooled = (ServerConfig, Mutex<Option<Server>>);
 fn pool() -> &'static [Pooled] {
     static POOL: OnceLock<Vec<Pooled>> = OnceLock::new();
     POOL.get_or_init(|| {
-        let core_counts: &[u32] = if is_full_matrix() { &[1, 2, 8] } else { &[2] };
-        configs(core_counts).into_iter().map(|config| (config, Mutex::new(None))).collect()
+        let usual: &[u32] = if is_full_matrix() { &[1, 2, 8] } else { &[2] };
+        configs(&core_counts(usual)).into_iter().map(|config| (config, Mutex::new(None))).collect()
     })
 }
 
-fn configs(core_counts: &[u32]) -> Vec<ServerConfig> {
-    if !is_basalt() {
-        return vec![ServerConfig::Reference];
-    }
+/// The numbers of cores that were asked for, else the usual ones of a test.
+pub(crate) fn core_counts(usual: &[u32]) -> Vec<u32> {
+    let Ok(list) = std::env::var("BASALT_TEST_CORES") else { return usual.to_vec() };
+    let count = |word: &str| match word.parse() {
+        Ok(count @ 1..) => count,
+        _ => panic!("BASALT_TEST_CORES: {word:?} is no number of cores"),
+    };
+    list.split(',').map(count).collect()
+}
+
+/// The backends a server may run on.
+pub(crate) fn backends() -> Vec<IoBackend> {
     let allowed = std::env::var("BASALT_TEST_BACKENDS").unwrap_or_else(|_| "uring,epoll".into());
     let backends = allowed.split(',').map(|name| match name {
         "uring" => IoBackend::Uring,
         "epoll" => IoBackend::Epoll,
         other => panic!("BASALT_TEST_BACKENDS: unknown backend {other:?}"),
     });
-    backends
+    backends.collect()
+}
+
+fn configs(core_counts: &[u32]) -> Vec<ServerConfig> {
+    if !is_basalt() {
+        return vec![ServerConfig::Reference];
+    }
+    backends()
+        .into_iter()
         .flat_map(|io_backend| core_counts.iter().map(move |&core_count| (core_count, io_backend)))
         .map(|(core_count, io_backend)| ServerConfig::Basalt { core_count, io_backend })
         .collect()

@@ -24,6 +24,8 @@
 //! * `BASALT_TEST_MATRIX`: `full` or `quick` (the default).
 //! * `BASALT_TEST_BACKENDS`: comma-separated subset of `uring,epoll`, for machines whose kernel
 //!   or sandbox forbids one of them.
+//! * `BASALT_TEST_CORES`: comma-separated numbers of cores, instead of those of the matrix or of a
+//!   test that brings its own.
 //! * `BASALT_TEST_SEED`: replays a random test.
 
 #![allow(dead_code, unused_imports, reason = "every test target uses its own part of the harness")]
@@ -47,8 +49,8 @@ pub(crate) use expect::{
 };
 pub(crate) use info::Fields;
 pub(crate) use matrix::{
-    Test, announce, each, each_backend, each_core_count, each_with, is_full_matrix, skip,
-    two_core_configs,
+    Test, announce, backends, core_counts, each, each_backend, each_core_count, each_with,
+    is_full_matrix, skip, two_core_configs,
 };
 pub(crate) use poll::{eventually, eventually_within, wait_until};
 pub(crate) use random::{Seeded, environment_number};

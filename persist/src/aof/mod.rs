@@ -13,6 +13,7 @@
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
 //! | [`text_base`] | a base that is commands |
+//! | `unsynced` | what is kept in memory until it is safe |
 //! | [`writer`] | the segments of a core, one after the other |
 
 pub mod ahead;
@@ -26,4 +27,5 @@ pub mod manifest;
 pub mod merge;
 pub mod segment;
 pub mod text_base;
+mod unsynced;
 pub mod writer;

@@ -20,24 +20,33 @@
 //! the new one waits: only the last generation of files may end early.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use basalt_shard::mutation::{self, Mutation};
 
 use super::commit::Generation;
+use super::unsynced::Unsynced;
 use super::writer::SegmentWriter;
 use crate::disk::DiskFile;
 
-/// Batches that may wait for the thread. A core that finds no room keeps its records for a later
-/// turn, up to [`BACKLOG_BYTES_MAX`].
-const QUEUE_MAX: usize = 64;
+/// Orders that may wait for the thread.
+const QUEUE_MAX: usize = 4096;
+
+/// Bytes that may wait for the thread, or batches. A core that finds no room keeps its records for
+/// a later turn, up to [`BACKLOG_BYTES_MAX`].
+const QUEUED_BYTES_MAX: usize = 32 << 20;
+const QUEUED_BATCHES_MAX: u64 = QUEUE_MAX as u64 / 2;
 
 /// Records a core keeps before it waits for the thread, in bytes.
-pub const BACKLOG_BYTES_MAX: usize = 64 << 20;
+pub const BACKLOG_BYTES_MAX: usize = 32 << 20;
+
+/// Batches whose memory is kept for later ones, and how large they may be.
+const SPARES_MAX: usize = 4;
+const SPARE_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes after which an fsync is due before its time, since they are kept in memory until then.
 const UNSYNCED_BYTES_MAX: usize = 32 << 20;
@@ -106,7 +115,7 @@ pub struct Segment {
     durable: Arc<Durable>,
     policy: SyncPolicy,
     /// Everything since the file was safe for the last time.
-    unsafe_bytes: Vec<u8>,
+    unsafe_bytes: Unsynced,
     /// How much of it is in the file.
     written: usize,
     /// Length of the file when it was safe.
@@ -129,7 +138,7 @@ impl Segment {
             file,
             durable,
             policy,
-            unsafe_bytes: Vec::new(),
+            unsafe_bytes: Unsynced::default(),
             written: 0,
             safe_length: length,
             items: 0,
@@ -139,7 +148,7 @@ impl Segment {
 
     /// Takes a batch, after which the segment has so many items.
     pub fn push(&mut self, bytes: &[u8], items: u64) {
-        self.unsafe_bytes.extend_from_slice(bytes);
+        self.unsafe_bytes.push(bytes);
         self.items = items;
     }
 
@@ -193,7 +202,9 @@ impl Segment {
         }
         // Whatever goes wrong from here on, the file is cut back before it is written to again.
         if self.written < self.unsafe_bytes.len() {
-            self.file.append(&self.unsafe_bytes[self.written..])?;
+            for piece in self.unsafe_bytes.behind(self.written) {
+                self.file.append(piece)?;
+            }
             self.written = self.unsafe_bytes.len();
             self.durable.bytes.store(self.safe_length + self.written as u64, SeqCst);
         }
@@ -207,7 +218,6 @@ impl Segment {
         }
         self.safe_length += self.unsafe_bytes.len() as u64;
         self.unsafe_bytes.clear();
-        self.unsafe_bytes.shrink_to(UNSYNCED_BYTES_MAX);
         self.written = 0;
         self.durable.items.store(self.items, SeqCst);
         Ok(())
@@ -240,12 +250,45 @@ enum Order {
     Stop,
 }
 
+/// The way of batches to the thread, and of their memory back.
+#[derive(Default)]
+struct Way {
+    batches: AtomicU64,
+    bytes: AtomicUsize,
+    spares: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Way {
+    fn has_room(&self) -> bool {
+        self.batches.load(SeqCst) < QUEUED_BATCHES_MAX && self.bytes.load(SeqCst) < QUEUED_BYTES_MAX
+    }
+
+    fn enter(&self, bytes: usize) {
+        self.batches.fetch_add(1, SeqCst);
+        self.bytes.fetch_add(bytes, SeqCst);
+    }
+
+    /// A batch has arrived, and was copied.
+    fn leave(&self, mut batch: Vec<u8>) {
+        self.batches.fetch_sub(1, SeqCst);
+        self.bytes.fetch_sub(batch.len(), SeqCst);
+        let mut spares = self.spares();
+        if spares.len() < SPARES_MAX && batch.capacity() <= SPARE_BYTES_MAX {
+            batch.clear();
+            spares.push(batch);
+        }
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spares.lock().expect("nobody panics with the lock")
+    }
+}
+
 /// The thread of the segments of one core, seen from the core.
 pub struct SegmentThread {
     orders: SyncSender<Order>,
-    /// Batches on their way to the thread.
-    queued: Arc<AtomicU64>,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    way: Arc<Way>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl SegmentThread {
@@ -259,16 +302,16 @@ impl SegmentThread {
         on_durable: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, received) = sync_channel(QUEUE_MAX);
-        let queued = Arc::new(AtomicU64::new(0));
+        let way = Arc::new(Way::default());
         let worker = Worker {
             writer: SegmentWriter::new(core, policy),
             on_durable,
-            queued: Arc::clone(&queued),
+            way: Arc::clone(&way),
             delay: Duration::ZERO,
         };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
-        Ok(Self { orders, queued, thread: std::sync::Mutex::new(Some(thread)) })
+        Ok(Self { orders, way, thread: Mutex::new(Some(thread)) })
     }
 
     /// From now on batches go to `file`, behind `length` bytes that are safe; it is part of
@@ -296,12 +339,17 @@ impl SegmentThread {
 
     /// Whether a batch can be handed over without waiting, but for rare orders.
     pub fn has_room(&self) -> bool {
-        self.queued.load(SeqCst) < QUEUE_MAX as u64 / 2
+        self.way.has_room()
+    }
+
+    /// Empty memory for the next batch, of one that was written if there is any.
+    pub fn spare(&self) -> Vec<u8> {
+        self.way.spares().pop().unwrap_or_default()
     }
 
     /// Hands a batch over, after which the core has told so many items. Waits if there is no room.
     pub fn append(&self, bytes: Vec<u8>, items: u64) {
-        self.queued.fetch_add(1, SeqCst);
+        self.way.enter(bytes.len());
         self.order(Order::Append { bytes, items });
     }
 
@@ -329,7 +377,7 @@ impl SegmentThread {
 struct Worker<N> {
     writer: SegmentWriter,
     on_durable: N,
-    queued: Arc<AtomicU64>,
+    way: Arc<Way>,
     /// How long a write is put off, so that tests can see what does not wait for it.
     delay: Duration,
 }
@@ -381,8 +429,8 @@ impl<N: Fn()> Worker<N> {
     fn take(&mut self, order: Order) -> bool {
         match order {
             Order::Append { bytes, items } => {
-                self.queued.fetch_sub(1, SeqCst);
                 self.writer.append(&bytes, items);
+                self.way.leave(bytes);
             }
             Order::Begin { file, length, generation } => {
                 self.writer.begin(file, length, generation);

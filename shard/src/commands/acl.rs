@@ -119,6 +119,10 @@ struct Change {
 }
 
 impl TourTask for Change {
+    fn changes_what_cores_share(&self) -> bool {
+        true
+    }
+
     fn visit(&mut self, core: &mut Core) {
         let edit = &self.edit;
         let result = self

@@ -1,5 +1,5 @@
 //! CONFIG: the configuration is kept by the process ([`crate::host::Host`]); what commands need of
-//! it reaches all cores at one moment by a parking tour.
+//! it, and what CONFIG GET shows, reaches all cores at one moment by a parking tour.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// CONFIG GET.
 pub fn get(call: &mut SessionCall<'_>) -> Outcome {
     let patterns: Vec<&[u8]> = call.arguments.from(2).collect();
-    let found = call.core.host.config_get(&patterns);
+    let found = call.core.store.settings().directives.matching(&patterns);
     call.reply.map_len(found.len());
     for (name, value) in found {
         call.reply.bulk(&name);
@@ -55,6 +55,10 @@ struct Change {
 }
 
 impl TourTask for Set {
+    fn changes_what_cores_share(&self) -> bool {
+        true
+    }
+
     fn visit(&mut self, core: &mut Core) {
         let (words, is_local) = (&self.words, self.is_local);
         let result = self.result.get_or_insert_with(|| set_here(core, words, is_local));

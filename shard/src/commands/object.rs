@@ -27,7 +27,7 @@ const LFU_IS_OFF: CommandError = CommandError::Fixed(
 );
 
 /// The name of the representation of a value.
-pub(super) fn encoding_of(entry: Entry<'_, Object>) -> &'static str {
+pub fn encoding_of(entry: Entry<'_, Object>) -> &'static str {
     match entry.value() {
         ValueRef::Int(_) => "int",
         ValueRef::Object(object) => object.encoding(),

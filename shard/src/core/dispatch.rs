@@ -143,6 +143,11 @@ impl Core {
         if is_closing || is_held && !self.try_joining_scripts(id, prepared, arguments) {
             return Offer::Refused;
         }
+        if self.gate.is_ahead && !prepared.row.is_some_and(is_urgent) {
+            self.hold(id, Hold::Ahead);
+            self.gate.sessions.push(id);
+            return Offer::Refused;
+        }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
             self.host.log_warning(
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
@@ -455,6 +460,12 @@ impl Core {
         session.step_reply_mode();
         Some(batch)
     }
+}
+
+/// Whether a command ends what a tour may be waiting for.
+#[cold]
+fn is_urgent(row: &'static Command) -> bool {
+    matches!((row.container, row.name), ("script" | "function", "kill") | ("", "shutdown"))
 }
 
 /// Whether a "command" is a line of an HTTP request: a browser was made to talk to us.

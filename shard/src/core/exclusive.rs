@@ -11,11 +11,11 @@
 
 use super::message::{Envelope, Errand};
 use super::tour::{Asker, TourKind, TourTask};
-use super::{Core, CoreId};
+use super::{Core, CoreId, SessionId};
 use crate::command::Handler;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
-use crate::reply::Output;
+use crate::reply::{Output, Reply};
 
 const CANNOT_MOVE: CommandError = CommandError::Fixed("ERR slots cannot move inside a transaction");
 
@@ -28,6 +28,18 @@ pub(super) struct Exclusive {
     /// When the tour under way set out.
     tour_begun_ns: u64,
     output: Output,
+}
+
+/// Word that a tour of a transaction, which does not park, has brought something to all cores. It
+/// goes ahead of the slots, so it comes before any tour that parks.
+struct AllHaveIt;
+
+impl TourTask for AllHaveIt {
+    fn visit(&mut self, core: &mut Core) {
+        core.catch_up_with_others();
+    }
+
+    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, _: &mut Reply<'_>) {}
 }
 
 impl Core {
@@ -124,6 +136,9 @@ impl Core {
         self.unpack(&mut exclusive);
         if let Some(libraries) = task.take_libraries() {
             self.bring_libraries(libraries);
+        }
+        if task.changes_what_cores_share() {
+            self.begin_tour_unasked(TourKind::Gathering, Box::new(AllHaveIt));
         }
         let id = exclusive.envelope.batch.commands[0].session;
         let mut reply = self.reply_writer(id, &mut exclusive.output);

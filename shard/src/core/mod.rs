@@ -117,12 +117,12 @@ pub const CREDIT_MAX: usize = 512;
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
 /// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
 /// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
-/// release, each core says farewell to one list of names, and one core at a time may ask this one
-/// to evict, and one to end clients.
+/// release, each core says farewell to one list of names, one core at a time may ask this one to
+/// evict, and one to end clients, and there is one transaction at a time whose tours bring word.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
-    (boxes + news + 7 * cores + 66).next_power_of_two()
+    (boxes + news + 7 * cores + 68).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -460,6 +460,9 @@ impl Core {
 
     /// Puts new settings in force at this core.
     pub fn apply_settings(&mut self, settings: Arc<Settings>) {
+        if mutation::is_on(Mutation::SettingsMissed) && self.id.0 == 1 {
+            return;
+        }
         slow::follow(&mut self.stats, &settings);
         self.audit = settings.audit_classes;
         self.eviction.apply(&settings);

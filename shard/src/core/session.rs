@@ -92,6 +92,8 @@ pub enum Hold {
     /// Until the scripts it waits for have run, unless the next command is one of the same kind:
     /// one that needs the slots of all cores.
     Scripts = 8,
+    /// Until all cores have what this one has been brought.
+    Ahead = 16,
 }
 
 /// The reasons that hold a session at a moment.

@@ -44,6 +44,13 @@ pub trait TourTask: Send {
         None
     }
 
+    /// Whether it changes something that all cores have and show: settings, or users. Cores it has
+    /// visited take no commands then until it has visited all: else a client that was shown the new
+    /// could be followed by one that is shown the old.
+    fn changes_what_cores_share(&self) -> bool {
+        false
+    }
+
     /// Slots that get a new owner, asked after the visit to each core of a parking tour. The answer
     /// must be the same at every core from the slot's old owner and from core 0 on.
     fn moves(&self) -> Vec<(HashSlot, CoreId)> {

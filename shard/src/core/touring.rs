@@ -73,6 +73,9 @@ impl Core {
                 asker.spent_ns += self.stats.lap(self.host.elapsed_ns());
             }
         }
+        if tour.task.changes_what_cores_share() && !mutation::is_on(Mutation::ShownEarly) {
+            self.gate.is_ahead = true;
+        }
         self.journal_visit(&*tour.task, tour.origin == self.id);
         let has_all_slots = match tour.asker {
             Asker::Transaction => tour.origin == self.id,
@@ -169,8 +172,17 @@ impl Core {
             self.apply_libraries(libraries);
         }
         self.gate.state = GateState::Open;
+        self.catch_up_with_others();
         self.serve_ready_keys();
         self.let_in_who_waits();
+    }
+
+    /// All cores have what this one was brought: sessions go on.
+    pub(super) fn catch_up_with_others(&mut self) {
+        self.gate.is_ahead = false;
+        for id in std::mem::take(&mut self.gate.sessions) {
+            self.resume(id, Hold::Ahead);
+        }
     }
 
     /// The gate may be open again: who waits in front of it goes on, in order, until it closes.

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::core::SessionId;
 use crate::core::message::{Batch, Envelope};
 use crate::core::tour::Tour;
 use crate::hash::HashSlot;
@@ -73,6 +74,10 @@ pub(super) enum GateState {
 pub(super) struct Gate {
     pub(super) state: GateState,
     pub(super) queue: VecDeque<Waiter>,
+    /// Whether a tour has changed something here that not all cores may have yet.
+    pub(super) is_ahead: bool,
+    /// Sessions that wait for the others, each once.
+    pub(super) sessions: Vec<SessionId>,
     /// Other cores that have too much news of this one to deliver yet.
     pub(super) congested_ways: usize,
 }

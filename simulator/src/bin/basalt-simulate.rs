@@ -4,20 +4,25 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use basalt_simulator::campaign::{Campaign, Outcome};
 use basalt_simulator::plan::{Plan, Size};
-use basalt_simulator::tally::Tally;
-use basalt_simulator::trial::{describe, judge, shrink};
+use basalt_simulator::trial::{describe, shrink};
 
-const USAGE: &str = "usage: basalt-simulate [--seed S] [--minutes M] [--count N] [--ops N] \
-                     [--lives N] [--shrink RUNS]";
+const USAGE: &str = "usage: basalt-simulate [--seed S] [--minutes M] [--count N] [--threads T] \
+                     [--ops N] [--lives N] [--shrink RUNS]";
+
+/// So often it says that it is still at it.
+const WORD_EVERY_SECONDS: u64 = 60;
 
 /// What was asked for.
 struct Options {
     seed: Option<u64>,
     minutes: f64,
     count: u64,
+    threads: usize,
     size: Size,
     shrink: usize,
 }
@@ -27,6 +32,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Options> {
         seed: None,
         minutes: f64::INFINITY,
         count: u64::MAX,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
         size: Size::default(),
         shrink: 2000,
     };
@@ -38,6 +44,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Options> {
             "--seed" => options.seed = Some(value.parse().ok()?),
             "--minutes" => options.minutes = value.parse().ok()?,
             "--count" => options.count = value.parse().ok()?,
+            "--threads" => options.threads = value.parse().ok().filter(|count| *count > 0)?,
             "--ops" => options.size.ops = value.parse().ok()?,
             "--lives" => options.size.lives = value.parse().ok()?,
             "--shrink" => options.shrink = value.parse().ok()?,
@@ -56,28 +63,41 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let begun = Instant::now();
-    let limit = Duration::try_from_secs_f64(options.minutes * 60.0).unwrap_or(Duration::MAX);
-    let first = options.seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("the first seed is {first}");
-    let (mut tally, mut number) = (Tally::default(), 0);
-    while number < options.count && begun.elapsed() < limit {
-        let seed = first.wrapping_add(number);
-        let plan = Plan::drawn(seed, options.size);
-        if let Err(error) = judge(&plan, &mut tally) {
-            report(&plan, error, &options);
-            return ExitCode::FAILURE;
+    let campaign = Campaign {
+        first: options.seed.unwrap_or_else(|| fastrand::u64(..)),
+        count: options.count,
+        limit: Duration::try_from_secs_f64(options.minutes * 60.0).unwrap_or(Duration::MAX),
+        size: options.size,
+        threads: options.threads,
+    };
+    println!("the first seed is {}", campaign.first);
+    let words = AtomicU64::new(0);
+    let outcome = campaign.run(|outcome| {
+        let due = begun.elapsed().as_secs() / WORD_EVERY_SECONDS;
+        if words.fetch_max(due, Ordering::Relaxed) < due {
+            println!("{} s: {} simulations", due * WORD_EVERY_SECONDS, outcome.done);
         }
-        number += 1;
+    });
+    if let Some((plan, error)) = outcome.failure {
+        report(&plan, error, &options);
+        return ExitCode::FAILURE;
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    println!("{number} simulations in {seconds:.1} s, nothing wrong; {tally:#?}");
+    conclude(&outcome, &options, begun.elapsed().as_secs_f64());
+    ExitCode::SUCCESS
+}
+
+fn conclude(outcome: &Outcome, options: &Options, seconds: f64) {
+    let Outcome { done, tally, .. } = outcome;
+    print!("{tally}");
     println!(
-        "{:.0} commands/s, {:.0} steps/s, {:.1} virtual seconds a second",
+        "{done} simulations in {seconds:.1} s on {} threads, nothing wrong: {:.0} commands/s, \
+         {:.0} steps/s, {:.1} virtual seconds a second; digest {:016x}",
+        options.threads,
         tally.commands as f64 / seconds,
         tally.steps as f64 / seconds,
-        tally.virtual_ms as f64 / 1000.0 / seconds
+        tally.virtual_ms as f64 / 1000.0 / seconds,
+        tally.digest
     );
-    ExitCode::SUCCESS
 }
 
 fn report(plan: &Plan, error: String, options: &Options) {

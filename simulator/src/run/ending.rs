@@ -12,7 +12,7 @@ use crate::recovery::Before;
 use crate::tally::Tally;
 use crate::value::Value;
 use crate::values::{Values, check_queues, read_all};
-use crate::{coda, invariants};
+use crate::{coda, invariants, reform};
 
 impl Run<'_> {
     /// Everything has come to rest: checks it all. Returns what a power cut has left, and what it
@@ -39,7 +39,7 @@ impl Run<'_> {
                 files.policy(),
             )
         });
-        invariants::check(&mut self.cluster)?;
+        invariants::check(&mut self.cluster, tally)?;
         let reader = self.reader;
         let finals = read_all(&mut self.cluster, reader)?;
         self.check_messages()?;
@@ -47,7 +47,13 @@ impl Run<'_> {
         self.note_snapshots(tally)?;
         let rights = Value::parse(&self.cluster.execute_in_turns(reader, "ACL GETUSER guest"));
         let (rights, _) = rights.ok_or("ACL GETUSER has no reply")?;
-        let history = self.history(&finals, rights_of(&rights)?);
+        let cluster = &mut self.cluster;
+        let number = reform::number_at_last(|request| {
+            let reply = cluster.execute_request_in_turns(reader, request);
+            Ok(Value::parse(&reply).ok_or("CONFIG GET has no reply")?.0)
+        })?;
+        let reforms = reform::place(&mut self.events, number)?;
+        let history = self.history(&finals, [rights_of(&rights)?, reforms]);
         let order = history.check()?;
         self.count(tally, &history);
         let ended_ms = self.cluster.now_ms();
@@ -131,7 +137,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn history(&mut self, finals: &Values, rights: Vec<Token>) -> History {
+    fn history(&mut self, finals: &Values, others: [Vec<Token>; 2]) -> History {
         let first = |channel: usize| {
             let lists = self.listeners.iter().map(|listener| &listener.messages[channel]);
             let mut earliest: Vec<(Token, u64)> = Vec::new();
@@ -148,7 +154,7 @@ impl Run<'_> {
         let messages = (0..CHANNELS.len()).map(first).collect();
         History {
             events: std::mem::take(&mut self.events),
-            finals: [finals.keys.clone(), vec![rights]].concat(),
+            finals: finals.keys.iter().cloned().chain(others).collect(),
             initial: self.initial.keys.iter().map(Vec::len).collect(),
             messages,
         }
@@ -165,10 +171,12 @@ impl Run<'_> {
         tally.watches_broken += self.watches_broken;
         tally.disconnects += self.quits as u64;
         tally.waits_abandoned += self.waits_abandoned;
-        let (commands, steps) = self.cluster.work_done();
-        tally.commands += commands;
-        tally.steps += steps;
-        tally.traffic.add(self.cluster.traffic());
+        self.cluster.count(tally);
+        self.life.count(tally);
+        tally.reach_often(("disturbed by", "disks that fail"), self.faults);
+        tally.reach_often(("disturbed by", "cores that stand still"), self.stalls);
+        tally.reach_often(("time", "passed"), self.passed);
+        tally.reach_often(("time", "leapt"), self.leaps);
         tally.virtual_ms += (self.cluster.now_ms() - self.start_ms) as u64;
         let messages = self.listeners.iter().flat_map(|listener| &listener.messages);
         tally.received += messages.map(|of_channel| of_channel.len() as u64).sum::<u64>();

@@ -1,0 +1,76 @@
+//! CONFIG SET while a core stands still: whoever knows of the change is followed by nobody who does
+//! not.
+
+use basalt_simulator::cluster::{ClientId, Cluster};
+use basalt_simulator::op::Form;
+use basalt_simulator::reform::{INITIAL, Look, PROBES, set};
+use basalt_simulator::resp::split_replies;
+use basalt_simulator::under_seeds;
+use basalt_simulator::value::Value;
+
+const CORES: u16 = 3;
+
+/// Steps in which a core stands still.
+const STILL: u64 = 12_000;
+
+/// Steps after which somebody else looks.
+const ROUND: u64 = 600;
+
+/// A cluster and a client at each core.
+struct Server {
+    cluster: Cluster,
+    clients: Vec<ClientId>,
+}
+
+impl Server {
+    fn new(seed: u64) -> Self {
+        let mut cluster = Cluster::new(CORES, seed);
+        let clients = (0..usize::from(CORES)).map(|core| cluster.connect(core)).collect();
+        Self { cluster, clients }
+    }
+
+    /// Looks by a client; what it saw if it is answered within some steps.
+    fn look(&mut self, client: ClientId, look: Look, steps: u64) -> Option<String> {
+        look.requests().into_iter().for_each(|request| self.cluster.send(client, request));
+        (0..steps).for_each(|_| self.cluster.step());
+        let reply = self.cluster.take_replies(client);
+        let replies = split_replies(&reply);
+        let last = replies.get(look.requests().len() - 1)?;
+        let (value, _) = Value::parse(last).expect("a reply is whole");
+        Some(format!("{:?}", look.seen(&value).expect("settings are shown")))
+    }
+}
+
+/// A change that is under way, as clients see it that look one after the other: first by CONFIG
+/// GET, then by what is done to keys.
+fn look_meanwhile(server: &mut Server, still: usize) {
+    server.cluster.execute_request(server.clients[0], set(INITIAL));
+    server.cluster.stall(still, STILL);
+    let asker = server.clients[(still + 1) % server.clients.len()];
+    server.cluster.send(asker, set(7));
+    let mut is_new = false;
+    for round in 0..STILL / ROUND {
+        let place = round as usize;
+        let look = match round % 2 {
+            0 => Look::Shown,
+            _ => Look::Probed(place / 2 % PROBES.len(), Form::Transaction),
+        };
+        // Each with a client of its own, since some wait until the change is over.
+        let client = server.cluster.connect(place % usize::from(CORES));
+        let Some(seen) = server.look(client, look, ROUND) else { continue };
+        assert!(seen == "[Setting(7)]" || !is_new, "{seen} by {look:?}, behind 7");
+        is_new |= seen == "[Setting(7)]";
+    }
+    server.cluster.run_until_idle();
+    let client = server.cluster.connect(2);
+    let seen = server.look(client, Look::Together(0), STILL);
+    assert_eq!(seen.as_deref(), Some("[Setting(7), Setting(7)]"));
+}
+
+#[test]
+fn nobody_knows_of_settings_that_some_core_does_not_have() {
+    under_seeds(|seed| {
+        let mut server = Server::new(seed);
+        (0..usize::from(CORES)).for_each(|still| look_meanwhile(&mut server, still));
+    });
+}
