@@ -18,7 +18,7 @@
 //! jemalloc keeps small blocks of one size in slabs, and a note of 128 bytes about each. It makes a
 //! slab of as few pages as divide evenly, which for some sizes is one block or two: then the note
 //! costs every block of 2048 bytes 64 more, and a packed collection of a hundred short elements is
-//! such a block. Other sizes have sixteen blocks in a slab by nature. So all have, from 512 bytes to
+//! such a block. Other sizes have sixteen blocks in a slab by nature. So all have from 512 bytes to
 //! 8 KiB, and the note costs a block 8 bytes.
 //!
 //! # What is in use

@@ -65,8 +65,9 @@ pub struct Swept {
 }
 
 impl<O, H> Table<O, H> {
-    /// Visits the entries of one home bucket (about seven, at most some more, maybe none) from `position` on and
-    /// returns where to go on, or `None` after the last. Expected O(1).
+    /// Visits the entries of one home bucket (about seven, maybe none; all of a small table, which
+    /// are up to sixteen) from `position` on and returns where to go on, or `None` after the last.
+    /// Expected O(1).
     ///
     /// A walk from [`Position::START`] to the end visits every entry that is in the table all the
     /// while, however the table changes between the steps.

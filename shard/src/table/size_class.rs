@@ -15,8 +15,8 @@
 //! memory:   | end 4 | start 2 | note 2 | bytes ... |     a whole class
 //! ```
 //!
-//! The eight bytes in front are mostly free: they come out of what rounding to a class wastes, while
-//! eight bytes more beside the pointer would be eight bytes more for every key.
+//! The eight bytes in front are mostly free: they come out of what rounding to a class wastes.
+//! Eight bytes more beside the pointer would be eight bytes more for every key.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;

@@ -13,8 +13,7 @@
 //! The kernel takes buffers in the order in which they were offered, so whatever circulates is
 //! touched, all of it, again and again. Hence only as many are offered as are in demand: a few at
 //! first, twice as many whenever the kernel runs out. The others lie in reserve, and the one that
-//! came back last, whose lines are still in the processor's caches, is offered first. A server with
-//! a few dozen clients uses some hundred KiB of its 4 MiB.
+//! came back last, whose lines are still in the processor's caches, is offered first.
 //!
 //! Invariant: a buffer is in reserve, or the kernel's (its entry lies between the kernel's head and
 //! `tail`), or ours, from the completion that names it until [`Buffers::recycle`]. Only ours are
