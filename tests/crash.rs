@@ -1,9 +1,10 @@
 //! Kills of the real server at any moment, and what is there afterwards.
 //!
-//! Writers count in several keys of several cores at once, by transactions, by scripts, and by a
-//! command after that is answered, while slots move and the append-only file is
-//! rewritten. Each knows when it sent what, and when that was answered, by one counter for all of
-//! them. After the kill the server starts again, perhaps with another number of cores, and:
+//! Writers count in several keys of several cores at once, by transactions and by scripts, and
+//! before and after that by plain commands of the same pipeline, while slots move and the
+//! append-only file is rewritten. Each knows when it sent what, and when that was answered, by one
+//! counter for all of them. After the kill the server starts again, perhaps with another number of
+//! cores, and:
 //!
 //! * with `appendfsync always` everything that was answered is there;
 //! * with any policy what is there is a prefix of history: whatever was answered before something
@@ -24,6 +25,8 @@ use support::{
 };
 
 const WRITERS: usize = 5;
+/// What keys of a writer are called, but for its number.
+const NAMES: [&str; 5] = ["before", "left", "log", "right", "after"];
 /// Kills of one data set.
 const KILLS: usize = 4;
 
@@ -60,7 +63,7 @@ impl History {
     }
 }
 
-/// What a writer sends in a round, and how many lines answer it.
+/// What a writer sends in a round, in one go, and how many lines answer it.
 fn round(writer: usize, number: usize) -> (Vec<u8>, usize) {
     let names = [format!("left{writer}"), format!("log{writer}"), format!("right{writer}")];
     let [left, log, right] = &names;
@@ -75,7 +78,8 @@ fn round(writer: usize, number: usize) -> (Vec<u8>, usize) {
         );
         (text, 8)
     };
-    (text.into_bytes(), lines)
+    let text = format!("SET before{writer} {number}\r\n{text}SET after{writer} {number}\r\n");
+    (text.into_bytes(), lines + 2)
 }
 
 /// Writes until the server is gone.
@@ -85,18 +89,13 @@ fn write(history: &History, mut client: Client, writer: usize) {
         let (bytes, lines) = round(writer, number);
         let sent = history.tick();
         history.rounds(writer).push((sent, None));
-        // What follows is sent once this is answered: a pipeline to several cores that nobody was
-        // told of may be there in part.
-        let follower = (format!("SET after{writer} {number}\r\n").into_bytes(), 1);
-        for (bytes, lines) in [(bytes, lines), follower] {
-            if client.try_send(&bytes).is_err() {
-                return;
-            }
-            for _ in 0..lines {
-                match client.read_line_if_any() {
-                    Some(line) => assert_ne!(line.first(), Some(&b'-'), "an error: {line:?}"),
-                    None => return,
-                }
+        if client.try_send(&bytes).is_err() {
+            return;
+        }
+        for _ in 0..lines {
+            match client.read_line_if_any() {
+                Some(line) => assert_ne!(line.first(), Some(&b'-'), "an error: {line:?}"),
+                None => return,
             }
         }
         let answered = history.tick();
@@ -110,7 +109,7 @@ fn disturb(history: &History, mut client: Client, cores: u32, mut random: fastra
         let line = match random.u32(..20) {
             0 => "BGREWRITEAOF\r\n".to_owned(),
             _ => {
-                let name = *random.choice(&["left", "log", "right", "after"]).expect("not empty");
+                let name = *random.choice(&NAMES).expect("not empty");
                 let key = format!("{name}{}", random.usize(..WRITERS));
                 let slot = support::slot_of(key.as_bytes());
                 format!("DEBUG MOVE-SLOT {slot} {}\r\n", random.u32(..cores))
@@ -165,9 +164,11 @@ fn rounds_kept(client: &mut Client, writer: usize, context: &str) -> usize {
         support::Reply::Null => 0,
         reply => reply.text().parse::<usize>().expect("it is a number"),
     };
-    let (left, right, after) = (number("left"), number("right"), number("after"));
+    let (before, left, right) = (number("before"), number("left"), number("right"));
+    let after = number("after");
     assert_eq!(left, right, "{context}: a unit of writer {writer} by halves");
-    assert!(after <= left && left <= after + 1, "{context}: {after} follows {left}");
+    let is_prefix = after <= left && left <= before && before <= after + 1;
+    assert!(is_prefix, "{context}: {before}, then {left}, then {after} of writer {writer}");
     let log = client.call(format!("LRANGE log{writer} 0 -1").as_str());
     let log: Vec<String> = log.elements().iter().map(|reply| reply.clone().text()).collect();
     let expected: Vec<String> = (1..=left).map(|number| number.to_string()).collect();

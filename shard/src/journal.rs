@@ -20,6 +20,8 @@
 //! *1 $8 FLUSHALL        concerns all slots, and comes before what follows the former
 //!
 //! #D:1:17               what follows may depend on the first 17 items of core 1
+//!
+//! #O:3                  what follows is open: it counts only with the 3rd barrier
 //! ```
 //!
 //! With one core there is one file with one order, and none of these lines is written: it is what a
@@ -40,6 +42,9 @@
 //!   everything counted at some moment is safe once all of it is on the disk.
 //! * A barrier is no such need, for it leads ahead in time: it counts only with those of cores
 //!   which have not got to it yet. So a core that is not there yet takes the items before it.
+//! * What a client sends in one pipeline is run by several cores, each when it gets to it: a later
+//!   command may be told here before an earlier one is elsewhere. From there on what any core tells
+//!   is *open* until the next barrier, whatever that is for (`core/succession.rs`).
 //!
 //! While nobody listens all of this costs one test of a flag per change.
 
@@ -66,29 +71,56 @@ struct Counts {
     barriers: AtomicU64,
     /// Items before the last barrier, or before the first of several that stand in a row.
     before_barrier: AtomicU64,
+    /// Barriers that are among the items.
+    settled: AtomicU64,
 }
 
+/// The barrier that settles what is open, in a cache line of its own, since all cores read it.
+#[repr(align(64))]
+#[derive(Debug, Default)]
+struct Opened(AtomicU64);
+
 /// How many items each core has made in the present generation: a line per core, which that core
-/// alone writes.
+/// alone writes. And whether what they tell is open.
 #[derive(Debug)]
-pub struct JournalBoard(Box<[Counts]>);
+pub struct JournalBoard {
+    counts: Box<[Counts]>,
+    opened: Opened,
+}
 
 impl JournalBoard {
     /// A board for so many cores, all at zero.
     pub fn new(core_count: u16) -> Self {
-        Self((0..core_count).map(|_| Counts::default()).collect())
+        let counts = (0..core_count).map(|_| Counts::default()).collect();
+        Self { counts, opened: Opened::default() }
     }
 
     /// Items core number `core` has made.
     pub fn items(&self, core: usize) -> u64 {
-        self.0[core].items.load(Ordering::Acquire)
+        self.counts[core].items.load(Ordering::Acquire)
+    }
+
+    /// The barrier without which something that was told may not count; 0 if there was none yet.
+    pub fn opened(&self) -> u64 {
+        self.opened.0.load(Ordering::SeqCst)
+    }
+
+    /// Whether barrier number `barrier` is among the items of all cores. O(cores).
+    pub fn has_settled(&self, barrier: u64) -> bool {
+        self.counts.iter().all(|counts| counts.settled.load(Ordering::SeqCst) >= barrier)
+    }
+
+    /// From now on what is told counts only with barrier number `barrier`; whether it did not
+    /// before.
+    fn open_until(&self, barrier: u64) -> bool {
+        self.opened.0.fetch_max(barrier, Ordering::SeqCst) < barrier
     }
 
     /// Items of core number `core` that anything may depend on which comes before the next barrier
     /// of a core that has seen `barriers` of them: whoever has passed a barrier does nothing until
     /// all have.
     fn items_before_barrier(&self, core: usize, barriers: u64) -> u64 {
-        let counts = &self.0[core];
+        let counts = &self.counts[core];
         // In this order: where the items are those behind a barrier, the barrier is counted.
         let items = counts.items.load(Ordering::Acquire);
         match counts.barriers.load(Ordering::Acquire) > barriers {
@@ -99,13 +131,19 @@ impl JournalBoard {
 
     /// Whoever learns of the item, by a message or through a socket, sees that it was counted.
     fn publish(&self, core: usize, items: u64) {
-        self.0[core].items.store(items, Ordering::Release);
+        self.counts[core].items.store(items, Ordering::Release);
+    }
+
+    /// Counts items of which the last is a barrier.
+    fn publish_settled(&self, core: usize, items: u64, barriers: u64) {
+        self.publish(core, items);
+        self.counts[core].settled.store(barriers, Ordering::SeqCst);
     }
 
     /// Counts a barrier behind so many items, before it is an item itself.
     fn publish_barrier(&self, core: usize, barriers: u64, before: u64) {
-        self.0[core].before_barrier.store(before, Ordering::Release);
-        self.0[core].barriers.store(barriers, Ordering::Release);
+        self.counts[core].before_barrier.store(before, Ordering::SeqCst);
+        self.counts[core].barriers.store(barriers, Ordering::SeqCst);
     }
 }
 
@@ -152,6 +190,9 @@ pub struct Journal {
     told: Vec<u64>,
     /// Whether the two differ.
     has_news: bool,
+    /// Whether what is told is open, and whether that is told.
+    is_open: bool,
+    is_open_told: bool,
     timestamp: i64,
 }
 
@@ -162,9 +203,29 @@ impl Journal {
         self.is_on
     }
 
+    /// Whether others listen at other cores.
+    pub fn has_others(&self) -> bool {
+        self.has_others
+    }
+
+    /// Whether it matters that a command is run before an earlier one of its pipeline is: there are
+    /// other journals, and what this one tells is not open anyway.
+    #[inline]
+    pub(crate) fn minds_pipelines(&self) -> bool {
+        self.has_others & !self.is_open
+    }
+
+    /// A command is about to run, here or elsewhere, before an earlier one of its pipeline has:
+    /// from now on what all cores tell is open. Returns whether this core is the first to say so
+    /// since the last barrier.
+    pub(crate) fn open(&mut self) -> bool {
+        self.is_open = true;
+        self.board.as_ref().is_some_and(|board| board.open_until(self.barriers + 1))
+    }
+
     /// Begins a generation: every number starts anew. All cores do at one moment, at rest.
     pub fn begin(&mut self, core: usize, board: Arc<JournalBoard>) {
-        let (depth, noted) = (self.depth, vec![0; board.0.len()]);
+        let (depth, noted) = (self.depth, vec![0; board.counts.len()]);
         let has_others = noted.len() > 1;
         let (told, board) = (noted.clone(), Some(board));
         *self =
@@ -180,6 +241,8 @@ impl Journal {
     /// is filled and what its sockets have received, and before it runs any of that.
     pub(crate) fn note_others(&mut self) {
         let Some(board) = &self.board else { return };
+        // Of what has arrived, that it is open was said before it was sent.
+        self.is_open |= self.has_others && board.opened() > self.barriers;
         for core in (0..self.noted.len()).filter(|core| *core != self.core) {
             let items = board.items_before_barrier(core, self.barriers).max(self.told[core]);
             self.has_news |= items != self.told[core];
@@ -200,6 +263,14 @@ impl Journal {
             }
         }
         end_line(&mut line, &mut self.text);
+    }
+
+    /// Tells that what follows is open, if it is and that is not told yet.
+    fn tell_open(&mut self) {
+        if self.is_open && !self.is_open_told && !mutation::is_on(Mutation::OpenUntold) {
+            self.is_open_told = true;
+            self.text.extend_from_slice(format!("#O:{}\r\n", self.barriers + 1).as_bytes());
+        }
     }
 
     /// Tells that a slot has changed.
@@ -258,6 +329,7 @@ impl Journal {
             self.before_barrier = self.items;
         }
         self.barriers += 1;
+        (self.is_open, self.is_open_told) = (false, false);
         if let Some(board) = &self.board {
             board.publish_barrier(self.core, self.barriers, self.before_barrier);
         }
@@ -266,6 +338,13 @@ impl Journal {
         if self.has_others {
             self.text.extend_from_slice(format!("#{kind}:{}\r\n", self.barriers).as_bytes());
         }
+    }
+
+    /// All cores do something at one moment, of which another core tells, or which is nothing.
+    fn stand_at_barrier(&mut self) {
+        self.write_barrier('G');
+        let board = self.board.as_ref().expect("a journal that is on has a board");
+        board.publish_settled(self.core, self.items, self.barriers);
     }
 
     /// Whether there is something to take.
@@ -429,6 +508,7 @@ impl Store {
         }
         slots.sort_unstable();
         slots.dedup();
+        self.journal.tell_open();
         self.journal.tell_needs();
         let mut line = String::new();
         for &slot in &slots {
@@ -448,8 +528,14 @@ impl Store {
             text.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
         self.journal.items += 1;
-        let Journal { core, items, board, .. } = &self.journal;
-        board.as_ref().expect("a journal that is on has a board").publish(*core, *items);
+        let Journal { core, items, barriers, last_barrier, board, .. } = &self.journal;
+        let board = board.as_ref().expect("a journal that is on has a board");
+        if *last_barrier + 1 == *items {
+            // A barrier that tells counts with what it tells.
+            board.publish_settled(*core, *items, *barriers);
+        } else {
+            board.publish(*core, *items);
+        }
     }
 
     /// A key went away by itself: because its time had come, or to make room.
@@ -477,9 +563,15 @@ impl Store {
             self.journal.stand_behind_barrier(effect);
             self.close_if_outside();
         } else {
-            self.journal.write_barrier('G');
-            let Journal { core, items, board, .. } = &self.journal;
-            board.as_ref().expect("a journal that is on has a board").publish(*core, *items);
+            self.journal.stand_at_barrier();
+        }
+    }
+
+    /// Writes a barrier, as all cores do at one moment at which nobody runs anything: what was told
+    /// before it is not open any more. Nothing happens where there are no other journals.
+    pub fn settle_journal(&mut self) {
+        if self.journal.has_others {
+            self.journal.stand_at_barrier();
         }
     }
 }
@@ -499,6 +591,38 @@ mod tests {
         let pairs = text.lines().flat_map(|line| line[3..].split(','));
         assert_eq!(pairs.count(), 500);
         assert!(text.lines().all(|line| line.starts_with("#S:") && line.len() < 1000));
+    }
+
+    /// What `journal` has told since this was last asked.
+    fn text_of(journal: &mut Journal) -> String {
+        let mut text = Vec::new();
+        journal.take(&mut text, None);
+        String::from_utf8(text).expect("lines are ASCII")
+    }
+
+    #[test]
+    fn what_is_open_is_told_by_all_until_the_next_barrier() {
+        let board = Arc::new(JournalBoard::new(2));
+        let (mut one, mut other) = (Journal::default(), Journal::default());
+        one.begin(0, Arc::clone(&board));
+        other.begin(1, Arc::clone(&board));
+        assert!(one.open(), "it is the first");
+        assert!(!one.minds_pipelines() && other.minds_pipelines());
+        other.note_others();
+        assert!(!other.minds_pipelines() && !other.open(), "the other has said so");
+        for journal in [&mut one, &mut other] {
+            journal.tell_open();
+            journal.tell_open();
+            assert_eq!(text_of(journal), "#O:1\r\n");
+            journal.stand_at_barrier();
+            journal.note_others();
+            journal.tell_open();
+            assert_eq!(text_of(journal), "#G:1\r\n");
+        }
+        assert!(board.has_settled(board.opened()));
+        assert!(other.open() && !board.has_settled(board.opened()));
+        other.tell_open();
+        assert_eq!(text_of(&mut other), "#O:2\r\n");
     }
 
     #[test]

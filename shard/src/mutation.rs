@@ -36,6 +36,12 @@ pub enum Mutation {
     ExpiryUntold,
     /// What a record depends on is not told.
     NeedsUntold,
+    /// That a command ran before an earlier one of its pipeline is not told.
+    OpenUntold,
+    /// After a crash segments are not cut where they are open.
+    OpenKept,
+    /// With `appendfsync always` a write does not wait for what its session has sent elsewhere.
+    EarlierUnawaited,
     /// Replies do not wait for the disk.
     AcknowledgedEarly,
     /// A segment is not cut back after a write that failed.

@@ -10,6 +10,10 @@ use crate::event::EventClasses;
 use crate::rate_limit::RateLimits;
 use crate::slow_log::LogKind;
 
+/// A crash takes so many milliseconds more of history than what was not on the disk, at most. Long
+/// against the time it takes to settle, short against the second of `appendfsync everysec`.
+pub const SETTLE_INTERVAL_MS: u64 = 100;
+
 /// What is evicted when `maxmemory` is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaxmemoryPolicy {
@@ -166,6 +170,11 @@ pub struct Settings {
     pub lazyfree_lazy_user_del: bool,
     /// `FLUSHALL` without a word behaves as `FLUSHALL ASYNC`.
     pub lazyfree_lazy_user_flush: bool,
+    /// `appendfsync always`: a reply leaves when what it tells of is on the disk.
+    pub replies_wait_for_disk: bool,
+    /// How long the journals may be open before that is settled (`core/succession.rs`), in
+    /// milliseconds.
+    pub settle_interval_ms: u64,
     /// Who may use `DEBUG`.
     pub enable_debug_command: Permission,
     /// Who may use `MODULE LOAD` and its like.
@@ -261,6 +270,8 @@ impl Default for Settings {
             lazyfree_lazy_server_del: false,
             lazyfree_lazy_user_del: false,
             lazyfree_lazy_user_flush: false,
+            replies_wait_for_disk: false,
+            settle_interval_ms: SETTLE_INTERVAL_MS,
             enable_debug_command: Permission::No,
             enable_module_command: Permission::No,
             protected_mode: true,

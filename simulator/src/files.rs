@@ -201,6 +201,7 @@ impl Files {
 
     /// A core turns to a new generation, at the same moment as all others.
     pub fn turn_to(&self, new: &mut NewGeneration, core: CoreId, store: &mut Store) {
+        store.settle_journal();
         self.hand_over(core, store, true);
         let file = new.files[core.index()].take().expect("a core turns to a generation once");
         let mut state = self.state();

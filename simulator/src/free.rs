@@ -319,8 +319,11 @@ impl<'a> Free<'a> {
             return Err(format!("the digest is {digest}, that of the model {expected}"));
         }
         let Some(files) = self.files.clone() else { return Ok(()) };
-        self.cluster.pass_ms(SYNC_MS);
-        model.advance_ms(SYNC_MS);
+        // Once until what is open is settled, and once more until that is on the disk.
+        for _ in 0..2 {
+            self.cluster.pass_ms(SYNC_MS);
+            model.advance_ms(SYNC_MS);
+        }
         files.disk().fail_power();
         let left = files.disk().after_power_failure(&mut |_| 0);
         let left = left.expect("the power has failed");
@@ -363,7 +366,8 @@ fn settings_of(life: &Life) -> Settings {
         MaxmemoryPolicy::NoEviction,
     ];
     let maxmemory_policy = policies[life.seed as usize % policies.len()];
-    Settings { maxmemory_policy, ..settings() }
+    let replies_wait_for_disk = life.policy == Some(SyncPolicy::Always);
+    Settings { maxmemory_policy, replies_wait_for_disk, ..settings() }
 }
 
 /// Whether it was refused for want of memory, in whole or in part; EXEC tells that in passing.

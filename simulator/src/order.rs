@@ -148,12 +148,10 @@ impl Order {
     /// The first event, in an order of events, that is missing from `kept` though one that is in it
     /// depends on it; and that one. Only events that `matters` says so can be missing.
     ///
-    /// A dependence is any edge but two kinds, over any number of others. That something was not
-    /// seen is no reason to be there. And of what a client sent in one pipeline to several cores,
-    /// without waiting for replies, later commands may be kept where earlier ones are not: cores
-    /// write what they did when they did it, and nobody has been told of either.
+    /// A dependence is any edge but one kind, over any number of others: that something was not
+    /// seen is no reason to be there.
     pub fn gap(&self, kept: &[bool], matters: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
-        let counts = |why| !matches!(why, Why::Unseen | Why::Program);
+        let counts = |why| why != Why::Unseen;
         // For each node one that is kept and depends on it.
         let mut dependent: Vec<Option<usize>> = vec![None; self.edges.len()];
         let mut gap = None;

@@ -9,6 +9,7 @@ mod ending;
 
 use std::collections::VecDeque;
 
+use basalt_persist::aof::segment::SyncPolicy;
 use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
@@ -32,6 +33,9 @@ const ROUNDS_MAX: u64 = 3_000_000;
 
 /// Times a disk fails in one life.
 const FAULTS_MAX: u32 = 5;
+
+/// The longest time the journals are open before that is settled.
+const SETTLE_INTERVAL_MAX_MS: u64 = 20;
 
 /// How likely time passes before a step while the disk fails, in a thousand.
 const FAILING_TIME_RATE: u32 = 100;
@@ -152,7 +156,11 @@ impl<'a> Run<'a> {
         before: &mut Option<(Store, Before)>,
         tally: &mut Tally,
     ) -> Result<Self, String> {
-        let settings = settings();
+        let settings = Settings {
+            replies_wait_for_disk: life.policy == Some(SyncPolicy::Always),
+            settle_interval_ms: 1 + life.seed % SETTLE_INTERVAL_MAX_MS,
+            ..settings()
+        };
         disk.fail_power_after(life.power);
         let open = |policy| Files::open(disk, policy, life.core_count);
         let files = life.policy.map(open).transpose()?;
@@ -527,6 +535,7 @@ impl<'a> Run<'a> {
         if files.disk().has_power_failed() {
             self.cut_at = Some(self.clock + 1);
         } else if let Some(now) = files.generation().filter(|_| self.clock.is_multiple_of(4))
+            && now.board().has_settled(now.board().opened())
             && now.is_durable(&now.made())
         {
             self.safe_at = self.clock + 1;

@@ -14,6 +14,7 @@
 //! The state is behind one lock, held for moments by administration; a core looks at its own part
 //! once a turn.
 
+use std::cell::OnceCell;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,18 +41,30 @@ use crate::{notice, warning};
 const RETRY_SECONDS_MIN: i64 = 60;
 const RETRY_SECONDS_MAX: i64 = 3600;
 
-/// Who waits for the disk: everything all cores had told by some moment.
+/// Who waits for the disk: everything all cores had told by some moment, and the barrier without
+/// which that may not count.
 struct Mark {
     process: Arc<Process>,
     generation: Arc<Generation>,
-    items: Vec<u64>,
+    barrier: u64,
+    /// Known once they have told that barrier.
+    items: OnceCell<Vec<u64>>,
+}
+
+impl Mark {
+    fn is_reached(&self) -> bool {
+        if self.items.get().is_none() && self.generation.board().has_settled(self.barrier) {
+            self.items.get_or_init(|| self.generation.made());
+        }
+        self.items.get().is_some_and(|items| self.generation.is_synced(items))
+    }
 }
 
 impl DurableMark for Mark {
     fn state(&self) -> DurableState {
         match () {
             () if !self.process.append_only.is_on() => DurableState::Off,
-            () if self.generation.is_synced(&self.items) => DurableState::Reached,
+            () if self.is_reached() => DurableState::Reached,
             () => DurableState::Pending,
         }
     }
@@ -280,8 +293,8 @@ impl AppendOnly {
         let append_only = &process.append_only;
         let generation = append_only.state().current.clone().filter(|_| append_only.is_on())?;
         append_only.marks.fetch_add(1, Ordering::Relaxed);
-        let (items, process) = (generation.made(), Arc::clone(process));
-        Some(Box::new(Mark { process, generation, items }))
+        let (barrier, process) = (generation.board().opened(), Arc::clone(process));
+        Some(Box::new(Mark { process, generation, barrier, items: OnceCell::new() }))
     }
 
     /// Makes the files of a new generation, and names them in the manifest if `is_named`.
@@ -353,6 +366,7 @@ impl AppendOnly {
 
     /// A core turns to a new generation, at the same moment as all others.
     pub fn turn_to(&self, new: &mut NewGeneration, core: CoreId, store: &mut Store) {
+        store.settle_journal();
         self.hand_over(core, store, None, true);
         let end = self.end_of(core);
         let file = new.files[core.index()].take();
@@ -377,6 +391,7 @@ impl AppendOnly {
         if self.cores.get().is_none() {
             return;
         }
+        store.settle_journal();
         self.hand_over(core, store, None, true);
         store.journal_mut().end();
         let end = self.end_of(core);

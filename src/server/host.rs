@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::arguments::OwnedArguments;
 use basalt_shard::audit::AuditRecord;
 use basalt_shard::core::CoreId;
@@ -16,7 +17,9 @@ use basalt_shard::host::{
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::rate_limit::RateLimits;
-use basalt_shard::settings::{MaxmemoryPolicy, Permission, Settings as CommandSettings};
+use basalt_shard::settings::{
+    MaxmemoryPolicy, Permission, SETTLE_INTERVAL_MS, Settings as CommandSettings,
+};
 use basalt_shard::store::Store;
 
 use super::aof::AppendOnly;
@@ -489,6 +492,8 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         lazyfree_lazy_server_del: settings.lazyfree_lazy_server_del,
         lazyfree_lazy_user_del: settings.lazyfree_lazy_user_del,
         lazyfree_lazy_user_flush: settings.lazyfree_lazy_user_flush,
+        settle_interval_ms: SETTLE_INTERVAL_MS,
+        replies_wait_for_disk: settings.append_only.appendfsync == SyncPolicy::Always,
         enable_debug_command: permission(settings.enable_debug_command),
         enable_module_command: permission(settings.enable_module_command),
         protected_mode: settings.protected_mode,

@@ -5,6 +5,18 @@
 //! another needs, so this is repeated until nothing changes. What is left is the greatest set of
 //! items that is closed under "happened before". Needs lead back in time only (see
 //! [`basalt_shard::journal`]), so what was safe before the crash is never cut.
+//!
+//! Where a segment says that it is *open*, something in it may depend on what another core was
+//! still to do, and nobody could say what: what follows counts only if all segments have the
+//! barrier that settles it. A core does nothing between its barrier and the moment all have theirs,
+//! so a cut at a barrier that all have is closed, however many segments are open behind it; and
+//! such barriers come several times a second while there is anything open (`core/succession.rs` of
+//! `basalt-shard`). So cutting ends there at the latest:
+//!
+//! ```text
+//! core 0: a  #O:1  b  #G:1  c  #O:2  d          kept: a b #G:1 c
+//! core 1: e  #O:1  f  #G:1  #O:2  #D:0:5  g     kept: e f #G:1
+//! ```
 
 use std::io::BufRead;
 
@@ -28,7 +40,8 @@ enum Demand {
     Needs(Vec<(u16, u64)>),
     /// Seconds since 1970.
     Time(i64),
-    /// Every segment has this barrier, or none: it is of one moment.
+    /// Every segment has this barrier, or none: it is of one moment. Or what follows is open until
+    /// then.
     Barrier(u64),
 }
 
@@ -81,6 +94,8 @@ impl Survey {
                     continue;
                 }
                 Ok(Some(Item::Needs(needs))) => Demand::Needs(needs),
+                Ok(Some(Item::Open(_))) if mutation::is_on(Mutation::OpenKept) => continue,
+                Ok(Some(Item::Open(number))) => Demand::Barrier(number),
                 Ok(Some(Item::Time(seconds))) => Demand::Time(seconds),
                 Err(damage) => {
                     survey.damage = Some(damage);
@@ -187,6 +202,20 @@ mod tests {
         let other = survey(&format!("#TS:5\r\n{PING}#D:0:2\r\n{PING}"));
         let kept = cut(&[one, other], Some(6));
         assert!(kept.iter().all(|kept| kept.items == 1));
+    }
+
+    #[test]
+    fn what_is_open_counts_only_with_the_barrier_that_settles_it() {
+        let texts = [
+            format!("{PING}#O:1\r\n{PING}#G:1\r\n{PING}#O:2\r\n{PING}"),
+            format!("{PING}#O:1\r\n{PING}#G:1\r\n#O:2\r\n#D:0:5\r\n{PING}"),
+        ];
+        let items = |texts: [&str; 2]| -> Vec<u64> {
+            cut(&texts.map(survey), None).iter().map(|kept| kept.items).collect()
+        };
+        assert_eq!(items([&texts[0], &texts[1]]), [4, 3]);
+        let torn = &texts[1][..texts[1].find("#G").expect("it is there")];
+        assert_eq!(items([&texts[0], torn]), [1, 1], "the barrier is not in all of them");
     }
 
     #[test]

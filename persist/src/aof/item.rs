@@ -5,7 +5,7 @@
 //! fit is told with the place where the last good item ended, so that the rest can be cut off.
 //!
 //! ```text
-//! item := record | barrier | needs | time
+//! item := record | barrier | needs | open | time
 //! record := [#S lines] [SELECT] (command | MULTI command* EXEC)
 //! ```
 
@@ -83,6 +83,8 @@ pub enum Item {
     },
     /// What follows may depend on so many items of other cores: `(core, items)`.
     Needs(Vec<(u16, u64)>),
+    /// What follows counts only with the barrier of this number, in all segments.
+    Open(u64),
     /// Seconds since 1970 of what follows.
     Time(i64),
 }
@@ -222,6 +224,8 @@ impl<R: BufRead> Reader<R> {
             Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: false }
         } else if let Some(number) = text.strip_prefix("#T:") {
             Item::Barrier { number: number.parse().map_err(|_| BAD)?, tells: true }
+        } else if let Some(number) = text.strip_prefix("#O:") {
+            Item::Open(number.parse().map_err(|_| BAD)?)
         } else if let Some(seconds) = text.strip_prefix("#TS:") {
             Item::Time(seconds.parse().map_err(|_| BAD)?)
         } else {
@@ -333,10 +337,11 @@ mod tests {
 
     #[test]
     fn annotations_are_items() {
-        let (items, outcome, _) = read_all(b"#TS:5\r\n#T:1\r\n#D:1:7\r\n# a note\r\n");
+        let (items, outcome, _) = read_all(b"#TS:5\r\n#T:1\r\n#D:1:7\r\n#O:2\r\n# a note\r\n");
         assert!(outcome.is_ok());
         let needs = Item::Needs(vec![(1, 7)]);
-        assert_eq!(items, [Item::Time(5), Item::Barrier { number: 1, tells: true }, needs]);
+        let barrier = Item::Barrier { number: 1, tells: true };
+        assert_eq!(items, [Item::Time(5), barrier, needs, Item::Open(2)]);
     }
 
     #[test]

@@ -387,7 +387,7 @@ impl Loader<'_> {
             match ahead.next_item() {
                 Ok(None) => break None,
                 Err(damage) => break Some(damage),
-                Ok(Some(Item::Needs(_) | Item::Time(_))) => {}
+                Ok(Some(Item::Needs(_) | Item::Open(_) | Item::Time(_))) => {}
                 Ok(Some(Item::Barrier { .. })) => items += 1,
                 Ok(Some(Item::Record)) => {
                     items += 1;

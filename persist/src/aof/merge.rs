@@ -141,7 +141,7 @@ impl<R: Items> Source<R> {
         while self.ahead.is_none() && self.left > 0 {
             match self.reader.next_item()? {
                 None => return Err(Damage::Truncated),
-                Some(Item::Needs(_) | Item::Time(_)) => {}
+                Some(Item::Needs(_) | Item::Open(_) | Item::Time(_)) => {}
                 item => self.ahead = item,
             }
         }

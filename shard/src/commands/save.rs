@@ -104,11 +104,57 @@ pub fn shutdown(call: &mut SessionCall<'_>) -> Outcome {
         return Ok(());
     }
     check_files(call.core, options)?;
-    if !saves_at_end(call.core, options) {
-        return call.core.host.shutdown(options);
+    match () {
+        () if saves_at_end(call.core, options) => {
+            call.tour(TourKind::Parking, last_save(options));
+        }
+        () if is_end_a_moment(call.core, options) => {
+            call.tour(TourKind::Parking, End::new(options))
+        }
+        () => call.core.host.shutdown(options)?,
     }
-    call.tour(TourKind::Parking, last_save(options));
     Ok(())
+}
+
+/// Whether the process has to end at one moment for all cores: what one of them has told may follow
+/// something that another was still to do, and would be cut off at the next start, though it was
+/// answered. Not where that moment may be long in coming.
+fn is_end_a_moment(core: &Core, options: ShutdownOptions) -> bool {
+    let is_loading = core.host.persistence().is_loading;
+    let is_stuck = core.shared().watch.is_busy();
+    core.store.journal().has_others() && !options.now && !is_loading && !is_stuck
+}
+
+/// Ends the process where nothing is under way. No core goes on afterwards.
+struct End {
+    options: ShutdownOptions,
+    outcome: Option<Outcome>,
+}
+
+impl End {
+    fn new(options: ShutdownOptions) -> Self {
+        Self { options, outcome: None }
+    }
+}
+
+impl TourTask for End {
+    fn visit(&mut self, core: &mut Core) {
+        core.store.settle_journal();
+        if core.id().0 + 1 == core.core_count() {
+            self.outcome = Some(core.host.shutdown(self.options));
+        }
+    }
+
+    fn ends_process(&self) -> bool {
+        matches!(self.outcome, Some(Ok(())))
+    }
+
+    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        if let Some(Err(error)) = self.outcome {
+            core.stats.count_error(&error);
+            reply.error(&error);
+        }
+    }
 }
 
 /// Whether the files may be left as they are.
@@ -150,7 +196,7 @@ fn last_save(options: ShutdownOptions) -> impl TourTask {
                     core.host.note_shutdown_over();
                     Err(CANNOT_SHUT_DOWN)
                 }
-                _ => core.host.shutdown(options),
+                _ => core.end_process(options),
             };
             if let Err(error) = outcome {
                 core.stats.count_error(&error);
@@ -168,9 +214,18 @@ impl Core {
         }
         if saves_at_end(self, options) {
             self.begin_tour_unasked(TourKind::Parking, Box::new(last_save(options)));
-        } else if let Err(error) = self.host.shutdown(options) {
+        } else if let Err(error) = self.end_process(options) {
             self.host.log_warning(&format!("The shutdown failed: {error}"));
         }
+    }
+
+    /// Ends the process, soon or at once.
+    fn end_process(&mut self, options: ShutdownOptions) -> Outcome {
+        if !is_end_a_moment(self, options) {
+            return self.host.shutdown(options);
+        }
+        self.begin_tour_unasked(TourKind::Parking, Box::new(End::new(options)));
+        Ok(())
     }
 
     /// Begins a snapshot that nobody has asked for by a command.

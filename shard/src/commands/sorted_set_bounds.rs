@@ -10,6 +10,9 @@ const NOT_A_SCORE_RANGE: CommandError = CommandError::Fixed("ERR min or max is n
 const NOT_A_LEX_RANGE: CommandError =
     CommandError::Fixed("ERR min or max not valid string range item");
 
+/// Which C takes for a blank, and Rust does not.
+const VERTICAL_TAB: u8 = 0x0b;
+
 /// A score, weight or coordinate. What is too large or too small for a double is refused, as
 /// `strtod` reports it.
 pub(super) fn parse_score(text: &[u8]) -> Option<f64> {
@@ -38,14 +41,17 @@ fn is_letter(byte: u8) -> bool {
     matches!(byte, b'a'..=b'f' | b'A'..=b'F')
 }
 
-/// Reads a number as plain `strtod` does, which passes over blanks in front and makes zero of
-/// nothing.
+/// Reads a number as plain `strtod` does, which passes over blanks in front of it and makes zero of
+/// nothing, if not of blanks alone.
 pub(super) fn parse_leniently(
     text: &[u8],
     parse: impl FnOnce(&[u8]) -> Option<f64>,
 ) -> Option<f64> {
-    let text = text.trim_ascii_start();
-    if text.is_empty() { Some(0.0) } else { parse(text) }
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == VERTICAL_TAB;
+    match text.iter().position(|byte| !is_blank(byte)) {
+        Some(start) => parse(&text[start..]),
+        None => text.is_empty().then_some(0.0),
+    }
 }
 
 /// One end of a range of scores: the score and whether it is left out.
@@ -124,6 +130,14 @@ mod tests {
     fn check_ranks(start: &str, stop: &str, expected: Range<usize>) {
         let range = RankRange::parse(start.as_bytes(), stop.as_bytes()).expect("these are numbers");
         assert_eq!(range.within(10), expected);
+    }
+
+    #[test]
+    fn blanks_come_before_a_number_and_are_none() {
+        let read = |text: &[u8]| parse_leniently(text, parse_score);
+        assert_eq!(read(b" \t\n\x0b\x0c\r1.5"), Some(1.5));
+        assert_eq!(read(b""), Some(0.0));
+        assert_eq!([read(b" "), read(b"\n"), read(b"\x0c"), read(b"1 ")], [None; 4]);
     }
 
     #[test]

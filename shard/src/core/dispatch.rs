@@ -209,6 +209,9 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        if self.store.journal.minds_pipelines() && !self.may_go_ahead(id, row, route, arguments) {
+            return Flow::Refused;
+        }
         match row.handler.expect("rows without code are not found") {
             Handler::Keys(handler) | Handler::Channel(handler) => {
                 self.execute_on_keys(id, row, handler, route, arguments)
@@ -255,7 +258,7 @@ impl Core {
 
     /// Whether all a session has sent was answered; it is held until then.
     #[cold]
-    fn is_answered(&mut self, id: SessionId) -> bool {
+    pub(super) fn is_answered(&mut self, id: SessionId) -> bool {
         if !self.flush_before_barrier(id) {
             return false;
         }
@@ -306,12 +309,7 @@ impl Core {
         if row.flags.contains(flag::KEEPS_SLOTS) {
             return self.execute_enclosed(id, row, handler, route, arguments);
         }
-        let target = match route {
-            Route::Home => Some(self.id),
-            Route::One(slot, _) => Some(self.owner(slot)),
-            Route::Many => self.common_owner(row, arguments),
-        };
-        match target {
+        match self.target(row, route, arguments) {
             Some(core) if core == self.id => self.run_locally(id, row, handler, route, arguments),
             // What it brings home besides a reply, or instead of one, is not for several.
             Some(_) if row.flags.contains(flag::BLOCKING) || row.flags.contains(flag::IN_MULTI) => {

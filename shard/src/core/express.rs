@@ -37,6 +37,10 @@ impl Core {
         if !is_ordinary || !self.store.has_slot(slot) {
             return None;
         }
+        // It may have to wait, or to be told as open: see `succession`.
+        if self.store.journal.minds_pipelines() && self.session(id).is_some_and(Session::is_owed) {
+            return None;
+        }
         debug_assert!(self.owner(slot) == self.id, "slots are borrowed while the gate is closed");
         Some(self.run_now(id, row, handler, prepared.route, arguments))
     }

@@ -55,6 +55,7 @@ mod sessions;
 pub mod shared;
 mod slow;
 pub mod spreading;
+mod succession;
 pub mod tour;
 mod touring;
 pub mod tracking;
@@ -79,6 +80,7 @@ use self::serving::SERVICES_MAX;
 use self::session::Session;
 use self::shared::{Restrictions, Shared};
 use self::spreading::{Aboard, Author, BAGS_MAX, Broadcasts, RECEIPTS_MAX, Way};
+use self::succession::Succession;
 use self::waiting::{Gate, Lent};
 use crate::acl::Acl;
 use crate::acl::log::Log;
@@ -117,12 +119,13 @@ pub const CREDIT_MAX: usize = 512;
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
 /// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
 /// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
-/// release, each core says farewell to one list of names, one core at a time may ask this one to
-/// evict, and one to end clients, and there is one transaction at a time whose tours bring word.
+/// release, each core says farewell to one list of names and settles what its journal told, one core
+/// at a time may ask this one to evict, and one to end clients, and there is one transaction at a
+/// time whose tours bring word.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
-    (boxes + news + 7 * cores + 68).next_power_of_two()
+    (boxes + news + 8 * cores + 68).next_power_of_two()
 }
 
 /// The way to the other cores.
@@ -227,6 +230,7 @@ pub struct Core {
     eviction: Eviction,
     scales: Scales,
     pause: Pause,
+    succession: Succession,
     restrictions: Restrictions,
     blocked_clients: usize,
     /// Those that wait for the disk.
@@ -325,6 +329,7 @@ impl Core {
             last_lookup: LastLookup::default(),
             latency: Monitor::default(),
             pause: Pause::default(),
+            succession: Succession::default(),
             restrictions: Restrictions::default(),
             blocked_clients: 0,
             disk_waits: Vec::new(),
@@ -382,6 +387,7 @@ impl Core {
             self.unpause();
         }
         self.end_blocking();
+        self.settle_if_due();
     }
 
     /// Number of this turn.
@@ -468,7 +474,12 @@ impl Core {
         self.eviction.apply(&settings);
         self.set_client_limit(settings.maxmemory_clients_bytes);
         self.shared.board.post(self.id, self.eviction.level());
-        let is_same = *settings.rate_limits == *self.store.settings().rate_limits;
+        let before = self.store.settings();
+        let is_same = *settings.rate_limits == *before.rate_limits;
+        if settings.replies_wait_for_disk && !before.replies_wait_for_disk {
+            // All cores do so at one moment: from now on nothing that is told may be open.
+            self.store.settle_journal();
+        }
         self.store.set_settings(settings);
         if !is_same {
             self.renew_buckets();

@@ -80,6 +80,9 @@ impl Core {
         // place: other sessions' commands in between would split the run of replies.
         let extends = session.open_target == Some(target)
             && batch.commands.last().is_some_and(|last| last.session == id);
+        if !session.is_owed() {
+            session.owed_in_batch = Some(target);
+        }
         let place = session.reserve(extends, Some(target));
         batch.push(id, place, row, route, session.caller(), arguments);
         session.step_reply_mode();
@@ -108,6 +111,7 @@ impl Core {
         for &id in &senders {
             if let Some(session) = self.session_mut(id) {
                 session.open_target = None;
+                session.owed_in_batch = None;
                 if std::mem::take(&mut session.publishes)
                     && !mutation::is_on(Mutation::PublishOvertaken)
                 {

@@ -198,6 +198,8 @@ pub struct Session {
     pub output: Output,
     /// Target of the open batch that has commands of this session in it.
     pub open_target: Option<CoreId>,
+    /// The same, if all replies it is owed are those of commands in that batch.
+    pub(super) owed_in_batch: Option<CoreId>,
     /// Whether a command was sent to another core since this one last looked at its inbox for it.
     pub sent_since_drain: bool,
     /// Whether an open batch has a message of this session to be published: what follows on
@@ -281,6 +283,7 @@ impl Session {
             tracking: None,
             output: Output::default(),
             open_target: None,
+            owed_in_batch: None,
             sent_since_drain: false,
             publishes: false,
             figures: Figures { connected_ms: now_ms, active_ms: now_ms, ..Figures::default() },

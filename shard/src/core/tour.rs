@@ -68,6 +68,11 @@ pub trait TourTask: Send {
         None
     }
 
+    /// Whether the process ends here, asked after the last visit: no core is released then.
+    fn ends_process(&self) -> bool {
+        false
+    }
+
     /// Called at the core the tour started from, after the last visit: writes the reply.
     fn finish(self: Box<Self>, core: &mut Core, session: SessionId, reply: &mut Reply<'_>);
 }

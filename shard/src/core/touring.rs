@@ -137,6 +137,9 @@ impl Core {
         if tour.kind == TourKind::Gathering {
             return self.send(origin, Message::TourDone(tour));
         }
+        if tour.task.ends_process() {
+            return;
+        }
         let mut cargo = std::mem::take(&mut tour.cargo);
         let libraries = tour.task.take_libraries();
         let mut holdings = tour.task.take_holdings();
