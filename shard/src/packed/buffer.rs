@@ -24,10 +24,6 @@ const START_MAX: usize = u16::MAX as usize;
 /// Below this size moving the content within its allocation costs next to nothing.
 const CHEAP_TO_MOVE_BYTES: usize = 512;
 
-/// Up to this size a sixteenth of the allocation has to be free for moving the content within it,
-/// and above an eighth: what is inserted until the next move has to be worth one.
-const QUICK_TO_MOVE_BYTES: usize = 8192;
-
 /// A cache line.
 const LINE_BYTES: usize = 64;
 
@@ -160,12 +156,8 @@ impl Buffer {
     fn make_room(&mut self, added: usize, in_front: bool) {
         let (len, present) = (self.len(), self.block.capacity());
         let left_over = present.checked_sub(len + added);
-        let left_over_min = match present {
-            0..=CHEAP_TO_MOVE_BYTES => 0,
-            0..=QUICK_TO_MOVE_BYTES => present / 16,
-            _ => present / 8,
-        };
-        let stays = left_over.is_some_and(|left_over| left_over >= left_over_min);
+        let stays = left_over
+            .is_some_and(|left_over| present <= CHEAP_TO_MOVE_BYTES || left_over >= present / 8);
         let capacity = if stays { present } else { capacity_for((len + added).max(present + 1)) };
         let free = capacity - len;
         // A buffer that is moved within its allocation may be growing at both ends.
