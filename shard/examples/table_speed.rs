@@ -15,6 +15,10 @@ use basalt_shard::table::{Footprint, Kind, Record, Table, Value};
 struct NoObject;
 
 impl Footprint for NoObject {
+    fn first_block(&self) -> Option<std::ptr::NonNull<u8>> {
+        None
+    }
+
     fn footprint_bytes(&self) -> usize {
         0
     }

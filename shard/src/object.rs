@@ -1,8 +1,10 @@
-//! Values that are more than a string. The table keeps each behind one thin pointer.
+//! Values that are more than a string. The table keeps each inside the entry of its key.
 //!
 //! A type takes part by a variant of [`Object`] and by [`Collection`], which lets commands reach it
 //! through [`Store::collection`] and [`Store::change_collection`]: those answer `WRONGTYPE`, make
 //! missing keys, and remove keys whose collection became empty, the same way for every type.
+
+use std::ptr::NonNull;
 
 use crate::error::{self, CommandError};
 use crate::event::Event;
@@ -55,7 +57,7 @@ impl Object {
 }
 
 impl Object {
-    /// Asks the processor to load what a command will look at first.
+    /// Asks the processor to load what a command will look at once the first block is there.
     #[inline]
     pub(crate) fn prefetch_content(&self) {
         match self {
@@ -78,7 +80,21 @@ impl Footprint for Object {
             Self::Stream(stream) => stream.footprint_bytes(),
         }
     }
+
+    #[inline]
+    fn first_block(&self) -> Option<NonNull<u8>> {
+        match self {
+            Self::Hash(hash) => hash.first_block(),
+            Self::List(list) => list.first_block(),
+            Self::Set(set) => set.first_block(),
+            Self::SortedSet(set) => set.first_block(),
+            Self::Stream(stream) => stream.first_block(),
+        }
+    }
 }
+
+// An object lies in the entry of its key.
+const _: () = assert!(size_of::<Object>() == 24);
 
 /// Makes a type a collection: its variant of [`Object`] and its [`Type`] have one name.
 macro_rules! collection {
@@ -177,7 +193,7 @@ impl Store {
             let mut fresh = C::default();
             let result = change(&mut fresh);
             if !fresh.is_empty() {
-                self.set(key, C::TYPE, Value::Object(Box::new(fresh.into_object())), None);
+                self.set(key, C::TYPE, Value::Object(fresh.into_object()), None);
             }
             return Ok(Some(result));
         };

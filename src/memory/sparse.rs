@@ -238,6 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn slabs_of_larger_blocks_hold_sixteen_at_least() {
+        // The environment may say otherwise.
+        if std::env::var_os("_RJEM_MALLOC_CONF").is_some() {
+            return;
+        }
+        let bins = SparsePages::new().bins;
+        let larger: Vec<&Bin> =
+            bins.iter().filter(|bin| (512..=8192).contains(&bin.block_bytes)).collect();
+        assert_eq!(larger.len(), 17, "four classes for each of four doublings, and one");
+        for bin in larger {
+            let (bytes, blocks) = (bin.block_bytes, bin.blocks_per_slab);
+            assert!(blocks >= 16, "{blocks} blocks of {bytes} bytes in a slab");
+        }
+    }
+
+    #[test]
     fn blocks_in_thin_slabs_are_sparse_until_they_have_moved() {
         let full: Vec<Block> = (0..BLOCKS).map(|_| Block::new()).collect();
         let mut kept: Vec<Block> = without_cache(|| full.into_iter().step_by(8).collect());

@@ -34,8 +34,9 @@ impl fmt::Display for Backend {
 
 /// Sizes of one reactor.
 ///
-/// Input memory is `buffer_count * buffer_bytes`, of which the kernel backs what was once used;
-/// it bounds what one poll can receive from all connections together.
+/// Input memory is `buffer_count * buffer_bytes`, of which the kernel backs what was once used:
+/// about as many buffers as the busiest turn needed. It bounds what one poll can receive from all
+/// connections together.
 #[derive(Clone, Debug)]
 pub struct ReactorOptions {
     /// Which driver.

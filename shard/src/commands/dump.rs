@@ -190,7 +190,7 @@ pub(crate) fn put(
     match decoded {
         Decoded::String(Text::Int(number)) => set(Type::String, Value::Int(i64::from(number))),
         Decoded::String(Text::Bytes(bytes)) => set(Type::String, string::value_of(&bytes)),
-        Decoded::Object(object) => set(object.kind(), Value::Object(Box::new(object))),
+        Decoded::Object(object) => set(object.kind(), Value::Object(object)),
     }
 }
 

@@ -185,7 +185,7 @@ fn duplicate(entry: Entry<'_, Object>, name: &[u8]) -> OwnedEntry<Object> {
         ValueRef::Int(number) => Value::Int(number),
         ValueRef::Bytes(bytes) => Value::Bytes(bytes),
         ValueRef::Shared(bytes) => Value::Shared(bytes.clone()),
-        ValueRef::Object(object) => Value::Object(Box::new(object.clone())),
+        ValueRef::Object(object) => Value::Object(object.clone()),
     };
     let (kind, lru_bits, expiry_ms) = (entry.kind(), entry.lru_bits(), entry.expiry_ms());
     OwnedEntry::new(name, Record { kind, lru_bits, expiry_ms, value })

@@ -251,7 +251,7 @@ fn store(
     } else {
         let mut list = List::default();
         list.push_all(End::Tail, texts.iter().map(Vec::as_slice), node_limit(call.store));
-        let value = Value::Object(Box::new(Object::List(list)));
+        let value = Value::Object(Object::List(list));
         call.store.set(key, Type::List, value, None);
         call.store.changed(key, Event::SortStore);
         // What BY and GET looked at has no part in the order of records.

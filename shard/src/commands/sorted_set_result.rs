@@ -105,7 +105,7 @@ impl Gathered {
             remove_destination(call.store, key);
         } else {
             let set = SortedSet::from_sorted(self.entries(), &limits);
-            let value = Value::Object(Box::new(crate::object::Object::SortedSet(set)));
+            let value = Value::Object(crate::object::Object::SortedSet(set));
             call.store.set(key, Type::SortedSet, value, None);
             call.store.changed(key, event);
         }

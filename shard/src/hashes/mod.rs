@@ -26,10 +26,12 @@ mod tests;
 
 pub(crate) use pick::Draws;
 
+use std::ptr::NonNull;
+
 use crate::hash::Seed;
 use crate::object::{Collection, Object};
 use crate::packed::{Element, Packed};
-use crate::table::{Footprint, Position, SharedBytes, prefetch, size_class};
+use crate::table::{Footprint, Position, SharedBytes, size_class};
 use crate::types::Type;
 use rows::Rows;
 use table::FieldTable;
@@ -111,7 +113,7 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug)]
 pub struct Hash(Form);
 
-const _: () = assert!(size_of::<Hash>() <= 32);
+const _: () = assert!(size_of::<Hash>() == 16);
 
 #[derive(Clone, Debug)]
 enum Form {
@@ -128,13 +130,12 @@ impl Default for Hash {
 
 /// Reading.
 impl Hash {
-    /// Asks the processor to load what a command will look at first.
+    /// Asks the processor to load what a command looks at behind the first block.
     #[inline]
     pub(crate) fn prefetch_content(&self) {
         match &self.0 {
             Form::Packed(rows) => rows.prefetch_front(),
-            Form::Timed(rows) => prefetch(&raw const **rows),
-            Form::Table(table) => prefetch(&raw const **table),
+            Form::Timed(_) | Form::Table(_) => {}
         }
     }
 
@@ -367,6 +368,15 @@ impl Footprint for Hash {
             Form::Packed(rows) => rows.footprint_bytes(),
             Form::Timed(rows) => size_class(size_of::<TimedRows>()) + rows.footprint_bytes(),
             Form::Table(table) => size_class(size_of::<FieldTable>()) + table.footprint_bytes(),
+        }
+    }
+
+    #[inline]
+    fn first_block(&self) -> Option<NonNull<u8>> {
+        match &self.0 {
+            Form::Packed(rows) => rows.address(),
+            Form::Timed(rows) => Some(NonNull::from(&**rows).cast()),
+            Form::Table(table) => Some(NonNull::from(&**table).cast()),
         }
     }
 }

@@ -8,6 +8,8 @@
 //! A lookup compares the names from front to end. That beats any index while all of it lies in a
 //! few cache lines, and the limits on packed hashes see to that.
 
+use std::ptr::NonNull;
+
 use super::Text;
 use crate::packed::{Element, Packed, Place};
 
@@ -26,6 +28,12 @@ pub(super) struct Row<'a> {
 }
 
 impl<const WIDTH: usize> Rows<WIDTH> {
+    /// Where the allocation lies, if there is one.
+    #[inline]
+    pub(super) fn address(&self) -> Option<NonNull<u8>> {
+        self.0.address()
+    }
+
     /// Asks the processor to load the front, for a search.
     #[inline]
     pub(super) fn prefetch_front(&self) {

@@ -20,6 +20,10 @@ use crate::table::{Entry, Footprint, Kind, Position, Record, Table, Value, Value
 pub(super) enum NoObject {}
 
 impl Footprint for NoObject {
+    fn first_block(&self) -> Option<std::ptr::NonNull<u8>> {
+        match *self {}
+    }
+
     fn footprint_bytes(&self) -> usize {
         match *self {}
     }

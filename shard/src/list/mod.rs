@@ -22,8 +22,10 @@ pub(crate) use build::{Builder, Part};
 pub use iter::Iter;
 pub use limit::NodeLimit;
 
+use std::ptr::NonNull;
+
 use crate::packed::{Element, Packed};
-use crate::table::{Footprint, prefetch, size_class};
+use crate::table::{Footprint, size_class};
 use quick::Quick;
 
 /// An end of a list.
@@ -54,7 +56,7 @@ enum Form {
     Long(Box<Quick>),
 }
 
-const _: () = assert!(size_of::<List>() == 24);
+const _: () = assert!(size_of::<List>() == 16);
 
 impl Default for List {
     fn default() -> Self {
@@ -69,16 +71,24 @@ impl Footprint for List {
             Form::Long(quick) => size_class(size_of::<Quick>()) + quick.footprint_bytes(),
         }
     }
+
+    #[inline]
+    fn first_block(&self) -> Option<NonNull<u8>> {
+        match &self.0 {
+            Form::Short(run) => run.address(),
+            Form::Long(quick) => Some(NonNull::from(&**quick).cast()),
+        }
+    }
 }
 
 /// Reading.
 impl List {
-    /// Asks the processor to load what a command will look at first.
+    /// Asks the processor to load what a command looks at behind the first block.
     #[inline]
     pub(crate) fn prefetch_content(&self) {
         match &self.0 {
             Form::Short(run) => run.prefetch_ends(),
-            Form::Long(quick) => prefetch(&raw const **quick),
+            Form::Long(_) => {}
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) enum Node {
     Large(Box<[u8]>),
 }
 
-const _: () = assert!(size_of::<Node>() == 24);
+const _: () = assert!(size_of::<Node>() == 16);
 
 impl Node {
     /// A node with one element.

@@ -3,7 +3,7 @@
 //! ```text
 //! Quick    | nodes | len | node bytes |
 //!              |
-//! nodes    | run: 110 elements | run: 87 | large: 1 | run: 93 | ...   24 bytes a node
+//! nodes    | run: 110 elements | run: 87 | large: 1 | run: 93 | ...   16 bytes a node
 //! ```
 //!
 //! The number of elements of a node lies in the deque itself, so that a position is found by

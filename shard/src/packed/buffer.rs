@@ -1,21 +1,22 @@
 //! Bytes that grow at either end and in between, in one allocation of a whole size class.
 //!
 //! ```text
-//! bytes:  | free | content             | free |
-//!         0      start               end      a size class
+//! Buffer   8 bytes    | pointer and size class |
+//!                          |
+//! Block               | start, end, note 8 | free | content | free |      a size class
 //! ```
 //!
 //! Free bytes in front make taking from the front as cheap as taking from the back: a list used as
-//! a queue moves nothing. Everything else a collection needs to know beside its bytes has to fit
-//! into the 24 bytes of this struct, hence the narrow fields and the owner's `note`, which lies
-//! in what would be padding.
+//! a queue moves nothing. Where they end, how much there is, and a number that the owner keeps with
+//! the bytes lie in the head of the block, so that what points to it is one word.
 //!
 //! Classes lie 12 to 25 % apart, so growth by one class copies each byte about six times in all;
 //! in return no more than a fifth of an allocation is ever free after growth.
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
-use crate::table::{prefetch, size_class};
+use crate::table::{Block, Head, prefetch, size_class};
 
 /// Most free bytes in front; `start` has 16 bits.
 const START_MAX: usize = u16::MAX as usize;
@@ -32,14 +33,10 @@ const PREFETCH_BYTES: usize = 4 * LINE_BYTES;
 /// A byte string that changes its length cheaply.
 #[derive(Clone, Default)]
 pub(crate) struct Buffer {
-    bytes: Box<[u8]>,
-    end: u32,
-    start: u16,
-    /// Whatever the owner keeps with the bytes.
-    pub(crate) note: u16,
+    block: Block,
 }
 
-const _: () = assert!(size_of::<Buffer>() == 24);
+const _: () = assert!(size_of::<Option<Buffer>>() == 8);
 
 impl Buffer {
     /// Most bytes a buffer holds.
@@ -48,19 +45,54 @@ impl Buffer {
     /// Number of bytes. O(1).
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.end as usize - usize::from(self.start)
+        self.span().len()
+    }
+
+    /// The number the owner keeps with the bytes; zero at first.
+    #[inline]
+    pub(crate) fn note(&self) -> u16 {
+        self.block.head().note
+    }
+
+    /// Sets the number the owner keeps. It is lost when the last byte goes.
+    ///
+    /// # Panics
+    /// When there are no bytes yet, and the number is not zero.
+    #[inline]
+    pub(crate) fn set_note(&mut self, note: u16) {
+        self.block.set_head(Head { note, ..self.block.head() });
+    }
+
+    /// Where the content lies.
+    #[inline]
+    fn span(&self) -> Range<usize> {
+        let Head { end, start, .. } = self.block.head();
+        usize::from(start)..end as usize
+    }
+
+    #[inline]
+    fn set_span(&mut self, start: usize, end: usize) {
+        let note = self.block.head().note;
+        self.block.set_head(Head { end: end as u32, start: start as u16, note });
     }
 
     /// The content.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[usize::from(self.start)..self.end as usize]
+        &self.block.bytes()[self.span()]
     }
 
     /// The content, for change in place.
     #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.bytes[usize::from(self.start)..self.end as usize]
+        let span = self.span();
+        &mut self.block.bytes_mut()[span]
+    }
+
+    /// Where the allocation lies, if there is one.
+    #[inline]
+    pub(crate) fn address(&self) -> Option<NonNull<u8>> {
+        self.block.address()
     }
 
     /// Asks the processor to load both ends.
@@ -84,7 +116,7 @@ impl Buffer {
     /// Bytes of the allocation, a whole size class. O(1).
     #[inline]
     pub(crate) fn footprint_bytes(&self) -> usize {
-        self.bytes.len()
+        self.block.allocated_bytes()
     }
 
     /// Makes room for `added` bytes at offset `at` and returns it; what it holds is undefined.
@@ -93,44 +125,40 @@ impl Buffer {
     /// # Panics
     /// When the buffer would pass [`Buffer::LEN_MAX`].
     pub(crate) fn open(&mut self, at: usize, added: usize) -> &mut [u8] {
-        let (start, end, len) = (usize::from(self.start), self.end as usize, self.len());
+        let Range { start, end } = self.span();
+        let len = end - start;
         assert!(at <= len && added <= Self::LEN_MAX - len, "a gap within the limits");
         let goes_down = at < len - at;
-        if goes_down && start >= added {
-            self.bytes.copy_within(start..start + at, start - added);
-            self.start -= added as u16;
-        } else if end + added <= self.bytes.len() && (at > 0 || len == 0) {
-            self.bytes.copy_within(start + at..end, start + at + added);
-            self.end += added as u32;
-        } else {
+        let has_room = (goes_down && start >= added)
+            || (end + added <= self.block.capacity() && (at > 0 || len == 0));
+        if !has_room {
             self.make_room(added, goes_down);
-            return self.open_anew(at, added, goes_down);
         }
-        let gap = usize::from(self.start) + at;
-        &mut self.bytes[gap..gap + added]
+        self.open_gap(at, added, goes_down)
     }
 
-    /// Opens a gap where the side that gives way has the room.
-    fn open_anew(&mut self, at: usize, added: usize, goes_down: bool) -> &mut [u8] {
-        let (start, end) = (usize::from(self.start), self.end as usize);
+    /// Opens a gap where the side that gives way has the room, or the other one.
+    #[inline]
+    fn open_gap(&mut self, at: usize, added: usize, goes_down: bool) -> &mut [u8] {
+        let Range { mut start, mut end } = self.span();
         if goes_down && start >= added {
-            self.bytes.copy_within(start..start + at, start - added);
-            self.start -= added as u16;
+            self.block.bytes_mut().copy_within(start..start + at, start - added);
+            start -= added;
         } else {
-            self.bytes.copy_within(start + at..end, start + at + added);
-            self.end += added as u32;
+            self.block.bytes_mut().copy_within(start + at..end, start + at + added);
+            end += added;
         }
-        let gap = usize::from(self.start) + at;
-        &mut self.bytes[gap..gap + added]
+        self.set_span(start, end);
+        &mut self.block.bytes_mut()[start + at..start + at + added]
     }
 
     /// Puts free space for `added` bytes and some more on one side of the content.
     fn make_room(&mut self, added: usize, in_front: bool) {
-        let (len, present) = (self.len(), self.bytes.len());
+        let (len, present) = (self.len(), self.block.capacity());
         let left_over = present.checked_sub(len + added);
         let stays = left_over
             .is_some_and(|left_over| present <= CHEAP_TO_MOVE_BYTES || left_over >= present / 8);
-        let capacity = if stays { present } else { size_class((len + added).max(present + 1)) };
+        let capacity = if stays { present } else { capacity_for((len + added).max(present + 1)) };
         let free = capacity - len;
         // A buffer that is moved within its allocation may be growing at both ends.
         let in_front_bytes = match (in_front, stays) {
@@ -141,18 +169,21 @@ impl Buffer {
         self.move_to(capacity, in_front_bytes.min(START_MAX));
     }
 
-    /// Places the content at `new_start` of an allocation of `capacity` bytes.
+    /// Places the content at `new_start` of an allocation with room for `capacity` bytes.
     fn move_to(&mut self, capacity: usize, new_start: usize) {
-        let (old, len) = (usize::from(self.start)..self.end as usize, self.len());
-        if capacity == self.bytes.len() {
-            self.bytes.copy_within(old, new_start);
+        let old = self.span();
+        let end = new_start + old.len();
+        if capacity == self.block.capacity() {
+            self.block.bytes_mut().copy_within(old, new_start);
         } else {
-            let mut bytes = vec![0; capacity].into_boxed_slice();
-            bytes[new_start..new_start + len].copy_from_slice(&self.bytes[old]);
-            self.bytes = bytes;
+            let mut block = Block::zeroed(capacity);
+            block.bytes_mut()[new_start..end].copy_from_slice(&self.block.bytes()[old]);
+            if capacity > 0 {
+                block.set_head(self.block.head());
+            }
+            self.block = block;
         }
-        self.start = new_start as u16;
-        self.end = (new_start + len) as u32;
+        self.set_span(new_start, end);
     }
 
     /// Appends bytes. Amortised O(length).
@@ -163,27 +194,37 @@ impl Buffer {
     /// Removes a range of bytes and closes the gap by moving the shorter side. Amortised
     /// O(1) at both ends.
     pub(crate) fn close(&mut self, range: Range<usize>) {
-        let (start, end, len) = (usize::from(self.start), self.end as usize, self.len());
+        let Range { start, end } = self.span();
+        let len = end - start;
         let Range { start: from, end: to } = range;
         assert!(from <= to && to <= len, "a range of the content");
-        if from < len - to && start + (to - from) <= START_MAX {
-            self.bytes.copy_within(start..start + from, start + (to - from));
-            self.start += (to - from) as u16;
+        let count = to - from;
+        if from < len - to && start + count <= START_MAX {
+            self.block.bytes_mut().copy_within(start..start + from, start + count);
+            self.set_span(start + count, end);
         } else {
-            self.bytes.copy_within(start + to..end, start + from);
-            self.end -= (to - from) as u32;
+            self.block.bytes_mut().copy_within(start + to..end, start + from);
+            self.set_span(start, end - count);
         }
-        let spare = self.bytes.len() - self.len();
-        if spare > self.bytes.len() / 3 {
+        let capacity = self.block.capacity();
+        if capacity - (len - count) > capacity / 3 {
             self.shrink_to_fit();
         }
     }
 
     /// Gives back what is free but for the rest of a size class. O(length) if there is anything.
     pub(crate) fn shrink_to_fit(&mut self) {
-        let capacity = size_class(self.len());
-        if capacity < self.bytes.len() {
+        let capacity = capacity_for(self.len());
+        if capacity < self.block.capacity() {
             self.move_to(capacity, 0);
         }
+    }
+}
+
+/// The room for content in the smallest class that holds `len` bytes of it.
+fn capacity_for(len: usize) -> usize {
+    match len {
+        0 => 0,
+        _ => size_class(len + Block::HEAD_BYTES) - Block::HEAD_BYTES,
     }
 }

@@ -92,7 +92,7 @@ impl<'a> Listpack<'a> {
         }
         let mut packed = Packed::new();
         packed.buffer.extend(self.entries);
-        packed.buffer.note = self.len as u16;
+        packed.buffer.set_note(self.len as u16);
         Some(packed)
     }
 }

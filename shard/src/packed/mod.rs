@@ -5,9 +5,9 @@
 //! up to a few KB is faster than any index.
 //!
 //! ```text
-//! Packed   24 bytes    | pointer, capacity | end | start | count |
+//! Packed   8 bytes     | pointer and size class |
 //!                           |
-//! Buffer               | free | entry | entry | entry | free |
+//! Buffer               | start, end, count | free | entry | entry | entry | free |
 //! entry                | head | text | total |                      see `code`
 //! ```
 //!
@@ -39,6 +39,7 @@ use needle::Needle;
 
 use std::fmt;
 use std::ops::Range;
+use std::ptr::NonNull;
 
 /// A sequence of elements in one run of bytes.
 #[derive(Clone, Default)]
@@ -70,6 +71,12 @@ impl Packed {
         self.buffer.prefetch_front();
     }
 
+    /// Where the allocation lies, if there is one.
+    #[inline]
+    pub(crate) fn address(&self) -> Option<NonNull<u8>> {
+        self.buffer.address()
+    }
+
     /// An empty sequence. Allocates nothing.
     pub fn new() -> Self {
         Self::default()
@@ -78,13 +85,13 @@ impl Packed {
     /// Number of elements. O(1).
     #[inline]
     pub fn len(&self) -> usize {
-        usize::from(self.buffer.note)
+        usize::from(self.buffer.note())
     }
 
     /// Whether there are none. O(1).
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.buffer.note == 0
+        self.buffer.note() == 0
     }
 
     /// Bytes the same elements take as a listpack: what size limits are about. O(1).
@@ -242,7 +249,7 @@ impl Packed {
         assert!(self.len() < Self::LEN_MAX, "room for one more element");
         let gap = self.buffer.open(place.0, code::entry_bytes(element));
         code::write(element, gap);
-        self.buffer.note += 1;
+        self.buffer.set_note(self.buffer.note() + 1);
     }
 
     /// Replaces the element at `place`. O(bytes to the nearer end), O(length) if lengths agree.
@@ -287,8 +294,9 @@ impl Packed {
     }
 
     fn close(&mut self, range: Range<usize>, count: usize) {
+        let left = self.len() - count;
         self.buffer.close(range);
-        self.buffer.note -= count as u16;
+        self.buffer.set_note(left as u16);
     }
 
     /// Takes the entries from `index` on out, as a sequence of their own. O(bytes moved).
@@ -296,7 +304,7 @@ impl Packed {
         let start = self.seek(index).0;
         let mut rest = Packed::new();
         rest.buffer.extend(&self.as_bytes()[start..]);
-        rest.buffer.note = (self.len() - index) as u16;
+        rest.buffer.set_note((self.len() - index) as u16);
         let len = self.buffer.len();
         self.close(start..len, rest.len());
         rest
@@ -310,7 +318,7 @@ impl Packed {
         let count = self.len() + other.len();
         assert!(count <= Self::LEN_MAX, "room for the other elements");
         self.buffer.extend(other.as_bytes());
-        self.buffer.note = count as u16;
+        self.buffer.set_note(count as u16);
     }
 
     /// Gives unused memory back. O(bytes) if there is any.

@@ -6,6 +6,8 @@
 //!
 //! The bytes are those of an intset in dumps, behind its header.
 
+use std::ptr::NonNull;
+
 use crate::packed::Buffer;
 
 /// A set of numbers. The note of the buffer is the width of a number in bytes.
@@ -31,6 +33,10 @@ impl Ints {
         }
     }
 
+    pub(super) fn address(&self) -> Option<NonNull<u8>> {
+        self.0.address()
+    }
+
     pub(super) fn footprint_bytes(&self) -> usize {
         self.0.footprint_bytes()
     }
@@ -40,10 +46,10 @@ impl Ints {
         self.0.as_slice()
     }
 
-    /// Bytes of a number; 0 in a set that never had one.
+    /// Bytes of a number; 0 in a set that has none.
     #[inline]
     pub(super) fn width(&self) -> usize {
-        usize::from(self.0.note)
+        usize::from(self.0.note())
     }
 
     /// The number at `index` in ascending order.
@@ -82,12 +88,12 @@ impl Ints {
     /// of its width.
     pub(super) fn insert(&mut self, number: i64) -> bool {
         let Err(index) = self.find(number) else { return false };
-        let needed = width_of(number);
-        if needed > self.width() {
-            self.widen(needed);
+        let width = self.width().max(width_of(number));
+        if width > self.width() {
+            self.widen(width);
         }
-        let width = self.width();
         self.0.open(index * width, width).copy_from_slice(&number.to_le_bytes()[..width]);
+        self.0.set_note(width as u16);
         true
     }
 
@@ -110,7 +116,9 @@ impl Ints {
         for (number, target) in self.iter().zip(place.chunks_exact_mut(width)) {
             target.copy_from_slice(&number.to_le_bytes()[..width]);
         }
-        bytes.note = width as u16;
+        if self.len() > 0 {
+            bytes.set_note(width as u16);
+        }
         self.0 = bytes;
     }
 }

@@ -22,8 +22,10 @@ mod tests;
 pub use algebra::{difference, intersect, intersection, union};
 pub use member::Member;
 
+use std::ptr::NonNull;
+
 use crate::packed::{self, Packed};
-use crate::table::{Footprint, prefetch, size_class};
+use crate::table::{Footprint, size_class};
 use ints::Ints;
 use table::Table;
 
@@ -59,7 +61,7 @@ enum Form {
     Table(Box<Table>),
 }
 
-const _: () = assert!(size_of::<Set>() <= 32);
+const _: () = assert!(size_of::<Set>() == 16);
 
 impl Default for Set {
     fn default() -> Self {
@@ -81,17 +83,26 @@ impl Footprint for Set {
             Form::Table(table) => size_class(size_of::<Table>()) + table.footprint_bytes(),
         }
     }
+
+    #[inline]
+    fn first_block(&self) -> Option<NonNull<u8>> {
+        match &self.0 {
+            Form::Ints(ints) => ints.address(),
+            Form::Packed(packed) => packed.address(),
+            Form::Table(table) => Some(NonNull::from(&**table).cast()),
+        }
+    }
 }
 
 /// Reading.
 impl Set {
-    /// Asks the processor to load what a command will look at first.
+    /// Asks the processor to load what a command looks at behind the first block.
     #[inline]
     pub(crate) fn prefetch_content(&self) {
         match &self.0 {
             Form::Ints(ints) => ints.prefetch_front(),
             Form::Packed(packed) => packed.prefetch_front(),
-            Form::Table(table) => prefetch(&raw const **table),
+            Form::Table(_) => {}
         }
     }
 

@@ -57,7 +57,7 @@ fn stored_bytes(length: u8) -> usize {
 impl Segment {
     #[inline]
     pub(super) fn len(&self) -> usize {
-        usize::from(self.0.note)
+        usize::from(self.0.note())
     }
 
     #[inline]
@@ -72,7 +72,6 @@ impl Segment {
             (count, text_bytes) = (count + 1, text_bytes + member.bytes.len());
         }
         let mut bytes = Buffer::default();
-        bytes.note = u16::try_from(count).expect("a segment has few members");
         let place = bytes.open(0, 2 * count + text_bytes);
         let (tags, rest) = place.split_at_mut(count);
         let (lengths, mut texts) = rest.split_at_mut(count);
@@ -82,6 +81,7 @@ impl Segment {
             text.copy_from_slice(member.bytes);
             texts = behind;
         }
+        bytes.set_note(u16::try_from(count).expect("a segment has few members"));
         Self(bytes)
     }
 
@@ -141,7 +141,7 @@ impl Segment {
         bytes[count] = member.tag;
         bytes[2 * count + 1] = member.length;
         bytes[end + 2..].copy_from_slice(member.bytes);
-        self.0.note += 1;
+        self.0.set_note(count as u16 + 1);
     }
 
     /// Removes the member at `index`. O(bytes).
@@ -158,7 +158,7 @@ impl Segment {
         bytes.copy_within(count + index + 1..start, count + index - 1);
         bytes.copy_within(stop..end, start - 2);
         self.0.close(end - (2 + stop - start)..end);
-        self.0.note -= 1;
+        self.0.set_note(count as u16 - 1);
     }
 }
 

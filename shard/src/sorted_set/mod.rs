@@ -36,9 +36,9 @@ pub use indexed::Indexed;
 pub use packed::PackedEntries;
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use crate::hash::Seed;
-use crate::table::prefetch;
 
 /// How large the small form may become.
 #[derive(Clone, Copy, Debug)]
@@ -85,12 +85,21 @@ macro_rules! either {
 }
 
 impl SortedSet {
-    /// Asks the processor to load what a command will look at first.
+    /// Asks the processor to load what a command looks at behind the first block.
     #[inline]
     pub(crate) fn prefetch_content(&self) {
         match self {
             Self::Packed(entries) => entries.prefetch_front(),
-            Self::Indexed(indexed) => prefetch(&raw const **indexed),
+            Self::Indexed(_) => {}
+        }
+    }
+
+    /// The block that a look at the set leads to first, if there is one.
+    #[inline]
+    pub(crate) fn first_block(&self) -> Option<NonNull<u8>> {
+        match self {
+            Self::Packed(entries) => entries.address(),
+            Self::Indexed(indexed) => Some(NonNull::from(&**indexed).cast()),
         }
     }
 

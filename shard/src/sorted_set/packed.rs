@@ -4,6 +4,7 @@
 //! for the few dozen entries it is for takes less time than following one pointer to memory.
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use super::entry::{Cut, Entry, Order};
 use crate::number::{format_double, parse_double};
@@ -27,6 +28,12 @@ fn text_of(score: f64) -> String {
 }
 
 impl PackedEntries {
+    /// Where the allocation lies, if there is one.
+    #[inline]
+    pub(super) fn address(&self) -> Option<NonNull<u8>> {
+        self.0.address()
+    }
+
     /// Asks the processor to load the front, for a search.
     #[inline]
     pub(super) fn prefetch_front(&self) {

@@ -1,7 +1,7 @@
 //! Asking for the memory of several commands before the first of them runs.
 //!
-//! A lookup follows pointers: slot, bucket, entry, and for a collection the object and what that
-//! keeps its elements in. Each step may miss the cache, and waits for the one before. So one step
+//! A lookup follows pointers: slot, bucket, entry, and for a collection what it keeps its elements
+//! in. Each step may miss the cache, and waits for the one before. So one step
 //! is taken for all commands before the next: while the memory of the last is asked for, that of
 //! the first arrives.
 //!
@@ -12,7 +12,7 @@ use crate::command::Command;
 use crate::core::message::Route;
 use crate::hash::HashSlot;
 use crate::object::Object;
-use crate::table::{Entry, ValueRef, prefetch};
+use crate::table::{Entry, Footprint, ValueRef, prefetch};
 
 /// Commands whose values are asked for, too; more than that would push each other out of the
 /// nearest cache.
@@ -72,14 +72,16 @@ impl Store {
     }
 }
 
-/// From entries to their values, and from there to what the values keep elsewhere.
+/// From entries to the blocks of their values, and from there to what a search will read.
 fn prefetch_values<'a>(entries: impl Iterator<Item = &'a Entry<'a, Object>>) {
     let mut objects = [None; VALUES_MAX];
     let mut count = 0;
     for entry in entries {
         match entry.value() {
             ValueRef::Object(object) => {
-                prefetch(object);
+                if let Some(block) = object.first_block() {
+                    prefetch(block.as_ptr());
+                }
                 objects[count] = Some(object);
                 count += 1;
             }

@@ -23,7 +23,7 @@ impl Store {
         match old {
             OldValue::Inline => {}
             OldValue::Shared(content) => self.discard(Box::new(content), bytes),
-            OldValue::Object(content) => self.discard(content, bytes),
+            OldValue::Object(content) => self.discard(Box::new(content), bytes),
         }
     }
 

@@ -72,7 +72,7 @@ pub(super) struct Block {
 }
 
 // A run of blocks fills a size class.
-const _: () = assert!(size_of::<Block>() == 64);
+const _: () = assert!(size_of::<Block>() == 48);
 
 /// The part of an entry in front of its fields.
 struct Head {

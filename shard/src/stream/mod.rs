@@ -42,6 +42,7 @@ pub use trim::{Threshold, Trim};
 
 use crate::table::{Footprint, size_class};
 use groups::Groups;
+use std::ptr::NonNull;
 
 /// A stream.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +82,11 @@ impl Footprint for Stream {
         size_class(size_of::<Parts>())
             + self.0.log.footprint_bytes()
             + self.0.groups.footprint_bytes()
+    }
+
+    #[inline]
+    fn first_block(&self) -> Option<NonNull<u8>> {
+        Some(NonNull::from(&*self.0).cast())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::hash::KeyHasher;
 
+use super::bucket::BUCKET_WORDS;
 use super::segment::{Segment, TAG_BITS};
 use super::size_class::size_class;
 use super::{Entry, Footprint, Table};
@@ -27,7 +28,7 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
             self.check_segment(slot, segment, &mut totals);
             assert_eq!(segment.len(), totals.len - before.0, "entries of a segment");
             let expiring_len = totals.expiring_len - before.1;
-            assert_eq!(segment.header().expiring_len, expiring_len, "expiring ones of a segment");
+            assert_eq!(segment.expiring_len(), expiring_len, "expiring ones of a segment");
         }
         assert_eq!(self.len, totals.len, "entries of the table");
         assert_eq!(self.expiring_len, totals.expiring_len, "expiring entries of the table");
@@ -36,17 +37,22 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
     }
 
     fn check_segment(&self, slot: usize, segment: &Segment, totals: &mut Totals) {
-        let shape = segment.shape();
-        assert_eq!(segment.homes(), shape.homes, "handle and header disagree");
-        assert!(!segment.bucket(shape.buckets - 1).is_full(), "the last bucket is full");
-        assert_eq!(shape.bytes(), size_class(shape.bytes()), "a segment wastes its class");
-        totals.bytes += shape.bytes();
+        if segment.is_bare() {
+            assert_eq!(self.directory.len(), 1, "a bare segment among others");
+        } else {
+            let shape = segment.shape();
+            assert_eq!(segment.homes(), shape.homes, "handle and header disagree");
+            assert!(!segment.bucket(shape.buckets - 1).is_full(), "the last bucket is full");
+        }
+        assert_eq!(segment.bytes(), size_class(segment.bytes()), "a segment wastes its class");
+        totals.bytes += segment.bytes();
         // The first bucket of the run of full buckets that reaches up to the present one.
         let mut run_start = 0;
         let mut tag_min = 0;
-        for index in 0..shape.buckets {
-            let bucket = segment.bucket(index);
-            let (words, empty) = bucket.words().split_at(bucket.len());
+        for index in 0..segment.bucket_count() {
+            let places = segment.words(index);
+            let len = places.iter().take_while(|word| !word.is_empty()).count();
+            let (words, empty) = places.split_at(len);
             assert!(empty.iter().all(|word| word.is_empty()), "a gap in a bucket");
             for word in words {
                 assert!(word.tag() >= tag_min, "words out of order");
@@ -64,7 +70,7 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
                 totals.expiring_len += usize::from(word.expires());
                 totals.bytes += entry.bytes();
             }
-            if !bucket.is_full() {
+            if !segment.is_bare() && len < BUCKET_WORDS {
                 run_start = index + 1;
             }
         }

@@ -215,10 +215,15 @@ impl Directory {
         {
             *deepest -= 2;
         }
+        self.halve_while_idle();
+        old
+    }
+
+    /// Gives back slots that no segment needs.
+    pub(super) fn halve_while_idle(&mut self) {
         while matches!(self, Directory::Many { deepest: 0, .. }) {
             self.halve();
         }
-        old
     }
 
     fn fill(&mut self, first: usize, count: usize, segment: &Segment) {

@@ -14,7 +14,6 @@ use std::ptr::NonNull;
 
 use super::layout::{Form, Header, RawEntry};
 use super::shared::SharedBytes;
-use super::size_class::size_class;
 use super::value::{Footprint, INLINE_VALUE_MAX, Kind, OldValue, Record, Value, ValueRef};
 
 /// An entry of a table, borrowed. Every accessor is O(1).
@@ -57,9 +56,7 @@ impl<'a, O> Entry<'a, O> {
                 Form::Inline => ValueRef::Bytes(raw.inline()),
                 Form::Int => ValueRef::Int(raw.cell(Form::Int, PhantomData::<i64>).read()),
                 Form::Shared => ValueRef::Shared(raw.cell(Form::Shared, PhantomData).as_ref()),
-                Form::Object => {
-                    ValueRef::Object(raw.cell(Form::Object, PhantomData::<Box<O>>).as_ref())
-                }
+                Form::Object => ValueRef::Object(raw.cell(Form::Object, PhantomData::<O>).as_ref()),
             }
         }
     }
@@ -103,14 +100,14 @@ fn value_bytes<O: Footprint>(value: ValueRef<'_, O>) -> usize {
     match value {
         ValueRef::Int(_) | ValueRef::Bytes(_) => 0,
         ValueRef::Shared(bytes) => bytes.allocated_bytes(),
-        ValueRef::Object(object) => size_class(size_of::<O>()) + object.footprint_bytes(),
+        ValueRef::Object(object) => object.footprint_bytes(),
     }
 }
 
 /// An entry outside of any table, with all it owns.
 pub struct OwnedEntry<O> {
     raw: RawEntry,
-    _owns: PhantomData<Box<O>>,
+    _owns: PhantomData<O>,
 }
 
 // SAFETY: an entry owns its key and its value: bytes, a `SharedBytes` (which is `Send`), or an `O`.
@@ -156,8 +153,8 @@ impl<O> OwnedEntry<O> {
         unsafe { Entry::lend(self.raw) }
     }
 
-    /// Takes the value out, to put it under another key; the entry keeps the number 0 or, for a
-    /// string inside the entry, the string. O(1).
+    /// Takes the value out, to put it under another key; the entry keeps a value that owns nothing:
+    /// for a string inside the entry, the string. O(1).
     pub fn take_value(&mut self) -> Value<'_, O> {
         match self.as_entry().value() {
             ValueRef::Int(number) => Value::Int(number),
@@ -229,10 +226,7 @@ impl<O> OwnedEntry<O> {
         } else {
             let moved = RawEntry::allocate(new, expiry_ms, raw.key(), 0);
             // SAFETY: whatever the cell holds moves along, and the old one is forgotten.
-            unsafe {
-                let cell = raw.cell(old.form(), PhantomData::<*mut u8>);
-                moved.cell(old.form(), PhantomData).write(cell.read());
-            }
+            unsafe { moved.copy_cell(raw) };
             moved
         };
         self.raw = moved;
@@ -291,20 +285,27 @@ impl<O> OwnedEntry<O> {
         self.detach_value()
     }
 
-    /// Takes what lies outside the entry out of it, leaving the number 0 in its place.
+    /// Takes what is no plain bytes out of the entry, leaving a value that owns nothing and is as
+    /// long in its place.
     fn detach_value(&mut self) -> OldValue<O> {
         let raw = self.raw;
         // SAFETY: the form tells the type; the cell is overwritten at once, so that nothing is
-        // owned twice. A cell stays a cell: the size does not change.
+        // owned twice. The end of the value, and so the size, does not change.
         unsafe {
-            let old = match raw.header().form() {
-                Form::Int | Form::Inline => return OldValue::Inline,
-                Form::Shared => OldValue::Shared(raw.cell(Form::Shared, PhantomData).read()),
-                Form::Object => OldValue::Object(raw.cell(Form::Object, PhantomData).read()),
-            };
-            raw.set_form(Form::Int, 0);
-            raw.cell(Form::Int, PhantomData::<i64>).write(0);
-            old
+            match raw.header().form() {
+                Form::Int | Form::Inline => OldValue::Inline,
+                Form::Shared => {
+                    let old = OldValue::Shared(raw.cell(Form::Shared, PhantomData).read());
+                    raw.set_form(Form::Int, 0);
+                    raw.cell(Form::Int, PhantomData::<i64>).write(0);
+                    old
+                }
+                Form::Object => {
+                    let old = OldValue::Object(raw.cell(Form::Object, PhantomData).read());
+                    raw.forget_object();
+                    old
+                }
+            }
         }
     }
 
@@ -341,7 +342,7 @@ impl<O> Drop for OwnedEntry<O> {
 pub(super) unsafe fn lend_object_mut<'a, O: 'a>(raw: RawEntry) -> &'a mut O {
     assert_eq!(raw.header().form(), Form::Object, "the value is no object");
     // SAFETY: the form tells the type; the rest is the caller's promise.
-    unsafe { raw.cell(Form::Object, PhantomData::<Box<O>>).as_mut() }
+    unsafe { raw.cell(Form::Object, PhantomData::<O>).as_mut() }
 }
 
 /// Lends out a string of bytes for change.

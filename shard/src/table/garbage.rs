@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use super::bucket::Bucket;
+use super::bucket::Word;
 use super::directory::Directory;
 use super::entry::OwnedEntry;
 use super::segment::Segment;
@@ -36,17 +36,17 @@ impl<O> Garbage<O> {
     pub fn step(&mut self, entries: usize, mut large: impl FnMut(OldValue<O>)) -> bool {
         let mut freed = 0;
         while !self.directory.is_empty() && self.slot < self.directory.len() {
-            if self.bucket == self.directory.segment(self.slot).shape().buckets {
+            if self.bucket == self.directory.segment(self.slot).bucket_count() {
                 self.free_segment();
                 continue;
             }
             if freed >= entries {
                 return false;
             }
-            let bucket = self.directory.segment_mut(self.slot).bucket_mut(self.bucket);
+            let words = self.directory.segment(self.slot).words(self.bucket);
             self.bucket += 1;
             // An empty bucket costs about as much as an entry does.
-            freed += free_entries(bucket, &mut large).max(1);
+            freed += free_entries(words, &mut large).max(1);
         }
         self.directory.forget_slots();
         true
@@ -63,12 +63,12 @@ impl<O> Garbage<O> {
     }
 }
 
-/// Empties a bucket and returns how many entries it had.
-fn free_entries<O>(bucket: &mut Bucket, large: &mut impl FnMut(OldValue<O>)) -> usize {
-    let count = bucket.len();
-    for place in (0..count).rev() {
-        let word = bucket.take(place);
-        // SAFETY: the word was the owner, and has just left its bucket.
+/// Frees the entries of a bucket that is not looked at again, and returns how many it had.
+fn free_entries<O>(words: &[Word], large: &mut impl FnMut(OldValue<O>)) -> usize {
+    let mut count = 0;
+    for word in words.iter().take_while(|word| !word.is_empty()) {
+        count += 1;
+        // SAFETY: the word was the owner, and its bucket has been passed.
         let entry = unsafe { OwnedEntry::<O>::from_raw(word.entry()) };
         match entry.into_old_value() {
             OldValue::Inline => {}

@@ -5,7 +5,9 @@
 //!  | header | expiry     | key      | key   | value      | value bytes      |   a short string
 //!  |        | 0, 6 or 8  | length   |       | length     |                  |
 //!
-//!  | header | expiry     | key      | key   | pad to 8   | i64 or pointer   |   everything else
+//!  | header | expiry     | key      | key   | pad to 8   | i64 or pointer   |   number, buffer
+//!
+//!  | header | expiry     | key      | key   | pad to 8   | 24 bytes         |   object
 //!
 //!  header, 32 bits:  lru 24 | expiry 2 | form 2 | kind 4     (kind in the lowest bits)
 //!  length:           0..=253 in one byte; 254 and two bytes; 255 and four bytes
@@ -31,6 +33,8 @@ const ALIGNMENT: usize = 8;
 const HEADER_SIZE: usize = 4;
 /// Size of the cell that holds an integer or a pointer.
 const CELL_SIZE: usize = 8;
+/// Size of the cell that holds an object, or a smaller one.
+const OBJECT_CELL_SIZE: usize = 24;
 /// Times of expiry from zero to below this fit into six bytes.
 const SHORT_EXPIRY_END_MS: i64 = 1 << 48;
 
@@ -44,6 +48,14 @@ pub(super) enum Form {
     Inline,
     Shared,
     Object,
+}
+
+impl Form {
+    /// Size of the cell of values that are not inline.
+    #[inline]
+    const fn cell_size(self) -> usize {
+        if matches!(self, Form::Object) { OBJECT_CELL_SIZE } else { CELL_SIZE }
+    }
 }
 
 /// The first four bytes of an entry.
@@ -126,7 +138,7 @@ impl Parts {
         let (value_at, length) = if header.form() == Form::Inline {
             (key_end + length_size(inline_length), inline_length)
         } else {
-            (key_end.next_multiple_of(CELL_SIZE), CELL_SIZE)
+            (key_end.next_multiple_of(ALIGNMENT), header.form().cell_size())
         };
         Parts { key_at, key_end, value_at, end: value_at + length }
     }
@@ -270,11 +282,12 @@ impl RawEntry {
     /// The cell of a value that is not inline; `T` is what its form says.
     #[inline]
     pub(super) fn cell<T>(self, form: Form, _type: PhantomData<T>) -> NonNull<T> {
-        const { assert!(size_of::<T>() == CELL_SIZE && align_of::<T>() <= ALIGNMENT) }
+        const { assert!(size_of::<T>() <= OBJECT_CELL_SIZE && align_of::<T>() <= ALIGNMENT) }
+        assert!(size_of::<T>() <= form.cell_size(), "the cell is too small");
         debug_assert!(form != Form::Inline && self.header().form() == form);
         let (key_at, length) = self.key_span();
         // SAFETY: entries that are not inline have an aligned cell behind the key.
-        unsafe { self.0.add((key_at + length).next_multiple_of(CELL_SIZE)).cast() }
+        unsafe { self.0.add((key_at + length).next_multiple_of(ALIGNMENT)).cast() }
     }
 
     /// Overwrites an inline string by another of the same length, where neither expires: no size
@@ -318,6 +331,34 @@ impl RawEntry {
             // SAFETY: the value's length lies behind the key, and all of it fits.
             unsafe { self.put_length(key_at + length, inline_length) }
         }
+    }
+
+    /// Copies the cell of another entry, whose value has the same form and is not inline.
+    ///
+    /// # Safety
+    /// What the cell of `other` owns is this entry's from now on.
+    pub(super) unsafe fn copy_cell(self, other: RawEntry) {
+        let form = self.header().form();
+        assert!(form != Form::Inline && other.header().form() == form, "no cell to copy");
+        // SAFETY: both have a cell of this size, aligned, and they are different entries.
+        unsafe {
+            let from = other.0.add(other.parts().value_at);
+            self.0.add(self.parts().value_at).copy_from_nonoverlapping(from, form.cell_size());
+        }
+    }
+
+    /// Makes the entry of an object one of a string of zeros that ends where the object did.
+    ///
+    /// # Safety
+    /// What the cell owned is no longer the entry's.
+    pub(super) unsafe fn forget_object(self) {
+        let Parts { key_end, end, .. } = self.parts();
+        debug_assert_eq!(self.header().form(), Form::Object);
+        let length = end - key_end - length_size(0);
+        self.set_form(Form::Inline, length);
+        // SAFETY: all of it lies within the entry.
+        unsafe { self.inline_start().write_bytes(0, length) };
+        debug_assert_eq!(self.parts().end, end);
     }
 
     #[inline]
@@ -395,6 +436,7 @@ mod tests {
         assert_eq!(size(Form::Inline, Some(1 << 40), 16), 44);
         assert_eq!(size(Form::Int, None, 0), 32);
         assert_eq!(size(Form::Shared, Some(1 << 40), 0), 40);
+        assert_eq!(size(Form::Object, None, 0), 48);
     }
 
     #[test]

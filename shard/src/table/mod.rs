@@ -19,6 +19,7 @@
 //! ```
 //!
 //! A lookup touches the table, one bucket and one entry; above 875 keys a directory slot too.
+//! Up to sixteen keys the segment is words without header or buckets, see `bare`.
 //!
 //! * **Growth** rewrites the words of one segment: from 7 buckets' worth of keys upwards in steps
 //!   of 1.14 to 1.25, so that buckets are filled to 70 to 87 %. Words carry enough hash to be
@@ -36,6 +37,7 @@
 //! Memory for 16-byte keys and values, at 610 keys per table: 40 bytes for the entry, 10 for its
 //! share of the segment, of which 18 are overhead.
 
+mod bare;
 mod bucket;
 mod check;
 mod directory;
@@ -66,6 +68,7 @@ pub use scan::{Iter, Position, Swept};
 pub(crate) use segment::Place;
 pub use shared::SharedBytes;
 pub use size_class::size_class;
+pub(crate) use size_class::{Block, Head};
 pub use value::{Footprint, INLINE_VALUE_MAX, Kind, OldValue, Record, Value, ValueRef};
 
 use std::marker::PhantomData;
@@ -73,8 +76,10 @@ use std::mem::ManuallyDrop;
 
 use crate::hash::{KeyHasher, Seed};
 use crate::mutation::{self, Mutation};
+use bare::BARE_AGAIN_LEN_MAX;
 use bucket::Word;
 use directory::Directory;
+use layout::RawEntry;
 use segment::{Retag, Run, Segment};
 use shape::{GROWN, MERGED_LEN_MAX, Shape};
 use work::{Work, note};
@@ -137,7 +142,7 @@ impl<O, H> Table<O, H> {
 
     /// Bytes of segments and directory: what the table takes besides its entries. O(segments).
     pub fn index_bytes(&self) -> usize {
-        let segments = self.directory.segments().map(|(_, segment)| segment.shape().bytes());
+        let segments = self.directory.segments().map(|(_, segment)| segment.bytes());
         segments.sum::<usize>() + self.directory.bytes()
     }
 
@@ -154,13 +159,7 @@ impl<O, H> Table<O, H> {
     /// before it has come. O(1).
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) -> Option<Entry<'_, O>> {
-        let segment = self.directory.find(hash)?;
-        let tag = segment.tag_of(hash);
-        let bucket = segment.bucket(segment.home_of(tag));
-        let word = bucket.words()[bucket.matches(tag).next()?];
-        if word.is_empty() {
-            return None;
-        }
+        let word = self.directory.find(hash)?.first_match(hash)?;
         word.prefetch_entry();
         // SAFETY: the entry is in the table, which is borrowed for as long as the view lives.
         Some(unsafe { Entry::lend(word.entry()) })
@@ -202,8 +201,7 @@ impl<O, H> Table<O, H> {
     }
 
     fn word(&self, hash: u64, place: Place) -> Word {
-        self.directory.find(hash).expect("the place exists").bucket(place.bucket).words()
-            [place.word]
+        self.directory.find(hash).expect("the place exists").words(place.bucket)[place.word]
     }
 }
 
@@ -258,7 +256,8 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
 
     fn remove_at(&mut self, hash: u64, place: Place) -> OwnedEntry<O> {
         let segment = self.directory.find_mut(hash).expect("the place exists");
-        let word = segment.remove(place);
+        let is_bare = segment.is_bare();
+        let word = if is_bare { self.take_bare(place) } else { segment.remove(place) };
         // SAFETY: the word was the owner, and it has just left the table.
         let entry = unsafe { OwnedEntry::from_raw(word.entry()) };
         self.len -= 1;
@@ -266,8 +265,23 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         if !mutation::is_on(Mutation::BytesMiscounted) {
             self.bytes -= entry.as_entry().bytes();
         }
-        self.settle_after_removal(hash);
+        if !is_bare {
+            self.settle_after_removal(hash);
+        }
         entry
+    }
+
+    /// Takes a word out of the only segment, which is bare.
+    fn take_bare(&mut self, place: Place) -> Word {
+        let (word, rest) = self.directory.segment(0).bare_without(place);
+        if rest.is_none() {
+            let last = self.directory.take_only();
+            self.bytes -= last.bytes();
+            last.free();
+        } else {
+            self.replace(0, rest);
+        }
+        word
     }
 
     /// Applies a change to an entry in its place and keeps word and accounts right.
@@ -294,13 +308,10 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
     /// Writes a word anew whose entry has moved, or has got or lost its time of expiry.
     fn replace_word(&mut self, hash: u64, place: Place, word: Word) {
         let segment = self.directory.find_mut(hash).expect("the place exists");
-        let old = segment.bucket_mut(place.bucket).replace(place.word, word);
-        if old.expires() != word.expires() {
-            let (was, is) = (usize::from(old.expires()), usize::from(word.expires()));
-            let header = segment.header_mut();
-            header.expiring_len = header.expiring_len - was + is;
-            self.expiring_len = self.expiring_len - was + is;
-        }
+        let old = segment.words(place.bucket)[place.word];
+        segment.replace(place, word);
+        self.expiring_len -= usize::from(old.expires());
+        self.expiring_len += usize::from(word.expires());
     }
 
     /// Adds an entry whose key is not in the table.
@@ -317,10 +328,24 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
                     break word.expires();
                 }
             }
+            if let Some(expires) = self.add_bare(hash, raw) {
+                break expires;
+            }
             self.grow(hash);
         };
         self.len += 1;
         self.expiring_len += usize::from(expires);
+    }
+
+    /// Adds an entry to a table whose only segment is bare, if there is room, or that has none;
+    /// returns whether the entry has a time of expiry.
+    #[cold]
+    fn add_bare(&mut self, hash: u64, raw: RawEntry) -> Option<bool> {
+        let segment = self.directory.segment(self.directory.slot_of(hash));
+        let word = Word::new(raw, segment.tag_of(hash));
+        let grown = segment.bare_with(word)?;
+        self.replace(0, grown);
+        Some(word.expires())
     }
 
     /// Makes room where `hash` belongs. Afterwards the entry fits, or the directory is deeper: the
@@ -328,10 +353,14 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
     #[cold]
     fn grow(&mut self, hash: u64) {
         let slot = self.directory.slot_of(hash);
-        let Some(segment) = self.directory.find(hash) else {
-            self.replace(slot, Segment::allocate(Shape::SMALLEST, 0));
+        let segment = self.directory.find(hash).expect("a table starts with a bare segment");
+        if segment.is_bare() {
+            let shape = Shape::for_len(segment.len() + 1);
+            let incoming = Some(segment.tag_of(hash));
+            let built = Segment::build(segment.runs(Retag::SAME), shape, 0, incoming);
+            self.replace(slot, built);
             return;
-        };
+        }
         let (shape, len) = (segment.shape(), segment.len());
         let crowded = segment.is_crowded();
         if crowded && shape.homes >= GROWN.homes && self.directory.may_split(slot, self.len) {
@@ -360,7 +389,7 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         let depth = segment.depth() + 1;
         let mut halves = [const { Vec::new() }; 2];
         halves.iter_mut().for_each(|half| half.reserve(segment.len()));
-        let buckets = segment.shape().buckets;
+        let buckets = segment.bucket_count();
         for index in 0..buckets {
             // Entries are in no order in memory: ask for those of a later bucket while hashing.
             let ahead = segment.bucket((index + SPLIT_PREFETCH_BUCKETS).min(buckets - 1));
@@ -378,11 +407,11 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
             let run = Run { words: &words, retag: Retag::SAME };
             Segment::build(std::iter::once(run), shape, depth, None)
         });
-        self.bytes += low.shape().bytes() + high.shape().bytes();
+        self.bytes += low.bytes() + high.bytes();
         self.bytes -= self.directory.bytes();
         let old = self.directory.split(hash, low, high);
         self.bytes += self.directory.bytes();
-        self.bytes -= old.shape().bytes();
+        self.bytes -= old.bytes();
         old.free();
     }
 
@@ -392,7 +421,9 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         let len = segment.len();
         if segment.wants_to_shrink() {
             let target = Shape::roomy_for_len(len);
-            if target.bytes() < segment.shape().bytes() {
+            if segment.depth() == 0 && (1..=BARE_AGAIN_LEN_MAX).contains(&len) {
+                self.become_bare();
+            } else if target.bytes() < segment.bytes() {
                 let built =
                     Segment::build(segment.runs(Retag::SAME), target, segment.depth(), None);
                 let slot = self.directory.slot_of(hash);
@@ -405,10 +436,19 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         if self.len == 0 {
             self.bytes -= self.directory.bytes();
             let last = self.directory.take_only();
-            self.bytes -= last.shape().bytes();
+            self.bytes -= last.bytes();
             last.free();
             debug_assert_eq!(self.bytes, 0);
         }
+    }
+
+    /// Makes the only segment a bare one, and the directory one of it alone.
+    fn become_bare(&mut self) {
+        self.bytes -= self.directory.bytes();
+        self.directory.halve_while_idle();
+        self.bytes += self.directory.bytes();
+        let bare = self.directory.segment(0).to_bare();
+        self.replace(0, bare);
     }
 
     /// Joins the segment of `hash` with the other half, if both are small. No key is hashed: the
@@ -424,12 +464,12 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
         }
         let words = low.runs(Retag::FROM_LOW_HALF).chain(high.runs(Retag::FROM_HIGH_HALF));
         let merged = Segment::build(words, Shape::roomy_for_len(len), low.depth() - 1, None);
-        self.bytes += merged.shape().bytes();
+        self.bytes += merged.bytes();
         self.bytes -= self.directory.bytes();
         let halves = self.directory.merge(slot, merged);
         self.bytes += self.directory.bytes();
         for half in halves {
-            self.bytes -= half.shape().bytes();
+            self.bytes -= half.bytes();
             half.free();
         }
         true
@@ -437,10 +477,10 @@ impl<O: Footprint, H: KeyHasher> Table<O, H> {
 
     /// Puts a rebuilt segment in the place of the one of `slot`.
     fn replace(&mut self, slot: usize, segment: Segment) {
-        self.bytes += segment.shape().bytes();
+        self.bytes += segment.bytes();
         let old = self.directory.replace(slot, segment);
         if !old.is_none() {
-            self.bytes -= old.shape().bytes();
+            self.bytes -= old.bytes();
             old.free();
         }
     }

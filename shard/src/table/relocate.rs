@@ -95,10 +95,10 @@ impl<O: Footprint + Clone, H: KeyHasher> Table<O, H> {
         let next = Position::of_tag(&self.directory, slot, end_tag);
         let mut index = home;
         loop {
-            let bucket = self.directory.find(hash).expect("seen above").bucket(index);
-            let is_last = bucket.ends_search(last_tag);
+            let segment = self.directory.find(hash).expect("seen above");
+            let is_last = segment.ends_search(index, last_tag);
             let tags = first_tag as u16..=last_tag;
-            let candidates = Candidates::of::<O>(bucket.words(), index, &tags);
+            let candidates = Candidates::of::<O>(segment.words(index), index, &tags);
             self.relocate_sparse(hash, &candidates, advice, relocated);
             if is_last {
                 return next;
@@ -125,9 +125,14 @@ impl<O: Footprint + Clone, H: KeyHasher> Table<O, H> {
             return;
         }
         relocated.moved += 1;
-        relocated.bytes += segment.shape().bytes();
-        let (shape, depth) = (segment.shape(), segment.depth());
-        let built = Segment::build(segment.runs(Retag::SAME), shape, depth, None);
+        relocated.bytes += segment.bytes();
+        let built = match segment.is_bare() {
+            true => segment.to_bare(),
+            false => {
+                let (shape, depth) = (segment.shape(), segment.depth());
+                Segment::build(segment.runs(Retag::SAME), shape, depth, None)
+            }
+        };
         self.replace(self.directory.slot_of(position.hash()), built);
     }
 
@@ -203,8 +208,8 @@ impl Candidates {
     }
 }
 
-/// The block a value begins with, if it has one of its own and may be moved. An object has others;
-/// they were allocated along with the first and mostly share its fate.
+/// The block a value begins with, if it has one of its own and may be moved. An object may have
+/// others; they were allocated along with the first and mostly share its fate.
 fn value_block<O: Footprint>(value: ValueRef<'_, O>) -> Option<NonNull<u8>> {
     match value {
         ValueRef::Int(_) | ValueRef::Bytes(_) => None,
@@ -214,7 +219,7 @@ fn value_block<O: Footprint>(value: ValueRef<'_, O>) -> Option<NonNull<u8>> {
         }
         ValueRef::Object(object) => {
             let is_movable = object.footprint_bytes() <= RELOCATED_VALUE_MAX;
-            is_movable.then(|| NonNull::from(object).cast())
+            object.first_block().filter(|_| is_movable)
         }
     }
 }
@@ -228,9 +233,7 @@ impl<O: Footprint + Clone> OwnedEntry<O> {
             ValueRef::Shared(bytes) => {
                 (Value::Shared(SharedBytes::new(bytes)), bytes.allocated_bytes())
             }
-            ValueRef::Object(object) => {
-                (Value::Object(Box::new(object.clone())), object.footprint_bytes())
-            }
+            ValueRef::Object(object) => (Value::Object(object.clone()), object.footprint_bytes()),
         };
         drop(self.set_value(kind, copy));
         bytes

@@ -52,12 +52,12 @@ impl<O, H> Table<O, H> {
         for _ in 0..DRAWS_MAX {
             walk.slot = self.directory.slot_of(next_random(&mut state));
             let segment = self.directory.segment(walk.slot);
-            let places = segment.shape().buckets * BUCKET_WORDS;
+            let places = segment.bucket_count() * BUCKET_WORDS;
             let place = below(places, next_random(&mut state));
             walk.bucket = place / BUCKET_WORDS;
-            let word = segment.bucket(walk.bucket).words()[place % BUCKET_WORDS];
-            if !word.is_empty() {
-                return Some(self.lend(word));
+            let word = segment.words(walk.bucket).get(place % BUCKET_WORDS);
+            if let Some(word) = word.filter(|word| !word.is_empty()) {
+                return Some(self.lend(*word));
             }
         }
         loop {
@@ -109,7 +109,7 @@ impl<O, H> Table<O, H> {
         if count == 0 {
             return 0;
         }
-        let is_barren = |walk: &Walk| self.directory.segment(walk.slot).header().expiring_len == 0;
+        let is_barren = |walk: &Walk| self.directory.segment(walk.slot).expiring_len() == 0;
         let mut first = self.random_walk(random);
         if is_barren(&first) {
             // Skipped as a whole, so that the walk comes back to its beginning.
@@ -119,7 +119,7 @@ impl<O, H> Table<O, H> {
         let mut visited = 0;
         loop {
             if is_barren(&walk) {
-                walk.bucket = self.directory.segment(walk.slot).shape().buckets - 1;
+                walk.bucket = self.directory.segment(walk.slot).bucket_count() - 1;
             } else {
                 let words = self.words_of(&walk).iter().take_while(|word| !word.is_empty());
                 for word in words.filter(|word| word.expires()).take(count - visited) {
@@ -139,18 +139,18 @@ impl<O, H> Table<O, H> {
         let mut state = random;
         let slot = self.directory.slot_of(next_random(&mut state));
         let (slot, _) = self.directory.range_of(slot);
-        let buckets = self.directory.segment(slot).shape().buckets;
+        let buckets = self.directory.segment(slot).bucket_count();
         Walk { slot, bucket: below(buckets, next_random(&mut state)) }
     }
 
-    fn words_of(&self, walk: &Walk) -> &[Word; BUCKET_WORDS] {
-        self.directory.segment(walk.slot).bucket(walk.bucket).words()
+    fn words_of(&self, walk: &Walk) -> &[Word] {
+        self.directory.segment(walk.slot).words(walk.bucket)
     }
 
     /// Goes to the next bucket; behind the last comes the first.
     fn advance(&self, walk: &mut Walk) {
         walk.bucket += 1;
-        if walk.bucket == self.directory.segment(walk.slot).shape().buckets {
+        if walk.bucket == self.directory.segment(walk.slot).bucket_count() {
             let (first, count) = self.directory.range_of(walk.slot);
             walk.slot = (first + count) % self.directory.len();
             walk.bucket = 0;

@@ -65,8 +65,9 @@ pub struct Swept {
 }
 
 impl<O, H> Table<O, H> {
-    /// Visits the entries of one home bucket (about seven, maybe none) from `position` on and
-    /// returns where to go on, or `None` after the last. Expected O(1).
+    /// Visits the entries of one home bucket (about seven, maybe none; all of a small table, which
+    /// are up to sixteen) from `position` on and returns where to go on, or `None` after the last.
+    /// Expected O(1).
     ///
     /// A walk from [`Position::START`] to the end visits every entry that is in the table all the
     /// while, however the table changes between the steps.
@@ -113,7 +114,7 @@ impl<O, H> Table<O, H> {
             work += 1;
             let segment = self.directory.find(position.hash()).expect("there are entries");
             let (slot, _) = self.directory.range_of(self.directory.slot_of(position.hash()));
-            if segment.header().expiring_len == 0 {
+            if segment.expiring_len() == 0 {
                 swept.next = Position::of_tag(&self.directory, slot, 1 << TAG_BITS);
                 continue;
             }
@@ -153,10 +154,9 @@ fn visit_home(
     let last_tag = (segment.first_tag_of(home + 1) - 1) as u16;
     let mut index = home;
     loop {
-        let bucket = segment.bucket(index);
         let mut found = [Word::EMPTY; BUCKET_WORDS];
         let mut count = 0;
-        for word in bucket.words().iter().take_while(|word| !word.is_empty()) {
+        for word in segment.words(index).iter().take_while(|word| !word.is_empty()) {
             if segment.home_of(word.tag()) == home && wanted(*word) {
                 word.prefetch_entry();
                 found[count] = *word;
@@ -164,7 +164,7 @@ fn visit_home(
             }
         }
         found[..count].iter().for_each(|word| visit(*word));
-        if bucket.ends_search(last_tag) {
+        if segment.ends_search(index, last_tag) {
             return;
         }
         index += 1;
@@ -195,8 +195,8 @@ impl<'a, O, H> Iterator for Iter<'a, O, H> {
         let directory = &self.table.directory;
         while !directory.is_empty() && self.slot < directory.len() {
             let segment = directory.segment(self.slot);
-            while self.bucket < segment.shape().buckets {
-                let words = segment.bucket(self.bucket).words();
+            while self.bucket < segment.bucket_count() {
+                let words = segment.words(self.bucket);
                 if let Some(word) = words.get(self.word).filter(|word| !word.is_empty()) {
                     self.word += 1;
                     // SAFETY: the word is in the table, which is borrowed for `'a`.

@@ -28,17 +28,24 @@
 //!
 //! The handle holds all that a lookup needs. It is copied into every directory slot that leads to
 //! the segment; [`Segment::alias`] is the one place that does so.
+//!
+//! The only segment of a small table has another form, without header or empty places; see `bare`.
+//! It passes for one with a single home and as many buckets as its words fill.
 
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 
+use super::bare::BARE_LEN_MAX;
 use super::bucket::{BUCKET_WORDS, Bucket, Word, prefetch};
 use super::shape::{BUCKET_BYTES, Shape};
-use super::size_class::{allocate_zeroed, free};
+use super::size_class::{allocate, allocate_zeroed, free, size_class};
 use super::work::{Work, note};
 
-const HOMES_SHIFT: u32 = 48;
+pub(super) const HOMES_SHIFT: u32 = 48;
 const ADDRESS: usize = (1 << HOMES_SHIFT) - BUCKET_BYTES;
+/// Set in the handle of a bare segment; other segments have fewer homes.
+pub(super) const BARE: usize = 1 << (usize::BITS - 1);
+const BARE_ADDRESS: usize = (1 << HOMES_SHIFT) - size_of::<Word>();
 const DEPTH: usize = BUCKET_BYTES - 1;
 
 /// Bits of hash that a tag holds.
@@ -46,11 +53,11 @@ pub(super) const TAG_BITS: u32 = 16;
 
 /// What only changes need to know; in a cache line of its own.
 #[repr(C, align(64))]
-pub(super) struct Header {
+struct Header {
     /// Entries in the segment.
-    pub(super) len: usize,
+    len: usize,
     /// Entries among them that have a time of expiry.
-    pub(super) expiring_len: usize,
+    expiring_len: usize,
     /// Entries it may hold before it grows.
     capacity: usize,
     /// It is worth trying to shrink when `len` falls below this.
@@ -183,13 +190,46 @@ impl Segment {
         missing + usize::from(incoming.is_some_and(|tag| self.vacancy(tag).is_none()))
     }
 
-    /// Frees the buckets. The entries in them are the caller's.
+    /// A bare segment of words that come sorted.
+    pub(super) fn of_words(words: &[Word]) -> Segment {
+        assert!((1..=BARE_LEN_MAX).contains(&words.len()), "too many words for a bare segment");
+        let memory = allocate(size_of_val(words), align_of::<Word>());
+        assert!(memory.addr().get() & !BARE_ADDRESS == 0, "a segment beyond 48 bits of addresses");
+        // SAFETY: the allocation was made for these words, and overlaps with nothing.
+        unsafe {
+            let from = NonNull::from(words).cast::<Word>();
+            memory.cast::<Word>().copy_from_nonoverlapping(from, words.len());
+        }
+        note(Work::WordMoved, words.len());
+        let bits = BARE | words.len() << HOMES_SHIFT;
+        Segment(memory.as_ptr().map_addr(|address| address | bits), PhantomData)
+    }
+
+    /// The words of a bare segment, by which a lookup may be done.
+    #[inline]
+    pub(super) fn bare_words(&self) -> &[Word] {
+        debug_assert!(self.is_bare());
+        let start = self.0.map_addr(|address| address & BARE_ADDRESS).cast::<Word>();
+        // SAFETY: a bare segment has so many words, and the borrow of the handle guards them.
+        unsafe { std::slice::from_raw_parts(start, self.bare_len()) }
+    }
+
+    /// The words of a bare segment, for change.
+    pub(super) fn bare_words_mut(&mut self) -> &mut [Word] {
+        debug_assert!(self.is_bare());
+        let start = self.0.map_addr(|address| address & BARE_ADDRESS).cast::<Word>();
+        // SAFETY: as in `bare_words`.
+        unsafe { std::slice::from_raw_parts_mut(start, self.bare_len()) }
+    }
+
+    /// Frees the memory of the words. The entries they lead to are the caller's.
     pub(super) fn free(self) {
-        let bytes = self.shape().bytes();
+        let alignment = if self.is_bare() { align_of::<Word>() } else { BUCKET_BYTES };
+        let bytes = self.bytes();
         let memory = self.start();
         // SAFETY: allocated with this size and alignment. A handle is freed by its directory only,
         // which at the same time replaces all aliases.
-        unsafe { free(memory, bytes, BUCKET_BYTES) }
+        unsafe { free(memory, bytes, alignment) }
     }
 
     /// The address of its memory.
@@ -212,19 +252,85 @@ impl Segment {
         self.0.is_null()
     }
 
+    /// Whether it has words and nothing else.
+    #[inline]
+    pub(super) fn is_bare(&self) -> bool {
+        self.0.addr() & BARE != 0
+    }
+
+    #[inline]
+    fn bare_len(&self) -> usize {
+        (self.0.addr() & !BARE) >> HOMES_SHIFT
+    }
+
     /// Bits of hash above the tag; all entries share them.
     #[inline]
     pub(super) fn depth(&self) -> u32 {
-        (self.0.addr() & DEPTH) as u32
+        if self.is_bare() { 0 } else { (self.0.addr() & DEPTH) as u32 }
     }
 
     #[inline]
     pub(super) fn homes(&self) -> usize {
-        self.0.addr() >> HOMES_SHIFT
+        if self.is_bare() { 1 } else { self.0.addr() >> HOMES_SHIFT }
     }
 
+    /// Entries in the segment.
     pub(super) fn len(&self) -> usize {
-        self.header().len
+        if self.is_bare() { self.bare_len() } else { self.header().len }
+    }
+
+    /// Entries in the segment that have a time of expiry.
+    pub(super) fn expiring_len(&self) -> usize {
+        match self.is_bare() {
+            true => self.bare_words().iter().filter(|word| word.expires()).count(),
+            false => self.header().expiring_len,
+        }
+    }
+
+    /// Number of buckets, or of parts of a bare segment that are as long.
+    pub(super) fn bucket_count(&self) -> usize {
+        match self.is_bare() {
+            true => self.bare_len().div_ceil(BUCKET_WORDS),
+            false => self.header().buckets,
+        }
+    }
+
+    /// Size of the allocation in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self.is_bare() {
+            true => size_class(self.bare_len() * size_of::<Word>()),
+            false => self.shape().bytes(),
+        }
+    }
+
+    /// The words of a bucket up to the first empty one, or all eight places of it.
+    #[inline]
+    pub(super) fn words(&self, index: usize) -> &[Word] {
+        if self.is_bare() {
+            let rest = &self.bare_words()[index * BUCKET_WORDS..];
+            return &rest[..rest.len().min(BUCKET_WORDS)];
+        }
+        self.bucket(index).words()
+    }
+
+    /// Whether a word of this tag cannot be in a later bucket.
+    pub(super) fn ends_search(&self, index: usize, tag: u16) -> bool {
+        match self.is_bare() {
+            true => index + 1 == self.bucket_count(),
+            false => self.bucket(index).ends_search(tag),
+        }
+    }
+
+    /// Puts another word of the same tag into a place.
+    pub(super) fn replace(&mut self, place: Place, word: Word) {
+        if self.is_bare() {
+            self.bare_words_mut()[place.bucket * BUCKET_WORDS + place.word] = word;
+            return;
+        }
+        let old = self.bucket_mut(place.bucket).replace(place.word, word);
+        let header = self.header_mut();
+        header.expiring_len -= usize::from(old.expires());
+        header.expiring_len += usize::from(word.expires());
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -246,9 +352,24 @@ impl Segment {
         ((home << TAG_BITS).div_ceil(self.homes())) as u32
     }
 
+    /// The first word in the home bucket of `hash` that has its tag.
+    #[inline]
+    pub(super) fn first_match(&self, hash: u64) -> Option<Word> {
+        if self.is_bare() {
+            return self.first_bare_match(hash);
+        }
+        let tag = self.tag_of(hash);
+        let bucket = self.bucket(self.home_of(tag));
+        let word = bucket.words()[bucket.matches(tag).next()?];
+        (!word.is_empty()).then_some(word)
+    }
+
     /// Finds the entry of a key. Expected O(1): one bucket and one entry, seldom a second bucket.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<(Place, Word)> {
+        if self.is_bare() {
+            return self.find_bare(hash, key);
+        }
         let tag = self.tag_of(hash);
         let mut index = self.home_of(tag);
         loop {
@@ -342,7 +463,7 @@ impl Segment {
 
     /// Whether one more entry needs a larger segment, by number.
     pub(super) fn is_at_capacity(&self) -> bool {
-        self.header().len >= self.header().capacity
+        self.is_bare() || self.header().len >= self.header().capacity
     }
 
     /// Whether the segment holds about as many entries as it may. If it does not and yet has no
@@ -363,26 +484,30 @@ impl Segment {
 
     /// All words in the order of their tags, to be placed in another segment.
     pub(super) fn runs(&self, retag: Retag) -> impl Iterator<Item = Run<'_>> + Clone {
-        (0..self.header().buckets)
-            .map(move |index| Run { words: self.bucket(index).words(), retag })
+        (0..self.bucket_count()).map(move |index| Run { words: self.words(index), retag })
     }
 
     /// Asks the processor to load the home bucket of `hash`.
     #[inline]
     pub(super) fn prefetch_bucket(&self, hash: u64) {
+        if self.is_bare() {
+            return self.prefetch_bare();
+        }
         prefetch(self.bucket_address(self.home_of(self.tag_of(hash))));
     }
 
     #[inline]
-    pub(super) fn header(&self) -> &Header {
+    fn header(&self) -> &Header {
+        debug_assert!(!self.is_bare());
         // SAFETY: every segment starts with its header; the borrow of the handle guards it, as
         // aliases are used through the same borrow of the directory.
-        unsafe { &*self.memory().cast::<Header>() }
+        unsafe { &*self.bucket_address(0).wrapping_sub(1).cast::<Header>() }
     }
 
-    pub(super) fn header_mut(&mut self) -> &mut Header {
+    fn header_mut(&mut self) -> &mut Header {
+        debug_assert!(!self.is_bare());
         // SAFETY: as in `header`.
-        unsafe { &mut *self.memory().cast::<Header>() }
+        unsafe { &mut *self.bucket_address(0).wrapping_sub(1).cast::<Header>() }
     }
 
     #[inline]
@@ -402,11 +527,14 @@ impl Segment {
 
     #[inline]
     fn bucket_address(&self, index: usize) -> *mut Bucket {
-        self.memory().cast::<Bucket>().wrapping_add(index + 1)
+        debug_assert!(!self.is_bare());
+        let memory = self.0.map_addr(|address| address & ADDRESS);
+        memory.cast::<Bucket>().wrapping_add(index + 1)
     }
 
     #[inline]
     fn memory(&self) -> *mut u8 {
-        self.0.map_addr(|address| address & ADDRESS)
+        let mask = if self.is_bare() { BARE_ADDRESS } else { ADDRESS };
+        self.0.map_addr(|address| address & mask)
     }
 }

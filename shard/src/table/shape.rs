@@ -19,8 +19,8 @@ pub(super) const BUCKET_BYTES: usize = 64;
 /// Entries a segment may hold per home bucket.
 const LOAD_MAX: usize = 7;
 
-/// Home buckets are chosen by 16 bits of hash and counted in 16 bits of a segment's address.
-const HOMES_MAX: usize = u16::MAX as usize;
+/// Home buckets are chosen by 16 bits of hash and counted in 15 bits of a segment's handle.
+const HOMES_MAX: usize = i16::MAX as usize;
 
 /// The largest segment that grows; one that needs more is split, if that helps.
 ///

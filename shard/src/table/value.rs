@@ -5,8 +5,10 @@
 //! Int       8 bytes                   strings that are the decimal text of an i64
 //! inline    length + bytes            strings up to INLINE_VALUE_MAX bytes
 //! Shared    pointer                   longer strings, reference counted: a reply can pin them
-//! Object    pointer                   lists, hashes, sets, ...: whatever `O` the caller chooses
+//! Object    the object, 24 bytes      lists, hashes, sets, ...: whatever `O` the caller chooses
 //! ```
+
+use std::ptr::NonNull;
 
 use super::shared::SharedBytes;
 
@@ -40,9 +42,14 @@ impl Kind {
 
 /// Memory an object holds.
 pub trait Footprint {
-    /// Bytes on the heap beyond the object's own `size_of`, every allocation rounded by
+    /// Bytes on the heap; the object itself lies in its entry. Every allocation rounded by
     /// [`size_class`](super::size_class). Must be O(1): it is asked before and after each change.
     fn footprint_bytes(&self) -> usize;
+
+    /// The block on the heap that a look at the object leads to first, if there is one: what is
+    /// asked for ahead of time, and what tells whether it is worth making the object anew
+    /// elsewhere. Must be O(1).
+    fn first_block(&self) -> Option<NonNull<u8>>;
 }
 
 /// A value on its way into the table, or taken out of it.
@@ -55,7 +62,7 @@ pub enum Value<'a, O> {
     /// A string in a buffer, kept as it is whatever its length.
     Shared(SharedBytes),
     /// An object.
-    Object(Box<O>),
+    Object(O),
 }
 
 /// A value as it lies in the table.
@@ -88,7 +95,7 @@ pub enum OldValue<O> {
     /// A buffer, which replies may still pin.
     Shared(SharedBytes),
     /// An object.
-    Object(Box<O>),
+    Object(O),
 }
 
 /// Everything an entry holds besides its key.

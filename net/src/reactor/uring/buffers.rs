@@ -10,8 +10,13 @@
 //! the gap between buffers, the first lines of all of them would compete for the same few places
 //! in the processor's caches.
 //!
-//! Invariant: a buffer is either the kernel's (its entry lies between the kernel's head and
-//! `tail`) or ours, from the completion that names it until [`Buffers::recycle`]. Only ours are
+//! The kernel takes buffers in the order in which they were offered, so whatever circulates is
+//! touched, all of it, again and again. Hence only as many are offered as are in demand: a few at
+//! first, twice as many whenever the kernel runs out. The others lie in reserve, and the one that
+//! came back last, whose lines are still in the processor's caches, is offered first.
+//!
+//! Invariant: a buffer is in reserve, or the kernel's (its entry lies between the kernel's head and
+//! `tail`), or ours, from the completion that names it until [`Buffers::recycle`]. Only ours are
 //! looked at.
 
 use io_uring::IoUring;
@@ -24,6 +29,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 pub(super) const GROUP: u16 = 0;
 
 const CACHE_LINE_BYTES: usize = 64;
+
+/// Buffers that are offered at first.
+const OFFERED_AT_FIRST: u16 = 32;
 
 /// Zeroed pages of anonymous memory.
 struct Mapping {
@@ -60,6 +68,12 @@ pub(super) struct Buffers {
     buffer_bytes: u32,
     stride_bytes: usize,
     tail: u16,
+    /// How many the kernel has.
+    offered: u16,
+    /// How many it should have at the end of a turn.
+    demand: u16,
+    /// Buffers that nobody has; the last one goes first.
+    reserve: Vec<u16>,
 }
 
 impl Buffers {
@@ -79,10 +93,17 @@ impl Buffers {
         // SAFETY: the mapping is page-aligned, long enough for `count` entries, and outlives the
         // ring, as demanded above.
         unsafe { ring.submitter().register_buf_ring_with_flags(address, count, GROUP, 0)? };
-        let mut buffers = Buffers { entries, memory, count, buffer_bytes, stride_bytes, tail: 0 };
-        for buffer in 0..count {
-            buffers.recycle(buffer);
-        }
+        let mut buffers = Buffers {
+            entries,
+            memory,
+            count,
+            buffer_bytes,
+            stride_bytes,
+            tail: 0,
+            offered: 0,
+            demand: count.min(OFFERED_AT_FIRST),
+            reserve: (0..count).rev().collect(),
+        };
         buffers.publish();
         Ok(buffers)
     }
@@ -110,10 +131,30 @@ impl Buffers {
         unsafe { std::slice::from_raw_parts_mut(self.memory.start.as_ptr().add(offset), len) }
     }
 
-    /// Puts a buffer of ours back, for the kernel to see after [`Buffers::publish`].
+    /// Notes that a completion named a buffer, which is ours now.
+    #[inline]
+    pub(super) fn take(&mut self, buffer: u16) {
+        assert!(buffer < self.count && self.offered > 0, "a buffer the kernel did not have");
+        self.offered -= 1;
+    }
+
+    /// Notes that the kernel ran out of buffers: it gets twice as many from now on, if there are.
+    #[cold]
+    pub(super) fn ran_out(&mut self) {
+        self.demand = self.demand.saturating_mul(2).min(self.count);
+    }
+
+    /// Puts a buffer of ours back.
     #[inline]
     pub(super) fn recycle(&mut self, buffer: u16) {
-        assert!(buffer < self.count);
+        assert!(self.reserve.len() < usize::from(self.count), "a buffer that was not ours");
+        self.reserve.push(buffer);
+    }
+
+    /// Writes the entry of a buffer, for the kernel to see after [`Buffers::publish`].
+    #[inline]
+    fn offer(&mut self, buffer: u16) {
+        self.offered += 1;
         let place = usize::from(self.tail & (self.count - 1));
         let offset = self.offset(buffer);
         // SAFETY: `buffer` is in bounds, so `offset` is.
@@ -128,9 +169,14 @@ impl Buffers {
         self.tail = self.tail.wrapping_add(1);
     }
 
-    /// Shows the kernel what was recycled.
+    /// Offers buffers up to the demand, as far as there are any in reserve.
     #[inline]
-    pub(super) fn publish(&self) {
+    pub(super) fn publish(&mut self) {
+        while self.offered < self.demand
+            && let Some(buffer) = self.reserve.pop()
+        {
+            self.offer(buffer);
+        }
         // SAFETY: the mapping starts with an initialised entry.
         let tail = unsafe { BufRingEntry::tail(self.entries.start.as_ptr().cast()) };
         // SAFETY: aligned for a u16, lives as long as `self`, and is shared with the kernel only,

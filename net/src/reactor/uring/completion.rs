@@ -81,6 +81,7 @@ impl Uring {
     fn on_stream(&mut self, id: ConnectionId, completion: Completion) {
         let received = completion.result.max(0) as usize;
         if let Some(buffer) = cqueue::buffer_select(completion.flags) {
+            self.buffers.take(buffer);
             match self.deliver(id, self.buffers.offset(buffer), received) {
                 Delivery::Event => self.taken.push(buffer),
                 Delivery::Done => self.buffers.recycle(buffer),
@@ -124,7 +125,8 @@ impl Uring {
         match errno {
             0 => self.end_of_input(id),
             // Out of buffers until the turn is released, or ended by us: armed again if wished.
-            libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN => {}
+            libc::ENOBUFS => self.buffers.ran_out(),
+            libc::ECANCELED | libc::EINTR | libc::EAGAIN => {}
             errno => self.fail(id, errno),
         }
     }

@@ -7,6 +7,8 @@ mod model;
 mod relocation;
 mod walks;
 
+use std::ptr::NonNull;
+
 use super::{Entry, Footprint, Kind, Record, Table, Value, ValueRef, size_class};
 use crate::hash::{KeyHasher, Seed};
 
@@ -17,6 +19,10 @@ struct Blob(Vec<u8>);
 impl Footprint for Blob {
     fn footprint_bytes(&self) -> usize {
         size_class(self.0.capacity())
+    }
+
+    fn first_block(&self) -> Option<NonNull<u8>> {
+        (self.0.capacity() > 0).then(|| NonNull::from(self.0.as_slice()).cast())
     }
 }
 
@@ -132,7 +138,7 @@ fn access_bits_are_set_through_a_shared_borrow() {
 fn an_entry_can_move_between_tables_and_names() {
     let mut source = TestTable::new(Masked::ALL);
     let hash = source.hasher.hash(b"old");
-    let object = Value::Object(Box::new(Blob(vec![1; 100])));
+    let object = Value::Object(Blob(vec![1; 100]));
     source.insert(hash, b"old", record(object, Some(9)));
     let mut target = table_of(1, Masked::ALL);
     let entry = source.remove(hash, b"old").expect("it was inserted");
@@ -153,7 +159,7 @@ fn cleared_tables_are_freed_in_steps() {
     let mut table = table_of(10_000, Masked::ALL);
     for number in 0..100 {
         let key = format!("blob:{number}").into_bytes();
-        let object = Value::Object(Box::new(Blob(vec![0; number])));
+        let object = Value::Object(Blob(vec![0; number]));
         table.insert(table.hasher.hash(&key), &key, record(object, None));
     }
     let mut garbage = table.clear();

@@ -255,7 +255,7 @@ fn value_of(content: &Content) -> Value<'_, Blob> {
     match content {
         Content::Int(number) => Value::Int(*number),
         Content::Bytes(bytes) => Value::Bytes(bytes),
-        Content::Blob(bytes) => Value::Object(Box::new(Blob(bytes.clone()))),
+        Content::Blob(bytes) => Value::Object(Blob(bytes.clone())),
     }
 }
 

@@ -41,7 +41,7 @@ fn mixed_table(count: usize) -> TestTable {
             0 => Value::Int(number as i64),
             1 => Value::Bytes(&text),
             2 => Value::Shared(SharedBytes::new(&text)),
-            _ => Value::Object(Box::new(Blob(text.clone()))),
+            _ => Value::Object(Blob(text.clone())),
         };
         let expiry_ms = number.is_multiple_of(3).then_some(number as i64);
         let key = key_of(number);
@@ -90,7 +90,7 @@ fn pinned_buffers_and_huge_values_stay() {
     let buffer = SharedBytes::new(&[7; 2000]);
     let reply = buffer.clone();
     table.insert(table.hasher.hash(&pinned), &pinned, record(Value::Shared(buffer), None));
-    let blob = Box::new(Blob(vec![1; RELOCATED_VALUE_MAX + 1]));
+    let blob = Blob(vec![1; RELOCATED_VALUE_MAX + 1]);
     table.insert(table.hasher.hash(&huge), &huge, record(Value::Object(blob), None));
     let relocated = relocate_all(&mut table, 1);
     assert!(relocated.bytes < 1000, "{} bytes were copied", relocated.bytes);
