@@ -121,10 +121,16 @@ const PAUSE_MAX_MS: f64 = 3_600_000.0;
 /// One life of so many is free.
 const FREE_EVERY: u64 = 4;
 
+/// In one of so many memory is short; it is free as well.
+const LIMITED_EVERY: u64 = 12;
+
+const _: () = assert!(LIMITED_EVERY.is_multiple_of(FREE_EVERY));
+
 impl Plan {
     /// The plan of a seed, of one kind or the other.
     pub fn drawn(seed: u64, size: Size) -> Self {
         match seed.is_multiple_of(FREE_EVERY) {
+            true if seed.is_multiple_of(LIMITED_EVERY) => Self::limited(seed, size),
             true => Self::free(seed, size),
             false => Self::new(seed, size),
         }
