@@ -113,6 +113,8 @@ struct Draw {
     core_count: u16,
     /// Whether the append-only file is rewritten.
     has_rewrites: bool,
+    /// Whether rights and settings change all the time.
+    is_unsteady: bool,
 }
 
 /// The longest time a client does nothing.
@@ -240,7 +242,7 @@ impl Draw {
             quit,
             ..Weights::default()
         };
-        let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..6) == 0);
+        let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..4) == 0);
         // Nothing but pipelines of simple commands on few keys: what is wrong with their order
         // shows best where no barrier comes between.
         let weights = match (is_unsteady, is_pure) {
@@ -252,7 +254,16 @@ impl Draw {
         let core_count = random.u16(1..=5);
         let has_rewrites = random.u32(..3) == 0;
         let number = reform::INITIAL;
-        Self { random, next_token, number, weights, key_count, core_count, has_rewrites }
+        Self {
+            random,
+            next_token,
+            number,
+            weights,
+            key_count,
+            core_count,
+            has_rewrites,
+            is_unsteady,
+        }
     }
 
     fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
@@ -272,7 +283,7 @@ impl Draw {
             policy,
             has_faults: policy.is_some() && random.u32(..3) == 0,
             power: random.u32(1..=count as u32),
-            has_stalls: random.bool(),
+            has_stalls: random.bool() || self.is_unsteady,
             time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
             listeners: random.usize(..=2),
             is_free: false,
@@ -441,9 +452,9 @@ impl Draw {
     fn look(&mut self) -> Op {
         let key = self.random.usize(..PROBES.len());
         Op::Settings(match self.random.u32(..8) {
-            0..3 => Look::Shown,
-            3 => Look::Together(key),
-            4 => Look::Probed(key, Form::BlindScript),
+            0..5 => Look::Shown,
+            5 => Look::Together(key),
+            6 => Look::Probed(key, Form::BlindScript),
             _ => Look::Probed(key, Form::Transaction),
         })
     }
