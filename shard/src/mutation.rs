@@ -52,6 +52,8 @@ pub enum Mutation {
     GoneServed,
     /// One core does not hear of new rights.
     RightsMissed,
+    /// That a key was evicted is not told.
+    EvictionUntold,
     /// One core does not hear of new settings.
     SettingsMissed,
     /// A core shows what it was brought before all have it.

@@ -701,7 +701,9 @@ impl Store {
         trace::note_evicted(key.db, key.name);
         let lazily = self.settings.lazyfree_lazy_eviction;
         self.changed_by_itself(key, Event::Evicted);
-        self.journal_removal(key, lazily);
+        if !mutation::is_on(Mutation::EvictionUntold) {
+            self.journal_removal(key, lazily);
+        }
         if lazily {
             self.dispose_entry(entry);
         }

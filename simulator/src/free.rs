@@ -96,7 +96,7 @@ pub fn live(life: &Life, meter: Meter, tally: &mut Tally) -> Result<(), String> 
     free.check_writes(&ran)?;
     free.check_remains(&mut model)?;
     free.count(tally, &ran);
-    Ok(())
+    invariants::weigh(&mut free.cluster, tally)
 }
 
 impl<'a> Free<'a> {

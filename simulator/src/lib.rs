@@ -9,6 +9,7 @@
 //! | [`reform`] | the configuration, set and looked at |
 //! | [`any`], [`free`] | any command on any type, compared with a single core |
 //! | [`history`], [`order`] | what they saw, and whether some order explains it |
+//! | [`meter`] | an allocator that counts |
 //! | [`recovery`], [`invariants`] | what a power cut may leave; what holds of a server at rest |
 //! | [`trial`], [`tally`] | a simulation that is judged, and made smaller; what was reached |
 //! | [`campaign`] | many simulations, side by side |
@@ -28,6 +29,7 @@ pub mod host;
 pub mod invariants;
 mod listener;
 pub mod mesh;
+pub mod meter;
 pub mod op;
 pub mod order;
 pub mod plan;

@@ -113,6 +113,8 @@ struct Draw {
     core_count: u16,
     /// Whether the append-only file is rewritten.
     has_rewrites: bool,
+    /// Whether rights and settings change all the time.
+    is_unsteady: bool,
 }
 
 /// The longest time a client does nothing.
@@ -121,10 +123,16 @@ const PAUSE_MAX_MS: f64 = 3_600_000.0;
 /// One life of so many is free.
 const FREE_EVERY: u64 = 4;
 
+/// In one of so many memory is short; it is free as well.
+const LIMITED_EVERY: u64 = 12;
+
+const _: () = assert!(LIMITED_EVERY.is_multiple_of(FREE_EVERY));
+
 impl Plan {
     /// The plan of a seed, of one kind or the other.
     pub fn drawn(seed: u64, size: Size) -> Self {
         match seed.is_multiple_of(FREE_EVERY) {
+            true if seed.is_multiple_of(LIMITED_EVERY) => Self::limited(seed, size),
             true => Self::free(seed, size),
             false => Self::new(seed, size),
         }
@@ -235,7 +243,7 @@ impl Draw {
             quit,
             ..Weights::default()
         };
-        let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..6) == 0);
+        let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..4) == 0);
         // Nothing but pipelines of simple commands on few keys: what is wrong with their order
         // shows best where no barrier comes between. Nor a slot that moves, mostly: while a tour is
         // under way pipelines wait.
@@ -248,7 +256,16 @@ impl Draw {
         let core_count = random.u16(1..=5);
         let has_rewrites = random.u32(..3) == 0;
         let number = reform::INITIAL;
-        Self { random, next_token, number, weights, key_count, core_count, has_rewrites }
+        Self {
+            random,
+            next_token,
+            number,
+            weights,
+            key_count,
+            core_count,
+            has_rewrites,
+            is_unsteady,
+        }
     }
 
     fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
@@ -268,7 +285,7 @@ impl Draw {
             policy,
             has_faults: policy.is_some() && random.u32(..3) == 0,
             power: random.u32(1..=count as u32),
-            has_stalls: random.bool(),
+            has_stalls: random.bool() || self.is_unsteady,
             time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
             listeners: random.usize(..=2),
             is_free: false,
@@ -429,16 +446,17 @@ impl Draw {
 
     fn reform(&mut self) -> Op {
         self.number += 1;
-        let is_alone = self.random.u32(..3) > 0;
+        // Seldom in a transaction: that one collects all slots, which is most of the work then.
+        let is_alone = self.random.u32(..10) > 0;
         Op::Reform(if is_alone { Form::Plain } else { Form::Transaction }, self.number)
     }
 
     fn look(&mut self) -> Op {
         let key = self.random.usize(..PROBES.len());
         Op::Settings(match self.random.u32(..8) {
-            0..3 => Look::Shown,
-            3 => Look::Together(key),
-            4 => Look::Probed(key, Form::BlindScript),
+            0..5 => Look::Shown,
+            5 => Look::Together(key),
+            6 => Look::Probed(key, Form::BlindScript),
             _ => Look::Probed(key, Form::Transaction),
         })
     }

@@ -26,7 +26,7 @@ use crate::resp::split_line;
 use crate::tally::Tally;
 use crate::value::Value;
 use crate::values::{Values, read_all};
-use crate::{free, invariants, reform};
+use crate::{free, invariants, meter, reform};
 
 /// Rounds after which a life that should be over runs in circles.
 const ROUNDS_MAX: u64 = 3_000_000;
@@ -52,7 +52,7 @@ pub fn run(plan: &Plan, tally: &mut Tally) -> Result<(), String> {
     let mut before: Option<(Store, Before)> = None;
     for (number, life) in plan.lives.iter().enumerate() {
         if life.is_free {
-            free::live(life, || 0, tally)?;
+            free::live(life, meter::in_use_bytes, tally)?;
             continue;
         }
         let at = |error: String| format!("life {}: {error}", number + 1);

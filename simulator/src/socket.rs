@@ -105,8 +105,11 @@ fn work(
     plan: &ClientPlan,
     clock: &AtomicU64,
 ) -> Result<Vec<Event>, String> {
-    let is_meant =
-        |op: &&Op| !matches!(op, Op::Grant(_) | Op::Rights | Op::Pause(_) | Op::Quit | Op::Any(..));
+    let is_meant = |op: &&Op| match op {
+        Op::Grant(_) | Op::Rights | Op::Reform(..) | Op::Settings(_) => false,
+        Op::Pause(_) | Op::Quit | Op::Any(..) => false,
+        _ => true,
+    };
     let ops: Vec<&Op> = plan.ops.iter().filter(is_meant).collect();
     let (mut events, mut next) = (Vec::new(), 0);
     let mut outstanding: VecDeque<(usize, u64)> = VecDeque::new();

@@ -65,6 +65,7 @@ figures! {
         rewrites: "rewrites of the append-only file",
         refused: "operations that were refused while the disk failed",
         evicted: "keys that were evicted",
+        weighed: "tables whose memory was counted, allocation by allocation",
     }
 }
 

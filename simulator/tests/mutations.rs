@@ -8,9 +8,13 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use basalt_shard::mutation::{Mutation, switch};
+use basalt_simulator::meter::Counting;
 use basalt_simulator::plan::{Plan, Size};
 use basalt_simulator::tally::Tally;
 use basalt_simulator::trial::judge;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// How long a bug may live.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,6 +76,7 @@ mutations! {
     rights_missed: RightsMissed,
     settings_missed: SettingsMissed,
     shown_early: ShownEarly,
+    eviction_untold: EvictionUntold,
     flush_missed: FlushMissed,
     bytes_miscounted: BytesMiscounted,
     expired_seen: ExpiredSeen,

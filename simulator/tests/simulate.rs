@@ -5,10 +5,14 @@
 use std::time::{Duration, Instant};
 
 use basalt_simulator::campaign::Campaign;
+use basalt_simulator::meter::Counting;
 use basalt_simulator::plan::{Plan, Size};
 use basalt_simulator::seed;
 use basalt_simulator::tally::Tally;
 use basalt_simulator::trial::{describe, judge, shrink};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Small enough for a build without optimisation.
 const SIZE: Size = Size { ops: 150, lives: 2 };
@@ -38,6 +42,7 @@ fn nothing_is_wrong_under_seeds_known_before() {
     assert!(tally.received > 0 && tally.watches_broken > 0, "{tally:?}");
     assert!(tally.replayed > 0 && tally.waits_abandoned > 0, "{tally:?}");
     assert!(tally.traffic.envelopes > 0 && tally.traffic.moves > 0, "{tally:?}");
+    assert!(tally.weighed > 0 && tally.limited_lives > 0 && tally.evicted > 0, "{tally:?}");
 }
 
 #[test]

@@ -143,7 +143,9 @@ impl Core {
         if is_closing || is_held && !self.try_joining_scripts(id, prepared, arguments) {
             return Offer::Refused;
         }
-        if self.gate.is_ahead && !prepared.row.is_some_and(is_urgent) {
+        // While a script keeps the tour waiting too long, clients are told so.
+        let waits = self.gate.is_ahead && !self.shared.watch.is_busy();
+        if waits && !prepared.row.is_some_and(is_urgent) {
             self.hold(id, Hold::Ahead);
             self.gate.sessions.push(id);
             return Offer::Refused;

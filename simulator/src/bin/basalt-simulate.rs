@@ -8,8 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use basalt_simulator::campaign::{Campaign, Outcome};
+use basalt_simulator::meter::Counting;
 use basalt_simulator::plan::{Plan, Size};
 use basalt_simulator::trial::{describe, shrink};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 const USAGE: &str = "usage: basalt-simulate [--seed S] [--minutes M] [--count N] [--threads T] \
                      [--ops N] [--lives N] [--shrink RUNS]";

@@ -57,6 +57,7 @@ impl Run<'_> {
         let order = history.check()?;
         self.count(tally, &history);
         let ended_ms = self.cluster.now_ms();
+        invariants::weigh(&mut self.cluster, tally)?;
         Ok(ending.map(|(left, cut_at, policy)| {
             let safe_at = match policy {
                 SyncPolicy::Always => cut_at,
