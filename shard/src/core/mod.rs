@@ -119,9 +119,9 @@ pub const CREDIT_MAX: usize = 512;
 /// Messages the inbox of a core must be able to hold when the server has `cores` cores: every box
 /// of every core may be here, each may have a homecoming of slots and a bag of news beside it,
 /// there are two bags of parcels a pair of cores, news and receipts within their bounds, tours
-/// release, each core says farewell to one list of names and settles what its journal told, one core
-/// at a time may ask this one to evict, and one to end clients, and there is one transaction at a
-/// time whose tours bring word.
+/// release, each core says farewell to one list of names and settles what its journal told, one
+/// core at a time may ask this one to evict, and one to end clients, and there is one transaction
+/// at a time whose tours bring word.
 pub fn inbox_capacity(cores: usize) -> usize {
     let boxes = 3 * cores * (CREDIT_MAX + SERVICES_MAX);
     let news = cores * (BAGS_MAX as usize + 2 * RECEIPTS_MAX);
