@@ -3,7 +3,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cluster`] | cores, the messages between them, clients and a clock, stepped by a scheduler |
-//! | [`host`], [`configuration`], [`mesh`], [`shipping`] | the process and the ways to others, made up |
+//! | [`host`], [`configuration`] | the process, made up |
+//! | [`mesh`], [`shipping`] | the ways to others, made up |
 //! | [`files`], [`snapshots`] | the files of a server, on a disk that forgets |
 //! | [`plan`], [`op`], [`run`], [`coda`] | what clients do in a simulation, and doing it |
 //! | [`reform`] | the configuration, set and looked at |

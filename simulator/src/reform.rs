@@ -1,7 +1,7 @@
 //! CONFIG SET, and looking at what it did: one more value of the history.
 //!
-//! One client sets three directives to the digits of a number, each time of a higher one. What it is
-//! is seen in two ways, at any core: by CONFIG GET, and by what the directives do. Elements are
+//! One client sets three directives to the digits of a number, each time of a higher one. What it
+//! is is seen in two ways, at any core: by CONFIG GET, and by what the directives do. Elements are
 //! added to a set, a hash and a sorted set of one slot, and when each takes its larger form tells
 //! the digit that is in force where the slot is.
 //!

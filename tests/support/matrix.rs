@@ -144,8 +144,8 @@ pub(crate) fn each_with(arguments: &[&str], body: impl Fn(&mut Test)) {
     }
 }
 
-/// Runs `body` in RESP2 on fresh Basalt servers with the given core counts, or those that were asked
-/// for, on the first backend allowed; on a reference server once. For long tests about cores.
+/// Runs `body` in RESP2 on fresh Basalt servers with the given core counts, or those that were
+/// asked for, on the first backend allowed; on a reference server once. For long tests about cores.
 pub(crate) fn each_core_count(usual: &[u32], body: impl Fn(&mut Test)) {
     for config in one_backend(configs(&core_counts(usual))) {
         run(&mut Server::start(&config, &[]), Resp::Two, &body);

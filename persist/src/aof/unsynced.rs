@@ -86,7 +86,8 @@ mod tests {
                     unsynced.push(&bytes);
                     model.extend(bytes);
                 }
-                prop_assert_eq!((unsynced.len(), unsynced.is_empty()), (model.len(), model.is_empty()));
+                prop_assert_eq!(unsynced.len(), model.len());
+                prop_assert_eq!(unsynced.is_empty(), model.is_empty());
                 let offset = offset.index(model.len() + 1);
                 let pieces: Vec<&[u8]> = unsynced.behind(offset).collect();
                 prop_assert_eq!(pieces.concat(), &model[offset..]);
