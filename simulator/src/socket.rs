@@ -105,10 +105,10 @@ fn work(
     plan: &ClientPlan,
     clock: &AtomicU64,
 ) -> Result<Vec<Event>, String> {
-    let is_meant = |op: &&Op| match op {
-        Op::Grant(_) | Op::Rights | Op::Reform(..) | Op::Settings(_) => false,
-        Op::Pause(_) | Op::Quit | Op::Any(..) => false,
-        _ => true,
+    let is_meant = |op: &&Op| {
+        let is_of_settings =
+            matches!(op, Op::Grant(_) | Op::Rights | Op::Reform(..) | Op::Settings(_));
+        !is_of_settings && !matches!(op, Op::Pause(_) | Op::Quit | Op::Any(..))
     };
     let ops: Vec<&Op> = plan.ops.iter().filter(is_meant).collect();
     let (mut events, mut next) = (Vec::new(), 0);

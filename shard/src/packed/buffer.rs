@@ -24,6 +24,10 @@ const START_MAX: usize = u16::MAX as usize;
 /// Below this size moving the content within its allocation costs next to nothing.
 const CHEAP_TO_MOVE_BYTES: usize = 512;
 
+/// Up to this size a sixteenth of the allocation has to be free for moving the content within it,
+/// and above an eighth: what is inserted until the next move has to be worth one.
+const QUICK_TO_MOVE_BYTES: usize = 8192;
+
 /// A cache line.
 const LINE_BYTES: usize = 64;
 
@@ -79,14 +83,13 @@ impl Buffer {
     /// The content.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.block.bytes()[self.span()]
+        self.block.content()
     }
 
     /// The content, for change in place.
     #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        let span = self.span();
-        &mut self.block.bytes_mut()[span]
+        self.block.content_mut()
     }
 
     /// Where the allocation lies, if there is one.
@@ -156,8 +159,12 @@ impl Buffer {
     fn make_room(&mut self, added: usize, in_front: bool) {
         let (len, present) = (self.len(), self.block.capacity());
         let left_over = present.checked_sub(len + added);
-        let stays = left_over
-            .is_some_and(|left_over| present <= CHEAP_TO_MOVE_BYTES || left_over >= present / 8);
+        let left_over_min = match () {
+            () if present <= CHEAP_TO_MOVE_BYTES => 0,
+            () if present <= QUICK_TO_MOVE_BYTES => present / 16,
+            () => present / 8,
+        };
+        let stays = left_over.is_some_and(|left_over| left_over >= left_over_min);
         let capacity = if stays { present } else { capacity_for((len + added).max(present + 1)) };
         let free = capacity - len;
         // A buffer that is moved within its allocation may be growing at both ends.
@@ -179,7 +186,7 @@ impl Buffer {
             let mut block = Block::zeroed(capacity);
             block.bytes_mut()[new_start..end].copy_from_slice(&self.block.bytes()[old]);
             if capacity > 0 {
-                block.set_head(self.block.head());
+                block.set_head(Head { note: self.note(), ..Head::default() });
             }
             self.block = block;
         }

@@ -149,15 +149,41 @@ impl Block {
     /// Writes the head.
     ///
     /// # Panics
-    /// When there is no memory, and the head is not zero.
+    /// When the content it tells of is not within the bytes, or when there is no memory and the head
+    /// is not zero.
     #[inline]
     pub(crate) fn set_head(&mut self, head: Head) {
+        let is_within =
+            usize::from(head.start) <= head.end as usize && head.end as usize <= self.capacity();
+        assert!(is_within, "content beyond its block");
         if self.allocated_bytes() == 0 {
             assert_eq!(head, NO_HEAD, "a block without memory has no head");
             return;
         }
         // SAFETY: the block has memory of its own, which begins with the head.
         unsafe { self.start().cast::<Head>().write(head) };
+    }
+
+    /// The bytes from `start` to `end` of the head. O(1).
+    #[inline]
+    pub(crate) fn content(&self) -> &[u8] {
+        let Head { end, start, .. } = self.head();
+        // SAFETY: `set_head` has seen that they lie within the block; without memory it is none.
+        unsafe {
+            let first = self.start().add(Block::HEAD_BYTES + usize::from(start));
+            std::slice::from_raw_parts(first.as_ptr(), end as usize - usize::from(start))
+        }
+    }
+
+    /// The same, for change.
+    #[inline]
+    pub(crate) fn content_mut(&mut self) -> &mut [u8] {
+        let Head { end, start, .. } = self.head();
+        // SAFETY: as in `content`.
+        unsafe {
+            let first = self.start().add(Block::HEAD_BYTES + usize::from(start));
+            std::slice::from_raw_parts_mut(first.as_ptr(), end as usize - usize::from(start))
+        }
     }
 
     /// The bytes behind the head.
@@ -234,9 +260,10 @@ mod tests {
             let mut block = Block::zeroed(bytes);
             assert_eq!(block.allocated_bytes(), size_class(bytes + Block::HEAD_BYTES));
             assert!(block.capacity() >= bytes && block.bytes().iter().all(|byte| *byte == 0));
-            let head = Head { end: u32::MAX, start: 7, note: u16::MAX };
+            let head = Head { end: bytes as u32, start: 1, note: u16::MAX };
             block.set_head(head);
             block.bytes_mut().fill(b'x');
+            assert_eq!(block.content().len(), bytes - 1);
             let copy = block.clone();
             drop(block);
             assert_eq!(copy.head(), head);
