@@ -178,7 +178,8 @@ pub(crate) fn move_slots(hall: &Hall<'_>, mut random: fastrand::Rng) {
             true => pick(&mut random, &KEYS).to_owned(),
             false => format!("relay:{}:{}", random.u32(..4), pick(&mut random, &["there", "back"])),
         };
-        let (slot, core) = (slot_of(key.as_bytes()), random.u32(..hall.server.config().core_count()));
+        let (slot, core) =
+            (slot_of(key.as_bytes()), random.u32(..hall.server.config().core_count()));
         client.check(format!("DEBUG MOVE-SLOT {slot} {core}"), OK);
     }
 }
