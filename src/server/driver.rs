@@ -177,6 +177,7 @@ impl Driver {
         self.flush_replies();
         self.process.append_only.stop(self.core.id(), &mut self.core.store);
         self.release_replies();
+        self.core.store.abandon();
         self.reactor.poll(Some(Duration::ZERO))
     }
 

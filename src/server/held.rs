@@ -28,7 +28,7 @@ impl Driver {
             return;
         }
         let begun_ns = clock::elapsed_ns();
-        let must = store.journal().text_bytes() > basalt_persist::aof::segment::BACKLOG_BYTES_MAX;
+        let must = store.journal().text_bytes() > basalt_persist::aof::thread::BACKLOG_BYTES_MAX;
         let seconds =
             self.settings.append_only.aof_timestamp_enabled.then(|| store.now().unix_seconds());
         let id = self.core.id();

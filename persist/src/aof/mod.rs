@@ -13,6 +13,7 @@
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
 //! | [`text_base`] | a base that is commands |
+//! | [`thread`] | who writes the segments of a core |
 //! | `unsynced` | what is kept in memory until it is safe |
 //! | [`writer`] | the segments of a core, one after the other |
 
@@ -27,5 +28,6 @@ pub mod manifest;
 pub mod merge;
 pub mod segment;
 pub mod text_base;
+pub mod thread;
 mod unsynced;
 pub mod writer;
