@@ -36,7 +36,8 @@ fn simulate(seed: u64, tally: &mut Tally) {
 #[test]
 fn nothing_is_wrong_under_seeds_known_before() {
     let mut tally = Tally::default();
-    (0..24).for_each(|seed| simulate(seed, &mut tally));
+    // The latter make snapshots, which are rare.
+    (0..24).chain(60..100).for_each(|seed| simulate(seed, &mut tally));
     // What the checkers feed on does happen.
     assert!(tally.cuts > 0 && tally.snapshots > 0 && tally.taken > 0, "{tally:?}");
     assert!(tally.received > 0 && tally.watches_broken > 0, "{tally:?}");

@@ -149,8 +149,8 @@ impl Block {
     /// Writes the head.
     ///
     /// # Panics
-    /// When the content it tells of is not within the bytes, or when there is no memory and the head
-    /// is not zero.
+    /// When the content it tells of is not within the bytes, or when there is no memory and the
+    /// head is not zero.
     #[inline]
     pub(crate) fn set_head(&mut self, head: Head) {
         let is_within =
