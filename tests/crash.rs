@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
 use support::{
-    Client, Fields, IoBackend, Resp, Seeded, Server, ServerConfig, TestDirectory, backends,
-    core_counts, environment_number, eventually, signal,
+    Client, Resp, Seeded, Server, ServerConfig, TestDirectory, backends, core_counts,
+    environment_number, eventually, signal,
 };
 
 const WRITERS: usize = 5;
@@ -121,23 +121,6 @@ fn disturb(history: &History, mut client: Client, cores: u32, mut random: fastra
     }
 }
 
-fn start(
-    (core_count, io_backend): (u32, IoBackend),
-    files: &TestDirectory,
-    policy: &str,
-) -> Server {
-    let directory = files.path().to_str().expect("test paths are plain text");
-    let config = ServerConfig::Basalt { core_count, io_backend };
-    let mut arguments = vec!["--dir", directory, "--appendonly", "yes", "--save", ""];
-    arguments.extend(["--appendfsync", policy, "--enable-debug-command", "yes"]);
-    let server = Server::start(&config, &arguments);
-    let mut client = server.connect(Resp::Two);
-    let is_loading =
-        |client: &mut Client| Fields::of_info(&client.text("INFO persistence")).number("loading");
-    eventually("the data is loaded", || is_loading(&mut client) == 0);
-    server
-}
-
 /// Lets writers write until so many rounds were answered, and kills the server.
 fn write_and_kill(mut server: Server, history: &History, cores: u32, random: &mut fastrand::Rng) {
     let answered = || (0..WRITERS).map(|writer| history.answered(writer)).sum::<usize>();
@@ -226,7 +209,8 @@ fn what_a_kill_leaves_is_a_prefix_of_history() {
                 "BASALT_TEST_SEED={seed} run {run} kill {kill} {policy}, {core_count} cores on \
                  {io_backend:?}"
             );
-            let server = start((core_count, io_backend), &files, policy);
+            let config = ServerConfig::Basalt { core_count, io_backend };
+            let server = Server::start_on(&config, &files, policy);
             check(&mut server.connect(Resp::Two), &history, policy, &context);
             if kill < KILLS {
                 write_and_kill(server, &history, core_count, &mut random);

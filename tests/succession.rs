@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use support::{
-    Client, Fields, IoBackend, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory,
-    eventually, signal, wait_until,
+    Client, IoBackend, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory, signal, wait_until,
 };
 
 const WRITERS: usize = 4;
@@ -26,16 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DEPTH: usize = 24;
 
 fn start(core_count: u32, files: &TestDirectory, policy: &str) -> Server {
-    let directory = files.path().to_str().expect("test paths are plain text");
     let config = ServerConfig::Basalt { core_count, io_backend: IoBackend::Epoll };
-    let mut arguments = vec!["--dir", directory, "--appendonly", "yes", "--save", ""];
-    arguments.extend(["--appendfsync", policy]);
-    let server = Server::start(&config, &arguments);
-    let mut client = server.connect(Resp::Two);
-    let is_loading =
-        |client: &mut Client| Fields::of_info(&client.text("INFO persistence")).number("loading");
-    eventually("the data is loaded", || is_loading(&mut client) == 0);
-    server
+    Server::start_on(&config, files, policy)
 }
 
 fn key(writer: usize, number: usize) -> String {

@@ -48,10 +48,16 @@
 //!
 //! While nobody listens all of this costs one test of a flag per change.
 
+mod board;
+mod text;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
+
+pub use board::JournalBoard;
+pub use text::write_command;
+use text::{append_pair, end_line};
 
 use crate::arguments::Arguments;
 use crate::command::Command;
@@ -59,93 +65,6 @@ use crate::core::message::Route;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::store::{Key, Store};
-
-/// Longest annotation line written. Redis reads lines of up to 1024 bytes.
-const LINE_BYTES_MAX: usize = 900;
-
-/// The counts of one core, in a cache line of their own, since it writes them for every change.
-#[repr(align(64))]
-#[derive(Debug, Default)]
-struct Counts {
-    items: AtomicU64,
-    barriers: AtomicU64,
-    /// Items before the last barrier, or before the first of several that stand in a row.
-    before_barrier: AtomicU64,
-    /// Barriers that are among the items.
-    settled: AtomicU64,
-}
-
-/// The barrier that settles what is open, in a cache line of its own, since all cores read it.
-#[repr(align(64))]
-#[derive(Debug, Default)]
-struct Opened(AtomicU64);
-
-/// How many items each core has made in the present generation: a line per core, which that core
-/// alone writes. And whether what they tell is open.
-#[derive(Debug)]
-pub struct JournalBoard {
-    counts: Box<[Counts]>,
-    opened: Opened,
-}
-
-impl JournalBoard {
-    /// A board for so many cores, all at zero.
-    pub fn new(core_count: u16) -> Self {
-        let counts = (0..core_count).map(|_| Counts::default()).collect();
-        Self { counts, opened: Opened::default() }
-    }
-
-    /// Items core number `core` has made.
-    pub fn items(&self, core: usize) -> u64 {
-        self.counts[core].items.load(Ordering::Acquire)
-    }
-
-    /// The barrier without which something that was told may not count; 0 if there was none yet.
-    pub fn opened(&self) -> u64 {
-        self.opened.0.load(Ordering::SeqCst)
-    }
-
-    /// Whether barrier number `barrier` is among the items of all cores. O(cores).
-    pub fn has_settled(&self, barrier: u64) -> bool {
-        self.counts.iter().all(|counts| counts.settled.load(Ordering::SeqCst) >= barrier)
-    }
-
-    /// From now on what is told counts only with barrier number `barrier`; whether it did not
-    /// before.
-    fn open_until(&self, barrier: u64) -> bool {
-        self.opened.0.fetch_max(barrier, Ordering::SeqCst) < barrier
-    }
-
-    /// Items of core number `core` that anything may depend on which comes before the next barrier
-    /// of a core that has seen `barriers` of them: whoever has passed a barrier does nothing until
-    /// all have.
-    fn items_before_barrier(&self, core: usize, barriers: u64) -> u64 {
-        let counts = &self.counts[core];
-        // In this order: where the items are those behind a barrier, the barrier is counted.
-        let items = counts.items.load(Ordering::Acquire);
-        match counts.barriers.load(Ordering::Acquire) > barriers {
-            true => items.min(counts.before_barrier.load(Ordering::Acquire)),
-            false => items,
-        }
-    }
-
-    /// Whoever learns of the item, by a message or through a socket, sees that it was counted.
-    fn publish(&self, core: usize, items: u64) {
-        self.counts[core].items.store(items, Ordering::Release);
-    }
-
-    /// Counts items of which the last is a barrier.
-    fn publish_settled(&self, core: usize, items: u64, barriers: u64) {
-        self.publish(core, items);
-        self.counts[core].settled.store(barriers, Ordering::SeqCst);
-    }
-
-    /// Counts a barrier behind so many items, before it is an item itself.
-    fn publish_barrier(&self, core: usize, barriers: u64, before: u64) {
-        self.counts[core].before_barrier.store(before, Ordering::SeqCst);
-        self.counts[core].barriers.store(barriers, Ordering::SeqCst);
-    }
-}
 
 /// An effect on all slots at once.
 #[derive(Clone, Debug)]
@@ -225,7 +144,7 @@ impl Journal {
 
     /// Begins a generation: every number starts anew. All cores do at one moment, at rest.
     pub fn begin(&mut self, core: usize, board: Arc<JournalBoard>) {
-        let (depth, noted) = (self.depth, vec![0; board.counts.len()]);
+        let (depth, noted) = (self.depth, vec![0; board.core_count()]);
         let has_others = noted.len() > 1;
         let (told, board) = (noted.clone(), Some(board));
         *self =
@@ -374,56 +293,6 @@ impl Journal {
         match to.is_empty() {
             true => std::mem::swap(to, &mut self.text),
             false => to.append(&mut self.text),
-        }
-    }
-}
-
-/// Adds `number:value` to a line of kind `kind`, which is written out once it is long.
-fn append_pair(line: &mut String, kind: char, number: u64, value: u64, to: &mut Vec<u8>) {
-    use std::fmt::Write;
-    if line.len() > LINE_BYTES_MAX {
-        end_line(line, to);
-    }
-    let opening = if line.is_empty() { format!("#{kind}:") } else { ",".to_owned() };
-    line.push_str(&opening);
-    let _ = write!(line, "{number}:{value}");
-}
-
-fn end_line(line: &mut String, to: &mut Vec<u8>) {
-    if !line.is_empty() {
-        to.extend_from_slice(line.as_bytes());
-        to.extend_from_slice(b"\r\n");
-        line.clear();
-    }
-}
-
-/// Writes a command as a client would send it.
-pub fn write_command<'a>(to: &mut Vec<u8>, count: usize, parts: impl Iterator<Item = &'a [u8]>) {
-    write_length(b'*', count, to);
-    for part in parts {
-        to.reserve(part.len() + LENGTH_BYTES_MAX + 2);
-        write_length(b'$', part.len(), to);
-        to.extend_from_slice(part);
-        to.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Bytes of a mark, a number and the end of the line.
-const LENGTH_BYTES_MAX: usize = 23;
-
-/// Short ones, as most are, in one piece.
-#[inline]
-fn write_length(mark: u8, length: usize, to: &mut Vec<u8>) {
-    let digit = |number: usize| b'0' + (number % 10) as u8;
-    match length {
-        0..10 => to.extend_from_slice(&[mark, digit(length), b'\r', b'\n']),
-        10..100 => {
-            to.extend_from_slice(&[mark, digit(length / 10), digit(length), b'\r', b'\n']);
-        }
-        _ => {
-            to.push(mark);
-            to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-            to.extend_from_slice(b"\r\n");
         }
     }
 }
@@ -580,19 +449,6 @@ impl Store {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_line_of_many_pairs_is_written_as_several() {
-        let (mut line, mut text) = (String::new(), Vec::new());
-        for number in 0..500 {
-            append_pair(&mut line, 'S', number, u64::MAX, &mut text);
-        }
-        end_line(&mut line, &mut text);
-        let text = String::from_utf8(text).expect("lines are ASCII");
-        let pairs = text.lines().flat_map(|line| line[3..].split(','));
-        assert_eq!(pairs.count(), 500);
-        assert!(text.lines().all(|line| line.starts_with("#S:") && line.len() < 1000));
-    }
-
     /// What `journal` has told since this was last asked.
     fn text_of(journal: &mut Journal) -> String {
         let mut text = Vec::new();
@@ -623,15 +479,6 @@ mod tests {
         assert!(other.open() && !board.has_settled(board.opened()));
         other.tell_open();
         assert_eq!(text_of(&mut other), "#O:2\r\n");
-    }
-
-    #[test]
-    fn lengths_of_all_sizes_are_written_in_full() {
-        for length in (0..1200).chain([99_999, 1 << 29]) {
-            let mut text = Vec::new();
-            write_length(b'$', length, &mut text);
-            assert_eq!(text, format!("${length}\r\n").into_bytes());
-        }
     }
 
     #[test]

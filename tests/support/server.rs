@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::client::{Client, Resp};
+use super::info::Fields;
 use super::matrix::announce;
 use super::poll::{eventually, wait_until};
 
@@ -267,6 +268,18 @@ impl Server {
             arguments.extend(owned(extra));
             Launch { arguments, input: String::new() }
         })
+    }
+
+    /// Starts a server with an append-only file in `files`, and waits until that is loaded.
+    pub(crate) fn start_on(config: &ServerConfig, files: &TestDirectory, policy: &str) -> Server {
+        let directory = files.path().to_str().expect("test paths are plain text");
+        let append_only = ["--dir", directory, "--appendonly", "yes", "--appendfsync", policy];
+        let server = Server::start(config, &append_only);
+        let mut client = server.connect(Resp::Two);
+        eventually("the data is loaded", || {
+            Fields::of_info(&client.text("INFO persistence")).number("loading") == 0
+        });
+        server
     }
 
     /// Starts a server as `prepare` says, which may write files into the server's directory and

@@ -38,6 +38,7 @@
 //! share of the segment, of which 18 are overhead.
 
 mod bare;
+mod block;
 mod bucket;
 mod check;
 mod directory;
@@ -58,6 +59,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use block::{Block, Head};
 pub(crate) use bucket::prefetch;
 pub use entry::{Entry, OwnedEntry};
 pub use entry_mut::EntryMut;
@@ -68,7 +70,6 @@ pub use scan::{Iter, Position, Swept};
 pub(crate) use segment::Place;
 pub use shared::SharedBytes;
 pub use size_class::size_class;
-pub(crate) use size_class::{Block, Head};
 pub use value::{Footprint, INLINE_VALUE_MAX, Kind, OldValue, Record, Value, ValueRef};
 
 use std::marker::PhantomData;
