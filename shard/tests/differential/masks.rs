@@ -42,10 +42,12 @@ impl Peer {
         theirs: &[Vec<u8>],
     ) -> bool {
         let name = String::from_utf8_lossy(&request[0]).to_lowercase();
-        let is_change = |event: &&Vec<u8>| !event.windows(7).any(|word| word == b"keymiss");
-        let changes = |events: &[Vec<u8>]| -> Vec<Vec<u8>> {
-            events.iter().filter(is_change).cloned().collect()
+        let without = |events: &[Vec<u8>], class: &[u8]| -> Vec<Vec<u8>> {
+            let is_other = |event: &&Vec<u8>| !event.windows(class.len()).any(|it| it == class);
+            events.iter().filter(is_other).cloned().collect()
         };
+        let changes = |events| without(events, b"keymiss");
+        let beside_consumers = |events| without(events, b"createconsumer");
         match name.as_str() {
             // The members of a set are looked at in no order, and so are keys named after them.
             "sort" | "sort_ro" => changes(ours) == changes(theirs),
@@ -53,6 +55,9 @@ impl Peer {
             "bitpos" | "bitcount" => changes(ours) == changes(theirs),
             // Consumers come into being at other moments before 7.2.
             "xgroup" if self.is_before_7_2() => true,
+            "xreadgroup" if self.is_before_7_2() => {
+                beside_consumers(ours) == beside_consumers(theirs)
+            }
             // Makes the consumer whether it claims or not since 7.2.
             "xclaim" | "xautoclaim" if self.is_before_7_2() => true,
             _ => ours == theirs,
