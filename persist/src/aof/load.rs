@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_shard::loading::LoadRules;
-use basalt_shard::replay::{Replay, ReplayError};
+use basalt_shard::replay::ReplayError;
 use basalt_shard::scripting::texts::LibraryTexts;
 use basalt_shard::store::Store;
 
-use super::ahead::{Items, ReadAhead};
+use super::ahead::ReadAhead;
 use super::cut::{Kept, Survey, cut};
-use super::hands::Hands;
-use super::item::{Damage, Item, Reader, Record};
+use super::hands::{HandError, Hands};
+use super::item::{Damage, Item, Reader};
 use super::manifest::{FileEntry, FileKind, Manifest, ManifestError};
 use super::merge::{Merge, MergeError};
 use crate::disk::{Disk, SystemDisk};
@@ -329,91 +329,68 @@ impl Loader<'_> {
             .zip(&kept)
             .map(|(part, kept)| Ok((self.read_ahead(part)?, kept.items)))
             .collect::<Loaded<_>>()?;
-        let merge = Merge::new(readers.into_iter());
-        match self.options.thread_count {
-            0 | 1 => self.apply_merged(merge, parts),
-            _ => self.apply_by_hands(merge, parts),
-        }
-    }
-
-    /// Runs the records of several segments on this thread.
-    fn apply_merged(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
-        let mut replays: Vec<Replay> = parts.iter().map(|_| Replay::default()).collect();
-        while let Some((segment, record, _)) =
-            merge.next_record().map_err(|error| in_parts(error, parts))?
-        {
-            self.apply(&mut replays[segment], record, &parts[segment].0)?;
-        }
-        replays.iter().for_each(|replay| self.count(replay));
-        Ok(())
-    }
-
-    /// Runs them on several threads.
-    fn apply_by_hands(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
-        let (store, hand_count) = (&mut *self.store, self.options.thread_count);
-        let libraries = std::mem::take(&mut self.libraries);
-        let (libraries, merged, done) = std::thread::scope(|scope| {
-            let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
-            let merged = loop {
-                match merge.next_record() {
-                    Err(error) => break Err(error),
-                    Ok(None) => break Ok(()),
-                    Ok(Some((segment, record, is_global))) => {
-                        if !hands.give(segment, record, is_global) {
-                            break Ok(());
-                        }
-                    }
+        let mut merge = Merge::new(readers.into_iter());
+        let merged = self.apply_by_hands(parts, |hands| {
+            while let Some((segment, record, is_global)) = merge.next_record()? {
+                if !hands.give(segment, record, is_global) {
+                    break;
                 }
-            };
+            }
+            Ok(())
+        })?;
+        merged.map_err(|error| in_parts(error, parts))
+    }
+
+    /// Lets hands run what `give` gives them; returns what that returned, if all could run.
+    fn apply_by_hands<T>(
+        &mut self,
+        parts: &[Part],
+        give: impl FnOnce(&mut Hands<'_>) -> T,
+    ) -> Loaded<T> {
+        let (store, hand_count) = (&mut *self.store, self.options.thread_count.max(1));
+        let libraries = std::mem::take(&mut self.libraries);
+        let (libraries, given, done) = std::thread::scope(|scope| {
+            let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
+            let given = give(&mut hands);
             let (libraries, done) = hands.finish(store);
-            (libraries, merged, done)
+            (libraries, given, done)
         });
         self.libraries = libraries;
-        let done = done.map_err(|(segment, error)| {
+        let done = done.map_err(|HandError { segment, error, .. }| {
             let path = parts[segment].0.clone();
             LoadError::Command(path, error)
         })?;
         self.report.commands += done.commands;
         self.report.failed += done.failed;
-        merged.map_err(|error| in_parts(error, parts))
+        Ok(given)
     }
 
     /// Loads a segment that stands for itself, in one go. What is torn was not applied, and is cut
     /// off behind that.
     fn load_one(&mut self, part: &Part) -> Loaded<()> {
-        let mut ahead = self.read_ahead(part)?;
-        let (mut replay, mut items) = (Replay::default(), 0);
-        let damage = loop {
-            match ahead.next_item() {
-                Ok(None) => break None,
-                Err(damage) => break Some(damage),
-                Ok(Some(Item::Needs(_) | Item::Open(_) | Item::Time(_))) => {}
-                Ok(Some(Item::Barrier { .. })) => items += 1,
-                Ok(Some(Item::Record)) => {
-                    items += 1;
-                    self.apply(&mut replay, ahead.record(), &part.0)?;
+        let (path, position) = part;
+        let file = BufReader::with_capacity(BUFFER_BYTES, self.open_counted(path, *position)?);
+        let mut reader = Reader::new(file, *position);
+        let mut items = 0;
+        let damage = self.apply_by_hands(std::slice::from_ref(part), |hands| {
+            loop {
+                match reader.next_item() {
+                    Ok(None) => return None,
+                    Err(damage) => return Some(damage),
+                    Ok(Some(Item::Needs(_) | Item::Open(_) | Item::Time(_))) => {}
+                    Ok(Some(Item::Barrier { .. })) => items += 1,
+                    Ok(Some(Item::Record)) => {
+                        items += 1;
+                        if !hands.give_plain(reader.record()) {
+                            return None;
+                        }
+                    }
                 }
             }
-        };
-        self.count(&replay);
-        let (survey, bytes) =
-            (Survey::of_one(items, ahead.good_bytes(), damage), ahead.good_bytes());
+        })?;
+        let bytes = reader.good_bytes();
+        let survey = Survey::of_one(items, bytes, damage);
         self.cut_files(std::slice::from_ref(part), &[survey], &[Kept { items, bytes }])
-    }
-
-    fn apply(&mut self, replay: &mut Replay, record: &Record, path: &Path) -> Loaded<()> {
-        for command in record.commands() {
-            let applied = replay.apply(self.store, &mut self.libraries, command);
-            applied.map_err(|error| LoadError::Command(path.to_owned(), error))?;
-        }
-        // What becomes free meanwhile is freed here: nobody waits.
-        self.store.take_garbage();
-        Ok(())
-    }
-
-    fn count(&mut self, replay: &Replay) {
-        self.report.commands += replay.applied;
-        self.report.failed += replay.failed;
     }
 
     /// Looks through all segments, each on a thread of its own.
