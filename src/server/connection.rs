@@ -31,6 +31,8 @@ pub struct Connection {
     pub is_ready: bool,
     /// Receiving is suspended because the peer does not read its replies.
     pub is_suspended: bool,
+    /// Receiving is suspended because more came than could run so far; see `throttle.rs`.
+    pub is_throttled: bool,
     /// Since when the output is above the soft limit, monotonic milliseconds.
     pub soft_limit_since_ms: Option<u64>,
     /// Its side of TLS, if it came by that.
@@ -50,6 +52,7 @@ impl Connection {
             is_ended: false,
             is_ready: false,
             is_suspended: false,
+            is_throttled: false,
             soft_limit_since_ms: None,
             tls: None,
         }

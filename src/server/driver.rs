@@ -414,6 +414,7 @@ impl Driver {
             return self.cut_for_query_buffer(id);
         }
         self.make_ready(session_of(id));
+        self.throttle(id);
     }
 
     pub(super) fn note_end(&mut self, id: ConnectionId, reason: CloseReason) {
@@ -435,7 +436,7 @@ impl Driver {
             if self.unsent_bytes(id) > RESUME_BYTES {
                 self.suspended.push(id);
             } else if let Some(connection) = self.connection(id) {
-                connection.is_suspended = false;
+                (connection.is_suspended, connection.is_throttled) = (false, false);
                 connection.soft_limit_since_ms = None;
                 self.reactor.resume_receive(id);
                 self.make_ready(session_of(id));

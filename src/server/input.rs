@@ -121,7 +121,7 @@ impl Driver {
     fn run_pending(&mut self, session: SessionId) {
         let Some(connection) = self.connection(connection_of(session)) else { return };
         if connection.pending.is_empty() || self.core.is_held(session) {
-            return;
+            return self.let_in(session);
         }
         let at_once = if self.is_authenticated(session) { STAGE_COMMANDS_MAX } else { 1 };
         let stop = self.parse(session, Source::Pending, 0, at_once);
@@ -143,6 +143,7 @@ impl Driver {
             }
             (Stop::Broken, Ran::All) => connection.pending.clear(),
         }
+        self.let_in(session);
     }
 
     /// A client that has sent its last byte leaves once everything it sent has run and it is owed
