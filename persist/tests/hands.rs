@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use basalt_persist::aof::load::{LoadError, LoadOptions, LoadReport, Location, load};
-use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::aof::manifest::{FileEntry, Manifest};
 use basalt_persist::disk::SystemDisk;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::replay::ReplayError;
@@ -118,6 +118,13 @@ impl Telling {
         }
     }
 
+    /// The end of a process that is shut down.
+    fn end(&mut self) {
+        self.barriers += 1;
+        let barrier = format!("#G:{}\r\n", self.barriers);
+        self.texts.iter_mut().for_each(|text| *text += &barrier);
+    }
+
     /// Something that concerns all slots, alone or within a transaction.
     fn barrier(&mut self, segment: usize, db: u32) {
         self.barriers += 1;
@@ -175,14 +182,15 @@ impl Directory {
     }
 
     fn load(&self, store: &mut Store, thread_count: usize) -> Result<LoadReport, LoadError> {
-        self.load_with(store, LoadOptions { thread_count, ..LoadOptions::default() })
+        let options = LoadOptions { thread_count, ..LoadOptions::default() };
+        let progress = Arc::clone(&options.progress);
+        let report = self.load_with(store, options)?;
+        assert_eq!(progress.load(Ordering::Relaxed), report.bytes, "every byte is counted once");
+        Ok(report)
     }
 
     fn load_with(&self, store: &mut Store, options: LoadOptions) -> Result<LoadReport, LoadError> {
-        let progress = Arc::clone(&options.progress);
-        let report = load(&self.location(), &self.manifest(), options, store)?;
-        assert_eq!(progress.load(Ordering::Relaxed), report.bytes, "every byte is counted once");
-        Ok(report)
+        load(&self.location(), &self.manifest(), options, store)
     }
 }
 
@@ -218,6 +226,9 @@ fn first_seed() -> u64 {
 fn compare(seed: u64, segments: usize) {
     let mut telling = Telling::new(seed, segments);
     (0..1500).for_each(|number| telling.step(number));
+    if segments > 1 && seed.is_multiple_of(2) {
+        telling.end();
+    }
     let directory = Directory::new(&telling.texts);
     let mut expected = None;
     for thread_count in [1, 2, 4] {
@@ -256,6 +267,33 @@ fn a_torn_end_is_told_and_cut_off_at_the_same_place() {
         assert_eq!((report.commands, report.warnings.len()), (200, 1));
         let path = directory.location().file(&directory.manifest().generations()[0][0].name);
         assert_eq!(fs::read_to_string(path).expect("it is there"), whole);
+    }
+}
+
+/// Segments that end as after a shutdown are run before it is certain that nothing is missing.
+#[test]
+fn segments_that_only_look_whole_are_cut_back_all_the_same() {
+    let record = |key: &str| {
+        let slot = HashSlot::of_key(key.as_bytes()).index();
+        format!("#S:{slot}:1\r\n{}", command(&format!("SET {key} x")))
+    };
+    let one = format!("{}#D:1:3\r\n{}#G:1\r\n", record("a"), record("b"));
+    let other = format!("{}#G:1\r\n", record("c"));
+    for thread_count in [1, 2] {
+        let directory = Directory::new(&[one.clone(), other.clone()]);
+        let error = directory.load(&mut store(1), thread_count).expect_err("something is missing");
+        assert!(matches!(error, LoadError::Torn(_, at) if at == record("a").len() as u64));
+        let mut store = store(1);
+        let options = LoadOptions { thread_count, cuts_torn_ends: true, ..LoadOptions::default() };
+        let report = directory.load_with(&mut store, options).expect("the ends may be cut off");
+        assert_eq!((report.commands, report.warnings.len()), (2, 2));
+        assert_eq!(store.database_counts()[0].1.keys, 2, "what was lost with others is not there");
+        let manifest = directory.manifest();
+        let length = |file: &FileEntry| {
+            fs::metadata(directory.location().file(&file.name)).expect("it is there").len()
+        };
+        let kept: Vec<u64> = manifest.files.iter().map(length).collect();
+        assert_eq!(kept, [record("a").len() as u64, record("c").len() as u64]);
     }
 }
 
