@@ -164,22 +164,6 @@ fn a_request_over_the_query_buffer_limit_ends_its_connection() {
     });
 }
 
-/// What came faster than it could run once was taken in without a bound: this client was cut off,
-/// and a larger limit made every command wait for the bytes of all others to be moved.
-#[test]
-fn a_client_that_is_quicker_than_its_commands_is_slowed_down_and_not_cut_off() {
-    const COMMANDS: usize = 12_000;
-    each_with(&["--client-query-buffer-limit", "3mb"], |t| {
-        let value = "x".repeat(1000);
-        let commands = (0..COMMANDS).map(|number| format!("SET key:{number} {value}"));
-        let mut client = t.connect();
-        for reply in client.pipeline(commands) {
-            assert_eq!(reply, Reply::Simple("OK".to_owned()));
-        }
-        t.check("DBSIZE", COMMANDS as i64);
-    });
-}
-
 #[test]
 fn idle_clients_leave_after_the_timeout() {
     each_with(&["--timeout", "1"], |t| {
