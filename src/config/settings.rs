@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use basalt_persist::aof::segment::SyncPolicy;
+use basalt_shard::rdb::value_type::RdbVersion;
 
 use super::cores::Cores;
 use super::events::KeyspaceEvents;
@@ -91,6 +92,8 @@ pub struct SnapshotSettings {
     pub dbfilename: PathBuf,
     /// Whether strings in files and DUMP payloads are compressed.
     pub rdbcompression: bool,
+    /// Which readers files and DUMP payloads are written for.
+    pub rdb_version: RdbVersion,
     pub rdbchecksum: bool,
     pub rdb_save_incremental_fsync: bool,
     /// A part of a microsecond where negative.
@@ -422,6 +425,8 @@ impl Config {
             save: self.save_points(),
             dbfilename: self.path("dbfilename").expect("its check refuses an empty one"),
             rdbcompression: self.flag("rdbcompression"),
+            rdb_version: RdbVersion::of_number(self.number("rdb-version"))
+                .expect("the bounds of the row are the versions there are"),
             rdbchecksum: self.flag("rdbchecksum"),
             rdb_save_incremental_fsync: self.flag("rdb-save-incremental-fsync"),
             rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),

@@ -515,6 +515,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         latency_monitor_threshold_ms: settings.observation.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.snapshots.rdbcompression,
+        rdb_version: settings.snapshots.rdb_version,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,

@@ -15,7 +15,7 @@ use crate::rdb::reader::{Reader, Text};
 use crate::rdb::value::{Decoded, Limits};
 use crate::rdb::writer::Compression;
 use crate::settings::Settings;
-use crate::store::{Key, Store};
+use crate::store::{Access, Key, Store};
 use crate::table::Value;
 use crate::types::Type;
 
@@ -32,10 +32,11 @@ const BAD_FORMAT: CommandError = CommandError::Fixed("ERR Bad data format");
 /// DUMP.
 pub fn dump(call: &mut Call<'_>) -> Outcome {
     let (now_ms, access) = (call.store.now_ms(), call.read_access());
-    let compression = compression(call.store.settings());
+    let (compression, version) =
+        (compression(call.store.settings()), call.store.settings().rdb_version);
     match call.store.find(call.key(1), access) {
         Some(entry) => {
-            let payload = payload::dump(entry.value(), now_ms, compression);
+            let payload = payload::dump(entry.value(), version, now_ms, compression);
             call.reply.bulk(&payload);
         }
         None => call.reply.null(),
@@ -142,10 +143,12 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
-        // Its own words, but that a time is absolute.
+        // Its own words, but that a time is absolute, and the payload one that others can read.
         let at_ms = deadline_ms.unwrap_or(0).to_string();
+        let payload = older_payload(call.store, key, call.arguments.at(3));
         let mut parts: Vec<&[u8]> = call.arguments.from(0).collect();
         parts[2] = at_ms.as_bytes();
+        parts[3] = payload.as_deref().unwrap_or(parts[3]);
         if deadline_ms.is_some() && !options.is_absolute {
             parts.push(b"ABSTTL");
         }
@@ -153,6 +156,19 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     }
     call.reply.ok();
     Ok(())
+}
+
+/// What the journal tells in place of a payload that is newer than what is written here: a server
+/// that goes on with the file might not know its version, and would go on without the key.
+fn older_payload(store: &mut Store, key: Key<'_>, payload: &[u8]) -> Option<Vec<u8>> {
+    let (version, compression) = (store.settings().rdb_version, compression(store.settings()));
+    let is_newer = payload::version_of(payload).is_some_and(|own| own > version.number());
+    if !is_newer || !store.journal.is_on() {
+        return None;
+    }
+    let now_ms = store.now_ms();
+    let entry = store.find(key, Access::Peek)?;
+    Some(payload::dump(entry.value(), version, now_ms, compression))
 }
 
 fn decode<'a>(store: &mut Store, reader: &mut Reader<'a>) -> Result<Decoded<'a>, CommandError> {

@@ -24,7 +24,7 @@
 use super::error::FormatError;
 use super::reader::Reader;
 use super::stream_node::{read_node, write_node};
-use super::value_type::ValueType;
+use super::value_type::{RdbVersion, ValueType};
 use super::writer::Writer;
 use crate::stream::{Consumer, Group, Pending, Stream, StreamId};
 
@@ -52,6 +52,14 @@ fn write_id(id: StreamId, writer: &mut Writer) {
 
 fn read_id(reader: &mut Reader<'_>) -> Result<StreamId, FormatError> {
     Ok(StreamId::new(reader.length()?, reader.length()?))
+}
+
+/// The type streams are written as.
+pub(super) fn type_of(version: RdbVersion) -> ValueType {
+    match version {
+        RdbVersion::V10 => ValueType::Stream2,
+        RdbVersion::V11 => ValueType::Stream3,
+    }
 }
 
 /// Appends a stream as `value_type`, the last one or the one before.

@@ -11,6 +11,8 @@ pub(super) const ROWS: &[Directive] = &[
     checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().built(),
     boolean("rdbcompression", "yes").built(),
     boolean("rdbchecksum", "yes").immutable().built(),
+    // Our own: Redis writes the version it has.
+    integer("rdb-version", 10, 11, "11").built(),
     choice("rdb-version-check", &["strict", "relaxed"], "strict").accepted(),
     boolean("rdb-del-sync-files", "no").accepted(),
     boolean("rdb-save-incremental-fsync", "yes").built(),
