@@ -112,6 +112,8 @@ pub struct AppendOnlySettings {
     pub appenddirname: String,
     pub appendfsync: SyncPolicy,
     pub aof_load_truncated: bool,
+    /// Whether files that a rewrite has replaced are kept.
+    pub aof_disable_auto_gc: bool,
     pub aof_timestamp_enabled: bool,
     pub aof_rewrite_incremental_fsync: bool,
     pub aof_use_rdb_preamble: bool,
@@ -442,6 +444,7 @@ impl Config {
             appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
             appendfsync: self.sync_policy(),
             aof_load_truncated: self.flag("aof-load-truncated"),
+            aof_disable_auto_gc: self.flag("aof-disable-auto-gc"),
             aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
             aof_use_rdb_preamble: self.flag("aof-use-rdb-preamble"),
             no_appendfsync_on_rewrite: self.flag("no-appendfsync-on-rewrite"),

@@ -347,6 +347,9 @@ fn act_on_process(
     if changed.contains("appendfsync") || changed.contains("no-appendfsync-on-rewrite") {
         process.append_only.set_policy(&settings, process.persistence.is_writing());
     }
+    if changed.contains("aof-disable-auto-gc") {
+        process.append_only.delete_history(&settings);
+    }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
     }

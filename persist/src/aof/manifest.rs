@@ -75,6 +75,17 @@ pub struct FileEntry {
     pub generation: Option<u64>,
 }
 
+impl FileEntry {
+    /// Whether it is a base, or was one.
+    fn is_base(&self) -> bool {
+        match self.kind {
+            FileKind::Base => true,
+            FileKind::History => self.name.contains(".base."),
+            FileKind::Increment | FileKind::Segment => false,
+        }
+    }
+}
+
 /// The files of a directory, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -220,7 +231,7 @@ impl Manifest {
     pub fn add_generation(&mut self, prefix: &str, core_count: usize) -> Vec<FileEntry> {
         let generation =
             self.files.iter().filter_map(|file| file.generation).max().unwrap_or(0) + 1;
-        let counts = self.files.iter().filter(|file| file.kind != FileKind::Base);
+        let counts = self.files.iter().filter(|file| !file.is_base());
         let mut sequence = counts.map(|file| file.sequence).max().unwrap_or(0);
         let kind = if core_count == 1 { FileKind::Increment } else { FileKind::Segment };
         let files = (0..core_count).map(|_| {
@@ -236,9 +247,7 @@ impl Manifest {
 
     /// The entry of the base that would come next: an RDB file, or commands.
     pub fn next_base(&self, prefix: &str, form: BaseForm) -> FileEntry {
-        let is_base =
-            |file: &&FileEntry| file.kind == FileKind::Base || file.name.contains(".base.");
-        let bases = self.files.iter().filter(is_base);
+        let bases = self.files.iter().filter(|file| file.is_base());
         let sequence = bases.map(|file| file.sequence).max().unwrap_or(0) + 1;
         let extension = match form {
             BaseForm::Rdb => "rdb",
@@ -248,9 +257,9 @@ impl Manifest {
         FileEntry { name, sequence, kind: FileKind::Base, generation: None }
     }
 
-    /// A base replaces everything up to the file of number `first_kept`. Returns the names of the
-    /// files that mean nothing any more.
-    pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<String> {
+    /// A base replaces everything up to the file of number `first_kept`. Returns the files that mean
+    /// nothing any more.
+    pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<FileEntry> {
         let stays = |file: &FileEntry| {
             matches!(file.kind, FileKind::Increment | FileKind::Segment)
                 && file.sequence >= first_kept
@@ -258,7 +267,23 @@ impl Manifest {
         let (kept, gone): (Vec<_>, Vec<_>) = self.files.drain(..).partition(stays);
         self.files.push(base);
         self.files.extend(kept);
-        gone.into_iter().map(|file| file.name).collect()
+        gone
+    }
+
+    /// Goes on naming files that mean nothing any more, what went last in front, as Redis does.
+    pub fn add_history(&mut self, gone: Vec<FileEntry>) {
+        let (mut history, fresh): (Vec<_>, Vec<_>) =
+            gone.into_iter().partition(|file| file.kind == FileKind::History);
+        for file in fresh {
+            history.insert(0, FileEntry { kind: FileKind::History, ..file });
+        }
+        let behind_base = usize::from(self.base().is_some());
+        self.files.splice(behind_base..behind_base, history);
+    }
+
+    /// Names them no more, and returns them.
+    pub fn take_history(&mut self) -> Vec<FileEntry> {
+        self.files.extract_if(.., |file| file.kind == FileKind::History).collect()
     }
 }
 
@@ -387,6 +412,27 @@ mod tests {
         let manifest = Manifest::parse(text).expect("it is sound");
         assert_eq!(manifest.base().map(|base| base.sequence), Some(1));
         assert_eq!(manifest.generations().len(), 2, "each increment stands by itself");
+    }
+
+    #[test]
+    fn history_is_named_until_it_is_taken() {
+        let mut manifest = Manifest::default();
+        for _ in 0..2 {
+            let kept = manifest.add_generation("a", 1)[0].sequence;
+            let base = manifest.next_base("a", BaseForm::Rdb);
+            let gone = manifest.replace_base(base, kept);
+            manifest.add_history(gone);
+        }
+        manifest.add_generation("a", 1);
+        // Bases and increments count apart even when both are history.
+        let text = "file a.2.base.rdb seq 2 type b\nfile a.1.incr.aof seq 1 type h\n\
+            file a.1.base.rdb seq 1 type h\nfile a.2.incr.aof seq 2 type i\n\
+            file a.3.incr.aof seq 3 type i\n";
+        assert_eq!(manifest.to_text(), text);
+        assert_eq!(Manifest::parse(text.as_bytes()).expect("it is sound"), manifest);
+        assert_eq!(manifest.take_history().len(), 2);
+        assert_eq!(manifest.files.len(), 3);
+        assert!(manifest.take_history().is_empty());
     }
 
     #[test]

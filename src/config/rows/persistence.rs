@@ -35,5 +35,5 @@ pub(super) const ROWS: &[Directive] = &[
     boolean("aof-use-rdb-preamble", "yes").built(),
     boolean("aof-timestamp-enabled", "no").built(),
     boolean("aof-rewrite-incremental-fsync", "yes").built(),
-    boolean("aof-disable-auto-gc", "no").hidden().accepted(),
+    boolean("aof-disable-auto-gc", "no").hidden().built(),
 ];
