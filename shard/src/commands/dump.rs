@@ -10,9 +10,11 @@ use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
 use crate::number::parse_integer;
 use crate::object::Object;
+use crate::rdb::FormatError;
 use crate::rdb::payload;
 use crate::rdb::reader::{Reader, Text};
-use crate::rdb::value::{Decoded, Limits};
+use crate::rdb::value::{self, Decoded, Limits};
+use crate::rdb::value_type::ValueType;
 use crate::rdb::writer::Compression;
 use crate::settings::Settings;
 use crate::store::{Access, Key, Store};
@@ -27,7 +29,9 @@ const INVALID_FREQUENCY: CommandError =
     CommandError::Fixed("ERR Invalid FREQ value, must be >= 0 and <= 255");
 const BAD_FOOTER: CommandError =
     CommandError::Fixed("ERR DUMP payload version or checksum are wrong");
-const BAD_FORMAT: CommandError = CommandError::Fixed("ERR Bad data format");
+const BAD_FORMAT: &str = "ERR Bad data format";
+/// Bytes of a key that are shown in the log.
+const NAME_BYTES_SHOWN: usize = 64;
 
 /// DUMP.
 pub fn dump(call: &mut Call<'_>) -> Outcome {
@@ -135,7 +139,7 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     }
     let mut reader = payload::open_with(call.arguments.at(3), call.store.payload_checksums)
         .map_err(|_| BAD_FOOTER)?;
-    let decoded = decode(call.store, &mut reader)?;
+    let decoded = decode(call.store, &mut reader, key.name)?;
     let deadline_ms = options.deadline_ms(ttl_ms, call.store.now_ms());
     if deadline_ms.is_some_and(|at_ms| at_ms <= call.store.now_ms()) {
         remove_old(call.store, key);
@@ -171,9 +175,30 @@ fn older_payload(store: &mut Store, key: Key<'_>, payload: &[u8]) -> Option<Vec<
     Some(payload::dump(entry.value(), version, now_ms, compression))
 }
 
-fn decode<'a>(store: &mut Store, reader: &mut Reader<'a>) -> Result<Decoded<'a>, CommandError> {
+fn decode<'a>(
+    store: &mut Store,
+    reader: &mut Reader<'a>,
+    name: &[u8],
+) -> Result<Decoded<'a>, CommandError> {
     let limits = limits_of(store);
-    payload::restore(reader, &limits).map_err(|_| BAD_FORMAT)
+    let value_type = payload::read_type(reader).map_err(|fault| bad_format(name, None, fault))?;
+    value::decode(value_type, reader, &limits)
+        .map_err(|fault| bad_format(name, Some(value_type), fault))
+}
+
+/// The value of a payload is refused: the log is told why.
+#[cold]
+fn bad_format(name: &[u8], value_type: Option<ValueType>, fault: FormatError) -> CommandError {
+    let name = name[..name.len().min(NAME_BYTES_SHOWN)].escape_ascii();
+    let form = value_type.map_or("Payload", ValueType::name);
+    let what = match fault {
+        FormatError::Corrupt(_) | FormatError::Duplicate | FormatError::Empty => {
+            " integrity check failed"
+        }
+        _ => "",
+    };
+    let text = format!("RESTORE of '{name}' was refused: {form}{what}: {fault}");
+    CommandError::Explained(BAD_FORMAT, text.into())
 }
 
 /// How values that are read are kept.

@@ -118,8 +118,16 @@ pub fn open_with(payload: &[u8], check: ChecksumCheck) -> Result<Reader<'_>, For
 /// # Errors
 /// Whatever is wrong with it.
 pub fn restore<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<Decoded<'a>, FormatError> {
-    let value_type = ValueType::of_code(reader.byte()?, reader.project())?;
+    let value_type = read_type(reader)?;
     value::decode(value_type, reader, limits)
+}
+
+/// Reads the type of the value of an opened payload: what comes first.
+///
+/// # Errors
+/// If there is none, or none that can be read.
+pub fn read_type(reader: &mut Reader<'_>) -> Result<ValueType, FormatError> {
+    ValueType::of_code(reader.byte()?, reader.project())
 }
 
 /// Bytes the value takes when it is written, without its type: what DEBUG OBJECT tells. O(bytes).

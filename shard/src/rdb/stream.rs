@@ -204,7 +204,7 @@ fn read_consumer(
         // The best that can be said of it.
         _ => Some(seen_ms),
     };
-    let consumer = group.create_consumer(&name, seen_ms).ok_or(FormatError::Duplicate)?;
+    let consumer = group.create_consumer(&name, seen_ms).ok_or(FormatError::DuplicateConsumer)?;
     group.consumer_mut(consumer).active_ms = active_ms;
     for _ in 0..reader.count()? {
         let id = id_of_raw(reader.array()?);

@@ -152,6 +152,28 @@ impl ValueType {
         self as u8
     }
 
+    /// What the log calls it, in Redis' words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "String",
+            Self::List => "List",
+            Self::ListZiplist => "List ziplist",
+            Self::ListQuicklist => "Quicklist ziplist",
+            Self::ListQuicklist2 => "Quicklist listpack",
+            Self::Set => "Set",
+            Self::SetIntset => "Intset",
+            Self::SetListpack => "Set listpack",
+            Self::SortedSetText | Self::SortedSet => "Zset",
+            Self::SortedSetZiplist => "Zset ziplist",
+            Self::SortedSetListpack => "Zset listpack",
+            Self::Hash | Self::HashWithExpiry | Self::HashMetadata => "Hash",
+            Self::HashZipmap => "Zipmap",
+            Self::HashZiplist => "Hash ziplist",
+            Self::HashListpack | Self::HashListpackEx => "Hash listpack",
+            Self::Stream | Self::Stream2 | Self::Stream3 => "Stream listpack",
+        }
+    }
+
     /// The type with this code in a project's numbering.
     ///
     /// # Errors
