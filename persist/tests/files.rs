@@ -209,3 +209,24 @@ fn what_fuzzers_start_from_is_sound() {
     }
     assert!(count > 1, "{count} seeds");
 }
+
+/// The manifests a fuzzer starts from.
+fn manifests() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/manifest");
+    let seeds = std::fs::read_dir(folder).expect("the target has seeds");
+    seeds.map(|seed| std::fs::read(seed.expect("it is listed").path()).expect("a file")).collect()
+}
+
+proptest! {
+    #[test]
+    fn damaged_manifests_are_refused_or_read_the_same_once_written(
+        seed in prop::sample::select(manifests()),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let mut text = seed;
+        for (index, byte) in damage {
+            *index.get_mut(&mut text) = byte;
+        }
+        basalt_persist::fuzz::manifest(&text);
+    }
+}

@@ -20,7 +20,9 @@ use std::path::Path;
 use crate::disk::Disk;
 
 /// Longest line, as in Redis.
-const LINE_BYTES_MAX: usize = 1024;
+pub(crate) const LINE_BYTES_MAX: usize = 1024;
+/// Greatest number that is read, as in Redis: the next one always has room.
+const NUMBER_MAX: u64 = i64::MAX as u64;
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -287,6 +289,10 @@ impl Manifest {
     }
 }
 
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number <= NUMBER_MAX)
+}
+
 fn parse_line(line: &str) -> Result<FileEntry, &'static str> {
     const FORMAT: &str = "Invalid AOF manifest file format";
     let words = words(line).ok_or(FORMAT)?;
@@ -298,9 +304,9 @@ fn parse_line(line: &str) -> Result<FileEntry, &'static str> {
         let (key, value) = (pair[0].to_ascii_lowercase(), pair[1].as_str());
         match key.as_str() {
             "file" => name = Some(value.to_owned()),
-            "seq" => sequence = value.parse::<u64>().ok().filter(|number| *number > 0),
+            "seq" => sequence = number(value).filter(|number| *number > 0),
             "type" => kind = value.chars().next(),
-            "generation" => generation = value.parse().ok(),
+            "generation" => generation = number(value),
             _ => {}
         }
     }
@@ -442,6 +448,7 @@ mod tests {
             "file a seq 1",
             "file a/b seq 1 type i",
             "file a seq 0 type i",
+            "file a seq 9223372036854775808 type i",
             "file a seq 1 type x",
             "file a seq 2 type i\nfile b seq 1 type i",
             "file a seq 1 type b\nfile b seq 2 type b",
