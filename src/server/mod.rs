@@ -35,6 +35,7 @@ pub mod loading;
 pub mod mesh;
 pub mod migration;
 pub mod output;
+pub mod pending;
 pub mod persistence;
 pub mod process;
 pub mod processors;
