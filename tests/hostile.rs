@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, thread};
 
 use support::{
     Client, OK, Reply, Seeded, Server, Test, bulk, each, each_with, encode, environment_number,
@@ -87,6 +87,54 @@ fn clients_that_never_read_do_not_starve_the_others() {
         drop(deaf);
         eventually("all have left", || t.info("clients").number("connected_clients") == 1);
         t.check("STRLEN large", 1 << 20);
+    });
+}
+
+/// Bytes of input that wait for the largest of all clients.
+fn largest_query_buffer(t: &mut Test) -> usize {
+    let list = t.text("CLIENT LIST");
+    let fields = list.split_whitespace().filter_map(|field| field.strip_prefix("qbuf="));
+    fields.map(|number| number.parse().expect("a number of bytes")).max().unwrap_or(0)
+}
+
+/// What a client sends faster than its commands run waits at its side, not in the server's memory,
+/// and costs no more the longer it is.
+#[test]
+fn a_stream_that_outruns_its_commands_is_taken_in_as_they_run() {
+    const COMMAND_COUNT: usize = 1 << 20;
+    const QUERY_BYTES_MAX: usize = 6 << 20;
+    each(|t| {
+        let mut stream = encode("CLIENT REPLY OFF");
+        stream.extend(encode("INCR counter").repeat(COMMAND_COUNT));
+        assert!(stream.len() > 4 * QUERY_BYTES_MAX);
+        stream.extend(encode("CLIENT REPLY ON"));
+        let mut sender = t.connect();
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| sender.send(&stream));
+            let mut largest = 0;
+            while !sending.is_finished() {
+                largest = largest.max(largest_query_buffer(t));
+            }
+            assert!(largest <= QUERY_BYTES_MAX, "{largest} bytes were taken in ahead of time");
+        });
+        sender.check_next("CLIENT REPLY ON", OK);
+        t.check("GET counter", bulk(COMMAND_COUNT.to_string()));
+    });
+}
+
+/// The server reads on from a client that is blocked, or it would not see it leave.
+#[test]
+fn a_blocked_client_with_a_long_stream_behind_is_seen_to_leave() {
+    each(|t| {
+        let mut stream = encode("INCR counter").repeat(1 << 12);
+        stream.extend(encode("BLPOP nothing 0"));
+        stream.extend(encode("INCR counter").repeat(1 << 16));
+        let mut client = t.connect();
+        client.send(&stream);
+        eventually("it is blocked", || t.info("clients").number("blocked_clients") == 1);
+        drop(client);
+        eventually("it has left", || t.info("clients").number("connected_clients") == 1);
+        t.check("GET counter", bulk((1 << 12).to_string()));
     });
 }
 
@@ -236,7 +284,7 @@ fn random_command(random: &mut Seeded, names: &[String]) -> Vec<Vec<u8>> {
 fn a_burst_of_connections_is_accepted_in_the_end() {
     each(|t| {
         let server: &Server = t.server;
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {

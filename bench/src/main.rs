@@ -5,6 +5,8 @@
 //! basalt-bench compare   several servers side by side: ratios with their spread; memory per key
 //! basalt-bench scale     1..N server cores; what crossing cores costs
 //! basalt-bench memory-types   what an element of each type costs
+//! basalt-bench snapshot  seconds of a snapshot, what clients wait meanwhile, extra memory
+//! basalt-bench restart   seconds until the data is back, by the kind of file it is in
 //! basalt-bench idle      CPU and memory of a server that nobody asks anything
 //! ```
 //!
@@ -42,6 +44,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     (&harness::compare::SPEC, harness::compare::run),
     (&harness::scale::SPEC, harness::scale::run),
     (&harness::memory_types::SPEC, harness::memory_types::run),
+    (&harness::snapshot::SPEC, harness::snapshot::run),
+    (&harness::restart::SPEC, harness::restart::run),
     (&harness::idle::SPEC, harness::idle::run),
 ];
 

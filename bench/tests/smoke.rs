@@ -308,6 +308,40 @@ fn memory_per_key_is_plausible() {
     assert!((32.0..200.0).contains(&per_key), "{samples}");
 }
 
+/// Runs a subcommand against servers it starts itself; its samples, `None` without redis-server.
+fn samples(name: &str, options: &[&str]) -> Option<Value> {
+    Redis::start(&format!("{name}-probe"), &[])?;
+    let out = scratch(&format!("{name}-out"));
+    let out_text = out.to_str().expect("a printable path");
+    let common = ["--peer", "redis-server", "--rounds", "1", "--client-cpus", "0"];
+    let arguments = [&[name, "--out", out_text], &common[..], options].concat();
+    let output = bench(&arguments);
+    assert!(output.status.success(), "{}", text(&output));
+    let json = fs::read_to_string(out.join(format!("{name}.json"))).expect("the figures");
+    Some(serde_json::from_str(&json).expect("valid JSON"))
+}
+
+#[test]
+fn snapshots_give_figures() {
+    let options =
+        ["--gigabytes", "0.02", "--rate", "2000", "--duration", "0.5", "--warm-up", "0.1"];
+    let Some(samples) = samples("snapshot", &options) else { return };
+    let figure = |name: &str| samples[0][name].as_f64().expect("a figure");
+    assert!(figure("save_s") > 0.0 && figure("file_bytes") > 1e5, "{samples}");
+    for load in ["quiet", "saving"] {
+        assert!(samples[0][load]["p99_9_us"].as_f64() > Some(0.0), "{samples}");
+    }
+}
+
+#[test]
+fn restarts_bring_all_data_back() {
+    let Some(samples) = samples("restart", &["--keys", "20000"]) else { return };
+    for (sample, file) in samples.as_array().expect("samples").iter().zip(["rdb", "aof", "text"]) {
+        assert_eq!(sample["file"], file);
+        assert!(sample["start_s"].as_f64() > Some(0.0), "{sample}");
+    }
+}
+
 #[test]
 fn a_server_that_dies_is_reported_with_its_log() {
     let output = bench(&["compare", "--peer", "broken=/bin/false", "--rounds", "1"]);
@@ -318,7 +352,7 @@ fn a_server_that_dies_is_reported_with_its_log() {
 
 #[test]
 fn help_and_usage() {
-    for name in ["load", "compare", "scale", "idle"] {
+    for name in ["load", "compare", "scale", "snapshot", "restart", "idle"] {
         let help = bench(&[name, "--help"]);
         assert!(help.status.success() && text(&help).contains("Options:"), "{}", text(&help));
         assert!(text(&bench(&["--help"])).contains(name));

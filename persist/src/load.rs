@@ -23,6 +23,9 @@ use crate::reader::{Item, RdbReader};
 const BATCH_BYTES: usize = 256 * 1024;
 /// ... or so many.
 const BATCH_RECORDS: usize = 4096;
+/// Keys whose memory is asked for before the first of them is stored. That of so many can be on its
+/// way into the cache without pushing itself out again.
+const KEYS_AHEAD: usize = 32;
 
 /// Records for one core.
 #[derive(Debug, Default)]
@@ -100,20 +103,31 @@ impl Batch {
     /// The first record that cannot be taken; those before it are there.
     pub fn load_into(&self, store: &mut Store, rules: LoadRules) -> Result<LoadCounts, RdbFault> {
         let mut counts = LoadCounts::default();
-        for place in &self.records {
-            let record = Record {
-                db: place.db,
-                name: &self.bytes[place.name.clone()],
-                expiry_ms: place.expiry_ms,
-                usage: place.usage,
-                value_type: place.value_type,
-                project: place.project,
-                value: &self.bytes[place.value.clone()],
-            };
-            let outcome = store.load(&record, rules);
-            counts.note(outcome.map_err(|fault| fault_of(&record, place.offset, fault))?);
+        let mut keys = Vec::with_capacity(KEYS_AHEAD);
+        for places in self.records.chunks(KEYS_AHEAD) {
+            keys.clear();
+            let key = |place: &Place| store.key(place.db, &self.bytes[place.name.clone()]);
+            keys.extend(places.iter().map(key));
+            store.prefetch_keys(&keys);
+            for (place, key) in places.iter().zip(&keys) {
+                let record = self.record(place);
+                let outcome = store.load_at(*key, &record, rules);
+                counts.note(outcome.map_err(|fault| fault_of(&record, place.offset, fault))?);
+            }
         }
         Ok(counts)
+    }
+
+    fn record(&self, place: &Place) -> Record<'_> {
+        Record {
+            db: place.db,
+            name: &self.bytes[place.name.clone()],
+            expiry_ms: place.expiry_ms,
+            usage: place.usage,
+            value_type: place.value_type,
+            project: place.project,
+            value: &self.bytes[place.value.clone()],
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Several segments, loaded by one thread and by several: the data is the same, whatever the
-//! records are about, and annotations that lie end the load.
+//! Several segments, and single files of commands, loaded by one thread and by several: the data is
+//! the same, whatever the records are about, damage is told with the same words and place, and
+//! annotations that lie end the load.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use basalt_persist::aof::load::{LoadError, LoadOptions, LoadReport, Location, load};
-use basalt_persist::aof::manifest::Manifest;
+use basalt_persist::aof::manifest::{FileEntry, Manifest};
 use basalt_persist::disk::SystemDisk;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::replay::ReplayError;
@@ -18,7 +19,8 @@ use basalt_simulator::cluster::Cluster;
 const SEGMENTS: usize = 3;
 const PREFIX: &str = "appendonly.aof";
 
-/// Segments in the making: what happens in one order is told in any of them.
+/// Segments in the making: what happens in one order is told in any of them. A single one is told
+/// as stock servers do, without annotations.
 struct Telling {
     random: fastrand::Rng,
     texts: Vec<String>,
@@ -29,12 +31,12 @@ struct Telling {
 }
 
 impl Telling {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, segments: usize) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
-            texts: vec![String::new(); SEGMENTS],
+            texts: vec![String::new(); segments],
             sequences: vec![0; usize::from(HashSlot::COUNT)],
-            selected: vec![u32::MAX; SEGMENTS],
+            selected: vec![u32::MAX; segments],
             barriers: 0,
         }
     }
@@ -50,8 +52,9 @@ impl Telling {
             format!("{}:{}", slot.index(), self.sequences[slot.index()])
         });
         let pairs: Vec<String> = pairs.collect();
+        let is_plain = self.is_plain();
         let text = &mut self.texts[segment];
-        if !pairs.is_empty() {
+        if !pairs.is_empty() && !is_plain {
             *text += &format!("#S:{}\r\n", pairs.join(","));
         }
         if std::mem::replace(&mut self.selected[segment], db) != db {
@@ -64,13 +67,17 @@ impl Telling {
         *text += &group("EXEC");
     }
 
+    fn is_plain(&self) -> bool {
+        self.texts.len() == 1
+    }
+
     fn key(&mut self) -> String {
         format!("k{}", self.random.u32(..40))
     }
 
     /// Something happens.
     fn step(&mut self, number: usize) {
-        let (segment, db) = (self.random.usize(..SEGMENTS), self.random.u32(..3));
+        let (segment, db) = (self.random.usize(..self.texts.len()), self.random.u32(..3));
         let (one, other) = (self.key(), self.key());
         match self.random.u32(..40) {
             0 => self.barrier(segment, db),
@@ -87,6 +94,7 @@ impl Telling {
                 let line = format!("SET {one} {number} PXAT 4000000000000");
                 self.tell(segment, db, &[one], &[line]);
             }
+            7 if self.is_plain() => self.elsewhere(number, db, one, other),
             _ => {
                 let line = format!("APPEND {one} {number},");
                 self.tell(segment, db, &[one], &[line]);
@@ -94,10 +102,34 @@ impl Telling {
         }
     }
 
+    /// Something whose slots only its line tells, or does not tell; or that needs none.
+    fn elsewhere(&mut self, number: usize, db: u32, one: String, other: String) {
+        let third = self.key();
+        let line = match self.random.u32(..5) {
+            0 => format!("MSET {one} {number} {other} {number} {third} {number}"),
+            1 => format!("DEL {one} {other} {third}"),
+            2 => format!("SORT list-{one} BY nosort STORE {other}"),
+            3 => format!("RPUSH list-{one} {number}"),
+            _ => "PING".to_owned(),
+        };
+        self.tell(0, db, &[one, other], &[line]);
+        if self.random.bool() {
+            self.texts[0] += "#TS:1700000000\r\n";
+        }
+    }
+
+    /// The end of a process that is shut down.
+    fn end(&mut self) {
+        self.barriers += 1;
+        let barrier = format!("#G:{}\r\n", self.barriers);
+        self.texts.iter_mut().for_each(|text| *text += &barrier);
+    }
+
     /// Something that concerns all slots, alone or within a transaction.
     fn barrier(&mut self, segment: usize, db: u32) {
         self.barriers += 1;
-        for (other, text) in self.texts.iter_mut().enumerate() {
+        let is_plain = self.is_plain();
+        for (other, text) in self.texts.iter_mut().enumerate().filter(|_| !is_plain) {
             let kind = if other == segment { 'T' } else { 'G' };
             *text += &format!("#{kind}:{}\r\n", self.barriers);
         }
@@ -144,15 +176,21 @@ impl Directory {
         Location::new(self.0.clone(), PREFIX.to_owned())
     }
 
+    fn manifest(&self) -> Manifest {
+        let manifest = Manifest::read(&SystemDisk, &self.location().manifest());
+        manifest.expect("it makes sense").expect("it is there")
+    }
+
     fn load(&self, store: &mut Store, thread_count: usize) -> Result<LoadReport, LoadError> {
-        let location = self.location();
-        let manifest = Manifest::read(&SystemDisk, &location.manifest());
-        let manifest = manifest.expect("it makes sense").expect("it is there");
         let options = LoadOptions { thread_count, ..LoadOptions::default() };
         let progress = Arc::clone(&options.progress);
-        let report = load(&location, &manifest, options, store)?;
+        let report = self.load_with(store, options)?;
         assert_eq!(progress.load(Ordering::Relaxed), report.bytes, "every byte is counted once");
         Ok(report)
+    }
+
+    fn load_with(&self, store: &mut Store, options: LoadOptions) -> Result<LoadReport, LoadError> {
+        load(&self.location(), &self.manifest(), options, store)
     }
 }
 
@@ -178,23 +216,100 @@ fn sum_up(mut store: Store, seed: u64) -> Vec<String> {
     said
 }
 
+/// The seed to begin with.
+fn first_seed() -> u64 {
+    let seed = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    seed.unwrap_or_else(|| fastrand::u64(..u64::MAX - 1))
+}
+
+/// Loads by one thread and by several, which has to come to the same.
+fn compare(seed: u64, segments: usize) {
+    let mut telling = Telling::new(seed, segments);
+    (0..1500).for_each(|number| telling.step(number));
+    if segments > 1 && seed.is_multiple_of(2) {
+        telling.end();
+    }
+    let directory = Directory::new(&telling.texts);
+    let mut expected = None;
+    for thread_count in [1, 2, 4] {
+        let mut store = store(seed);
+        let report = directory.load(&mut store, thread_count).expect("the files are whole");
+        // Copying a key over itself fails, wherever it runs.
+        let said = (report.commands, report.failed, sum_up(store, seed));
+        let expected = expected.get_or_insert_with(|| said.clone());
+        assert_eq!(&said, expected, "BASALT_TEST_SEED={seed} {thread_count} threads");
+    }
+}
+
 #[test]
 fn several_threads_make_of_segments_what_one_does() {
-    let seed = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
-    let first: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
-    for seed in first..first.saturating_add(2) {
-        let mut telling = Telling::new(seed);
-        (0..1500).for_each(|number| telling.step(number));
-        let directory = Directory::new(&telling.texts);
-        let mut expected = None;
-        for thread_count in [1, 2, 4] {
-            let mut store = store(seed);
-            let report = directory.load(&mut store, thread_count).expect("the files are whole");
-            // Copying a key over itself fails, wherever it runs.
-            let said = (report.commands, report.failed, sum_up(store, seed));
-            let expected = expected.get_or_insert_with(|| said.clone());
-            assert_eq!(&said, expected, "BASALT_TEST_SEED={seed} {thread_count} threads");
-        }
+    let first = first_seed();
+    (first..=first + 1).for_each(|seed| compare(seed, SEGMENTS));
+}
+
+#[test]
+fn several_threads_make_of_a_single_file_what_one_does() {
+    let first = first_seed();
+    (first..=first + 1).for_each(|seed| compare(seed, 1));
+}
+
+#[test]
+fn a_torn_end_is_told_and_cut_off_at_the_same_place() {
+    let whole: String = (0..200).map(|number| command(&format!("SET k{number} x"))).collect();
+    let torn = whole.clone() + &command("MULTI") + &command("SET k1 y") + "*3\r\n$3\r\nSE";
+    for thread_count in [1, 3] {
+        let directory = Directory::new(std::slice::from_ref(&torn));
+        let error = directory.load(&mut store(1), thread_count).expect_err("it is torn");
+        let is_told = matches!(&error, LoadError::Torn(_, at) if *at == whole.len() as u64);
+        assert!(is_told, "{error}");
+        let options = LoadOptions { thread_count, cuts_torn_ends: true, ..LoadOptions::default() };
+        let report = directory.load_with(&mut store(1), options).expect("the end may be cut off");
+        assert_eq!((report.commands, report.warnings.len()), (200, 1));
+        let path = directory.location().file(&directory.manifest().generations()[0][0].name);
+        assert_eq!(fs::read_to_string(path).expect("it is there"), whole);
+    }
+}
+
+/// Segments that end as after a shutdown are run before it is certain that nothing is missing.
+#[test]
+fn segments_that_only_look_whole_are_cut_back_all_the_same() {
+    let record = |key: &str| {
+        let slot = HashSlot::of_key(key.as_bytes()).index();
+        format!("#S:{slot}:1\r\n{}", command(&format!("SET {key} x")))
+    };
+    let one = format!("{}#D:1:3\r\n{}#G:1\r\n", record("a"), record("b"));
+    let other = format!("{}#G:1\r\n", record("c"));
+    for thread_count in [1, 2] {
+        let directory = Directory::new(&[one.clone(), other.clone()]);
+        let error = directory.load(&mut store(1), thread_count).expect_err("something is missing");
+        assert!(matches!(error, LoadError::Torn(_, at) if at == record("a").len() as u64));
+        let mut store = store(1);
+        let options = LoadOptions { thread_count, cuts_torn_ends: true, ..LoadOptions::default() };
+        let report = directory.load_with(&mut store, options).expect("the ends may be cut off");
+        assert_eq!((report.commands, report.warnings.len()), (2, 2));
+        assert_eq!(store.database_counts()[0].1.keys, 2, "what was lost with others is not there");
+        let manifest = directory.manifest();
+        let length = |file: &FileEntry| {
+            fs::metadata(directory.location().file(&file.name)).expect("it is there").len()
+        };
+        let kept: Vec<u64> = manifest.files.iter().map(length).collect();
+        assert_eq!(kept, [record("a").len() as u64, record("c").len() as u64]);
+    }
+}
+
+#[test]
+fn of_several_commands_that_cannot_run_the_first_is_told() {
+    // Keys of any slot stand around them.
+    let some = |from: u32| (from..from + 1500).map(|number| command(&format!("SET k{number} x")));
+    let mut text: String = some(0).collect();
+    text += &command("EVAL first 0");
+    text.extend(some(1500));
+    text += &command("NOSUCH command");
+    let directory = Directory::new(&[text]);
+    for thread_count in [1, 2, 4] {
+        let error = directory.load(&mut store(1), thread_count).expect_err("it cannot run");
+        let said = error.to_string();
+        assert!(said.starts_with("Unsupported command 'EVAL' reading"), "{said}");
     }
 }
 

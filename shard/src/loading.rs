@@ -9,7 +9,7 @@ use crate::rdb::commands::write_key;
 use crate::rdb::reader::Reader;
 use crate::rdb::value::{Decoded, decode};
 use crate::rdb::value_type::{Project, ValueType};
-use crate::store::Store;
+use crate::store::{Key, Store};
 
 /// What a file says of the use of a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +92,19 @@ impl Store {
     /// # Errors
     /// [`LoadFault`]; a key that came twice has its last value then.
     pub fn load(&mut self, record: &Record<'_>, rules: LoadRules) -> Result<Loaded, LoadFault> {
+        self.load_at(self.key(record.db, record.name), record, rules)
+    }
+
+    /// The same for a record whose key was located before; see [`Store::prefetch_keys`].
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn load_at(
+        &mut self,
+        key: Key<'_>,
+        record: &Record<'_>,
+        rules: LoadRules,
+    ) -> Result<Loaded, LoadFault> {
         if record.db >= self.settings().databases {
             return Err(LoadFault::Database(record.db));
         }
@@ -104,7 +117,6 @@ impl Store {
             Decoded::Object(Object::Hash(hash)) => hash.len(self.now_ms()) > 0,
             _ => true,
         };
-        let key = self.key(record.db, record.name);
         let existed = put(self, key, decoded, record.expiry_ms);
         if existed && !rules.replaces {
             return Err(LoadFault::DuplicateKey);

@@ -3,16 +3,21 @@
 //! What a journal tells is what ran before, so nothing is checked that depends on who asks. Time
 //! stands still meanwhile (see [`Store::set_loading`]). A command that fails is counted and
 //! otherwise ignored, as Redis does: it failed when it ran first, or another version wrote it.
+//!
+//! Whoever has many of them looks them up some at a time, which asks for the memory they will need
+//! ([`Replay::foresee`]), and runs them then: keys come in any order, and a store is larger than any
+//! cache.
 
 use crate::arguments::Arguments;
 use crate::call::Call;
-use crate::command::{self, Command, Handler, flag};
+use crate::command::{self, Command, Handler, LastLookup, flag};
 use crate::core::message::{Caller, Route};
 use crate::hash::HashSlot;
 use crate::number::parse_integer;
 use crate::reply::{Output, Reply};
 use crate::scripting::texts::LibraryTexts;
 use crate::store::Store;
+use crate::store::ahead::Lookup;
 
 /// Why commands cannot go on being applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +43,79 @@ impl std::fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
+/// How much of the data a command may touch, as far as its line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing: it is about the stream itself, as SELECT and EXEC are.
+    Nothing,
+    /// The slots of the keys it names.
+    Named,
+    /// Anything. Commands that cannot be run are among these.
+    Everything,
+}
+
 /// The state of one stream of commands: its database, and what came of them.
 #[derive(Default)]
 pub struct Replay {
     db: u32,
     /// Whether the store has not all slots.
     is_of_part: bool,
+    last_lookup: LastLookup,
     output: Output,
     /// Commands that ran.
     pub applied: u64,
     /// Commands that answered with an error.
     pub failed: u64,
+}
+
+/// A command that was looked up and is to run.
+#[derive(Clone, Copy)]
+pub struct Foreseen {
+    row: &'static Command,
+    route: Route,
+    /// Where it will look, unless the stream turns to another database before it.
+    lookup: Option<Lookup>,
+}
+
+/// Finds out what a command may touch; `visit` is called with the slot of each key it names.
+/// O(keys).
+pub fn reach(
+    last_lookup: &LastLookup,
+    arguments: Arguments<'_>,
+    mut visit: impl FnMut(HashSlot),
+) -> Reach {
+    let Ok(row) = find(last_lookup, arguments) else { return Reach::Everything };
+    match row.handler {
+        Some(Handler::Keys(_)) if !row.reaches_unnamed_keys() => {
+            let mut reach = Reach::Everything;
+            row.for_each_key(arguments, |key| {
+                visit(HashSlot::of_key(key));
+                reach = Reach::Named;
+            });
+            reach
+        }
+        _ if matches!(row.name, "select" | "multi" | "exec" | "ping") => Reach::Nothing,
+        _ => Reach::Everything,
+    }
+}
+
+/// The row of a command that may stand in a file.
+fn find(
+    last_lookup: &LastLookup,
+    arguments: Arguments<'_>,
+) -> Result<&'static Command, ReplayError> {
+    let name = arguments.at(0);
+    let look_up = || command::lookup_line(name, arguments.get(1));
+    let Some(row) = last_lookup.find(name, look_up) else {
+        return Err(ReplayError::UnknownCommand(name.to_vec()));
+    };
+    if !row.accepts_argument_count(arguments.len()) {
+        return Err(ReplayError::BadArguments(name.to_vec()));
+    }
+    if row.flags.contains(flag::SCRIPT_RUNNER) {
+        return Err(ReplayError::Unsupported(name.to_vec()));
+    }
+    Ok(row)
 }
 
 impl Replay {
@@ -62,6 +129,25 @@ impl Replay {
         self.db = db;
     }
 
+    /// Looks up a command that is going to run in database `db`, and asks for the memory of its
+    /// slot.
+    ///
+    /// # Errors
+    /// If the command cannot come from a journal. Those before it can be run all the same.
+    pub fn foresee(
+        &self,
+        store: &Store,
+        db: u32,
+        arguments: Arguments<'_>,
+    ) -> Result<Foreseen, ReplayError> {
+        let row = find(&self.last_lookup, arguments)?;
+        let route = store.route(row, arguments);
+        if let Route::One(slot, _) = route {
+            store.prefetch_slot(slot, true);
+        }
+        Ok(Foreseen { row, route, lookup: Lookup::of(row, route, db) })
+    }
+
     /// Runs one command on `store`, which holds all slots unless this is [`Replay::of_part`]; those
     /// on functions change `libraries`.
     ///
@@ -73,16 +159,21 @@ impl Replay {
         libraries: &mut LibraryTexts,
         arguments: Arguments<'_>,
     ) -> Result<(), ReplayError> {
-        let name = arguments.at(0);
-        let Some(row) = command::lookup_line(name, arguments.get(1)) else {
-            return Err(ReplayError::UnknownCommand(name.to_vec()));
-        };
-        if !row.accepts_argument_count(arguments.len()) {
-            return Err(ReplayError::BadArguments(name.to_vec()));
-        }
-        if row.flags.contains(flag::SCRIPT_RUNNER) {
-            return Err(ReplayError::Unsupported(name.to_vec()));
-        }
+        let foreseen = self.foresee(store, self.db, arguments)?;
+        self.run(store, libraries, foreseen, arguments)
+    }
+
+    /// Runs a command that was looked up with the same arguments.
+    ///
+    /// # Errors
+    /// As [`Replay::apply`].
+    pub fn run(
+        &mut self,
+        store: &mut Store,
+        libraries: &mut LibraryTexts,
+        Foreseen { row, route, .. }: Foreseen,
+        arguments: Arguments<'_>,
+    ) -> Result<(), ReplayError> {
         let Some(handler) = row.handler.and_then(Handler::on_keys) else {
             if row.container == "function" {
                 self.applied += 1;
@@ -93,9 +184,8 @@ impl Replay {
         };
         self.output.clear();
         let caller = Caller { db: self.db, ..Caller::default() };
-        let route = store.route(row, arguments);
         if self.is_of_part && !has_all_slots(store, row, route, arguments) {
-            return Err(ReplayError::BadArguments(name.to_vec()));
+            return Err(ReplayError::BadArguments(arguments.at(0).to_vec()));
         }
         let reply = Reply::new(&mut self.output, caller.protocol);
         let mut call = Call::new(store, row, arguments, caller, route, reply);
@@ -131,6 +221,13 @@ impl Replay {
         }
         self.applied += 1;
         Ok(())
+    }
+}
+
+impl Foreseen {
+    /// Asks for the memory that commands will look at.
+    pub fn prefetch<'f>(store: &Store, commands: impl Iterator<Item = &'f Self> + Clone) {
+        store.prefetch(commands.filter_map(|command| command.lookup));
     }
 }
 

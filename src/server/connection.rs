@@ -4,10 +4,8 @@ use basalt_net::reactor::ConnectionId;
 use basalt_net::resp::RequestParser;
 use basalt_shard::core::SessionId;
 
+use super::pending::Pending;
 use super::tls::Secured;
-
-/// A query buffer that is larger than this is given back when it is empty.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of input that wait, and where the parser stands in them.
 pub struct Connection {
@@ -16,7 +14,7 @@ pub struct Connection {
     /// Where in the input the parser stands.
     pub parser: RequestParser,
     /// Received and not yet run: an incomplete command, or commands that have to wait.
-    pub pending: Vec<u8>,
+    pub pending: Pending,
     /// Bytes the command at the front of `pending` needs in all, as far as the parser knows; 0
     /// unless `pending` is one incomplete command and nothing before it.
     pub wanted_bytes: usize,
@@ -31,6 +29,8 @@ pub struct Connection {
     pub is_ready: bool,
     /// Receiving is suspended because the peer does not read its replies.
     pub is_suspended: bool,
+    /// Receiving is suspended because more is pending than its commands have had time to run.
+    pub is_throttled: bool,
     /// Since when the output is above the soft limit, monotonic milliseconds.
     pub soft_limit_since_ms: Option<u64>,
     /// Its side of TLS, if it came by that.
@@ -43,13 +43,14 @@ impl Connection {
         Self {
             id,
             parser: RequestParser::new(),
-            pending: Vec::new(),
+            pending: Pending::default(),
             wanted_bytes: 0,
             argument_start: 0,
             filling_counted: None,
             is_ended: false,
             is_ready: false,
             is_suspended: false,
+            is_throttled: false,
             soft_limit_since_ms: None,
             tls: None,
         }
@@ -62,18 +63,14 @@ impl Connection {
         self.argument_start = 0;
     }
 
+    /// Whether what is pending are commands to run, rather than one that is incomplete.
+    pub fn is_backlog(&self) -> bool {
+        self.wanted_bytes == 0
+    }
+
     /// Bytes that are missing from the incomplete command `pending` consists of.
     pub fn missing_bytes(&self) -> usize {
         self.wanted_bytes.saturating_sub(self.pending.len())
-    }
-
-    /// Drops the first `consumed` bytes of `pending`.
-    pub fn consume(&mut self, consumed: usize) {
-        if consumed == self.pending.len() && self.pending.capacity() > KEPT_BYTES_MAX {
-            self.pending = Vec::new();
-        } else {
-            self.pending.drain(..consumed);
-        }
     }
 }
 

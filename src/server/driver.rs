@@ -10,9 +10,10 @@
 //! 5. let the core send what it kept back, hand replies to the reactor, close what is to be closed;
 //! 6. a little housekeeping: expired keys, idle clients, output limits.
 //!
-//! Bounds of a turn: each connection gets its input parsed in stages of a few dozen
-//! commands and runs no more once its unsent output passes a bound; what is left
-//! waits for the next turn, or for the peer to read.
+//! Bounds of a turn: a connection has the input that was received in it parsed, in stages of a few
+//! dozen commands, or as much as fits a receive buffer of what it has pending. It runs no more once
+//! its unsent output passes a bound, and nothing more is received from it while too much is
+//! pending; what is left waits for the next turn, for the peer to read, or in the kernel.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -87,6 +88,8 @@ pub struct Driver {
     pub(super) fills: Vec<SessionId>,
     /// Connections whose peers do not read.
     pub(super) suspended: Vec<ConnectionId>,
+    /// Connections whose peers send faster than their commands run.
+    pub(super) throttled: Vec<SessionId>,
     /// Connections that end once other cores have sent the replies they are owed.
     pub(super) closing_later: Vec<SessionId>,
     /// Unsent bytes of a client from which on its limits are looked at.
@@ -145,6 +148,7 @@ impl Driver {
             had_mail: false,
             fills: Vec::new(),
             suspended: Vec::new(),
+            throttled: Vec::new(),
             closing_later: Vec::new(),
             output_watch_bytes,
             loading,
@@ -302,6 +306,7 @@ impl Driver {
         self.resume_drained();
         self.run_stage();
         self.run_ready();
+        self.receive_from_throttled();
         self.start_fills();
         self.core.end_turn();
         if self.core.has_disk_waits() {
@@ -378,7 +383,7 @@ impl Driver {
         let bytes = self.reactor.bytes(buffer);
         let connection =
             self.connections[id.index as usize].as_deref_mut().expect("it has a session");
-        connection.pending.extend_from_slice(bytes);
+        connection.pending.append(bytes);
         self.note_pending(id);
     }
 
@@ -437,7 +442,9 @@ impl Driver {
             } else if let Some(connection) = self.connection(id) {
                 connection.is_suspended = false;
                 connection.soft_limit_since_ms = None;
-                self.reactor.resume_receive(id);
+                if !connection.is_throttled {
+                    self.reactor.resume_receive(id);
+                }
                 self.make_ready(session_of(id));
                 found = true;
             }

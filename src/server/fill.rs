@@ -34,7 +34,7 @@ impl Driver {
                 continue;
             }
             connection.filling_counted = Some(connection.pending.len());
-            let buffer = std::mem::take(&mut connection.pending);
+            let buffer = connection.pending.take();
             self.reactor.receive_into(id, buffer, missing);
         }
     }
@@ -45,7 +45,7 @@ impl Driver {
         self.count_filling(id, filled.len());
         self.note_sender(session_of(id));
         let Some(connection) = self.connection(id) else { return };
-        connection.pending = filled;
+        connection.pending = filled.into();
         connection.filling_counted = None;
         self.make_ready(session_of(id));
     }

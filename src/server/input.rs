@@ -18,6 +18,9 @@ use super::stage::{Found, STAGE_COMMANDS_MAX, Source, Stage, Staged};
 /// Unsent reply bytes above which a connection runs no further command until its peer reads.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 
+/// Pending bytes of one client that run in one turn: what a receive buffer holds.
+const TURN_BYTES: usize = 16 * 1024;
+
 /// Rest of a command from which on it is received in place instead of through the buffers.
 pub(super) const FILL_BYTES_MIN: usize = 128 * 1024;
 
@@ -76,7 +79,7 @@ impl Driver {
         }
         let index = session.index as usize;
         let Some(connection) = self.connections[index].as_deref_mut() else { return };
-        connection.pending.extend_from_slice(rest);
+        connection.pending.append(rest);
         self.refresh_figures(connection_of(session));
         if !self.core.is_held(session) {
             // More than an incomplete command may be left; the ready list finds out.
@@ -117,32 +120,48 @@ impl Driver {
         }
     }
 
-    /// Runs the pending commands of one connection, a stage at a time, one stage a turn.
+    /// Runs pending commands of one connection, as many as fit a receive buffer: whoever has more
+    /// waits for the next turn, as those do whose commands are still in the kernel.
     fn run_pending(&mut self, session: SessionId) {
-        let Some(connection) = self.connection(connection_of(session)) else { return };
+        let mut ran_bytes = 0;
+        while let Some(bytes) = self.run_pending_stage(session) {
+            ran_bytes += bytes;
+            if ran_bytes >= TURN_BYTES {
+                self.make_ready(session);
+                break;
+            }
+        }
+        self.throttle(session);
+    }
+
+    /// Runs a stage of the pending commands of one connection. The bytes it took if there may be
+    /// more to run at once.
+    fn run_pending_stage(&mut self, session: SessionId) -> Option<usize> {
+        let connection = self.connection(connection_of(session))?;
         if connection.pending.is_empty() || self.core.is_held(session) {
-            return;
+            return None;
         }
         let at_once = if self.is_authenticated(session) { STAGE_COMMANDS_MAX } else { 1 };
         let stop = self.parse(session, Source::Pending, 0, at_once);
         let ran = self.run_stage();
-        let Some(connection) = self.connection(connection_of(session)) else { return };
+        let connection = self.connection(connection_of(session))?;
         match (stop, ran) {
             (_, Ran::UpTo(end)) => {
                 connection.rewind();
-                connection.consume(end);
+                connection.pending.consume(end);
                 self.come_back(session);
             }
             (Stop::Full(next), Ran::All) => {
-                connection.consume(next);
-                self.make_ready(session);
+                connection.pending.consume(next);
+                return Some(next);
             }
             (Stop::Incomplete(next, wanted), Ran::All) => {
-                connection.consume(next);
+                connection.pending.consume(next);
                 self.expect_rest(session, wanted);
             }
             (Stop::Broken, Ran::All) => connection.pending.clear(),
         }
+        None
     }
 
     /// A client that has sent its last byte leaves once everything it sent has run and it is owed
@@ -254,7 +273,7 @@ impl Driver {
         for (session, bytes) in pass.refused {
             if let Some(connection) = self.connection(connection_of(session)) {
                 connection.rewind();
-                connection.pending.splice(0..0, bytes);
+                connection.pending.put_back(bytes);
                 self.refresh_figures(connection_of(session));
             }
             self.come_back(session);

@@ -152,8 +152,10 @@ impl Driver {
         let connection = connections[id.index as usize].as_deref_mut().expect("it has a session");
         // An argument that is long is copied together without moving it again and again.
         let missing = connection.missing_bytes();
-        connection.pending.reserve(if missing > len { missing } else { len });
-        connection.pending.extend_from_slice(&tls.plain);
+        if missing > len {
+            connection.pending.reserve_exact(missing);
+        }
+        connection.pending.append(&tls.plain);
         self.note_pending(id);
     }
 

@@ -8,8 +8,11 @@ use std::time::Duration;
 use crate::args::{Opt, Parsed, usage};
 use crate::error::{BenchError, Outcome};
 use crate::harness::certificate::Certificate;
-use crate::harness::server::{Layout, ServerSpec};
+use crate::harness::server::{Kind, Layout, Server, ServerSpec};
+use crate::load::fill::{self, FillOrder};
+use crate::load::progress::{Forced, Progress};
 use crate::load::target::{Addressing, KeyStyle, Target};
+use crate::request::template::ValueSize;
 use crate::resp::client::Session;
 use crate::resp::endpoint::Endpoint;
 
@@ -122,6 +125,48 @@ pub(crate) fn servers(parsed: &Parsed) -> Outcome<Vec<ServerSpec>> {
         return Err(usage("name the servers with --basalt PATH and --peer [LABEL=]PATH"));
     }
     Ok(servers)
+}
+
+/// Each server that keeps data, with each number of cores where it has such a directive.
+pub(crate) fn with_cores<'a>(
+    servers: &'a [ServerSpec],
+    cores: &'a [usize],
+) -> impl Iterator<Item = (&'a ServerSpec, usize)> {
+    let counts = move |spec: &ServerSpec| match spec.kind {
+        Kind::Basalt => cores,
+        Kind::Redis => &[1],
+        Kind::Echo => &[],
+    };
+    servers.iter().flat_map(move |spec| counts(spec).iter().map(move |count| (spec, *count)))
+}
+
+/// What one of [`with_cores`] is called in reports.
+pub(crate) fn name_with_cores(spec: &ServerSpec, cores: usize) -> String {
+    match spec.kind {
+        Kind::Basalt => format!("{}, {cores} cores", spec.label),
+        Kind::Redis | Kind::Echo => spec.label.clone(),
+    }
+}
+
+/// Fills a server with `keys` strings of `value_len` bytes.
+pub(crate) fn fill_strings(
+    setup: &Setup,
+    server: &Server,
+    (keys, value_len): (u64, usize),
+    label: &str,
+) -> Outcome<()> {
+    let order = FillOrder {
+        command: "SET __key__ __value__",
+        step: 1,
+        times: 1,
+        value: ValueSize::fixed(value_len),
+        cpus: &setup.client_cpus,
+    };
+    let mut progress = Progress::new(label, Forced::No);
+    let target = target(server.endpoint(), Addressing::Plain, keys);
+    let filled = fill::fill(&target, &order, &mut |tick| progress.tick(tick));
+    progress.clear();
+    filled
 }
 
 /// The seed given, or one to be printed.

@@ -21,6 +21,8 @@ use crate::resp::endpoint::Endpoint;
 use crate::resp::value::Value;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for one that has data to load, or to bring to the disk.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(600);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const LOG_TAIL_LINES: usize = 30;
 
@@ -131,14 +133,7 @@ impl Server {
     pub(crate) fn start(spec: &ServerSpec, layout: &Layout) -> Outcome<Self> {
         let scratch = Scratch::new()?;
         let port = free_port(layout.cores)?;
-        let log = File::create(scratch.log_path()).map_err(BenchError::io("create a log file"))?;
-        let log_too = log.try_clone().map_err(BenchError::io("share a log file"))?;
-        let binary = runnable(&spec.path)?;
-        let mut command = pinned(&binary, &layout.cpus);
-        command.args(spec.arguments(port, layout));
-        command.current_dir(&scratch.0).stdin(Stdio::null()).stdout(log).stderr(log_too);
-        let doing = format!("start {}", spec.path.display());
-        let child = command.spawn().map_err(BenchError::io(doing))?;
+        let child = spawn(spec, layout, port, &scratch)?;
         let mut endpoint = Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         if layout.certificate.is_some() {
             if spec.kind == Kind::Echo {
@@ -147,8 +142,32 @@ impl Server {
             endpoint = endpoint.by_tls();
         }
         let mut server = Self { label: spec.label.clone(), child, endpoint, scratch };
-        server.wait_until_ready()?;
+        server.wait_until_ready(START_TIMEOUT)?;
         Ok(server)
+    }
+
+    /// Ends a server that was started in this way without a word about its data, starts it again
+    /// in the same directory, and returns how long that took until it answered PING.
+    ///
+    /// # Errors
+    /// When it does not end, or as [`Server::start`].
+    pub(crate) fn restart(&mut self, spec: &ServerSpec, layout: &Layout) -> Outcome<Duration> {
+        // It hangs up instead of answering.
+        let _no_reply = self.client()?.call_raw(&["SHUTDOWN", "NOSAVE"]);
+        let begin = Instant::now();
+        while self.child.try_wait().map_err(BenchError::io("wait for a server"))?.is_none() {
+            if begin.elapsed() > LOAD_TIMEOUT {
+                return Err(self.failed("did not shut down".to_owned()));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+        let Endpoint::Tcp(address) = self.endpoint else {
+            return Err(usage("a server that is started again listens on TCP"));
+        };
+        let begin = Instant::now();
+        self.child = spawn(spec, layout, address.port(), &self.scratch)?;
+        self.wait_until_ready(LOAD_TIMEOUT)?;
+        Ok(begin.elapsed())
     }
 
     /// Where it listens.
@@ -195,14 +214,14 @@ impl Server {
         BenchError::ServerFailed { label: self.label.clone(), problem, log_tail }
     }
 
-    fn wait_until_ready(&mut self) -> Outcome<()> {
+    fn wait_until_ready(&mut self, patience: Duration) -> Outcome<()> {
         let begin = Instant::now();
         loop {
             match self.child.try_wait().map_err(BenchError::io("wait for a server"))? {
                 Some(status) => return Err(self.failed(ended(status))),
                 None if self.answers() => return Ok(()),
-                None if begin.elapsed() > START_TIMEOUT => {
-                    let limit_s = START_TIMEOUT.as_secs();
+                None if begin.elapsed() > patience => {
+                    let limit_s = patience.as_secs();
                     return Err(self.failed(format!("did not answer PING for {limit_s} s")));
                 }
                 None => thread::sleep(POLL_INTERVAL),
@@ -222,6 +241,18 @@ impl Drop for Server {
         // Nothing is worth saving, so the process is killed; it may have ended by itself.
         let _already_gone = self.child.kill().and_then(|()| self.child.wait());
     }
+}
+
+/// Starts the process of a server in its directory.
+fn spawn(spec: &ServerSpec, layout: &Layout, port: u16, scratch: &Scratch) -> Outcome<Child> {
+    let log = File::create(scratch.log_path()).map_err(BenchError::io("create a log file"))?;
+    let log_too = log.try_clone().map_err(BenchError::io("share a log file"))?;
+    let binary = runnable(&spec.path)?;
+    let mut command = pinned(&binary, &layout.cpus);
+    command.args(spec.arguments(port, layout));
+    command.current_dir(&scratch.0).stdin(Stdio::null()).stdout(log).stderr(log_too);
+    let doing = format!("start {}", spec.path.display());
+    command.spawn().map_err(BenchError::io(doing))
 }
 
 fn ended(status: ExitStatus) -> String {

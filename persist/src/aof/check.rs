@@ -270,7 +270,7 @@ pub fn export(path: &Path, to: &mut dyn Write, report: &mut dyn Write) -> io::Re
         let readers: Vec<_> = files
             .iter()
             .zip(&kept)
-            .map(|((path, position), kept)| Ok((open_at(path, *position)?, kept.items)))
+            .map(|((path, position), kept)| Ok((open_at(path, *position)?, Some(kept.items))))
             .collect::<io::Result<_>>()?;
         let mut merge = Merge::new(readers.into_iter());
         // Each segment has a database of its own; in one file they share one.
@@ -310,7 +310,7 @@ pub fn read_anything(bytes: &[u8]) {
     let survey = Survey::of(&mut Reader::new(bytes, 0));
     assert!(survey.good_bytes <= bytes.len() as u64, "no more is good than is there");
     let kept = cut(&[survey], None);
-    let mut merge = Merge::new([(Reader::new(bytes, 0), kept[0].items)].into_iter());
+    let mut merge = Merge::new([(Reader::new(bytes, 0), Some(kept[0].items))].into_iter());
     while let Ok(Some((_, record, _))) = merge.next_record() {
         record.commands().for_each(|command| assert!(command.len() > 0));
     }

@@ -69,46 +69,62 @@ pub struct Kept {
     pub bytes: u64,
 }
 
+/// A survey in the making, item by item.
+#[derive(Debug, Default)]
+pub struct Surveyor {
+    survey: Survey,
+    /// Items before, and first byte of, a barrier that has not said yet what it is about.
+    untold: Option<Kept>,
+}
+
+impl Surveyor {
+    /// Notes the next item of the segment, which begins at byte `start`.
+    pub fn note(&mut self, item: &Item, start: u64) {
+        let survey = &mut self.survey;
+        let items = survey.items;
+        let demand = match item {
+            Item::Record => {
+                self.untold = None;
+                survey.items += 1;
+                return;
+            }
+            Item::Barrier { number, tells } => {
+                if *tells {
+                    self.untold.get_or_insert(Kept { items, bytes: start });
+                }
+                survey.barriers.push(items);
+                survey.items += 1;
+                Demand::Barrier(*number)
+            }
+            Item::Needs(needs) => Demand::Needs(needs.clone()),
+            Item::Open(number) => Demand::Open(*number),
+            Item::Time(seconds) => Demand::Time(*seconds),
+        };
+        survey.points.push(Point { items, start, demand });
+    }
+
+    /// The survey of a segment whose last whole item ends at byte `good_bytes`.
+    pub fn finish(self, good_bytes: u64, damage: Option<Damage>) -> Survey {
+        let (items, good_bytes) = match self.untold {
+            Some(untold) => (untold.items, untold.bytes),
+            None => (self.survey.items, good_bytes),
+        };
+        Survey { items, good_bytes, damage, ..self.survey }
+    }
+}
+
 impl Survey {
     /// Reads a segment from start to end.
     pub fn of<R: BufRead>(reader: &mut Reader<R>) -> Self {
-        let mut survey = Self::default();
-        // Items before, and first byte of, a barrier that has not said yet what it is about.
-        let mut untold: Option<Kept> = None;
+        let mut surveyor = Surveyor::default();
         loop {
             let start = reader.good_bytes();
-            let demand = match reader.next_item() {
-                Ok(None) => break,
-                Ok(Some(Item::Record)) => {
-                    untold = None;
-                    survey.items += 1;
-                    continue;
-                }
-                Ok(Some(Item::Barrier { number, tells })) => {
-                    let items = survey.items;
-                    if tells {
-                        untold.get_or_insert(Kept { items, bytes: start });
-                    }
-                    survey.points.push(Point { items, start, demand: Demand::Barrier(number) });
-                    survey.barriers.push(items);
-                    survey.items += 1;
-                    continue;
-                }
-                Ok(Some(Item::Needs(needs))) => Demand::Needs(needs),
-                Ok(Some(Item::Open(number))) => Demand::Open(number),
-                Ok(Some(Item::Time(seconds))) => Demand::Time(seconds),
-                Err(damage) => {
-                    survey.damage = Some(damage);
-                    break;
-                }
-            };
-            survey.points.push(Point { items: survey.items, start, demand });
+            match reader.next_item() {
+                Ok(None) => return surveyor.finish(reader.good_bytes(), None),
+                Ok(Some(item)) => surveyor.note(&item, start),
+                Err(damage) => return surveyor.finish(reader.good_bytes(), Some(damage)),
+            }
         }
-        survey.good_bytes = reader.good_bytes();
-        if let Some(untold) = untold {
-            (survey.items, survey.good_bytes) = (untold.items, untold.bytes);
-        }
-        survey
     }
 
     /// A segment that stands for itself, of which so many items were read.
@@ -125,6 +141,17 @@ impl Survey {
     fn whole(&self) -> Kept {
         Kept { items: self.items, bytes: self.good_bytes }
     }
+
+    /// Whether all of a segment of so many bytes is whole.
+    fn covers(&self, length: u64) -> bool {
+        self.damage.is_none() && self.good_bytes == length
+    }
+}
+
+/// Whether nothing has to be cut off the segments of one generation, of these lengths in bytes.
+pub fn is_closed(surveys: &[Survey], lengths: &[u64]) -> bool {
+    surveys.iter().zip(lengths).all(|(survey, length)| survey.covers(*length))
+        && cut(surveys, None).iter().zip(surveys).all(|(kept, survey)| *kept == survey.whole())
 }
 
 /// Cuts the segments of one generation, in the order of their cores, back to a prefix of history,
@@ -217,6 +244,21 @@ mod tests {
         assert_eq!(items([&texts[0], &texts[1]]), [4, 3]);
         let torn = &texts[1][..texts[1].find("#G").expect("it is there")];
         assert_eq!(items([&texts[0], torn]), [1, 1], "the barrier is not in all of them");
+    }
+
+    #[test]
+    fn what_nothing_is_cut_off_is_closed() {
+        let is_closed = |texts: &[&str]| {
+            let lengths: Vec<u64> = texts.iter().map(|text| text.len() as u64).collect();
+            is_closed(&texts.iter().map(|text| survey(text)).collect::<Vec<_>>(), &lengths)
+        };
+        let whole = format!("#D:0:2\r\n{PING}#G:1\r\n");
+        let other = format!("{PING}#T:1\r\n{PING}#G:2\r\n");
+        assert!(is_closed(&[&format!("{PING}#G:1\r\n"), &whole]));
+        assert!(!is_closed(&["#G:1\r\n", &whole]), "what it needs is not there");
+        assert!(!is_closed(&[&other, &whole]), "one has a barrier that the other lacks");
+        assert!(!is_closed(&[&format!("{PING}#T:1\r\n"), &whole]), "nobody says what it was");
+        assert!(!is_closed(&[&format!("{PING}*1\r\n"), PING]), "an end is torn");
     }
 
     #[test]

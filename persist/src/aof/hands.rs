@@ -1,77 +1,51 @@
-//! The records of several segments, run by several threads.
+//! The records of files, run by several threads.
 //!
 //! ```text
 //! segments --> merge, on the thread that loads --records--> hand 0, with its share of the slots
 //!                                              \--records--> hand 1, with its share
 //! ```
 //!
-//! The merge gives records in an order in which they may run. Those of one slot have to run in it,
-//! others need not: each goes to the hand that has its slots, and a hand takes what it is given one
-//! after the other. A record over slots of several hands, and what concerns all slots, runs at one
-//! of them; the others give it what it needs when they come to that place, and wait until they have
-//! it back:
+//! The merge gives records in an order in which they may run, and a single file has one. Records
+//! of one slot have to run in it, others need not: each goes to the hand that has its slots, and a
+//! hand takes what it is given one after the other. Those over slots of several hands, and what
+//! concerns all slots, are gathered ([`Joint`]) and run at one of them; the others give it what it
+//! needs when they come to that place, and wait until they have it back:
 //!
 //! ```text
-//! hand 0:  a   b   lends 7 ------------------.   gets 7 back   e
-//! hand 1:  c   d   gets 7, runs the record --'   f
+//! hand 0:  a   b   lends 7 ------------------.    gets 7 back   e
+//! hand 1:  c   d   gets 7, runs the records --'   f
 //! ```
 //!
-//! Whoever waits does so for one that has come to the same record, or is still busy with what comes
-//! before it, and the first record that is not done has nobody to wait for: so nothing stands still
-//! for ever, however short the queues are.
+//! Whoever waits does so for one that has come to the same records, or is still busy with what
+//! comes before them, and the first that are not done have nobody to wait for: so nothing stands
+//! still for ever, however short the queues are.
 //!
-//! Nothing is trusted: a command that needs a slot its record does not name ends the load.
+//! Segments of several cores name the slots of their records, others have to be asked for the keys
+//! of their commands. Nothing is trusted: a command that needs a slot it is not known to need ends
+//! the load. Of all records that cannot run the first is told, as if one thread had run them.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use basalt_shard::command::LastLookup;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::number::parse_integer;
-use basalt_shard::replay::{Replay, ReplayError};
+use basalt_shard::replay::{Foreseen, Reach, Replay, ReplayError, reach};
 use basalt_shard::scripting::texts::LibraryTexts;
 use basalt_shard::slot::Slot;
 use basalt_shard::store::Store;
 
+use super::batch::{Batch, Head, Joint};
 use super::item::Record;
-use crate::parallel::share_out;
+use crate::parallel::{part_of, share_out};
 
-/// Records of a batch at most ...
-const RECORDS_MAX: usize = 512;
-/// ... and bytes of their commands, from which on it is sent.
-const BATCH_BYTES: usize = 256 * 1024;
 /// Batches under way to one hand.
 const BATCHES_MAX: usize = 4;
+/// Commands that are looked up before the first of them runs. The memory of so many can be on its
+/// way into the cache without pushing itself out again.
+const FORESEEN_MAX: usize = 32;
 
 type Slots = Vec<(HashSlot, Box<Slot>)>;
-
-/// Some records, one behind the other.
-#[derive(Default)]
-struct Batch {
-    /// The commands of all of them.
-    commands: Record,
-    heads: Vec<Head>,
-}
-
-/// A record of a batch.
-struct Head {
-    /// The segment it is from.
-    segment: usize,
-    /// The database that is selected before it.
-    db: u32,
-    /// Commands in it.
-    count: usize,
-}
-
-impl Batch {
-    fn is_full(&self) -> bool {
-        self.heads.len() >= RECORDS_MAX || self.commands.byte_count() >= BATCH_BYTES
-    }
-
-    fn push(&mut self, segment: usize, db: u32, record: &Record) {
-        self.commands.append(record);
-        self.heads.push(Head { segment, db, count: record.commands().len() });
-    }
-}
 
 /// What a hand is to do next.
 enum Task {
@@ -79,12 +53,19 @@ enum Task {
     Run(Batch),
     /// These slots go away, and come back.
     Lend(Vec<HashSlot>, SyncSender<Slots>, Receiver<Slots>),
-    /// The same, from the other side: a record for which others lend slots.
+    /// The same, from the other side: records for which others lend slots.
     RunTogether(Batch, Vec<(Receiver<Slots>, SyncSender<Slots>)>),
 }
 
-/// Which record could not run, by its segment, and why.
-pub(super) type HandError = (usize, ReplayError);
+/// A record that could not run.
+pub(super) struct HandError {
+    /// Which one it is in the order of all.
+    number: u64,
+    /// The segment it is from.
+    pub(super) segment: usize,
+    /// Why.
+    pub(super) error: ReplayError,
+}
 
 /// What came of a load.
 #[derive(Default)]
@@ -98,10 +79,13 @@ pub(super) struct Done {
 /// A thread with some of the slots.
 struct Hand {
     store: Store,
-    /// One for each segment.
-    replays: Vec<Replay>,
+    replay: Replay,
     /// Hand 0 has them: what changes them concerns all slots.
     libraries: LibraryTexts,
+    /// Commands that are about to run.
+    foreseen: Vec<Result<Foreseen, ReplayError>>,
+    /// Where batches go when they are done.
+    spent: SyncSender<Batch>,
     error: Option<HandError>,
 }
 
@@ -109,12 +93,21 @@ struct Hand {
 pub(super) struct Hands<'scope> {
     threads: Vec<ScopedJoinHandle<'scope, Hand>>,
     tasks: Vec<SyncSender<Task>>,
+    /// Batches that can be filled again.
+    spent: Receiver<Batch>,
     /// What each is given next.
     batches: Vec<Batch>,
+    /// What runs behind that.
+    joint: Joint,
     /// The database each segment has selected.
     selected: Vec<u32>,
     /// How many databases there are.
     databases: u32,
+    last_lookup: LastLookup,
+    /// Slots of the record at hand.
+    slots: Vec<HashSlot>,
+    /// Records so far.
+    count: u64,
     /// A hand has given up.
     is_over: bool,
 }
@@ -129,71 +122,118 @@ impl<'scope> Hands<'scope> {
         segment_count: usize,
     ) -> Self {
         let (mut tasks, mut threads) = (Vec::new(), Vec::new());
+        let (to_filler, spent) = sync_channel(hand_count * (BATCHES_MAX + 2));
         let mut libraries = Some(libraries);
         for store in share_out(store, hand_count) {
             let (sender, receiver) = sync_channel(BATCHES_MAX);
             let hand = Hand {
                 store,
-                replays: (0..segment_count).map(|_| Replay::of_part()).collect(),
+                replay: Replay::of_part(),
                 libraries: libraries.take().unwrap_or_default(),
+                foreseen: Vec::with_capacity(FORESEEN_MAX),
+                spent: to_filler.clone(),
                 error: None,
             };
             tasks.push(sender);
             threads.push(scope.spawn(move || hand.work(&receiver)));
         }
-        let batches = (0..hand_count).map(|_| Batch::default()).collect();
-        let (selected, databases) = (vec![0; segment_count], store.settings().databases);
-        Self { threads, tasks, batches, selected, databases, is_over: false }
+        Self {
+            threads,
+            tasks,
+            spent,
+            batches: (0..hand_count).map(|_| Batch::default()).collect(),
+            joint: Joint::default(),
+            selected: vec![0; segment_count],
+            databases: store.settings().databases,
+            last_lookup: LastLookup::default(),
+            slots: Vec::new(),
+            count: 0,
+            is_over: false,
+        }
     }
 
-    fn of_slot(&self, slot: u16) -> usize {
-        usize::from(slot) * self.tasks.len() / usize::from(HashSlot::COUNT)
+    fn of_slot(&self, slot: HashSlot) -> usize {
+        part_of(slot, self.tasks.len())
     }
 
-    /// Gives a record to whoever has its slots, behind all before it; whether there is any use in
-    /// going on. `is_global` says that it concerns all slots.
+    /// Gives a record that names its slots to whoever has them, behind all before it; whether there
+    /// is any use in going on. `is_global` says that it concerns all slots.
     pub(super) fn give(&mut self, segment: usize, record: &Record, is_global: bool) -> bool {
-        let db = self.selected[segment];
+        self.slots.clear();
+        self.slots.extend(record.slots.iter().filter_map(|(slot, _)| HashSlot::new(*slot)));
+        let is_about_all = is_global || self.slots.is_empty();
+        self.give_found(segment, record, is_about_all)
+    }
+
+    /// The same for a record of a single file, where the keys of its commands say which slots these
+    /// are.
+    pub(super) fn give_plain(&mut self, record: &Record) -> bool {
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.clear();
+        let mut is_about_all = false;
+        for command in record.commands() {
+            let reach = reach(&self.last_lookup, command, |slot| slots.push(slot));
+            is_about_all |= reach == Reach::Everything;
+        }
+        self.slots = slots;
+        self.give_found(0, record, is_about_all)
+    }
+
+    fn give_found(&mut self, segment: usize, record: &Record, is_about_all: bool) -> bool {
+        let (number, db) = (self.count, self.selected[segment]);
+        self.count += 1;
         if let Some(db) = last_selected(record).filter(|db| *db < self.databases) {
             self.selected[segment] = db;
         }
-        let mut hands = record.slots.iter().map(|(slot, _)| self.of_slot(*slot));
-        match hands.next() {
-            Some(hand) if !is_global && hands.all(|other| other == hand) => {
-                let batch = &self.batches[hand];
-                if !batch.heads.is_empty()
-                    && batch.commands.byte_count() + record.byte_count() > BATCH_BYTES
-                {
+        match self.only_hand(is_about_all) {
+            Some(hand) => {
+                if !self.batches[hand].has_room(record) {
                     self.send(hand);
                 }
-                self.batches[hand].push(segment, db, record);
+                self.batches[hand].push(number, segment, db, record);
                 if self.batches[hand].is_full() {
                     self.send(hand);
                 }
             }
-            Some(_) if !is_global => self.give_together(segment, db, record, |hands, hand| {
-                let slots = record.slots.iter().filter(|(slot, _)| hands.of_slot(*slot) == hand);
-                slots.filter_map(|(slot, _)| HashSlot::new(*slot)).collect()
-            }),
-            _ => self.give_together(segment, db, record, |hands, hand| {
-                HashSlot::all().filter(|slot| hands.of_slot(slot.number()) == hand).collect()
-            }),
+            None => {
+                if !self.joint.batch.has_room(record) {
+                    self.send_joint();
+                }
+                self.joint.note(&self.slots, is_about_all);
+                self.joint.batch.push(number, segment, db, record);
+                if self.joint.batch.is_full() {
+                    self.send_joint();
+                }
+            }
         }
         !self.is_over
     }
 
-    /// Gives a record to the first hand that has slots of it, which the others lend theirs.
-    fn give_together(
-        &mut self,
-        segment: usize,
-        db: u32,
-        record: &Record,
-        slots_of: impl Fn(&Self, usize) -> Vec<HashSlot>,
-    ) {
+    /// Who can run the record at hand alone, and before whatever is gathered to be run together.
+    fn only_hand(&self, is_about_all: bool) -> Option<usize> {
+        if self.tasks.len() == 1 {
+            return Some(0);
+        }
+        if is_about_all || self.joint.touches(&self.slots) {
+            return None;
+        }
+        let mut hands = self.slots.iter().map(|slot| self.of_slot(*slot));
+        // What is about no slot at all can run anywhere.
+        let hand = hands.next().unwrap_or(0);
+        hands.all(|other| other == hand).then_some(hand)
+    }
+
+    /// Sends what was gathered to the first hand that has slots of it, which the others lend
+    /// theirs.
+    fn send_joint(&mut self) {
+        if self.joint.batch.is_empty() {
+            return;
+        }
+        let joint = std::mem::take(&mut self.joint);
         let mut runner = None;
         let mut ways = Vec::new();
         for hand in 0..self.tasks.len() {
-            let slots = slots_of(self, hand);
+            let slots = joint.slots(|slot| self.of_slot(slot) == hand);
             if slots.is_empty() {
                 continue;
             }
@@ -207,16 +247,15 @@ impl<'scope> Hands<'scope> {
             self.order(hand, Task::Lend(slots, lend, given_back));
             ways.push((lent, give_back));
         }
-        let mut batch = Batch::default();
-        batch.push(segment, db, record);
-        let runner = runner.expect("every slot is with some hand");
-        self.order(runner, Task::RunTogether(batch, ways));
+        let runner = runner.expect("what is gathered is about some slot");
+        self.order(runner, Task::RunTogether(joint.batch, ways));
     }
 
     /// Sends what was put together for a hand.
     fn send(&mut self, hand: usize) {
-        if !self.batches[hand].heads.is_empty() {
-            let batch = std::mem::take(&mut self.batches[hand]);
+        if !self.batches[hand].is_empty() {
+            let next = self.spent.try_recv().unwrap_or_default();
+            let batch = std::mem::replace(&mut self.batches[hand], next);
             self.order(hand, Task::Run(batch));
         }
     }
@@ -228,22 +267,23 @@ impl<'scope> Hands<'scope> {
     /// Waits until all is done, and gives the slots back to the store they came from.
     ///
     /// # Errors
-    /// A record that could not run. Then slots may be missing.
+    /// The first record that could not run. Then slots may be missing.
     pub(super) fn finish(mut self, store: &mut Store) -> (LibraryTexts, Result<Done, HandError>) {
+        self.send_joint();
         (0..self.tasks.len()).for_each(|hand| self.send(hand));
         drop(self.tasks);
-        let (mut libraries, mut result) = (None, Ok(Done::default()));
+        let (mut libraries, mut done) = (None, Done::default());
+        let mut first_error: Option<HandError> = None;
         for thread in self.threads {
             let hand = thread.join().expect("a thread that loads does not panic");
             libraries.get_or_insert(hand.libraries);
             crate::parallel::take_back(store, hand.store);
-            result = result.and_then(|mut done: Done| {
-                done.commands += hand.replays.iter().map(|replay| replay.applied).sum::<u64>();
-                done.failed += hand.replays.iter().map(|replay| replay.failed).sum::<u64>();
-                hand.error.map_or(Ok(done), Err)
-            });
+            done.commands += hand.replay.applied;
+            done.failed += hand.replay.failed;
+            let errors = first_error.into_iter().chain(hand.error);
+            first_error = errors.min_by_key(|error| error.number);
         }
-        (libraries.unwrap_or_default(), result)
+        (libraries.unwrap_or_default(), first_error.map_or(Ok(done), Err))
     }
 }
 
@@ -254,27 +294,46 @@ impl Hand {
             && let Ok(task) = tasks.recv()
         {
             match task {
-                Task::Run(batch) => self.run(&batch),
+                Task::Run(batch) => self.run(batch),
                 Task::Lend(slots, lend, given_back) => self.lend(&slots, &lend, &given_back),
-                Task::RunTogether(batch, ways) => self.run_together(&batch, ways),
+                Task::RunTogether(batch, ways) => self.run_together(batch, ways),
             }
         }
         self
     }
 
-    fn run(&mut self, batch: &Batch) {
-        let mut commands = batch.commands.commands();
-        for head in &batch.heads {
-            let replay = &mut self.replays[head.segment];
-            replay.select(head.db);
-            for command in commands.by_ref().take(head.count) {
-                if let Err(error) = replay.apply(&mut self.store, &mut self.libraries, command) {
-                    self.error = Some((head.segment, error));
+    /// Runs the records of a batch, up to the first that cannot run.
+    fn run(&mut self, batch: Batch) {
+        let mut lines = batch.lines();
+        let mut current = None;
+        loop {
+            let next = lines.clone().take(FORESEEN_MAX);
+            let foresee = |(head, line): (Head, _)| self.replay.foresee(&self.store, head.db, line);
+            self.foreseen.extend(next.map(foresee));
+            Foreseen::prefetch(&self.store, self.foreseen.iter().flatten());
+            if self.foreseen.is_empty() {
+                break;
+            }
+            for (foreseen, (head, line)) in self.foreseen.drain(..).zip(lines.by_ref()) {
+                if current.replace(head.number) != Some(head.number) {
+                    self.replay.select(head.db);
+                }
+                let (replay, libraries) = (&mut self.replay, &mut self.libraries);
+                let ran = foreseen
+                    .and_then(|foreseen| replay.run(&mut self.store, libraries, foreseen, line));
+                if let Err(error) = ran {
+                    let Head { number, segment, .. } = head;
+                    self.error = Some(HandError { number, segment, error });
                     return;
                 }
             }
             // What becomes free meanwhile is freed here: nobody waits.
             self.store.take_garbage();
+        }
+        drop(lines);
+        if let Some(batch) = batch.emptied() {
+            // One that finds no room is not needed any more.
+            let _ = self.spent.try_send(batch);
         }
     }
 
@@ -289,7 +348,7 @@ impl Hand {
         }
     }
 
-    fn run_together(&mut self, batch: &Batch, ways: Vec<(Receiver<Slots>, SyncSender<Slots>)>) {
+    fn run_together(&mut self, batch: Batch, ways: Vec<(Receiver<Slots>, SyncSender<Slots>)>) {
         let mut lent = Vec::new();
         for (way, back) in ways {
             let slots = way.recv().unwrap_or_default();

@@ -37,11 +37,16 @@ pub struct Record {
 
 impl Record {
     /// The commands, MULTI and EXEC among them.
-    pub fn commands(&self) -> impl ExactSizeIterator<Item = Arguments<'_>> {
+    pub fn commands(&self) -> impl ExactSizeIterator<Item = Arguments<'_>> + Clone {
         (0..self.ends.len()).map(|index| {
             let start = if index == 0 { 0 } else { self.ends[index - 1] };
             Arguments::new(&self.bytes, &self.ranges[start..self.ends[index]])
         })
+    }
+
+    /// Bytes there is room for.
+    pub(super) fn capacity_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ranges.capacity() * size_of::<ArgRange>()
     }
 
     /// Bytes of its commands.
@@ -59,7 +64,8 @@ impl Record {
         self.ends.extend(other.ends.iter().map(|end| ranges + end));
     }
 
-    fn clear(&mut self) {
+    /// Forgets what is in it and keeps the room.
+    pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.bytes.clear();
         self.ranges.clear();

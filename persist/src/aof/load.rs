@@ -3,6 +3,11 @@
 //! What is left of the last generation after a crash is cut back to a prefix of history (see
 //! [`super::cut`]), in the files as well, so that whoever loads them later sees the same. Damage
 //! anywhere else stops the start: nothing is dropped in silence.
+//!
+//! To find out what to cut off takes reading everything twice. After a clean end there is nothing,
+//! and it shows at the end of the segments that this is likely: then they are run at once, and
+//! surveyed meanwhile. If something is missing after all, everything is loaded once more, with the
+//! survey ahead.
 
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -10,14 +15,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_shard::loading::LoadRules;
-use basalt_shard::replay::{Replay, ReplayError};
+use basalt_shard::replay::ReplayError;
 use basalt_shard::scripting::texts::LibraryTexts;
 use basalt_shard::store::Store;
 
-use super::ahead::{Items, ReadAhead};
-use super::cut::{Kept, Survey, cut};
-use super::hands::Hands;
-use super::item::{Damage, Item, Reader, Record};
+use super::ahead::ReadAhead;
+use super::cut::{Kept, Survey, cut, is_closed};
+use super::hands::{HandError, Hands};
+use super::item::{Damage, Item, Reader};
 use super::manifest::{FileEntry, FileKind, Manifest, ManifestError};
 use super::merge::{Merge, MergeError};
 use crate::disk::{Disk, SystemDisk};
@@ -28,6 +33,9 @@ use crate::reader::{ChecksumUse, RdbReader};
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Bytes at the end of a segment that hold its last barrier, if that is the last thing in it.
+const END_BYTES: u64 = 32;
 
 /// Where the append-only file is.
 #[derive(Clone, Debug)]
@@ -203,12 +211,20 @@ pub fn load(
     let mut loader = Loader {
         disk: &*location.disk,
         may_cut: false,
+        may_trust: true,
+        went_too_far: false,
         options: &options,
         store: &mut *store,
         libraries: LibraryTexts::default(),
         report: LoadReport::default(),
     };
-    let result = loader.load_files(location, manifest);
+    let read_before = options.progress.load(Ordering::Relaxed);
+    let mut result = loader.load_files(location, manifest);
+    if loader.went_too_far {
+        options.progress.store(read_before, Ordering::Relaxed);
+        loader.begin_again();
+        result = loader.load_files(location, manifest);
+    }
     let Loader { libraries, mut report, .. } = loader;
     store.set_loading(false);
     report.contents.functions = libraries.into_texts();
@@ -220,6 +236,10 @@ struct Loader<'a> {
     disk: &'a dyn Disk,
     /// Whether what is being loaded may be cut back.
     may_cut: bool,
+    /// Whether segments that look whole may be run before that is certain.
+    may_trust: bool,
+    /// Segments that were trusted are not whole: what was loaded is not the data.
+    went_too_far: bool,
     options: &'a LoadOptions,
     store: &'a mut Store,
     libraries: LibraryTexts,
@@ -270,9 +290,53 @@ impl Loader<'_> {
                 self.report.bytes += self.length(path)?;
             }
             let parts: Vec<Part> = paths.into_iter().map(|path| (path, 0)).collect();
-            self.load_segments(&parts)?;
+            // A later generation has something because this one was whole.
+            if self.may_trust && parts.len() > 1 && (index < last || self.end_alike(&parts)?) {
+                self.load_trusted(&parts)?;
+            } else {
+                self.load_segments(&parts)?;
+            }
         }
         Ok(())
+    }
+
+    /// Forgets all that was loaded.
+    fn begin_again(&mut self) {
+        drop(self.store.flush(None));
+        (self.may_trust, self.went_too_far) = (false, false);
+        (self.libraries, self.report) = (LibraryTexts::default(), LoadReport::default());
+    }
+
+    /// Whether segments end with the same barrier, as those do whose process was shut down. That
+    /// is a guess: a value may look like this, and other parts may be missing.
+    fn end_alike(&self, parts: &[Part]) -> Loaded<bool> {
+        let mut first = None;
+        for (path, _) in parts {
+            let start = self.length(path)?.saturating_sub(END_BYTES);
+            let mut end = Vec::new();
+            let file = self.disk.open(path, start);
+            let read = file.and_then(|file| file.take(END_BYTES).read_to_end(&mut end));
+            read.map_err(|error| LoadError::Io(path.clone(), error))?;
+            let Some(barrier) = last_barrier(&end) else { return Ok(false) };
+            if first.get_or_insert(barrier) != &barrier {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Loads segments that are most likely whole, and finds out whether they are on the way: that
+    /// saves reading them twice.
+    fn load_trusted(&mut self, parts: &[Part]) -> Loaded<()> {
+        let lengths: Vec<u64> =
+            parts.iter().map(|(path, _)| self.length(path)).collect::<Loaded<_>>()?;
+        let readers: Vec<_> =
+            parts.iter().map(|part| Ok((self.read_ahead(part)?, None))).collect::<Loaded<_>>()?;
+        let (merge, merged) = self.apply_merged(parts, Merge::new(readers.into_iter()))?;
+        let is_whole = merged.is_ok() && is_closed(&merge.into_surveys(), &lengths);
+        self.went_too_far = !is_whole;
+        // Nobody gets to see this one: the load begins again.
+        if is_whole { Ok(()) } else { Err(LoadError::Disordered(parts[0].0.clone())) }
     }
 
     fn length(&self, path: &Path) -> Loaded<u64> {
@@ -327,93 +391,79 @@ impl Loader<'_> {
         let readers: Vec<_> = parts
             .iter()
             .zip(&kept)
-            .map(|(part, kept)| Ok((self.read_ahead(part)?, kept.items)))
+            .map(|(part, kept)| Ok((self.read_ahead(part)?, Some(kept.items))))
             .collect::<Loaded<_>>()?;
-        let merge = Merge::new(readers.into_iter());
-        match self.options.thread_count {
-            0 | 1 => self.apply_merged(merge, parts),
-            _ => self.apply_by_hands(merge, parts),
-        }
+        let (_, merged) = self.apply_merged(parts, Merge::new(readers.into_iter()))?;
+        merged.map_err(|error| in_parts(error, parts))
     }
 
-    /// Runs the records of several segments on this thread.
-    fn apply_merged(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
-        let mut replays: Vec<Replay> = parts.iter().map(|_| Replay::default()).collect();
-        while let Some((segment, record, _)) =
-            merge.next_record().map_err(|error| in_parts(error, parts))?
-        {
-            self.apply(&mut replays[segment], record, &parts[segment].0)?;
-        }
-        replays.iter().for_each(|replay| self.count(replay));
-        Ok(())
-    }
-
-    /// Runs them on several threads.
-    fn apply_by_hands(&mut self, mut merge: Merge<ReadAhead>, parts: &[Part]) -> Loaded<()> {
-        let (store, hand_count) = (&mut *self.store, self.options.thread_count);
-        let libraries = std::mem::take(&mut self.libraries);
-        let (libraries, merged, done) = std::thread::scope(|scope| {
-            let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
-            let merged = loop {
-                match merge.next_record() {
-                    Err(error) => break Err(error),
-                    Ok(None) => break Ok(()),
-                    Ok(Some((segment, record, is_global))) => {
-                        if !hands.give(segment, record, is_global) {
-                            break Ok(());
-                        }
-                    }
+    /// Runs the records of several segments; how far that came, if all records could run.
+    fn apply_merged(
+        &mut self,
+        parts: &[Part],
+        mut merge: Merge<ReadAhead>,
+    ) -> Loaded<(Merge<ReadAhead>, Result<(), MergeError>)> {
+        let merged = self.apply_by_hands(parts, |hands| {
+            while let Some((segment, record, is_global)) = merge.next_record()? {
+                if !hands.give(segment, record, is_global) {
+                    break;
                 }
-            };
+            }
+            Ok(())
+        })?;
+        Ok((merge, merged))
+    }
+
+    /// Lets hands run what `give` gives them; returns what that returned, if all could run.
+    fn apply_by_hands<T>(
+        &mut self,
+        parts: &[Part],
+        give: impl FnOnce(&mut Hands<'_>) -> T,
+    ) -> Loaded<T> {
+        let (store, hand_count) = (&mut *self.store, self.options.thread_count.max(1));
+        let libraries = std::mem::take(&mut self.libraries);
+        let (libraries, given, done) = std::thread::scope(|scope| {
+            let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
+            let given = give(&mut hands);
             let (libraries, done) = hands.finish(store);
-            (libraries, merged, done)
+            (libraries, given, done)
         });
         self.libraries = libraries;
-        let done = done.map_err(|(segment, error)| {
+        let done = done.map_err(|HandError { segment, error, .. }| {
             let path = parts[segment].0.clone();
             LoadError::Command(path, error)
         })?;
         self.report.commands += done.commands;
         self.report.failed += done.failed;
-        merged.map_err(|error| in_parts(error, parts))
+        Ok(given)
     }
 
     /// Loads a segment that stands for itself, in one go. What is torn was not applied, and is cut
     /// off behind that.
     fn load_one(&mut self, part: &Part) -> Loaded<()> {
-        let mut ahead = self.read_ahead(part)?;
-        let (mut replay, mut items) = (Replay::default(), 0);
-        let damage = loop {
-            match ahead.next_item() {
-                Ok(None) => break None,
-                Err(damage) => break Some(damage),
-                Ok(Some(Item::Needs(_) | Item::Open(_) | Item::Time(_))) => {}
-                Ok(Some(Item::Barrier { .. })) => items += 1,
-                Ok(Some(Item::Record)) => {
-                    items += 1;
-                    self.apply(&mut replay, ahead.record(), &part.0)?;
+        let (path, position) = part;
+        let file = BufReader::with_capacity(BUFFER_BYTES, self.open_counted(path, *position)?);
+        let mut reader = Reader::new(file, *position);
+        let mut items = 0;
+        let damage = self.apply_by_hands(std::slice::from_ref(part), |hands| {
+            loop {
+                match reader.next_item() {
+                    Ok(None) => return None,
+                    Err(damage) => return Some(damage),
+                    Ok(Some(Item::Needs(_) | Item::Open(_) | Item::Time(_))) => {}
+                    Ok(Some(Item::Barrier { .. })) => items += 1,
+                    Ok(Some(Item::Record)) => {
+                        items += 1;
+                        if !hands.give_plain(reader.record()) {
+                            return None;
+                        }
+                    }
                 }
             }
-        };
-        self.count(&replay);
-        let (survey, bytes) =
-            (Survey::of_one(items, ahead.good_bytes(), damage), ahead.good_bytes());
+        })?;
+        let bytes = reader.good_bytes();
+        let survey = Survey::of_one(items, bytes, damage);
         self.cut_files(std::slice::from_ref(part), &[survey], &[Kept { items, bytes }])
-    }
-
-    fn apply(&mut self, replay: &mut Replay, record: &Record, path: &Path) -> Loaded<()> {
-        for command in record.commands() {
-            let applied = replay.apply(self.store, &mut self.libraries, command);
-            applied.map_err(|error| LoadError::Command(path.to_owned(), error))?;
-        }
-        // What becomes free meanwhile is freed here: nobody waits.
-        self.store.take_garbage();
-        Ok(())
-    }
-
-    fn count(&mut self, replay: &Replay) {
-        self.report.commands += replay.applied;
-        self.report.failed += replay.failed;
     }
 
     /// Looks through all segments, each on a thread of its own.
@@ -491,6 +541,14 @@ impl Loader<'_> {
         }
         Ok(())
     }
+}
+
+/// The number of the barrier that is the last line of a segment, of which this is the end.
+fn last_barrier(end: &[u8]) -> Option<u64> {
+    let lines = end.strip_suffix(b"\r\n")?;
+    let start = lines.iter().rposition(|byte| *byte == b'\n')? + 1;
+    let number = lines[start..].strip_prefix(b"#G:")?;
+    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// What is wrong with segments that are merged, as the files they are.

@@ -3,9 +3,12 @@
 //! A slot has an order of its own, by the numbers of its records, wherever these were written; a
 //! barrier has a place in every segment. A segment is read on for as long as its next record is the
 //! next of all its slots; then the turn goes to another. Records that no order fits are damage: the
-//! segments have been cut to a prefix of history before, so every predecessor is there.
+//! segments have been cut to a prefix of history before, so every predecessor is there. Where that
+//! has not happened, because there is most likely nothing to cut off, the segments are surveyed on
+//! the way, so that it can be found out behind the last record.
 
 use super::ahead::Items;
+use super::cut::{Survey, Surveyor};
 use super::item::{Damage, Item, Record};
 
 /// Number of hash slots.
@@ -14,8 +17,11 @@ const SLOTS: usize = 16_384;
 /// A segment that is merged.
 struct Source<R> {
     reader: R,
-    /// Items of it to be taken.
-    left: u64,
+    /// Items of it to be taken; as many as there are, where that is not known.
+    left: Option<u64>,
+    /// Whether there are no more.
+    is_over: bool,
+    surveyor: Surveyor,
     /// What was read and not taken yet.
     ahead: Option<Item>,
 }
@@ -56,9 +62,15 @@ pub struct Merge<R> {
 }
 
 impl<R: Items> Merge<R> {
-    /// Merges segments, of each of which so many items count.
-    pub fn new(segments: impl Iterator<Item = (R, u64)>) -> Self {
-        let source = |(reader, left)| Source { reader, left, ahead: None };
+    /// Merges segments, of each of which so many items count, or all if that is not known.
+    pub fn new(segments: impl Iterator<Item = (R, Option<u64>)>) -> Self {
+        let source = |(reader, left)| Source {
+            reader,
+            left,
+            is_over: left == Some(0),
+            surveyor: Surveyor::default(),
+            ahead: None,
+        };
         Self {
             sources: segments.map(source).collect(),
             sequences: vec![0; SLOTS],
@@ -77,7 +89,7 @@ impl<R: Items> Merge<R> {
     pub fn next_record(&mut self) -> Result<Option<(usize, &Record, bool)>, MergeError> {
         loop {
             if self.stuck == self.sources.len() {
-                if self.sources.iter().all(|source| source.is_done()) {
+                if self.sources.iter().all(|source| source.is_over && source.ahead.is_none()) {
                     return Ok(None);
                 }
                 if !self.pass_barrier() {
@@ -90,8 +102,7 @@ impl<R: Items> Merge<R> {
             if source.ahead == Some(Item::Record)
                 && is_next(&self.sequences, source.reader.record())
             {
-                source.ahead = None;
-                source.left -= 1;
+                source.take();
                 let is_told = self.teller.take().is_some();
                 self.stuck = 0;
                 let record = self.sources[turn].reader.record();
@@ -122,25 +133,41 @@ impl<R: Items> Merge<R> {
         let tells =
             |source: &Source<R>| matches!(source.ahead, Some(Item::Barrier { tells: true, .. }));
         self.teller = self.sources.iter().position(tells);
-        for source in &mut self.sources {
-            source.ahead = None;
-            source.left -= 1;
-        }
+        self.sources.iter_mut().for_each(Source::take);
         self.stuck = 0;
         true
+    }
+
+    /// The surveys of segments that were read to their ends.
+    pub fn into_surveys(self) -> Vec<Survey> {
+        let survey = |source: Source<R>| source.surveyor.finish(source.reader.good_bytes(), None);
+        self.sources.into_iter().map(survey).collect()
     }
 }
 
 impl<R: Items> Source<R> {
-    fn is_done(&self) -> bool {
-        self.left == 0
+    /// Takes what was read.
+    fn take(&mut self) {
+        self.ahead = None;
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+            self.is_over = *left == 0;
+        }
     }
 
     /// Sees to it that the next record or barrier is read.
     fn look(&mut self) -> Result<(), Damage> {
-        while self.ahead.is_none() && self.left > 0 {
-            match self.reader.next_item()? {
-                None => return Err(Damage::Truncated),
+        while self.ahead.is_none() && !self.is_over {
+            let start = self.reader.good_bytes();
+            let item = self.reader.next_item()?;
+            if self.left.is_none()
+                && let Some(item) = &item
+            {
+                self.surveyor.note(item, start);
+            }
+            match item {
+                None if self.left.is_some() => return Err(Damage::Truncated),
+                None => self.is_over = true,
                 Some(Item::Needs(_) | Item::Open(_) | Item::Time(_)) => {}
                 item => self.ahead = item,
             }
@@ -164,7 +191,7 @@ mod tests {
 
     fn names(texts: &[&str], items: &[u64]) -> Result<Vec<String>, MergeError> {
         let readers = texts.iter().map(|text| Reader::new(text.as_bytes(), 0));
-        let mut merge = Merge::new(readers.zip(items.iter().copied()));
+        let mut merge = Merge::new(readers.zip(items.iter().map(|items| Some(*items))));
         let mut names = Vec::new();
         while let Some((_, record, _)) = merge.next_record()? {
             let command = record.commands().next().expect("a record has a command");

@@ -3,8 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`ahead`] | a segment that is read ahead by a thread |
+//! | `batch` | records on their way to a thread |
 //! | [`check`] | looking through files, mending them, making one of them |
-//! | `hands` | the records of several segments, run by several threads |
+//! | `hands` | records, run by several threads |
 //! | [`item`] | a segment, read item by item |
 //! | [`commit`] | what replies wait for |
 //! | [`cut`] | how much of the segments of a generation is a prefix of history |
@@ -18,6 +19,7 @@
 //! | [`writer`] | the segments of a core, one after the other |
 
 pub mod ahead;
+mod batch;
 pub mod check;
 pub mod commit;
 pub mod cut;

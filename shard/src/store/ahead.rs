@@ -7,7 +7,7 @@
 //!
 //! What is found on the way may be another key's: only tags are compared. Nothing depends on it.
 
-use super::Store;
+use super::{Key, Store};
 use crate::command::Command;
 use crate::core::message::Route;
 use crate::hash::HashSlot;
@@ -41,6 +41,14 @@ impl Lookup {
 }
 
 impl Store {
+    /// Brings what will be looked at and changed when these keys are stored into the cache.
+    pub fn prefetch_keys(&self, keys: &[Key<'_>]) {
+        keys.iter().for_each(|key| self.prefetch_slot(key.slot, true));
+        let lookup =
+            |&Key { slot, hash, db, .. }: &Key<'_>| Lookup { slot, hash, db, goes_on: false };
+        self.prefetch(keys.iter().map(lookup));
+    }
+
     /// Brings what commands will look at into the cache; their slots should be there.
     #[inline]
     pub(crate) fn prefetch(&self, lookups: impl Iterator<Item = Lookup> + Clone) {

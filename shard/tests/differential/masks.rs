@@ -116,7 +116,8 @@ impl Peer {
                 same_form(ours, theirs)
             }
             "sort" | "sort_ro" => {
-                (is_unsorted(request) || ours.contains(&0)) && same_form(ours, theirs)
+                let has_zero = [ours, theirs].iter().any(|reply| reply.contains(&0));
+                (is_unsorted(request) || has_zero) && same_form(ours, theirs)
             }
             // Newer releases look at all arguments before they look for the key, and take a start
             // alone.
