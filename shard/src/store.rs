@@ -554,7 +554,9 @@ impl Store {
 
     pub(crate) fn take_entry(&mut self, key: Key<'_>) -> Option<OwnedEntry<Object>> {
         self.preserve(key);
-        let entry = self.table_mut(key.slot, key.db)?.remove(key.hash, key.name)?;
+        let slot = self.slots[key.slot.index()].as_deref_mut()?;
+        let entry = slot.table_mut(key.db)?.remove(key.hash, key.name)?;
+        slot.let_go_if_empty(key.db);
         let expiring = i64::from(entry.as_entry().expiry_ms().is_some());
         self.count(key.db, -1, -expiring);
         let field_ms = first_deadline_of(entry.as_entry().value());
