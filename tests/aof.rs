@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use support::{
-    Client, Fields, IoBackend, OK, Reply, Resp, Server, ServerConfig, TestDirectory, eventually,
-    signal,
+    Client, Fields, IoBackend, OK, Reply, Resp, Server, ServerConfig, TestDirectory, bulk,
+    eventually, signal,
 };
 
 fn cores(core_count: u32) -> ServerConfig {
@@ -158,6 +158,53 @@ fn a_base_may_be_commands() {
         assert_eq!(client.call("XINFO STREAM stream FULL"), streams);
         assert_eq!(client.text("FCALL one 0"), "1");
     }
+}
+
+/// Rewrites the file, and waits until that is done.
+fn rewrite(client: &mut Client) {
+    client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+    eventually("the rewrite is over", || {
+        info(client).number("aof_rewrite_in_progress")
+            + info(client).number("aof_rewrite_scheduled")
+            == 0
+    });
+}
+
+#[test]
+fn what_a_rewrite_has_replaced_is_kept_on_demand() {
+    let files = TestDirectory::create();
+    let keeps = ["--aof-disable-auto-gc", "yes"];
+    let manifest = || {
+        let text = fs::read_to_string(files.file("appendonlydir/appendonly.aof.manifest"));
+        text.expect("there is a manifest").replace("file appendonly.aof.", "")
+    };
+    let exists =
+        |name: &str| fs::exists(files.file(&format!("appendonlydir/{name}"))).unwrap_or(false);
+    let (server, mut client) = start(1, &files, &keeps);
+    client.check("SET key value", OK);
+    rewrite(&mut client);
+    rewrite(&mut client);
+    let kept = "3.base.rdb seq 3 type b\n2.incr.aof seq 2 type h\n2.base.rdb seq 2 type h\n\
+        1.incr.aof seq 1 type h\n1.base.rdb seq 1 type h\n3.incr.aof seq 3 type i\n";
+    assert_eq!(manifest(), kept);
+    kill(server);
+    // Nobody loads them, and they stay.
+    let (server, mut client) = start(1, &files, &keeps);
+    client.check("GET key", bulk("value"));
+    assert_eq!(manifest(), kept);
+    assert!(exists("appendonly.aof.1.incr.aof"));
+    client.check("CONFIG SET aof-disable-auto-gc no", OK);
+    assert_eq!(manifest(), "3.base.rdb seq 3 type b\n3.incr.aof seq 3 type i\n");
+    assert!(!exists("appendonly.aof.1.incr.aof") && !exists("appendonly.aof.2.base.rdb"));
+    client.check("CONFIG SET aof-disable-auto-gc yes", OK);
+    rewrite(&mut client);
+    assert!(exists("appendonly.aof.3.base.rdb"));
+    kill(server);
+    // A start without the directive is the end of them, too.
+    let (_server, mut client) = start(1, &files, &[]);
+    client.check("GET key", bulk("value"));
+    assert_eq!(manifest(), "4.base.rdb seq 4 type b\n4.incr.aof seq 4 type i\n");
+    assert!(!exists("appendonly.aof.3.base.rdb"));
 }
 
 #[test]

@@ -93,6 +93,21 @@ fn log_lines_tools_wait_for() {
     });
 }
 
+#[test]
+fn a_payload_that_is_refused_is_explained_to_whoever_reads_along() {
+    each_config(|config| {
+        let server = Server::start(config, &["--loglevel", "verbose"]);
+        let mut client = server.connect_plain();
+        // Two letters that are no ziplist, in a sound frame.
+        let payload = b"\x0d\x02xx\x09\x00\x58\xeb\x0a\x67\x41\xd9\xb3\xd2";
+        client.check([&b"RESTORE"[..], b"two\nlines", b"0", payload], "-ERR Bad data format");
+        server.wait_for_log(
+            "RESTORE of 'two\\nlines' was refused: Hash ziplist integrity check failed: the \
+             ziplist is damaged",
+        );
+    });
+}
+
 /// `1234:M 21 Nov 2026 01:02:03.456 * text`: process, role, time, level, text.
 fn assert_log_line(line: &str, process_id: u32) {
     let words: Vec<&str> = line.split(' ').collect();

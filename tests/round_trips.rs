@@ -7,8 +7,8 @@
 //! its type, its deadline and its digest, and of a stream what is pending.
 //!
 //! * `BASALT_ROUND_TRIP_KEYS`: how many keys are drawn; 120 unless set.
-//! * `BASALT_TEST_VALKEY`: a server that reads RDB files of version 11 (Redis 7.2, Valkey), for the
-//!   way by RDB there and back. The redis-server on the PATH may be too old for that.
+//! * `BASALT_TEST_VALKEY`: a server that reads RDB files of version 11 (Redis 7.2, Valkey). The
+//!   redis-server on the PATH may be of 7.0, which gets files of version 10 (`rdb-version`).
 //! * `BASALT_TEST_SEED` replays the draw.
 
 mod support;
@@ -361,7 +361,7 @@ fn a_stock_server_hands_on_what_it_got_by_commands() {
     let (server, mut client) = start(1, &files, &by_commands);
     fill(&mut client, seed, false);
     let expected = portrait(&mut client);
-    // Not rewritten: a base has streams in the form of Redis 7.2, and the server may be older.
+    // Not rewritten: everything is told as it came.
     end(server, client);
     let Some(mut peer) = Peer::start("redis-server", &files, &by_commands) else {
         return skip("there is no redis-server");
@@ -375,24 +375,69 @@ fn a_stock_server_hands_on_what_it_got_by_commands() {
     come_back(&files, &expected, seed);
 }
 
-#[test]
-fn a_newer_server_hands_on_what_it_got_in_a_snapshot() {
-    let Ok(program) = std::env::var("BASALT_TEST_VALKEY") else {
-        return skip("BASALT_TEST_VALKEY names no server");
-    };
-    let Seeded { seed, .. } = Seeded::announced("round trips by a newer server");
+/// The way there and back by snapshots, and back by a base as well.
+fn travel_by_snapshot(program: &str, seed: u64, extra: &[&str]) {
     let files = TestDirectory::create();
-    let (server, mut client) = start(2, &files, &[]);
+    let (server, mut client) = start(2, &files, extra);
     fill(&mut client, seed, false);
     let expected = portrait(&mut client);
     client.check("SAVE", OK);
     end(server, client);
-    let mut peer = Peer::start(&program, &files, &[]).expect("BASALT_TEST_VALKEY can be started");
-    let context = format!("BASALT_TEST_SEED={seed} {program}");
+    let mut peer = Peer::start(program, &files, &[]).expect("the other server can be started");
+    let context = format!("BASALT_TEST_SEED={seed} {program} by the snapshot");
     compare(&expected, &portrait(&mut peer.client), &context);
     peer.client.check("SAVE", OK);
     peer.client.check("CONFIG SET appendonly yes", OK);
     rewrite(&mut peer.client);
     peer.end();
     come_back(&files, &expected, seed);
+}
+
+/// The way there and back by a base of the append-only file and what follows it.
+fn travel_by_base(program: &str, seed: u64, extra: &[&str]) {
+    let files = TestDirectory::create();
+    let extra = [&["--appendonly", "yes"], extra].concat();
+    let (server, mut client) = start(1, &files, &extra);
+    fill(&mut client, seed, false);
+    rewrite(&mut client);
+    client.check("SADD after the base", 2);
+    // A payload from elsewhere, which may be of a newer version than what is written here.
+    let payload = b"\x14\x0b\x0b\0\0\0\x01\0\x82ab\x03\xff\x0b\0\x4f\x35\xd8\xf4\x2b\xd9\x0b\x4a";
+    client.check([&b"RESTORE"[..], b"payload", b"0", payload], OK);
+    let expected = portrait(&mut client);
+    end(server, client);
+    let mut peer = Peer::start(program, &files, &["--appendonly", "yes"])
+        .expect("the other server can be started");
+    let context = format!("BASALT_TEST_SEED={seed} {program} by {extra:?}");
+    compare(&expected, &portrait(&mut peer.client), &context);
+    peer.client.check("SAVE", OK);
+    rewrite(&mut peer.client);
+    peer.end();
+    come_back(&files, &expected, seed);
+}
+
+#[test]
+fn a_newer_server_hands_on_what_it_got_in_a_snapshot() {
+    let Ok(program) = std::env::var("BASALT_TEST_VALKEY") else {
+        return skip("BASALT_TEST_VALKEY names no server");
+    };
+    let Seeded { seed, .. } = Seeded::announced("round trips by a newer server");
+    travel_by_snapshot(&program, seed, &[]);
+    travel_by_base(&program, seed, &[]);
+}
+
+#[test]
+fn redis_7_0_hands_on_what_is_written_for_it() {
+    if !is_basalt() {
+        return skip("the server under test is not ours");
+    }
+    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return skip("there is no redis-server");
+    }
+    let Seeded { seed, .. } = Seeded::announced("round trips by Redis 7.0");
+    let version = ["--rdb-version", "10"];
+    travel_by_snapshot("redis-server", seed, &version);
+    travel_by_base("redis-server", seed, &version);
+    let as_text = ["--rdb-version", "10", "--aof-use-rdb-preamble", "no"];
+    travel_by_base("redis-server", seed, &as_text);
 }

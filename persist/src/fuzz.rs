@@ -5,6 +5,7 @@ use basalt_shard::loading::{LoadRules, Loaded};
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
+use crate::aof::manifest::{BaseForm, LINE_BYTES_MAX, Manifest};
 use crate::reader::{ChecksumUse, Item, RdbReader};
 
 /// Any bytes as a file: it is read up to its first fault, and keys that are taken are there.
@@ -30,5 +31,36 @@ pub fn rdb(data: &[u8]) {
             }
             _ => {}
         }
+    }
+}
+
+/// Any bytes as a manifest: what is accepted reads the same once it is written, and so it does after
+/// everything a rewrite does to it.
+///
+/// # Panics
+/// If it does not.
+pub fn manifest(data: &[u8]) {
+    let Ok(mut manifest) = Manifest::parse(data) else { return };
+    assert_reads_the_same(&manifest);
+    // What follows the greatest numbers could not be read.
+    if manifest.files.iter().any(|file| file.sequence.max(file.generation.unwrap_or(0)) > 1 << 32) {
+        return;
+    }
+    let kept = manifest.add_generation("a b", 1 + data.len() % 2)[0].sequence;
+    let base = manifest.next_base("a b", BaseForm::Rdb);
+    let gone = manifest.replace_base(base, kept);
+    assert_reads_the_same(&manifest);
+    manifest.add_history(gone);
+    assert_reads_the_same(&manifest);
+    manifest.take_history();
+    assert_reads_the_same(&manifest);
+}
+
+fn assert_reads_the_same(manifest: &Manifest) {
+    let text = manifest.to_text();
+    // Quotes may make a line longer than any reader takes.
+    if text.lines().all(|line| line.len() <= LINE_BYTES_MAX) {
+        let again = Manifest::parse(text.as_bytes()).expect("it was just written");
+        assert_eq!(&again, manifest);
     }
 }

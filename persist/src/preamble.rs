@@ -2,13 +2,15 @@
 
 use basalt_shard::rdb::crc64::crc64;
 use basalt_shard::rdb::opcode;
-use basalt_shard::rdb::value_type::{VERSION, VERSION_WITH_FIELD_DEADLINES};
+use basalt_shard::rdb::value_type::{RdbVersion, VERSION_WITH_FIELD_DEADLINES};
 use basalt_shard::rdb::writer::{Compression, Writer};
 
 /// What is written in front of the keys.
 #[derive(Clone, Debug, Default)]
 pub struct Preamble {
-    /// Whether there are hashes whose fields have deadlines, which version 11 does not know.
+    /// The version whose readers the file is written for.
+    pub version: RdbVersion,
+    /// Whether there are hashes whose fields have deadlines: no such version knows them.
     pub has_field_deadlines: bool,
     /// Names and values about the file, in order.
     pub aux: Vec<(&'static str, String)>,
@@ -21,7 +23,10 @@ pub struct Preamble {
 impl Preamble {
     /// The bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let version = if self.has_field_deadlines { VERSION_WITH_FIELD_DEADLINES } else { VERSION };
+        let version = match self.has_field_deadlines {
+            true => VERSION_WITH_FIELD_DEADLINES,
+            false => self.version.number(),
+        };
         let mut writer = Writer::new(Compression::Off);
         writer.raw(format!("REDIS{version:04}").as_bytes());
         for (name, value) in &self.aux {
@@ -50,14 +55,11 @@ pub fn ending(checksum: u64) -> [u8; 8] {
     checksum.to_le_bytes()
 }
 
-/// The version of Redis 7.0, the first that has bases: a file without keys needs no newer one.
-const VERSION_OF_BASES: &[u8; 4] = b"0010";
-
-/// A whole file without keys.
-pub fn empty_file(preamble: &Preamble) -> Vec<u8> {
-    let mut bytes = preamble.to_bytes();
-    let signature = b"REDIS".len();
-    bytes[signature..signature + VERSION_OF_BASES.len()].copy_from_slice(VERSION_OF_BASES);
+/// A whole file without keys, which needs no newer version than that of Redis 7.0, the first that
+/// has bases.
+pub fn empty_file(preamble: Preamble) -> Vec<u8> {
+    let oldest = Preamble { version: RdbVersion::V10, has_field_deadlines: false, ..preamble };
+    let mut bytes = oldest.to_bytes();
     bytes.push(opcode::EOF);
     let checksum = crc64(&bytes);
     bytes.extend_from_slice(&ending(checksum));

@@ -4,12 +4,13 @@
 use basalt_persist::check::check;
 use basalt_persist::fault::Reason;
 use basalt_persist::load::load_all;
-use basalt_persist::preamble::{Preamble, ending};
+use basalt_persist::preamble::{Preamble, empty_file, ending};
 use basalt_persist::reader::{ChecksumUse, Item, RdbReader};
 use basalt_shard::hash::HashSlot;
 use basalt_shard::loading::LoadRules;
 use basalt_shard::rdb::crc64::crc64;
 use basalt_shard::rdb::opcode;
+use basalt_shard::rdb::value_type::RdbVersion;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 use proptest::prelude::*;
@@ -41,6 +42,7 @@ fn file(records: &[u8]) -> Vec<u8> {
         functions: vec![b"#!lua name=library\n".to_vec()],
         databases: vec![(0, 7, 2)],
         has_field_deadlines: true,
+        ..Preamble::default()
     };
     let mut bytes = preamble.to_bytes();
     bytes.extend_from_slice(records);
@@ -123,6 +125,24 @@ fn a_fault_has_a_place_an_opcode_and_a_key() {
 }
 
 #[test]
+fn the_header_says_whose_readers_are_served() {
+    let header_of = |version, has_field_deadlines| {
+        let preamble = Preamble { version, has_field_deadlines, ..Preamble::default() };
+        preamble.to_bytes()
+    };
+    assert_eq!(header_of(RdbVersion::V11, false), b"REDIS0011");
+    assert_eq!(header_of(RdbVersion::V10, false), b"REDIS0010");
+    // No older version knows such hashes.
+    assert_eq!(header_of(RdbVersion::V11, true), b"REDIS0012");
+    assert_eq!(header_of(RdbVersion::V10, true), b"REDIS0012");
+    for version in [RdbVersion::V10, RdbVersion::V11] {
+        let empty = empty_file(Preamble { version, ..Preamble::default() });
+        assert!(empty.starts_with(b"REDIS0010"), "{}", empty.escape_ascii());
+        assert_eq!(load(&empty), Ok(0));
+    }
+}
+
+#[test]
 fn lengths_that_lie_cost_nothing() {
     let mut bytes = Preamble::default().to_bytes();
     bytes.extend_from_slice(&[0, 1, b'k', 0x81, 0x7f, 0, 0, 0, 0, 0, 0, 0]);
@@ -188,4 +208,25 @@ fn what_fuzzers_start_from_is_sound() {
         count += 1;
     }
     assert!(count > 1, "{count} seeds");
+}
+
+/// The manifests a fuzzer starts from.
+fn manifests() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/manifest");
+    let seeds = std::fs::read_dir(folder).expect("the target has seeds");
+    seeds.map(|seed| std::fs::read(seed.expect("it is listed").path()).expect("a file")).collect()
+}
+
+proptest! {
+    #[test]
+    fn damaged_manifests_are_refused_or_read_the_same_once_written(
+        seed in prop::sample::select(manifests()),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let mut text = seed;
+        for (index, byte) in damage {
+            *index.get_mut(&mut text) = byte;
+        }
+        basalt_persist::fuzz::manifest(&text);
+    }
 }

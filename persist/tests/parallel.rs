@@ -17,13 +17,7 @@ const KEYS: u32 = 20_000;
 
 /// A file of strings in three databases, some of which expire, behind which stands `more`.
 fn file(more: &[u8]) -> Vec<u8> {
-    let mut bytes = Preamble {
-        aux: Vec::new(),
-        functions: Vec::new(),
-        databases: Vec::new(),
-        has_field_deadlines: false,
-    }
-    .to_bytes();
+    let mut bytes = Preamble::default().to_bytes();
     for number in 0..KEYS {
         if number % (KEYS / 3) == 0 {
             bytes.extend_from_slice(&[opcode::SELECT_DB, (number / (KEYS / 3)) as u8]);

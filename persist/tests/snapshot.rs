@@ -18,6 +18,7 @@ use basalt_shard::core::{Core, SessionId};
 use basalt_shard::hash::HashSlot;
 use basalt_shard::rdb::opcode;
 use basalt_shard::rdb::payload;
+use basalt_shard::rdb::value_type::RdbVersion;
 use basalt_shard::rdb::writer::Compression;
 use basalt_shard::reply::Reply;
 use basalt_shard::snapshot::{PART_BYTES, Part, SnapshotOrder, SnapshotSink, UsageKept};
@@ -98,6 +99,7 @@ impl SnapshotSink for Sink {
 struct NotedCut {
     noted: Arc<Mutex<Keys>>,
     collected: Arc<Mutex<Collected>>,
+    version: RdbVersion,
 }
 
 impl TourTask for NotedCut {
@@ -107,7 +109,8 @@ impl TourTask for NotedCut {
         for (_, slot) in core.store.slots() {
             for (db, table) in slot.tables() {
                 for entry in table.iter() {
-                    let mut value = payload::dump(entry.value(), now_ms, Compression::On);
+                    let mut value =
+                        payload::dump(entry.value(), self.version, now_ms, Compression::On);
                     value.truncate(value.len() - FOOTER_BYTES);
                     if value.ends_with(&NO_FIELDS) {
                         continue;
@@ -121,6 +124,7 @@ impl TourTask for NotedCut {
         core.store.begin_snapshot(SnapshotOrder {
             number: 1,
             sink: Box::new(Sink { core: core.id().0, collected: Arc::clone(&self.collected) }),
+            version: self.version,
             compression: Compression::On,
             usage: UsageKept::None,
             key_delay_us: 0,
@@ -241,7 +245,8 @@ fn check(seed: u64, cores: u16) {
     (0..40).for_each(|n| cluster.send(clients[0], split_line(&format!("SET base{n} {n}"))));
     cluster.run_until_idle();
     let (noted, collected) = (Arc::default(), Arc::default());
-    let task = NotedCut { noted: Arc::clone(&noted), collected: Arc::clone(&collected) };
+    let version = if random.bool() { RdbVersion::V10 } else { RdbVersion::V11 };
+    let task = NotedCut { noted: Arc::clone(&noted), collected: Arc::clone(&collected), version };
     cluster.core(0).begin_tour_unasked(TourKind::Parking, Box::new(task));
     let is_over = |collected: &Mutex<Collected>| {
         collected.lock().expect("one thread").cores_over == usize::from(cores)
@@ -279,7 +284,8 @@ fn a_large_value_leaves_in_small_parts() {
         cluster.execute_request_in_turns(client, request.collect());
     }
     let (noted, collected) = (Arc::default(), Arc::default());
-    let task = NotedCut { noted: Arc::clone(&noted), collected: Arc::clone(&collected) };
+    let version = RdbVersion::default();
+    let task = NotedCut { noted: Arc::clone(&noted), collected: Arc::clone(&collected), version };
     cluster.core(0).begin_tour_unasked(TourKind::Parking, Box::new(task));
     while collected.lock().expect("one thread").cores_over < 2 {
         cluster.step();

@@ -8,6 +8,9 @@ use std::fmt;
 pub enum CommandError {
     /// A text that is always the same.
     Fixed(&'static str),
+    /// A text that is always the same, and what the log is told: the reply says less than an operator
+    /// may need.
+    Explained(&'static str, Box<str>),
     /// A text that names what was wrong.
     Worded(Box<str>),
     /// The same, of something that was counted under INFO errorstats when it happened: a command of
@@ -22,7 +25,7 @@ impl CommandError {
     /// The code word and the text, as they follow the `-` on the wire.
     pub fn text(&self) -> &str {
         match self {
-            Self::Fixed(text) => text,
+            Self::Fixed(text) | Self::Explained(text, _) => text,
             Self::Worded(text) | Self::Counted(text) => text,
         }
     }
@@ -31,6 +34,14 @@ impl CommandError {
     pub fn code(&self) -> &str {
         let text = self.text();
         text.split_once(' ').map_or(text, |(code, _)| code)
+    }
+
+    /// What the log is told of it, if anything is.
+    pub fn explanation(&self) -> Option<&str> {
+        match self {
+            Self::Explained(_, explanation) => Some(explanation),
+            _ => None,
+        }
     }
 
     /// An error with a text made on the spot.

@@ -334,7 +334,7 @@ impl Store {
     ) {
         if self.journal.is_changed && !self.journal.is_replaced {
             self.journal.write_effect(db, arguments.len(), arguments.from(0));
-            if route == Route::Many {
+            if route == Route::Many && !mutation::is_on(Mutation::ReadsUntold) {
                 // What is only read has to be as it was when this runs again.
                 row.for_each_key(arguments, |key| self.journal.depend_on(HashSlot::of_key(key)));
             }
@@ -345,7 +345,7 @@ impl Store {
     /// Begins a group: whatever changes until its end is one record. Groups may lie in each other.
     /// Transactions are groups; whoever runs scripts makes each of them one.
     pub(crate) fn begin_group(&mut self) {
-        self.journal.depth += 1;
+        self.journal.depth += u32::from(!mutation::is_on(Mutation::GroupSplit));
     }
 
     /// Ends a group. The slots of what changed must still be here.

@@ -64,6 +64,18 @@ pub enum Mutation {
     BytesMiscounted,
     /// A key can be seen for a millisecond too long.
     ExpiredSeen,
+    /// Who waits for keys of a slot is forgotten when the slot moves.
+    WaitersLost,
+    /// Who listens to channels of a slot is forgotten when the slot moves.
+    ListenersLost,
+    /// What a snapshot has written of a slot is forgotten when the slot moves.
+    WalkLost,
+    /// The records about a slot are counted anew when the slot moves.
+    SequenceLost,
+    /// The commands of a transaction are told one by one.
+    GroupSplit,
+    /// That a record depends on keys its command has only read is not told.
+    ReadsUntold,
 }
 
 #[cfg(feature = "mutations")]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::audit::AuditClasses;
 use crate::event::EventClasses;
 use crate::rate_limit::RateLimits;
+use crate::rdb::value_type::RdbVersion;
 use crate::slow_log::LogKind;
 
 /// A crash takes so many milliseconds more of history than what was not on the disk, at most. Long
@@ -211,6 +212,8 @@ pub struct Settings {
     pub list_max_listpack_size: i32,
     /// Whether strings in payloads and files are compressed.
     pub rdbcompression: bool,
+    /// Which readers payloads are written for.
+    pub rdb_version: RdbVersion,
     /// Most members of a set that is kept as an intset.
     pub set_max_intset_entries: u64,
     /// Most members of a set that is kept as a listpack.
@@ -290,6 +293,7 @@ impl Default for Settings {
             latency_monitor_threshold_ms: 0,
             list_max_listpack_size: -2,
             rdbcompression: true,
+            rdb_version: RdbVersion::default(),
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value_bytes: 64,

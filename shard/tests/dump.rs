@@ -2,7 +2,12 @@
 
 mod support;
 
-use basalt_shard::rdb::payload::seal;
+use std::sync::Arc;
+
+use basalt_shard::journal::JournalBoard;
+use basalt_shard::rdb::payload::{seal, version_of};
+use basalt_shard::rdb::value_type::RdbVersion;
+use basalt_shard::settings::Settings;
 use support::resp::{show, split_line};
 use support::scenario::{Scenario, each};
 use support::{ClientId, Cluster, Request, settings};
@@ -52,6 +57,63 @@ fn a_payload_is_what_redis_writes() {
         assert_eq!(dump(talk, "l")[..list.len()], *list);
         talk.check_null("dump missing");
     });
+}
+
+/// Settings of a server whose files are for Redis 7.0.
+fn settings_for_7_0() -> Settings {
+    Settings { rdb_version: RdbVersion::V10, ..settings() }
+}
+
+#[test]
+fn payloads_are_for_older_servers_if_that_is_wanted() {
+    support::scenario::each_with(&settings_for_7_0(), |talk| {
+        talk.run("set n 10");
+        assert_eq!(dump(talk, "n")[..5], *b"\x00\xc0\x0a\x0a\x00");
+        // A listpack otherwise.
+        talk.run("sadd words one");
+        assert_eq!(dump(talk, "words")[..6], *b"\x02\x01\x03one");
+        talk.run("sadd numbers 1");
+        assert_eq!(dump(talk, "numbers")[0], 11);
+        talk.run("xadd stream 1-1 field value");
+        talk.run("xgroup create stream group 0");
+        talk.run("xreadgroup group group consumer streams stream >");
+        let stream = dump(talk, "stream");
+        assert_eq!((stream[0], version_of(&stream)), (19, Some(10)));
+        talk.run(&restore("again", &stream, ""));
+        let digest = talk.reply_to("debug digest-value stream");
+        assert_eq!(talk.reply_to("debug digest-value again"), digest);
+        // Nothing older knows fields with deadlines, so that the payload says what it is.
+        talk.run("hset hash field value");
+        talk.run("hpexpireat hash 4000000000000 fields 1 field");
+        assert_eq!(version_of(&dump(talk, "hash")), Some(12));
+        talk.run("function load \"#!lua name=one\\nredis.register_function('f', function() end)\"");
+        let libraries = payload_of(&talk.reply_to("function dump"));
+        assert_eq!(version_of(&libraries), Some(10));
+    });
+}
+
+#[test]
+fn a_newer_payload_is_told_to_the_journal_in_an_older_form() {
+    let library = b"#!lua name=one\nredis.register_function('f', function() end)";
+    let libraries = [&[245, library.len() as u8], &library[..]].concat();
+    let members = b"\x14\x0b\x0b\0\0\0\x01\0\x82ab\x03\xff";
+    for (settings, version) in [(settings(), 11), (settings_for_7_0(), 10)] {
+        let mut cluster = Cluster::with_settings(1, 1, settings);
+        let client = cluster.connect(0);
+        cluster.core(0).store.journal_mut().begin(0, Arc::new(JournalBoard::new(1)));
+        let functions = format!("function restore {}", quoted(&sealed(11, &libraries)));
+        for request in [restore("k", &sealed(11, members), ""), functions] {
+            assert_eq!(show(&cluster.execute(client, &request)), "+OK\\r\\n");
+        }
+        let mut told = Vec::new();
+        cluster.core(0).store.journal_mut().take(&mut told, None);
+        let payload = payload_of(&cluster.execute(client, "dump k"));
+        assert_eq!(version_of(&payload), Some(version));
+        for payload in [payload, sealed(version, &libraries)] {
+            let is_told = told.windows(payload.len()).any(|bytes| bytes == payload);
+            assert!(is_told, "{} in {}", payload.escape_ascii(), told.escape_ascii());
+        }
+    }
 }
 
 #[test]

@@ -6,14 +6,18 @@
 //! ```
 //!
 //! What begins with `$` is drawn: keys of a type (and of any, now and then, for `WRONGTYPE`),
-//! fields and members from few, values that no other command has, small numbers. Left out is what
-//! a model cannot say beforehand: random choices, use counts, walks.
+//! fields and members from few, values that no other command has (`$v` short ones, `$b` of up to
+//! [`LARGE_BYTES_MAX`], which leave the server from where they lie), small numbers. Left out is
+//! what a model cannot say beforehand: random choices, use counts, walks.
+//!
+//! A life has a [`Menu`]: some of the types, and few keys of each, or all of them.
 
 use crate::Request;
 
 /// Commands on single keys. Each is as likely as any other.
 const SINGLE: &[&str] = &[
     "SET $S $v",
+    "SET $S $b",
     "SET $S $v PX $t",
     "SET $S $n KEEPTTL",
     "SET $S $v NX GET",
@@ -21,6 +25,7 @@ const SINGLE: &[&str] = &[
     "GETDEL $S",
     "GETEX $S PX $t",
     "APPEND $S $v",
+    "APPEND $S $b",
     "SETRANGE $S $n $v",
     "GETRANGE $S $i $i",
     "INCR $S",
@@ -35,6 +40,7 @@ const SINGLE: &[&str] = &[
     "PFCOUNT $P",
     "RPUSH $L $v $m",
     "LPUSH $L $v",
+    "RPUSH $L $b",
     "LPUSHX $L $m",
     "RPOP $L",
     "LPOP $L 2",
@@ -48,6 +54,7 @@ const SINGLE: &[&str] = &[
     "LLEN $L",
     "HSET $H $f $v $f $m",
     "HSETNX $H $f $v",
+    "HSET $H $f $b",
     "HDEL $H $f $f",
     "HINCRBY $H $f $n",
     "HGET $H $f",
@@ -147,6 +154,12 @@ const EVERYTHING: &[&str] = &["FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "FLUSHALL ASY
 /// Replies of these have no order.
 const UNORDERED: &[&str] = &["SMEMBERS", "HGETALL", "HKEYS", "SUNION", "SINTER", "SDIFF"];
 
+/// The letter of a key of any type.
+const ANY_TYPE: char = 'A';
+
+/// The most keys of a type.
+const KEYS_OF_TYPE_MAX: usize = 4;
+
 /// Letters of types, how keys of each are called, and how many there are.
 const TYPES: [(char, &str, usize); 8] = [
     ('S', "s", 4),
@@ -159,9 +172,56 @@ const TYPES: [(char, &str, usize); 8] = [
     ('P', "p", 3),
 ];
 
+/// Values are shorter than this.
+pub const LARGE_BYTES_MAX: usize = 1 << 15;
+
+/// Shares of the types a life may have, in eighths.
+const SHARES: [u32; 4] = [1, 2, 4, 8];
+
+/// What a life draws from.
+#[derive(Clone, Debug)]
+pub struct Menu {
+    single: Vec<&'static str>,
+    several: Vec<&'static str>,
+    /// Types, how keys of each are called, and how many there are.
+    types: Vec<(char, &'static str, usize)>,
+}
+
+impl Menu {
+    /// Draws one: all types or only some, all their keys or only few.
+    pub fn drawn(random: &mut fastrand::Rng) -> Self {
+        let share = SHARES[random.usize(..SHARES.len())];
+        let mut types: Vec<_> = TYPES.into_iter().filter(|_| random.u32(..8) < share).collect();
+        if types.is_empty() {
+            types.push(TYPES[random.usize(..TYPES.len())]);
+        }
+        let most = random.usize(1..=KEYS_OF_TYPE_MAX);
+        types.iter_mut().for_each(|(_, _, count)| *count = most.min(*count));
+        let is_known = |word: &str| {
+            let letter = word.strip_prefix('$').and_then(|rest| rest.chars().next());
+            letter.is_none_or(|letter| {
+                !letter.is_ascii_uppercase()
+                    || letter == ANY_TYPE
+                    || types.iter().any(|(other, ..)| *other == letter)
+            })
+        };
+        // COPY shares large values, and then both keys have them in their accounts.
+        let is_large = random.bool();
+        let is_meant = |template: &str| match is_large {
+            true => !template.starts_with("COPY"),
+            false => !template.contains("$b"),
+        };
+        let fits = |template: &&&str| is_meant(template) && template.split(' ').all(is_known);
+        let of = |list: &[&'static str]| list.iter().filter(fits).copied().collect();
+        Self { single: of(SINGLE), several: of(SEVERAL), types }
+    }
+}
+
 /// Draws commands.
 pub struct Any<'a> {
     /// What they are drawn from.
+    pub menu: &'a Menu,
+    /// What says which.
     pub random: &'a mut fastrand::Rng,
     /// Counts values.
     pub next_value: &'a mut u32,
@@ -170,7 +230,8 @@ pub struct Any<'a> {
 impl Any<'_> {
     /// A command on keys.
     pub fn command(&mut self) -> Request {
-        let list = if self.random.u32(..3) == 0 { SEVERAL } else { SINGLE };
+        let Menu { single, several, .. } = self.menu;
+        let list = if self.random.u32(..3) == 0 { several } else { single };
         let template = list[self.random.usize(..list.len())];
         template.split(' ').map(|word| self.word(word).into_bytes()).collect()
     }
@@ -185,9 +246,13 @@ impl Any<'_> {
             return word.to_owned();
         };
         match letter {
-            'v' => {
-                *self.next_value += 1;
-                format!("v{}", self.next_value)
+            'v' => self.value(),
+            'b' => {
+                let text = self.value() + ";";
+                // Small ones and large ones are alike.
+                let exponent = self.random.u32(6..LARGE_BYTES_MAX.ilog2());
+                let bytes = self.random.usize(1 << exponent..2 << exponent);
+                text.repeat(bytes.div_ceil(text.len()))
             }
             'f' => format!("f{}", self.random.u32(..5)),
             'm' => format!("m{}", self.random.u32(..6)),
@@ -198,16 +263,22 @@ impl Any<'_> {
         }
     }
 
+    fn value(&mut self) -> String {
+        *self.next_value += 1;
+        format!("v{}", self.next_value)
+    }
+
     /// The name of a key of any type.
     pub fn any_key(&mut self) -> String {
-        self.key('A')
+        self.key(ANY_TYPE)
     }
 
     fn key(&mut self, letter: char) -> String {
-        let of_type = TYPES.iter().find(|(other, ..)| *other == letter);
+        let types = &self.menu.types;
+        let of_type = types.iter().find(|(other, ..)| *other == letter);
         let (_, name, count) = match of_type.filter(|_| self.random.u32(..16) > 0) {
             Some(found) => *found,
-            None => TYPES[self.random.usize(..TYPES.len())],
+            None => types[self.random.usize(..types.len())],
         };
         format!("{name}{}", self.random.usize(..count))
     }

@@ -46,6 +46,9 @@ pub const START_MS: i64 = 1_700_000_000_000;
 /// Commands a core reads from one socket at once.
 const READ_MAX: usize = 8;
 
+/// Steps a core stands still, at most.
+const STALL_STEPS_MAX: u64 = 1500;
+
 /// Steps after which a cluster that should come to rest is declared to run in circles.
 const STEPS_MAX: usize = 10_000_000;
 
@@ -464,6 +467,19 @@ impl Cluster {
     /// Lets a core stand still for so many steps of the cluster.
     pub fn stall(&mut self, number: usize, steps: u64) {
         self.nodes[number].stalled_until = self.steps + steps;
+    }
+
+    /// Lets some core stand still for a while: mostly one that has messages it has not seen, which
+    /// are late then.
+    pub fn stall_some(&mut self) {
+        let late = |number: &usize| self.nodes[*number].core.has_mail();
+        let late: Vec<usize> = (0..self.nodes.len()).filter(late).collect();
+        let number = match late.is_empty() || self.random.u32(..4) == 0 {
+            true => self.random.usize(..self.nodes.len()),
+            false => late[self.random.usize(..late.len())],
+        };
+        let steps = self.random.u64(10..STALL_STEPS_MAX);
+        self.stall(number, steps);
     }
 
     /// Whether anything can be done but wait.

@@ -331,9 +331,9 @@ impl State {
         let gone = manifest.replace_base(base, first_kept);
         manifest.write(&self.disk, &self.location.manifest())?;
         self.manifest = manifest;
-        for name in gone {
+        for file in gone {
             // One that stays takes room and nothing else: the manifest does not name it.
-            let _ = self.disk.remove(&self.location.file(&name));
+            let _ = self.disk.remove(&self.location.file(&file.name));
         }
         Ok(())
     }

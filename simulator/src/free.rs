@@ -56,6 +56,8 @@ struct Client {
     id: ClientId,
     core: usize,
     next: usize,
+    /// What is left to send of the last operation.
+    unsent: VecDeque<Request>,
     outstanding: VecDeque<Sent>,
     received: Vec<u8>,
     /// What is over, in order; what was not answered as well.
@@ -119,6 +121,7 @@ impl<'a> Free<'a> {
                 id: cluster.connect(core),
                 core,
                 next: 0,
+                unsent: VecDeque::new(),
                 outstanding: VecDeque::new(),
                 received: Vec::new(),
                 done: Vec::new(),
@@ -158,7 +161,13 @@ impl<'a> Free<'a> {
         let number = self.random.usize(..self.clients.len());
         let plan = &self.life.clients[number];
         let client = &mut self.clients[number];
-        if client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
+        if self.random.u32(..3) > 0 {
+            return;
+        }
+        if !client.unsent.is_empty() {
+            return self.send_part(number);
+        }
+        if client.outstanding.len() >= plan.depth {
             return;
         }
         let Some(op) = plan.ops.get(client.next) else { return };
@@ -168,6 +177,7 @@ impl<'a> Free<'a> {
             self.cluster.abandon(client.id);
             client.done.extend(client.outstanding.drain(..));
             client.received.clear();
+            client.unsent.clear();
             client.id = self.cluster.connect(client.core);
             return;
         }
@@ -179,7 +189,16 @@ impl<'a> Free<'a> {
             replies_due: requests.len(),
             replies: Vec::new(),
         });
-        for request in requests {
+        client.unsent.extend(requests);
+        self.send_part(number);
+    }
+
+    /// Sends what is left of an operation of several commands, or only the next of them.
+    fn send_part(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let count = client.unsent.len();
+        let count = if self.random.bool() { count } else { self.random.usize(1..=count) };
+        for request in client.unsent.drain(..count) {
             self.cluster.send(client.id, request);
         }
     }
@@ -190,9 +209,8 @@ impl<'a> Free<'a> {
         if self.random.u32(..1000) < self.life.time_rate && self.cluster.is_between_turns() {
             self.cluster.advance_ms(self.random.i64(1..30));
         }
-        if self.life.has_stalls && self.random.u32(..300) == 0 {
-            let core = self.random.usize(..self.cluster.core_count());
-            self.cluster.stall(core, self.random.u64(10..1500));
+        if self.random.u32(..1000) < self.life.stall_rate {
+            self.cluster.stall_some();
         }
     }
 

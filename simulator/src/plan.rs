@@ -9,8 +9,11 @@
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::hash::HashSlot;
 
+mod mix;
+
+use self::mix::{Kind, Mix};
 use crate::Request;
-use crate::any::Any;
+use crate::any::{Any, Menu};
 use crate::op::{Access, CHANNELS, Form, KEYS, Op, QUEUES, Token, Want, is_string};
 use crate::reform::{self, Look, PROBES};
 use crate::tally::Tally;
@@ -26,6 +29,16 @@ pub struct ClientPlan {
     pub ops: Vec<Op>,
 }
 
+/// When the power is cut.
+#[derive(Clone, Copy, Debug)]
+pub enum Power {
+    /// After so many operations on the disk.
+    Operations(u32),
+    /// While a core stands still, which is when the others have gone on: that of this number, and
+    /// then after so many operations.
+    Stall(u32, u32),
+}
+
 /// One life of a server.
 #[derive(Clone, Debug)]
 pub struct Life {
@@ -37,14 +50,16 @@ pub struct Life {
     pub policy: Option<SyncPolicy>,
     /// Whether the disk fails now and then.
     pub has_faults: bool,
-    /// After how many operations on the disk the power is cut; in the end if it does not get there.
-    pub power: u32,
-    /// Whether cores stand still now and then.
-    pub has_stalls: bool,
+    /// When the power is cut; in the end if it does not get there.
+    pub power: Power,
+    /// How likely a core begins to stand still before a step, in a thousand.
+    pub stall_rate: u32,
     /// How likely time passes before a step, in a thousand.
     pub time_rate: u32,
     /// Clients that listen to all channels.
     pub listeners: usize,
+    /// The keys that are in use, of [`KEYS`].
+    pub keys: Vec<usize>,
     /// Whether clients run any command, see [`crate::free`].
     pub is_free: bool,
     /// Whether memory is short.
@@ -79,46 +94,38 @@ impl Default for Size {
     }
 }
 
-/// How often a kind of operation is drawn.
-#[derive(Default)]
-struct Weights {
-    plain: u32,
-    several: u32,
-    transaction: u32,
-    watched: u32,
-    script: u32,
-    blind_script: u32,
-    queue: u32,
-    publish: u32,
-    save: u32,
-    moves: u32,
-    aside: u32,
-    grant: u32,
-    rights: u32,
-    reform: u32,
-    settings: u32,
-    quit: u32,
-    pause: u32,
-}
-
 /// Draws plans.
 struct Draw {
     random: fastrand::Rng,
     next_token: Token,
     /// What the configuration was set to last.
     number: u32,
-    weights: Weights,
-    /// Keys in use: fewer are hotter.
-    key_count: usize,
+    mix: Mix,
+    /// Keys in use, of [`KEYS`]: fewer are hotter.
+    keys: Vec<usize>,
+    /// What any commands are drawn from.
+    menu: Menu,
     core_count: u16,
     /// Whether the append-only file is rewritten.
     has_rewrites: bool,
-    /// Whether rights and settings change all the time.
-    is_unsteady: bool,
 }
+
+/// Keys in use where they are hot.
+const HOT_KEYS_MAX: usize = 3;
+
+/// How likely cores begin to stand still before a step, in a thousand.
+const STALL_RATES: [u32; 4] = [0, STALL_RATE_LOW, STALL_RATE_LOW, 8];
+const STALL_RATE_LOW: u32 = 3;
+
+/// The power is cut in one of the first stalls, and within so many operations on the disk.
+const STALLS_POWERED: u32 = 6;
+const STALL_OPERATIONS: u32 = 16;
 
 /// The longest time a client does nothing.
 const PAUSE_MAX_MS: f64 = 3_600_000.0;
+
+/// A client waits for keys a number of milliseconds that is two to the power of less than this.
+const WAIT_EXPONENT_MAX: u32 = 16;
 
 /// One life of so many is free.
 const FREE_EVERY: u64 = 4;
@@ -204,68 +211,16 @@ impl Life {
 
 impl Draw {
     fn new(mut random: fastrand::Rng, next_token: Token) -> Self {
-        let mut weight = |usual: u32| match random.u32(..4) {
-            0 => 0,
-            1 => 4 * usual,
-            _ => usual,
-        };
-        let (moves, quit) = (weight(6), weight(2));
-        let pure_moves = if weight(1) > 1 { moves } else { 0 };
-        let pure = Weights { plain: 60, moves: pure_moves, ..Weights::default() };
-        let mixed = Weights {
-            plain: 60 + weight(60),
-            several: weight(15),
-            transaction: weight(12),
-            watched: weight(10),
-            script: weight(10),
-            blind_script: weight(4),
-            queue: weight(25),
-            publish: weight(10),
-            save: weight(1),
-            moves,
-            aside: weight(8),
-            grant: weight(2),
-            rights: weight(4),
-            reform: weight(4),
-            settings: weight(4),
-            quit,
-            pause: weight(4),
-        };
-        // Rights and settings that change all the time, and somebody who always looks.
-        let unsteady = Weights {
-            plain: 30,
-            transaction: weight(12),
-            moves,
-            grant: weight(10),
-            rights: 30,
-            reform: 40,
-            settings: 60,
-            quit,
-            ..Weights::default()
-        };
-        let (is_pure, is_unsteady) = (random.u32(..3) == 0, random.u32(..4) == 0);
-        // Nothing but pipelines of simple commands on few keys: what is wrong with their order
-        // shows best where no barrier comes between. Nor a slot that moves, mostly: while a tour is
-        // under way pipelines wait.
-        let weights = match (is_unsteady, is_pure) {
-            (true, _) => unsteady,
-            (false, true) => pure,
-            (false, false) => mixed,
-        };
-        let key_count = random.usize(2..=if is_pure { 4 } else { KEYS.len() });
+        let mix = Mix::drawn(&mut random);
+        let mut keys: Vec<usize> = (0..KEYS.len()).collect();
+        random.shuffle(&mut keys);
+        let is_hot = random.bool();
+        keys.truncate(random.usize(1..=if is_hot { HOT_KEYS_MAX } else { KEYS.len() }));
         let core_count = random.u16(1..=5);
         let has_rewrites = random.u32(..3) == 0;
         let number = reform::INITIAL;
-        Self {
-            random,
-            next_token,
-            number,
-            weights,
-            key_count,
-            core_count,
-            has_rewrites,
-            is_unsteady,
-        }
+        let menu = Menu::drawn(&mut random);
+        Self { random, next_token, number, mix, keys, menu, core_count, has_rewrites }
     }
 
     fn life(&mut self, policy: Option<SyncPolicy>, size: Size) -> Life {
@@ -273,26 +228,54 @@ impl Draw {
         let client_count = self.random.usize(2..=7);
         let crowd = self.random.bool();
         let clients = (0..client_count).map(|number| {
-            let ops = (0..count / client_count).map(|_| self.op(number)).collect();
+            let mix = self.mix.of_client(&mut self.random);
+            let ops = (0..count / client_count).map(|_| self.op(number, &mix)).collect();
             let core = if crowd { self.random.usize(..2) } else { self.random.usize(..5) };
             ClientPlan { core, depth: self.random.usize(1..=8), ops }
         });
-        let clients: Vec<ClientPlan> = clients.collect();
+        let mut clients: Vec<ClientPlan> = clients.collect();
+        clients.extend(self.lookers(count / client_count));
         let random = &mut self.random;
+        let mut stall_rate = STALL_RATES[random.usize(..STALL_RATES.len())];
+        let power = match random.bool() {
+            true => Power::Operations(random.u32(1..=count as u32)),
+            false => {
+                stall_rate = stall_rate.max(STALL_RATE_LOW);
+                Power::Stall(random.u32(1..=STALLS_POWERED), random.u32(1..=STALL_OPERATIONS))
+            }
+        };
+        let listeners = random.usize(usize::from(self.mix.has(Kind::Publish))..=2);
         Life {
             seed: random.u64(..),
             core_count: self.core_count,
             policy,
             has_faults: policy.is_some() && random.u32(..3) == 0,
-            power: random.u32(1..=count as u32),
-            has_stalls: random.bool() || self.is_unsteady,
+            power,
+            stall_rate,
             time_rate: *random.choice(&[1, 5, 30]).expect("there are some"),
-            listeners: random.usize(..=2),
+            listeners,
+            keys: self.keys.clone(),
             is_free: false,
             has_limit: false,
-            waits_end: self.weights.quit > 0,
+            waits_end: self.mix.has(Kind::Quit),
             clients,
         }
+    }
+
+    /// Clients that do nothing but look at what all cores show, one at each, where that changes:
+    /// whatever else stands still, these see it.
+    fn lookers(&mut self, count: usize) -> Vec<ClientPlan> {
+        let looks = [(Kind::Rights, Op::Rights), (Kind::Settings, Op::Settings(Look::Shown))];
+        let looks = looks.into_iter().filter(|(kind, _)| self.mix.has(*kind));
+        let looks: Vec<Op> = looks.map(|(_, op)| op).collect();
+        if looks.is_empty() || self.random.bool() {
+            return Vec::new();
+        }
+        let plan = |core| {
+            let ops = (0..count).map(|_| looks[self.random.usize(..looks.len())].clone());
+            ClientPlan { core: usize::from(core), depth: 1, ops: ops.collect() }
+        };
+        (0..self.core_count).map(plan).collect()
     }
 
     fn token(&mut self) -> Token {
@@ -300,60 +283,35 @@ impl Draw {
         self.next_token
     }
 
-    fn op(&mut self, client: usize) -> Op {
-        let Weights { plain, several, transaction, watched, script, blind_script, .. } =
-            self.weights;
-        let Weights { queue, publish, moves, aside, grant, rights, settings, .. } = self.weights;
-        // One client makes all snapshots, so that they are begun in the order of its commands.
-        let save = if client == 0 { self.weights.save } else { 0 };
-        // The same one sets the configuration, to ascending numbers.
-        let may_reform = client == 0 && self.number < reform::NUMBER_MAX;
-        let reform = if may_reform { self.weights.reform } else { 0 };
-        let quit = if client == 0 { 0 } else { self.weights.quit };
-        let all = [
-            plain,
-            several,
-            transaction,
-            watched,
-            script,
-            blind_script,
-            queue,
-            publish,
-            save,
-            moves,
-            aside,
-            grant,
-            rights,
-            reform,
-            settings,
-            quit,
-            self.weights.pause,
-        ];
-        let mut die = self.random.u32(..all.iter().sum::<u32>());
-        let kind = all.iter().position(|weight| {
-            let is_it = die < *weight;
-            die = die.saturating_sub(*weight);
-            is_it
-        });
-        match kind.expect("the die is below the sum") {
-            0 => Op::Unit(Form::Plain, vec![self.access()]),
-            1 => self.several(),
-            2 => Op::Unit(Form::Transaction, self.accesses()),
-            3 => Op::Unit(Form::Watched, self.watched()),
-            4 => Op::Unit(Form::Script, self.accesses()),
-            5 => Op::Unit(Form::BlindScript, self.accesses()),
-            6 => self.queue(),
-            7 => Op::Publish(self.random.usize(..CHANNELS.len()), self.token()),
-            8 => Op::Save,
-            9 => self.move_slot(),
-            10 => self.aside(),
-            11 => Op::Grant(self.token()),
-            12 => Op::Rights,
-            13 => self.reform(),
-            14 => self.look(),
-            15 => Op::Quit,
+    fn op(&mut self, client: usize, mix: &Mix) -> Op {
+        let may_reform = self.number < reform::NUMBER_MAX;
+        let may = |kind| match kind {
+            // One client makes all snapshots, so that they are begun in the order of its commands.
+            Kind::Save => client == 0,
+            // The same one sets the configuration, to ascending numbers.
+            Kind::Reform => client == 0 && may_reform,
+            Kind::Quit => client != 0,
+            _ => true,
+        };
+        match mix.kind(&mut self.random, may) {
+            Kind::Plain => Op::Unit(Form::Plain, vec![self.access()]),
+            Kind::Several => self.several(),
+            Kind::Transaction => Op::Unit(Form::Transaction, self.accesses()),
+            Kind::Watched => Op::Unit(Form::Watched, self.watched()),
+            Kind::Script => Op::Unit(Form::Script, self.accesses()),
+            Kind::BlindScript => Op::Unit(Form::BlindScript, self.accesses()),
+            Kind::Queue => self.queue(),
+            Kind::Publish => Op::Publish(self.random.usize(..CHANNELS.len()), self.token()),
+            Kind::Save => Op::Save,
+            Kind::Move => self.move_slot(),
+            Kind::Aside => self.aside(),
+            Kind::Grant => Op::Grant(self.token()),
+            Kind::Rights => Op::Rights,
+            Kind::Reform => self.reform(),
+            Kind::Settings => self.look(),
+            Kind::Quit => Op::Quit,
             // Short ones and long ones are alike.
-            _ => Op::Pause(2_f64.powf(self.random.f64() * PAUSE_MAX_MS.log2()) as u32),
+            Kind::Pause => Op::Pause(2_f64.powf(self.random.f64() * PAUSE_MAX_MS.log2()) as u32),
         }
     }
 
@@ -361,7 +319,7 @@ impl Draw {
     fn any_op(&mut self, has_flushes: bool) -> Op {
         match self.random.u32(..100) {
             0 if has_flushes => {
-                let mut any = Any { random: &mut self.random, next_value: &mut self.next_token };
+                let mut any = self.any();
                 Op::Any(Form::Plain, vec![any.on_everything()])
             }
             1 => Op::Quit,
@@ -372,7 +330,7 @@ impl Draw {
             9..17 => Op::Any(Form::Transaction, self.any_commands()),
             17..22 => Op::Any(Form::BlindScript, self.any_commands()),
             _ => {
-                let mut any = Any { random: &mut self.random, next_value: &mut self.next_token };
+                let mut any = self.any();
                 Op::Any(Form::Plain, vec![any.command()])
             }
         }
@@ -380,18 +338,22 @@ impl Draw {
 
     fn any_commands(&mut self) -> Vec<Request> {
         let count = self.random.usize(1..=4);
-        let mut any = Any { random: &mut self.random, next_value: &mut self.next_token };
+        let mut any = self.any();
         (0..count).map(|_| any.command()).collect()
     }
 
+    fn any(&mut self) -> Any<'_> {
+        Any { menu: &self.menu, random: &mut self.random, next_value: &mut self.next_token }
+    }
+
     fn move_any_slot(&mut self) -> Op {
-        let name = Any { random: &mut self.random, next_value: &mut self.next_token }.any_key();
+        let name = self.any().any_key();
         let slot = HashSlot::of_key(name.as_bytes()).number();
         Op::Aside(format!("DEBUG MOVE-SLOT {slot} {}", self.random.u16(..self.core_count)))
     }
 
     fn access(&mut self) -> Access {
-        let key = self.random.usize(..self.key_count);
+        let key = self.keys[self.random.usize(..self.keys.len())];
         let want = if self.random.bool() { Want::Write(self.token()) } else { Want::Read };
         Access { key, want }
     }
@@ -416,16 +378,19 @@ impl Draw {
     }
 
     fn several(&mut self) -> Op {
-        let strings: Vec<usize> = (0..self.key_count).filter(|key| is_string(*key)).collect();
-        let mut reads: Vec<Access> =
-            strings.iter().map(|&key| Access { key, want: Want::Read }).collect();
+        let strings = self.keys.iter().filter(|key| is_string(**key));
+        let mut reads: Vec<Access> = strings.map(|&key| Access { key, want: Want::Read }).collect();
+        if reads.is_empty() {
+            return Op::Unit(Form::Plain, vec![self.access()]);
+        }
         self.random.shuffle(&mut reads);
         reads.truncate(self.random.usize(1..=reads.len()));
         Op::Unit(Form::Plain, reads)
     }
 
     fn queue(&mut self) -> Op {
-        let ms = self.random.u32(1..60);
+        // Short ones and long ones are alike: who waits long waits while much else happens.
+        let ms = 1 << self.random.u32(..WAIT_EXPONENT_MAX);
         match self.random.u32(..10) {
             0..5 => Op::Push(self.random.usize(..QUEUES.len()), self.token()),
             5..8 => {
@@ -462,7 +427,11 @@ impl Draw {
     }
 
     fn move_slot(&mut self) -> Op {
-        let names = [&KEYS[..self.key_count], &QUEUES, &CHANNELS, &PROBES].concat();
+        let mut names: Vec<&str> = self.keys.iter().map(|key| KEYS[*key]).collect();
+        let others: [(Kind, &[&str]); 3] =
+            [(Kind::Queue, &QUEUES), (Kind::Publish, &CHANNELS), (Kind::Settings, &PROBES)];
+        let used = others.iter().filter(|(kind, _)| self.mix.has(*kind));
+        names.extend(used.flat_map(|(_, names)| *names));
         let name = names[self.random.usize(..names.len())];
         let slot = HashSlot::of_key(name.as_bytes()).number();
         Op::Aside(format!("DEBUG MOVE-SLOT {slot} {}", self.random.u16(..self.core_count)))

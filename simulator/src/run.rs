@@ -14,13 +14,14 @@ use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
+use crate::Request;
 use crate::cluster::{ClientId, Cluster, ClusterOptions, START_MS, settings};
 use crate::coda::Timed;
 use crate::files::{Files, break_disk, draw_from, recover_at_last};
 use crate::history::Event;
 use crate::listener::{Listener, READS_MAX};
 use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, is_refusal};
-use crate::plan::{Life, Plan};
+use crate::plan::{Life, Plan, Power};
 use crate::recovery::{Before, check_recovery};
 use crate::resp::split_line;
 use crate::tally::Tally;
@@ -101,6 +102,8 @@ struct Client {
     /// It does nothing until then.
     wakes_at_ms: i64,
     next: usize,
+    /// What is left to send of the last operation.
+    unsent: VecDeque<Request>,
     outstanding: VecDeque<Outstanding>,
     received: Vec<u8>,
 }
@@ -161,7 +164,9 @@ impl<'a> Run<'a> {
             settle_interval_ms: 1 + life.seed % SETTLE_INTERVAL_MAX_MS,
             ..settings()
         };
-        disk.fail_power_after(life.power);
+        if let Power::Operations(count) = life.power {
+            disk.fail_power_after(count);
+        }
         let open = |policy| Files::open(disk, policy, life.core_count);
         let files = life.policy.map(open).transpose()?;
         let mut cluster = Cluster::with_options(ClusterOptions {
@@ -234,10 +239,16 @@ impl<'a> Run<'a> {
         self.cluster.execute_request_in_turns(self.reader, reform::set(reform::INITIAL));
         for plan in &self.life.clients {
             let id = self.cluster.connect(plan.core % core_count);
-            let outstanding = VecDeque::new();
-            let (name, received) = (self.clients.len(), Vec::new());
-            let wakes_at_ms = 0;
-            self.clients.push(Client { id, name, wakes_at_ms, next: 0, outstanding, received });
+            let name = self.clients.len();
+            self.clients.push(Client {
+                id,
+                name,
+                wakes_at_ms: 0,
+                next: 0,
+                unsent: VecDeque::new(),
+                outstanding: VecDeque::new(),
+                received: Vec::new(),
+            });
         }
     }
 
@@ -249,8 +260,9 @@ impl<'a> Run<'a> {
     /// Until all clients have sent everything and have their replies.
     fn live(&mut self) -> Result<(), String> {
         for _ in 0..ROUNDS_MAX {
-            if self.cut_at.is_none() {
-                self.send_something();
+            match self.cut_at {
+                None => self.send_something(),
+                Some(_) => self.send_rest(),
             }
             self.disturb()?;
             for _ in 0..self.random.u32(1..6) {
@@ -280,8 +292,14 @@ impl<'a> Run<'a> {
         self.let_listeners_read();
         let number = self.random.usize(..self.clients.len());
         let (client, plan) = (&mut self.clients[number], &self.life.clients[number]);
+        if self.random.u32(..3) > 0 {
+            return;
+        }
+        if !client.unsent.is_empty() {
+            return self.send_part(number);
+        }
         let is_asleep = client.wakes_at_ms > self.cluster.now_ms();
-        if is_asleep || client.outstanding.len() >= plan.depth || self.random.u32(..3) > 0 {
+        if is_asleep || client.outstanding.len() >= plan.depth {
             return;
         }
         let Some(op) = plan.ops.get(client.next) else { return };
@@ -306,8 +324,27 @@ impl<'a> Run<'a> {
             replies: Vec::new(),
         });
         client.next += 1;
-        for request in requests {
+        client.unsent.extend(requests);
+        self.send_part(number);
+    }
+
+    /// Sends what is left of an operation of several commands, or only the next of them: others may
+    /// do something between WATCH and EXEC.
+    fn send_part(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let count = client.unsent.len();
+        let count = if self.random.bool() { count } else { self.random.usize(1..=count) };
+        for request in client.unsent.drain(..count) {
             self.cluster.send(client.id, request);
+        }
+    }
+
+    /// Sends what is left of operations that were begun.
+    fn send_rest(&mut self) {
+        for client in &mut self.clients {
+            for request in client.unsent.drain(..) {
+                self.cluster.send(client.id, request);
+            }
         }
     }
 
@@ -318,7 +355,8 @@ impl<'a> Run<'a> {
         let new_name = self.clients.len() * self.quits + number;
         let client = &mut self.clients[number];
         let is_waiting = self.cluster.is_waiting(client.id);
-        let mut unread = self.cluster.abandon(client.id);
+        let mut unread = self.cluster.abandon(client.id) + client.unsent.len();
+        client.unsent.clear();
         let plan = &self.life.clients[number];
         client.id = self.cluster.connect(plan.core % self.cluster.core_count());
         client.received.clear();
@@ -344,7 +382,8 @@ impl<'a> Run<'a> {
         }
         let number = self.random.usize(..self.listeners.len());
         if self.listeners[number].reads.len() < READS_MAX {
-            let key = self.random.usize(..KEYS.len());
+            let keys = &self.life.keys;
+            let key = keys[self.random.usize(..keys.len())];
             let now = self.tick();
             self.listeners[number].reads.push_back((key, now));
             let line = match crate::op::is_string(key) {
@@ -379,11 +418,8 @@ impl<'a> Run<'a> {
                 self.quit(number);
             }
         }
-        if self.life.has_stalls && self.random.u32(..300) == 0 {
-            let core = self.random.usize(..self.cluster.core_count());
-            let steps = self.random.u64(10..1500);
-            self.stalls += 1;
-            self.cluster.stall(core, steps);
+        if self.random.u32(..1000) < self.life.stall_rate {
+            self.stall();
         }
         if self.faults_left > 0
             && self.random.u32(..400) == 0
@@ -396,15 +432,30 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Lets a core stand still, and perhaps the power fail within that time.
+    fn stall(&mut self) {
+        self.stalls += 1;
+        self.cluster.stall_some();
+        if let Power::Stall(number, count) = self.life.power
+            && u64::from(number) == self.stalls
+            && let Some(files) = &self.files
+        {
+            files.disk().fail_power_after(count);
+        }
+    }
+
     /// Nothing is going on. If nothing can begin before some client wakes up, or has waited long
     /// enough, the milliseconds until then: time may as well leap.
     fn until_something_is_due_ms(&mut self) -> Option<i64> {
         let now_ms = self.cluster.now_ms();
         let mut due_ms = self.cluster.next_deadline_ms();
         for (client, plan) in self.clients.iter().zip(&self.life.clients) {
-            let may_send = client.next < plan.ops.len() && client.outstanding.len() < plan.depth;
+            let may_begin = client.next < plan.ops.len() && client.outstanding.len() < plan.depth;
+            let may_send = may_begin || !client.unsent.is_empty();
             match client.wakes_at_ms {
-                at_ms if at_ms > now_ms => due_ms = Some(due_ms.unwrap_or(at_ms).min(at_ms)),
+                at_ms if at_ms > now_ms && client.unsent.is_empty() => {
+                    due_ms = Some(due_ms.unwrap_or(at_ms).min(at_ms))
+                }
                 _ if may_send && self.cut_at.is_none() => return None,
                 _ => {}
             }

@@ -8,6 +8,7 @@ use basalt_shard::hash::HashSlot;
 use basalt_shard::host::{Cut, SnapshotTarget};
 use basalt_shard::rdb::crc64::Checksum;
 use basalt_shard::rdb::opcode;
+use basalt_shard::rdb::value_type::RdbVersion;
 use basalt_shard::rdb::writer::Compression;
 use basalt_shard::snapshot::{Part, SnapshotOrder, SnapshotSink, UsageKept};
 
@@ -44,6 +45,7 @@ impl Collection {
         SnapshotOrder {
             number,
             sink: Box::new(Sink { collection: self.clone(), core: core.index() }),
+            version: RdbVersion::default(),
             compression: Compression::On,
             usage: UsageKept::None,
             key_delay_us: 0,
@@ -53,6 +55,7 @@ impl Collection {
     /// The cut has seen every core.
     pub fn cut(&self, cut: &Cut) {
         let preamble = Preamble {
+            version: RdbVersion::default(),
             has_field_deadlines: cut.has_field_deadlines,
             aux: Vec::new(),
             functions: cut.functions.clone(),

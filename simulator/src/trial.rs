@@ -113,8 +113,8 @@ fn smaller_lives(life: &Life) -> Vec<Life> {
     if life.has_faults {
         add(&|life| life.has_faults = false);
     }
-    if life.has_stalls {
-        add(&|life| life.has_stalls = false);
+    if life.stall_rate > 0 {
+        add(&|life| life.stall_rate = 0);
     }
     if life.waits_end {
         add(&|life| life.waits_end = false);
@@ -141,10 +141,10 @@ fn smaller_lives(life: &Life) -> Vec<Life> {
 pub fn describe(plan: &Plan) -> String {
     let mut text = String::new();
     for (number, life) in plan.lives.iter().enumerate() {
-        let Life { core_count, policy, has_faults, has_stalls, listeners, power, .. } = life;
+        let Life { core_count, policy, has_faults, stall_rate, listeners, power, .. } = life;
         text += &format!(
-            "life {}: {core_count} cores, files {policy:?}, power for {power} operations, faults \
-             {has_faults}, stalls {has_stalls}, {listeners} listeners\n",
+            "life {}: {core_count} cores, files {policy:?}, power {power:?}, faults \
+             {has_faults}, stalls {stall_rate}, {listeners} listeners\n",
             number + 1
         );
         for (number, client) in life.clients.iter().enumerate() {

@@ -1,11 +1,13 @@
 //! Deliberate bugs, and that the simulator finds each of them within a minute.
 //!
+//! How much luck that takes is told where `BASALT_MUTATION_HUNTS` asks for more than one hunt.
+//!
 //! `cargo test --profile simulate -p basalt-simulator --features mutations --test mutations`
 
 #![cfg(feature = "mutations")]
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use basalt_shard::mutation::{Mutation, switch};
 use basalt_simulator::meter::Counting;
@@ -16,28 +18,71 @@ use basalt_simulator::trial::judge;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How long a bug may live.
+/// How long a bug may live, in time of the processor: what else the machine does is no matter.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn find(mutation: Mutation) {
-    let given = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
-    let first: u64 = given.unwrap_or(1);
-    let begun = Instant::now();
-    switch(Some(mutation));
-    let mut seed = first;
-    while begun.elapsed() < PATIENCE {
-        let plan = Plan::drawn(seed, Size::default());
-        if let Err(error) = judge(&plan, &mut Tally::default()) {
-            switch(None);
-            let count = seed - first + 1;
-            let told =
-                format!("{mutation:?}: simulation {count}, {:.1?}: {error}", begun.elapsed());
-            let _ = writeln!(std::io::stderr(), "{told}");
-            return;
+/// How long this thread has run.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = text.split(' ').next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(ns.expect("the kernel says how long a thread has run"))
+}
+
+/// Says something even where the test passes.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A number a variable of the environment has.
+fn number_in(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+/// Simulates from seed `first` on until the bug is found; how many simulations that took, and what
+/// was found. `None` after [`PATIENCE`].
+fn hunt(mutation: Mutation, first: u64) -> (u64, Option<String>) {
+    let begun = processor_time();
+    let mut count = 0;
+    while processor_time() - begun < PATIENCE {
+        let plan = Plan::drawn(first.wrapping_add(count), Size::default());
+        switch(Some(mutation));
+        let judged = judge(&plan, &mut Tally::default());
+        switch(None);
+        count += 1;
+        if let Err(error) = judged {
+            return (count, Some(error));
         }
-        seed += 1;
     }
-    panic!("{mutation:?} is not found by {} simulations from seed {first} on", seed - first);
+    (count, None)
+}
+
+/// Finds it once, or once from each of `BASALT_MUTATION_HUNTS` first seeds, to see how much luck
+/// that takes.
+fn find(mutation: Mutation) {
+    let mut next = number_in("BASALT_TEST_SEED").unwrap_or(1);
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..number_in("BASALT_MUTATION_HUNTS").unwrap_or(1) {
+        let begun = processor_time();
+        let (count, found) = hunt(mutation, next);
+        let time = processor_time() - begun;
+        let Some(error) = found else {
+            panic!("{mutation:?} is not found by {count} simulations from seed {next} on");
+        };
+        if times.is_empty() {
+            say(&format!("{mutation:?}: simulation {count}, {time:.1?}: {error}"));
+        }
+        times.push(time);
+        next += count;
+    }
+    times.sort_unstable();
+    let (hunts, mean) = (times.len(), times.iter().sum::<Duration>() / times.len() as u32);
+    let (median, worst) = (times[hunts / 2], times[hunts - 1]);
+    if hunts > 1 {
+        say(&format!(
+            "{mutation:?}: {hunts} hunts, mean {mean:.1?}, median {median:.1?}, worst {worst:.1?}"
+        ));
+    }
 }
 
 /// A test for each of them.
@@ -80,4 +125,10 @@ mutations! {
     flush_missed: FlushMissed,
     bytes_miscounted: BytesMiscounted,
     expired_seen: ExpiredSeen,
+    waiters_lost: WaitersLost,
+    listeners_lost: ListenersLost,
+    walk_lost: WalkLost,
+    sequence_lost: SequenceLost,
+    group_split: GroupSplit,
+    reads_untold: ReadsUntold,
 }

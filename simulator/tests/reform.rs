@@ -4,7 +4,7 @@
 use basalt_simulator::cluster::{ClientId, Cluster};
 use basalt_simulator::op::Form;
 use basalt_simulator::reform::{INITIAL, Look, PROBES, set};
-use basalt_simulator::resp::split_replies;
+use basalt_simulator::resp::{split_line, split_replies};
 use basalt_simulator::under_seeds;
 use basalt_simulator::value::Value;
 
@@ -72,5 +72,40 @@ fn nobody_knows_of_settings_that_some_core_does_not_have() {
     under_seeds(|seed| {
         let mut server = Server::new(seed);
         (0..usize::from(CORES)).for_each(|still| look_meanwhile(&mut server, still));
+    });
+}
+
+/// Two changes under way, one of them in a transaction at the first core, while another core stands
+/// still: what is seen at the first core and then at the last.
+fn look_behind_a_transaction(seed: u64, head_start: u64) {
+    let mut server = Server::new(seed);
+    server.cluster.execute_request(server.clients[0], set(INITIAL));
+    let transaction = [split_line("MULTI"), set(5), split_line("EXEC")];
+    transaction.into_iter().for_each(|request| server.cluster.send(server.clients[0], request));
+    server.cluster.send(server.clients[1], set(7));
+    (0..head_start).for_each(|_| server.cluster.step());
+    server.cluster.stall(1, STILL);
+    let mut seen: Vec<String> = Vec::new();
+    for round in 0..STILL / ROUND {
+        let core = if round % 2 == 0 { 0 } else { usize::from(CORES) - 1 };
+        let client = server.cluster.connect(core);
+        let Some(now) = server.look(client, Look::Shown, ROUND) else { continue };
+        if seen.last() != Some(&now) {
+            assert!(!seen.contains(&now), "{now} is seen again, behind {seen:?}");
+            seen.push(now);
+        }
+    }
+    server.cluster.run_until_idle();
+}
+
+/// Symptom: a client of the first core saw users or settings before other cores had them. Cause:
+/// the end of a transaction that had changed settings, whose client was at the first core, let
+/// clients of all cores go on while a tour was under way that had waited for the transaction.
+#[test]
+fn a_transaction_that_ends_lets_nobody_see_what_the_next_change_brings() {
+    under_seeds(|seed| {
+        for head_start in (10..400).step_by(10) {
+            look_behind_a_transaction(seed.wrapping_add(head_start), head_start);
+        }
     });
 }

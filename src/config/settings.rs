@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use basalt_persist::aof::segment::SyncPolicy;
+use basalt_shard::rdb::value_type::RdbVersion;
 
 use super::cores::Cores;
 use super::events::KeyspaceEvents;
@@ -91,6 +92,8 @@ pub struct SnapshotSettings {
     pub dbfilename: PathBuf,
     /// Whether strings in files and DUMP payloads are compressed.
     pub rdbcompression: bool,
+    /// Which readers files and DUMP payloads are written for.
+    pub rdb_version: RdbVersion,
     pub rdbchecksum: bool,
     pub rdb_save_incremental_fsync: bool,
     /// A part of a microsecond where negative.
@@ -109,6 +112,8 @@ pub struct AppendOnlySettings {
     pub appenddirname: String,
     pub appendfsync: SyncPolicy,
     pub aof_load_truncated: bool,
+    /// Whether files that a rewrite has replaced are kept.
+    pub aof_disable_auto_gc: bool,
     pub aof_timestamp_enabled: bool,
     pub aof_rewrite_incremental_fsync: bool,
     pub aof_use_rdb_preamble: bool,
@@ -422,6 +427,8 @@ impl Config {
             save: self.save_points(),
             dbfilename: self.path("dbfilename").expect("its check refuses an empty one"),
             rdbcompression: self.flag("rdbcompression"),
+            rdb_version: RdbVersion::of_number(self.number("rdb-version"))
+                .expect("the bounds of the row are the versions there are"),
             rdbchecksum: self.flag("rdbchecksum"),
             rdb_save_incremental_fsync: self.flag("rdb-save-incremental-fsync"),
             rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
@@ -437,6 +444,7 @@ impl Config {
             appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
             appendfsync: self.sync_policy(),
             aof_load_truncated: self.flag("aof-load-truncated"),
+            aof_disable_auto_gc: self.flag("aof-disable-auto-gc"),
             aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
             aof_use_rdb_preamble: self.flag("aof-use-rdb-preamble"),
             no_appendfsync_on_rewrite: self.flag("no-appendfsync-on-rewrite"),

@@ -14,6 +14,8 @@
 //! The state is behind one lock, held for moments by administration; a core looks at its own part
 //! once a turn.
 
+mod history;
+
 use std::cell::OnceCell;
 use std::io;
 use std::path::PathBuf;
@@ -248,10 +250,7 @@ impl AppendOnly {
         let manifest = Manifest { files: kept };
         manifest.write(&*location.disk, &location.manifest())?;
         state.manifest = manifest;
-        for file in empty {
-            // The manifest does not name it any more, so it may as well stay.
-            let _ = location.disk.remove(&location.file(&file.name));
-        }
+        history::delete(location, &empty);
         Ok(())
     }
 
@@ -333,6 +332,7 @@ impl AppendOnly {
     /// When the system refuses.
     pub fn resume(&self, settings: &Settings, core_count: usize) -> io::Result<NewGeneration> {
         let location = location(settings);
+        self.delete_history(settings);
         self.create_first_base(settings, &location)?;
         let last = self.state().manifest.last_increment().cloned();
         let Some(last) = last.filter(|_| core_count == 1) else {
@@ -357,7 +357,7 @@ impl AppendOnly {
         let base = state.manifest.next_base(&location.prefix, form);
         let mut file = location.disk.create(&location.file(&base.name))?;
         if form == BaseForm::Rdb {
-            file.append(&empty_file(&preamble_of(&Cut::default(), "1")))?;
+            file.append(&empty_file(preamble_of(settings, &Cut::default(), "1")))?;
         }
         file.sync()?;
         notice!("Creating AOF base file {} on server start", base.name);
@@ -549,6 +549,7 @@ impl AppendOnly {
                 let mut manifest = state.manifest.clone();
                 let base = manifest.next_base(&location.prefix, rewrite.form);
                 let gone = manifest.replace_base(base, rewrite.first_kept);
+                let gone = history::keep(&mut manifest, gone, settings);
                 manifest
                     .write(&*location.disk, &location.manifest())
                     .map(|()| (manifest, gone, bytes))
@@ -565,10 +566,7 @@ impl AppendOnly {
                 drop(state);
                 let total = self.total_bytes();
                 self.state().base_bytes = total;
-                for name in gone {
-                    // One that stays takes room and nothing else: the manifest does not name it.
-                    let _ = location.disk.remove(&location.file(&name));
-                }
+                history::delete(&location, &gone);
                 notice!("Background AOF rewrite finished successfully");
             }
             Err(error) => {

@@ -347,6 +347,9 @@ fn act_on_process(
     if changed.contains("appendfsync") || changed.contains("no-appendfsync-on-rewrite") {
         process.append_only.set_policy(&settings, process.persistence.is_writing());
     }
+    if changed.contains("aof-disable-auto-gc") {
+        process.append_only.delete_history(&settings);
+    }
     if changed.contains("maxmemory") {
         warn_of_small_limit(settings.maxmemory_bytes);
     }
@@ -515,6 +518,7 @@ pub fn command_settings(settings: &Settings) -> CommandSettings {
         latency_monitor_threshold_ms: settings.observation.latency_monitor_threshold_milliseconds,
         list_max_listpack_size: settings.encodings.list_max_listpack_size,
         rdbcompression: settings.snapshots.rdbcompression,
+        rdb_version: settings.snapshots.rdb_version,
         set_max_intset_entries: settings.encodings.set_max_intset_entries,
         set_max_listpack_entries: settings.encodings.set_max_listpack_entries,
         set_max_listpack_value_bytes: settings.encodings.set_max_listpack_value_bytes,

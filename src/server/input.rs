@@ -21,12 +21,6 @@ const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// Pending bytes of one client that run in one turn: what a receive buffer holds.
 const TURN_BYTES: usize = 16 * 1024;
 
-/// Bytes of commands that wait to run above which nothing more is received from their client...
-const BACKLOG_BYTES_MAX: usize = 256 * 1024;
-
-/// ... until no more than this are left.
-const BACKLOG_BYTES_MIN: usize = 64 * 1024;
-
 /// Rest of a command from which on it is received in place instead of through the buffers.
 pub(super) const FILL_BYTES_MIN: usize = 128 * 1024;
 
@@ -168,38 +162,6 @@ impl Driver {
             (Stop::Broken, Ran::All) => connection.pending.clear(),
         }
         None
-    }
-
-    /// Stops receiving from a client that sends faster than its commands run: the rest waits at its
-    /// side, not in our memory. Not while it is blocked, so that its leaving is noticed; then
-    /// `client-query-buffer-limit` is the bound.
-    fn throttle(&mut self, session: SessionId) {
-        let is_blocked = self.core.session(session).is_none_or(|session| session.is_blocked());
-        let Some(connection) = self.connection(connection_of(session)) else { return };
-        let is_behind = connection.pending.len() > BACKLOG_BYTES_MAX && connection.is_backlog();
-        if is_behind && !is_blocked && !connection.is_throttled {
-            connection.is_throttled = true;
-            self.throttled.push(session);
-            self.reactor.suspend_receive(connection_of(session));
-        }
-    }
-
-    /// Receives again from clients whose commands have caught up, or which are blocked by now.
-    pub(super) fn receive_from_throttled(&mut self) {
-        for session in std::mem::take(&mut self.throttled) {
-            let is_blocked = self.core.session(session).is_some_and(|session| session.is_blocked());
-            let id = connection_of(session);
-            let Some(connection) = self.connection(id) else { continue };
-            let is_behind = connection.pending.len() > BACKLOG_BYTES_MIN && connection.is_backlog();
-            if is_behind && !is_blocked {
-                self.throttled.push(session);
-                continue;
-            }
-            connection.is_throttled = false;
-            if !connection.is_suspended {
-                self.reactor.resume_receive(id);
-            }
-        }
     }
 
     /// A client that has sent its last byte leaves once everything it sent has run and it is owed

@@ -5,8 +5,8 @@
 //! | [`boot`] | from the command line to a running process and back to an exit status |
 //! | [`processors`] | which processors serve, and the pinning of threads to them |
 //! | `driver` | the loop of one core |
-//! | `accept`, `input`, `fill`, `output`, `housekeeping` | its parts |
-//! | `connection`, `stage` | what it keeps per client and per turn |
+//! | `accept`, `input`, `throttle`, `fill`, `output`, `housekeeping` | its parts |
+//! | `connection`, [`pending`], `stage` | what it keeps per client and per turn |
 //! | [`listening`] | the sockets clients come to, also when that changes at run time |
 //! | [`tls`], [`tls_files`] | TLS connections, and the files they need |
 //! | `mesh` | the inboxes between cores |
@@ -41,5 +41,6 @@ pub mod process;
 pub mod processors;
 pub mod rewrite;
 pub mod stage;
+mod throttle;
 pub mod tls;
 pub mod tls_files;

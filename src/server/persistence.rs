@@ -21,6 +21,7 @@ use basalt_shard::core::shared::Shared;
 use basalt_shard::error::{self, CommandError};
 use basalt_shard::host::{AppendOnlyFacts, Cut, PersistenceFacts, SaveKind, SnapshotTarget};
 use basalt_shard::loading::LoadRules;
+use basalt_shard::rdb::value_type::{RdbVersion, VERSION_WITH_FIELD_DEADLINES};
 use basalt_shard::rdb::writer::Compression;
 use basalt_shard::snapshot::{SnapshotOrder, UsageKept};
 use basalt_shard::store::Store;
@@ -530,7 +531,7 @@ impl SnapshotTarget for Target {
         }
         drop(state);
         self.is_cut = true;
-        self.save().cut(&preamble_of(cut, "0"));
+        self.save().cut(&preamble_of(&self.settings, cut, "0"));
     }
 
     fn wait(mut self: Box<Self>) -> bool {
@@ -560,6 +561,7 @@ pub(super) fn order_of(
     SnapshotOrder {
         number,
         sink: save.sink(core.index()),
+        version: settings.snapshots.rdb_version,
         compression: if settings.snapshots.rdbcompression {
             Compression::On
         } else {
@@ -572,8 +574,17 @@ pub(super) fn order_of(
 
 /// What stands in front of the keys. `aof_base` is 1 where the file is the base of the append-only
 /// file.
-pub(super) fn preamble_of(cut: &Cut, aof_base: &'static str) -> Preamble {
+pub(super) fn preamble_of(settings: &Settings, cut: &Cut, aof_base: &'static str) -> Preamble {
+    let version = settings.snapshots.rdb_version;
+    if cut.has_field_deadlines && version != RdbVersion::default() {
+        warning!(
+            "Fields of hashes have deadlines, which RDB version {} cannot tell: the file has \
+             version {VERSION_WITH_FIELD_DEADLINES}.",
+            version.number()
+        );
+    }
     Preamble {
+        version,
         has_field_deadlines: cut.has_field_deadlines,
         aux: vec![
             ("redis-ver", REDIS_VERSION.to_owned()),

@@ -146,7 +146,7 @@ impl RewriteTarget for Target {
 
     fn cut(&mut self, cut: &Cut) {
         self.is_cut = true;
-        self.save().cut(&preamble_of(cut, "1"));
+        self.save().cut(&preamble_of(&self.settings, cut, "1"));
     }
 }
 

@@ -20,7 +20,9 @@ use std::path::Path;
 use crate::disk::Disk;
 
 /// Longest line, as in Redis.
-const LINE_BYTES_MAX: usize = 1024;
+pub(crate) const LINE_BYTES_MAX: usize = 1024;
+/// Greatest number that is read, as in Redis: the next one always has room.
+const NUMBER_MAX: u64 = i64::MAX as u64;
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -73,6 +75,17 @@ pub struct FileEntry {
     pub kind: FileKind,
     /// Which generation it is part of, if that has several files.
     pub generation: Option<u64>,
+}
+
+impl FileEntry {
+    /// Whether it is a base, or was one.
+    fn is_base(&self) -> bool {
+        match self.kind {
+            FileKind::Base => true,
+            FileKind::History => self.name.contains(".base."),
+            FileKind::Increment | FileKind::Segment => false,
+        }
+    }
 }
 
 /// The files of a directory, oldest first.
@@ -220,7 +233,7 @@ impl Manifest {
     pub fn add_generation(&mut self, prefix: &str, core_count: usize) -> Vec<FileEntry> {
         let generation =
             self.files.iter().filter_map(|file| file.generation).max().unwrap_or(0) + 1;
-        let counts = self.files.iter().filter(|file| file.kind != FileKind::Base);
+        let counts = self.files.iter().filter(|file| !file.is_base());
         let mut sequence = counts.map(|file| file.sequence).max().unwrap_or(0);
         let kind = if core_count == 1 { FileKind::Increment } else { FileKind::Segment };
         let files = (0..core_count).map(|_| {
@@ -236,9 +249,7 @@ impl Manifest {
 
     /// The entry of the base that would come next: an RDB file, or commands.
     pub fn next_base(&self, prefix: &str, form: BaseForm) -> FileEntry {
-        let is_base =
-            |file: &&FileEntry| file.kind == FileKind::Base || file.name.contains(".base.");
-        let bases = self.files.iter().filter(is_base);
+        let bases = self.files.iter().filter(|file| file.is_base());
         let sequence = bases.map(|file| file.sequence).max().unwrap_or(0) + 1;
         let extension = match form {
             BaseForm::Rdb => "rdb",
@@ -248,9 +259,9 @@ impl Manifest {
         FileEntry { name, sequence, kind: FileKind::Base, generation: None }
     }
 
-    /// A base replaces everything up to the file of number `first_kept`. Returns the names of the
-    /// files that mean nothing any more.
-    pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<String> {
+    /// A base replaces everything up to the file of number `first_kept`. Returns the files that mean
+    /// nothing any more.
+    pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<FileEntry> {
         let stays = |file: &FileEntry| {
             matches!(file.kind, FileKind::Increment | FileKind::Segment)
                 && file.sequence >= first_kept
@@ -258,8 +269,28 @@ impl Manifest {
         let (kept, gone): (Vec<_>, Vec<_>) = self.files.drain(..).partition(stays);
         self.files.push(base);
         self.files.extend(kept);
-        gone.into_iter().map(|file| file.name).collect()
+        gone
     }
+
+    /// Goes on naming files that mean nothing any more, what went last in front, as Redis does.
+    pub fn add_history(&mut self, gone: Vec<FileEntry>) {
+        let (mut history, fresh): (Vec<_>, Vec<_>) =
+            gone.into_iter().partition(|file| file.kind == FileKind::History);
+        for file in fresh {
+            history.insert(0, FileEntry { kind: FileKind::History, ..file });
+        }
+        let behind_base = usize::from(self.base().is_some());
+        self.files.splice(behind_base..behind_base, history);
+    }
+
+    /// Names them no more, and returns them.
+    pub fn take_history(&mut self) -> Vec<FileEntry> {
+        self.files.extract_if(.., |file| file.kind == FileKind::History).collect()
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number <= NUMBER_MAX)
 }
 
 fn parse_line(line: &str) -> Result<FileEntry, &'static str> {
@@ -273,9 +304,9 @@ fn parse_line(line: &str) -> Result<FileEntry, &'static str> {
         let (key, value) = (pair[0].to_ascii_lowercase(), pair[1].as_str());
         match key.as_str() {
             "file" => name = Some(value.to_owned()),
-            "seq" => sequence = value.parse::<u64>().ok().filter(|number| *number > 0),
+            "seq" => sequence = number(value).filter(|number| *number > 0),
             "type" => kind = value.chars().next(),
-            "generation" => generation = value.parse().ok(),
+            "generation" => generation = number(value),
             _ => {}
         }
     }
@@ -390,12 +421,34 @@ mod tests {
     }
 
     #[test]
+    fn history_is_named_until_it_is_taken() {
+        let mut manifest = Manifest::default();
+        for _ in 0..2 {
+            let kept = manifest.add_generation("a", 1)[0].sequence;
+            let base = manifest.next_base("a", BaseForm::Rdb);
+            let gone = manifest.replace_base(base, kept);
+            manifest.add_history(gone);
+        }
+        manifest.add_generation("a", 1);
+        // Bases and increments count apart even when both are history.
+        let text = "file a.2.base.rdb seq 2 type b\nfile a.1.incr.aof seq 1 type h\n\
+            file a.1.base.rdb seq 1 type h\nfile a.2.incr.aof seq 2 type i\n\
+            file a.3.incr.aof seq 3 type i\n";
+        assert_eq!(manifest.to_text(), text);
+        assert_eq!(Manifest::parse(text.as_bytes()).expect("it is sound"), manifest);
+        assert_eq!(manifest.take_history().len(), 2);
+        assert_eq!(manifest.files.len(), 3);
+        assert!(manifest.take_history().is_empty());
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for text in [
             "",
             "file a seq 1",
             "file a/b seq 1 type i",
             "file a seq 0 type i",
+            "file a seq 9223372036854775808 type i",
             "file a seq 1 type x",
             "file a seq 2 type i\nfile b seq 1 type i",
             "file a seq 1 type b\nfile b seq 2 type b",

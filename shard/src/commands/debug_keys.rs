@@ -58,7 +58,8 @@ fn describe(store: &mut Store, db: u32, name: &[u8]) -> Option<String> {
     let entry = store.table(key.slot, db)?.get(key.hash, name)?;
     let (value, lru_bits) = (entry.value(), entry.lru_bits());
     let references = references_to(value, &settings);
-    let length = payload::serialized_length(value, now_ms, compression(&settings));
+    let (version, compression) = (settings.rdb_version, compression(&settings));
+    let length = payload::serialized_length(value, version, now_ms, compression);
     let nodes = match value {
         ValueRef::Object(Object::List(list)) if list.encoding() == "quicklist" => {
             describe_nodes(list, settings.list_max_listpack_size)

@@ -10,12 +10,14 @@ use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
 use crate::number::parse_integer;
 use crate::object::Object;
+use crate::rdb::FormatError;
 use crate::rdb::payload;
 use crate::rdb::reader::{Reader, Text};
-use crate::rdb::value::{Decoded, Limits};
+use crate::rdb::value::{self, Decoded, Limits};
+use crate::rdb::value_type::ValueType;
 use crate::rdb::writer::Compression;
 use crate::settings::Settings;
-use crate::store::{Key, Store};
+use crate::store::{Access, Key, Store};
 use crate::table::Value;
 use crate::types::Type;
 
@@ -27,15 +29,18 @@ const INVALID_FREQUENCY: CommandError =
     CommandError::Fixed("ERR Invalid FREQ value, must be >= 0 and <= 255");
 const BAD_FOOTER: CommandError =
     CommandError::Fixed("ERR DUMP payload version or checksum are wrong");
-const BAD_FORMAT: CommandError = CommandError::Fixed("ERR Bad data format");
+const BAD_FORMAT: &str = "ERR Bad data format";
+/// Bytes of a key that are shown in the log.
+const NAME_BYTES_SHOWN: usize = 64;
 
 /// DUMP.
 pub fn dump(call: &mut Call<'_>) -> Outcome {
     let (now_ms, access) = (call.store.now_ms(), call.read_access());
-    let compression = compression(call.store.settings());
+    let (compression, version) =
+        (compression(call.store.settings()), call.store.settings().rdb_version);
     match call.store.find(call.key(1), access) {
         Some(entry) => {
-            let payload = payload::dump(entry.value(), now_ms, compression);
+            let payload = payload::dump(entry.value(), version, now_ms, compression);
             call.reply.bulk(&payload);
         }
         None => call.reply.null(),
@@ -134,7 +139,7 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     }
     let mut reader = payload::open_with(call.arguments.at(3), call.store.payload_checksums)
         .map_err(|_| BAD_FOOTER)?;
-    let decoded = decode(call.store, &mut reader)?;
+    let decoded = decode(call.store, &mut reader, key.name)?;
     let deadline_ms = options.deadline_ms(ttl_ms, call.store.now_ms());
     if deadline_ms.is_some_and(|at_ms| at_ms <= call.store.now_ms()) {
         remove_old(call.store, key);
@@ -142,10 +147,12 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
-        // Its own words, but that a time is absolute.
+        // Its own words, but that a time is absolute, and the payload one that others can read.
         let at_ms = deadline_ms.unwrap_or(0).to_string();
+        let payload = older_payload(call.store, key, call.arguments.at(3));
         let mut parts: Vec<&[u8]> = call.arguments.from(0).collect();
         parts[2] = at_ms.as_bytes();
+        parts[3] = payload.as_deref().unwrap_or(parts[3]);
         if deadline_ms.is_some() && !options.is_absolute {
             parts.push(b"ABSTTL");
         }
@@ -155,9 +162,43 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn decode<'a>(store: &mut Store, reader: &mut Reader<'a>) -> Result<Decoded<'a>, CommandError> {
+/// What the journal tells in place of a payload that is newer than what is written here: a server
+/// that goes on with the file might not know its version, and would go on without the key.
+fn older_payload(store: &mut Store, key: Key<'_>, payload: &[u8]) -> Option<Vec<u8>> {
+    let (version, compression) = (store.settings().rdb_version, compression(store.settings()));
+    let is_newer = payload::version_of(payload).is_some_and(|own| own > version.number());
+    if !is_newer || !store.journal.is_on() {
+        return None;
+    }
+    let now_ms = store.now_ms();
+    let entry = store.find(key, Access::Peek)?;
+    Some(payload::dump(entry.value(), version, now_ms, compression))
+}
+
+fn decode<'a>(
+    store: &mut Store,
+    reader: &mut Reader<'a>,
+    name: &[u8],
+) -> Result<Decoded<'a>, CommandError> {
     let limits = limits_of(store);
-    payload::restore(reader, &limits).map_err(|_| BAD_FORMAT)
+    let value_type = payload::read_type(reader).map_err(|fault| bad_format(name, None, fault))?;
+    value::decode(value_type, reader, &limits)
+        .map_err(|fault| bad_format(name, Some(value_type), fault))
+}
+
+/// The value of a payload is refused: the log is told why.
+#[cold]
+fn bad_format(name: &[u8], value_type: Option<ValueType>, fault: FormatError) -> CommandError {
+    let name = name[..name.len().min(NAME_BYTES_SHOWN)].escape_ascii();
+    let form = value_type.map_or("Payload", ValueType::name);
+    let what = match fault {
+        FormatError::Corrupt(_) | FormatError::Duplicate | FormatError::Empty => {
+            " integrity check failed"
+        }
+        _ => "",
+    };
+    let text = format!("RESTORE of '{name}' was refused: {form}{what}: {fault}");
+    CommandError::Explained(BAD_FORMAT, text.into())
 }
 
 /// How values that are read are kept.

@@ -11,7 +11,6 @@ use crate::error::{CommandError, Outcome};
 use crate::glob;
 use crate::journal::GlobalEffect;
 use crate::rdb::payload;
-use crate::rdb::value_type::VERSION;
 use crate::rdb::writer::Writer;
 use crate::reply::Reply;
 use crate::scripting::functions::{Change, Libraries, Library};
@@ -63,6 +62,11 @@ impl TourTask for Apply {
 
 fn apply(call: &mut SessionCall<'_>, change: Change) -> Outcome {
     let parts = call.arguments.from(0).map(<[u8]>::to_vec).collect();
+    apply_as(call, change, parts)
+}
+
+/// The same, for a command that is told in other words.
+fn apply_as(call: &mut SessionCall<'_>, change: Change, parts: Vec<Vec<u8>>) -> Outcome {
     let effect = GlobalEffect { db: call.session().db, parts };
     call.tour(TourKind::Parking, Apply { change, effect, result: None });
     Ok(())
@@ -153,7 +157,7 @@ pub fn dump(call: &mut SessionCall<'_>) -> Outcome {
         writer.string(&library.text);
     }
     let mut bytes = writer.into_bytes();
-    payload::seal(&mut bytes, VERSION);
+    payload::seal(&mut bytes, call.core.store.settings().rdb_version.number());
     call.reply.bulk(&bytes);
     Ok(())
 }
@@ -178,7 +182,9 @@ pub fn restore(call: &mut SessionCall<'_>) -> Outcome {
         sum = sum.after(&Change::Load(Arc::clone(&library), false))?;
         libraries.push(library);
     }
-    apply(call, policy(libraries))
+    let mut parts: Vec<Vec<u8>> = call.arguments.from(0).map(<[u8]>::to_vec).collect();
+    payload::make_readable(&mut parts[2], call.core.store.settings().rdb_version);
+    apply_as(call, policy(libraries), parts)
 }
 
 /// FUNCTION LIST.

@@ -31,12 +31,16 @@ pub(super) struct Exclusive {
 }
 
 /// Word that a tour of a transaction, which does not park, has brought something to all cores. It
-/// goes ahead of the slots, so it comes before any tour that parks.
+/// goes ahead of the slots, but those of the transaction's own core are home at once: if that is
+/// the first core, a tour that waited for them parks before this word comes.
 struct AllHaveIt;
 
 impl TourTask for AllHaveIt {
     fn visit(&mut self, core: &mut Core) {
-        core.catch_up_with_others();
+        // Who has parked the core may have brought more, and says itself when all have that.
+        if !core.gate.is_parked() {
+            core.catch_up_with_others();
+        }
     }
 
     fn finish(self: Box<Self>, _: &mut Core, _: SessionId, _: &mut Reply<'_>) {}

@@ -9,7 +9,7 @@ use crate::arguments::Arguments;
 use crate::call::{Call, Sequel, SessionCall};
 use crate::command::{Command, KeysHandler, SessionHandler, flag};
 use crate::hash::HashSlot;
-use crate::host::Host;
+use crate::host::{Host, LogLevel};
 use crate::key_waits::{Address, KeyWait};
 use crate::reply::{Output, Reply};
 use crate::slow_log::summarize;
@@ -255,6 +255,9 @@ pub(super) fn run_on_keys(
     let outcome = handler(&mut call);
     if let Err(error) = &outcome {
         call.reply.error(error);
+        if let Some(text) = error.explanation() {
+            host.log(LogLevel::Verbose, text);
+        }
     }
     let sequel = call.sequel.take();
     if is_journaled {

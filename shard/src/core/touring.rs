@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::hash::HashSlot;
 use crate::mutation::{self, Mutation};
 use crate::reply::{Output, Reply};
+use crate::slot::Slot;
 use crate::trace;
 
 impl Core {
@@ -113,11 +114,7 @@ impl Core {
         let before = std::mem::replace(&mut self.owners[slot.index()], owner);
         if before == self.id && owner != self.id {
             let mut content = self.store.take_slot(slot).expect("a parked core has all its slots");
-            if mutation::is_on(Mutation::WatchLost)
-                && let Some(observers) = &mut content.observers
-            {
-                observers.watches = Default::default();
-            }
+            forget_some(&mut content);
             tour.cargo.push((owner, slot, content));
         }
     }
@@ -235,5 +232,27 @@ impl Core {
             self.resume(id, Hold::Replies);
         }
         self.note_change(id);
+    }
+}
+
+/// What a slot that moves leaves behind, where that is a bug to be found.
+#[inline]
+fn forget_some(content: &mut Slot) {
+    if let Some(observers) = &mut content.observers {
+        if mutation::is_on(Mutation::WatchLost) {
+            observers.watches = Default::default();
+        }
+        if mutation::is_on(Mutation::WaitersLost) {
+            observers.waits = Default::default();
+        }
+    }
+    if mutation::is_on(Mutation::ListenersLost) {
+        content.channels = None;
+    }
+    if mutation::is_on(Mutation::WalkLost) {
+        content.snapshot = Default::default();
+    }
+    if mutation::is_on(Mutation::SequenceLost) {
+        content.sequence = 0;
     }
 }

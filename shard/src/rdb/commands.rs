@@ -112,7 +112,8 @@ fn write_restore(record: &Record<'_>, to: &mut Vec<u8>) {
     let value_type: ValueType = record.value_type;
     let mut payload = vec![value_type.code()];
     payload.extend_from_slice(record.value);
-    payload::seal(&mut payload, value_type.version());
+    // As old as its type, which whoever wrote the record has chosen.
+    payload::seal(&mut payload, value_type.oldest_version());
     let at_ms = record.expiry_ms.unwrap_or(0).to_string();
     tell(to, &[b"RESTORE", record.name, at_ms.as_bytes(), &payload, b"ABSTTL"]);
 }

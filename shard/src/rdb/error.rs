@@ -18,6 +18,8 @@ pub enum FormatError {
     Corrupt(&'static str),
     /// A member or field comes twice.
     Duplicate,
+    /// Two consumers of a group of a stream have one name.
+    DuplicateConsumer,
     /// A collection without elements: no key holds one.
     Empty,
     /// The version of the format is not known here.
@@ -35,6 +37,7 @@ impl fmt::Display for FormatError {
             Self::ModuleValue => formatter.write_str("values of modules are not supported"),
             Self::Corrupt(what) => write!(formatter, "the {what} is damaged"),
             Self::Duplicate => formatter.write_str("an element comes twice"),
+            Self::DuplicateConsumer => formatter.write_str("Duplicate stream consumer detected"),
             Self::Empty => formatter.write_str("the collection is empty"),
             Self::Version(version) => write!(formatter, "format version {version} is not known"),
             Self::Checksum => formatter.write_str("the checksum does not match"),

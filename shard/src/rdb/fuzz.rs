@@ -7,7 +7,7 @@ use super::intset::Intset;
 use super::lzf;
 use super::payload;
 use super::value::{self, Decoded, Limits};
-use super::value_type::VERSION;
+use super::value_type::RdbVersion;
 use super::writer::Compression;
 use super::ziplist::Ziplist;
 use super::zipmap::Zipmap;
@@ -22,7 +22,7 @@ use crate::table::ValueRef;
 use crate::{hashes, sorted_set};
 
 /// Versions whose numbering of types differs.
-const VERSIONS: [u16; 2] = [VERSION, 80];
+const VERSIONS: [u16; 2] = [11, 80];
 
 /// Small limits, so that few bytes reach all forms, and those of the default settings.
 pub(super) fn limits(is_small: bool) -> Limits {
@@ -65,15 +65,20 @@ pub fn restore(data: &[u8]) {
     payload::seal(&mut sealed, VERSIONS[usize::from(selector >> 1 & 1)]);
     let mut reader = payload::open(&sealed).expect("it was just sealed");
     let Ok(first) = payload::restore(&mut reader, &limits) else { return };
-    let written = dump(&first, Compression::On);
+    let written = dump(&first, RdbVersion::V11, Compression::On);
     let mut reader = payload::open(&written).expect("it was just sealed");
     let second = payload::restore(&mut reader, &limits).expect("it was just written");
     assert!(reader.rest().is_empty(), "all of it is read");
     assert_same(&first, &second);
-    let plain = dump(&second, Compression::Off);
+    let plain = dump(&second, RdbVersion::V11, Compression::Off);
     let mut reader = payload::open(&plain).expect("it was just sealed");
     let third = payload::restore(&mut reader, &limits).expect("it was just written");
     assert_same(&first, &third);
+    let old = dump(&third, RdbVersion::V10, Compression::Off);
+    let mut reader = payload::open(&old).expect("it was just sealed");
+    let fourth = payload::restore(&mut reader, &limits).expect("it was just written");
+    assert!(reader.rest().is_empty(), "all of it is read");
+    assert_same_content(&first, &fourth);
 }
 
 /// Any bytes as a stream: as [`restore`], but whatever the first byte is, it means one of the types
@@ -97,15 +102,28 @@ pub(super) fn assert_same(one: &Decoded<'_>, other: &Decoded<'_>) {
         with_value(decoded, |value| {
             let mut digest = Digest::default();
             digest::take_value(&mut digest, value, i64::MIN);
-            let length = payload::serialized_length(value, i64::MIN, Compression::Off);
-            (value::type_of(value), digest, length)
+            let version = RdbVersion::V11;
+            let length = payload::serialized_length(value, version, i64::MIN, Compression::Off);
+            (value::type_of(value, version), digest, length)
         })
     };
     assert_eq!(facts(one), facts(other));
 }
 
-fn dump(decoded: &Decoded<'_>, compression: Compression) -> Vec<u8> {
-    with_value(decoded, |value| payload::dump(value, i64::MIN, compression))
+/// The same, of a value that has come by a form that does not tell how it was kept.
+pub(super) fn assert_same_content(one: &Decoded<'_>, other: &Decoded<'_>) {
+    let digest_of = |decoded: &Decoded<'_>| {
+        with_value(decoded, |value| {
+            let mut digest = Digest::default();
+            digest::take_value(&mut digest, value, i64::MIN);
+            digest
+        })
+    };
+    assert_eq!(digest_of(one), digest_of(other));
+}
+
+fn dump(decoded: &Decoded<'_>, version: RdbVersion, compression: Compression) -> Vec<u8> {
+    with_value(decoded, |value| payload::dump(value, version, i64::MIN, compression))
 }
 
 /// Any bytes as a listpack.

@@ -39,8 +39,8 @@ pub(super) fn type_of(hash: &Hash) -> ValueType {
 }
 
 /// Appends the fields of a hash that are not due before `now_ms`.
-pub(super) fn encode(hash: &Hash, now_ms: i64, writer: &mut Writer) {
-    match type_of(hash) {
+pub(super) fn encode(hash: &Hash, value_type: ValueType, now_ms: i64, writer: &mut Writer) {
+    match value_type {
         ValueType::HashListpack => match hash.as_packed() {
             Some(fields) => writer.listpack(fields),
             None => writer.listpack(&narrow_rows(hash)),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! type 11   an intset
-//! type 20   a listpack
+//! type 20   a listpack                                                   from version 11 on
 //! type 2    count of members, then strings
 //! ```
 
@@ -10,32 +10,32 @@ use super::compact;
 use super::error::FormatError;
 use super::intset::{self, Intset};
 use super::reader::Reader;
-use super::value_type::ValueType;
+use super::value_type::{RdbVersion, ValueType};
 use super::writer::Writer;
 use crate::set::{Member, Set, SetLimits};
 
 /// The type a set is written as.
-pub(super) fn type_of(set: &Set) -> ValueType {
-    match (set.as_ints(), set.as_packed()) {
-        (Some(_), _) => ValueType::SetIntset,
-        (None, Some(_)) => ValueType::SetListpack,
-        (None, None) => ValueType::Set,
+pub(super) fn type_of(set: &Set, version: RdbVersion) -> ValueType {
+    match (set.as_ints(), set.as_packed(), version) {
+        (Some(_), ..) => ValueType::SetIntset,
+        (None, Some(_), RdbVersion::V11) => ValueType::SetListpack,
+        (None, ..) => ValueType::Set,
     }
 }
 
 /// Appends the members of a set.
-pub(super) fn encode(set: &Set, writer: &mut Writer) {
-    if let Some((numbers, width)) = set.as_ints() {
-        writer.blob(|blob| intset::write(width, numbers, blob));
-    } else if let Some(members) = set.as_packed() {
-        writer.listpack(members);
-    } else {
-        encode_members(set, writer);
+pub(super) fn encode(set: &Set, value_type: ValueType, writer: &mut Writer) {
+    match (value_type, set.as_ints(), set.as_packed()) {
+        (ValueType::SetIntset, Some((numbers, width)), _) => {
+            writer.blob(|blob| intset::write(width, numbers, blob));
+        }
+        (ValueType::SetListpack, _, Some(members)) => writer.listpack(members),
+        _ => encode_members(set, writer),
     }
 }
 
 /// Appends the members of a set one by one, as type 2.
-pub(super) fn encode_members(set: &Set, writer: &mut Writer) {
+fn encode_members(set: &Set, writer: &mut Writer) {
     writer.count(set.len());
     let mut digits = itoa::Buffer::new();
     set.for_each(|member| writer.string(member.text(&mut digits)));

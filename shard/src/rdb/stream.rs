@@ -24,7 +24,7 @@
 use super::error::FormatError;
 use super::reader::Reader;
 use super::stream_node::{read_node, write_node};
-use super::value_type::ValueType;
+use super::value_type::{RdbVersion, ValueType};
 use super::writer::Writer;
 use crate::stream::{Consumer, Group, Pending, Stream, StreamId};
 
@@ -52,6 +52,14 @@ fn write_id(id: StreamId, writer: &mut Writer) {
 
 fn read_id(reader: &mut Reader<'_>) -> Result<StreamId, FormatError> {
     Ok(StreamId::new(reader.length()?, reader.length()?))
+}
+
+/// The type streams are written as.
+pub(super) fn type_of(version: RdbVersion) -> ValueType {
+    match version {
+        RdbVersion::V10 => ValueType::Stream2,
+        RdbVersion::V11 => ValueType::Stream3,
+    }
 }
 
 /// Appends a stream as `value_type`, the last one or the one before.
@@ -196,7 +204,7 @@ fn read_consumer(
         // The best that can be said of it.
         _ => Some(seen_ms),
     };
-    let consumer = group.create_consumer(&name, seen_ms).ok_or(FormatError::Duplicate)?;
+    let consumer = group.create_consumer(&name, seen_ms).ok_or(FormatError::DuplicateConsumer)?;
     group.consumer_mut(consumer).active_ms = active_ms;
     for _ in 0..reader.count()? {
         let id = id_of_raw(reader.array()?);

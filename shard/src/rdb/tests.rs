@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::fuzz;
 use super::payload;
 use super::value::{Decoded, type_of};
-use super::value_type::ValueType;
+use super::value_type::{RdbVersion, ValueType};
 use super::writer::Compression;
 use crate::hashes::{Hash, Lifetime};
 use crate::list::{End, List};
@@ -32,21 +32,38 @@ fn texts() -> impl Strategy<Value = Vec<Vec<u8>>> {
     prop::collection::vec(text(), 1..40)
 }
 
-/// Writes a value and reads it back, compressed and not.
-fn check(object: Object, is_small: bool) -> ValueType {
+/// Writes a value and reads it back, compressed and not, for readers of each version.
+fn check(object: Object, is_small: bool) {
     let limits = fuzz::limits(is_small);
     let value = ValueRef::Object(&object);
-    let value_type = type_of(value);
-    let payloads = [Compression::Off, Compression::On]
-        .map(|compression| payload::dump(value, i64::MIN, compression));
+    let types = [RdbVersion::V10, RdbVersion::V11].map(|version| type_of(value, version));
+    let payloads = [Compression::Off, Compression::On].map(|compression| {
+        [RdbVersion::V10, RdbVersion::V11]
+            .map(|version| payload::dump(value, version, i64::MIN, compression))
+    });
     let before = Decoded::Object(object);
-    for bytes in payloads {
-        let mut reader = payload::open(&bytes).expect("it was just sealed");
-        let after = payload::restore(&mut reader, &limits).expect("it was just written");
-        assert!(reader.rest().is_empty());
-        fuzz::assert_same(&before, &after);
+    for [old, new] in payloads {
+        let read_back = |bytes: &[u8], value_type: ValueType| {
+            assert_eq!(bytes[0], value_type.code());
+            let mut reader = payload::open(bytes).expect("it was just sealed");
+            let after = payload::restore(&mut reader, &limits).expect("it was just written");
+            assert!(reader.rest().is_empty());
+            if value_type == types[1] {
+                fuzz::assert_same(&before, &after);
+            } else {
+                fuzz::assert_same_content(&before, &after);
+            }
+        };
+        read_back(&old, types[0]);
+        read_back(&new, types[1]);
+        // What a version is said to be read by, it is.
+        let has_deadlines = matches!(types[0], ValueType::HashMetadata | ValueType::HashListpackEx);
+        let (old_version, new_version) = if has_deadlines { (12, 12) } else { (10, 11) };
+        assert_eq!(payload::version_of(&old), Some(old_version));
+        assert_eq!(payload::version_of(&new), Some(new_version));
+        assert!(types[0].oldest_version() <= old_version);
+        assert!(types[1].oldest_version() <= new_version);
     }
-    value_type
 }
 
 proptest! {

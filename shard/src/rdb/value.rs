@@ -6,7 +6,7 @@
 
 use super::error::FormatError;
 use super::reader::{Reader, Text};
-use super::value_type::ValueType;
+use super::value_type::{RdbVersion, ValueType};
 use super::writer::Writer;
 use super::{hash, list, set, sorted_set, stream};
 use crate::hashes;
@@ -34,56 +34,38 @@ pub enum Decoded<'a> {
     Object(Object),
 }
 
-/// The type a value is written as. O(1).
-pub fn type_of(value: ValueRef<'_, Object>) -> ValueType {
+/// The type a value is written as for readers of `version`. O(1).
+///
+/// Hashes whose fields have deadlines have a type that is newer than any such version.
+pub fn type_of(value: ValueRef<'_, Object>, version: RdbVersion) -> ValueType {
     match value {
         ValueRef::Int(_) | ValueRef::Bytes(_) | ValueRef::Shared(_) => ValueType::String,
         ValueRef::Object(Object::Hash(hash)) => hash::type_of(hash),
         ValueRef::Object(Object::List(_)) => ValueType::ListQuicklist2,
-        ValueRef::Object(Object::Set(set)) => set::type_of(set),
+        ValueRef::Object(Object::Set(set)) => set::type_of(set, version),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::type_of(set),
-        ValueRef::Object(Object::Stream(_)) => ValueType::Stream3,
+        ValueRef::Object(Object::Stream(_)) => stream::type_of(version),
     }
 }
 
-/// Appends a value, which is written as [`type_of`] says, without its type. Fields of hashes that
+/// Appends a value as the type [`type_of`] gave for it, without that type. Fields of hashes that
 /// are due before `now_ms` are left out. O(bytes), O(n log n) for a packed hash with deadlines.
-pub fn encode(value: ValueRef<'_, Object>, now_ms: i64, writer: &mut Writer) {
+pub fn encode(
+    value: ValueRef<'_, Object>,
+    value_type: ValueType,
+    now_ms: i64,
+    writer: &mut Writer,
+) {
     match value {
         ValueRef::Int(number) => writer.integer(number),
         ValueRef::Bytes(bytes) => writer.string(bytes),
         ValueRef::Shared(bytes) => writer.string(bytes),
-        ValueRef::Object(Object::Hash(hash)) => hash::encode(hash, now_ms, writer),
+        ValueRef::Object(Object::Hash(hash)) => hash::encode(hash, value_type, now_ms, writer),
         ValueRef::Object(Object::List(list)) => list::encode(list, writer),
-        ValueRef::Object(Object::Set(set)) => set::encode(set, writer),
+        ValueRef::Object(Object::Set(set)) => set::encode(set, value_type, writer),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::encode(set, writer),
-        ValueRef::Object(Object::Stream(stream)) => {
-            stream::encode(stream, ValueType::Stream3, writer);
-        }
+        ValueRef::Object(Object::Stream(stream)) => stream::encode(stream, value_type, writer),
     }
-}
-
-/// Appends a value with its type, in a form that as many versions as can be know. Else as
-/// [`encode`].
-pub(super) fn encode_for_any(
-    value: ValueRef<'_, Object>,
-    now_ms: i64,
-    writer: &mut Writer,
-) -> ValueType {
-    let value_type = match type_of(value) {
-        ValueType::SetListpack => ValueType::Set,
-        ValueType::Stream3 => ValueType::Stream2,
-        own => own,
-    };
-    writer.value_type(value_type);
-    match (value, value_type) {
-        (ValueRef::Object(Object::Set(set)), ValueType::Set) => set::encode_members(set, writer),
-        (ValueRef::Object(Object::Stream(stream)), _) => {
-            stream::encode(stream, value_type, writer);
-        }
-        _ => encode(value, now_ms, writer),
-    }
-    value_type
 }
 
 /// Reads a value of a type. O(bytes), O(n log n) for sorted sets and compact hashes.

@@ -13,11 +13,37 @@
 
 use super::error::FormatError;
 
-/// The version that is written: the newest one both Redis and Valkey read.
-pub const VERSION: u16 = 11;
-
-/// The version that is written for hashes whose fields have deadlines, which 11 does not know.
+/// The version that is written for hashes whose fields have deadlines, which older ones do not know.
 pub const VERSION_WITH_FIELD_DEADLINES: u16 = 12;
+
+/// The version whose readers are written for: the directive `rdb-version`.
+///
+/// Redis refuses versions newer than its own, so that whoever wants to go back to a server has to
+/// write what that one reads. What 11 has and 10 has not are sets as listpacks, and the time
+/// consumers of streams were active, which is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RdbVersion {
+    /// That of Redis 7.0.
+    V10,
+    /// The newest one both Redis, from 7.2 on, and Valkey read.
+    #[default]
+    V11,
+}
+
+impl RdbVersion {
+    /// The number.
+    pub fn number(self) -> u16 {
+        match self {
+            Self::V10 => 10,
+            Self::V11 => 11,
+        }
+    }
+
+    /// The version that has this number, if it is one that is written.
+    pub fn of_number(number: u16) -> Option<Self> {
+        [Self::V10, Self::V11].into_iter().find(|version| version.number() == number)
+    }
+}
 
 /// Whose numbering of types holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +152,28 @@ impl ValueType {
         self as u8
     }
 
+    /// What the log calls it, in Redis' words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "String",
+            Self::List => "List",
+            Self::ListZiplist => "List ziplist",
+            Self::ListQuicklist => "Quicklist ziplist",
+            Self::ListQuicklist2 => "Quicklist listpack",
+            Self::Set => "Set",
+            Self::SetIntset => "Intset",
+            Self::SetListpack => "Set listpack",
+            Self::SortedSetText | Self::SortedSet => "Zset",
+            Self::SortedSetZiplist => "Zset ziplist",
+            Self::SortedSetListpack => "Zset listpack",
+            Self::Hash | Self::HashWithExpiry | Self::HashMetadata => "Hash",
+            Self::HashZipmap => "Zipmap",
+            Self::HashZiplist => "Hash ziplist",
+            Self::HashListpack | Self::HashListpackEx => "Hash listpack",
+            Self::Stream | Self::Stream2 | Self::Stream3 => "Stream listpack",
+        }
+    }
+
     /// The type with this code in a project's numbering.
     ///
     /// # Errors
@@ -157,11 +205,9 @@ impl ValueType {
         }
     }
 
-    /// The version it is written with: the lowest one that is written at all and has the type.
-    pub fn version(self) -> u16 {
-        match self {
-            Self::HashMetadata | Self::HashListpackEx => VERSION_WITH_FIELD_DEADLINES,
-            _ => VERSION,
-        }
+    /// The version a payload of this type has that is written for `version`: that one, unless it
+    /// does not know the type.
+    pub fn version_for(self, version: RdbVersion) -> u16 {
+        self.oldest_version().max(version.number())
     }
 }

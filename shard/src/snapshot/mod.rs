@@ -33,6 +33,7 @@ use crate::access::AccessClock;
 use crate::object::Object;
 use crate::rdb::opcode;
 use crate::rdb::value::{encode, type_of};
+use crate::rdb::value_type::RdbVersion;
 use crate::rdb::writer::{Compression, Writer};
 use crate::table::Entry;
 
@@ -91,6 +92,8 @@ pub struct SnapshotOrder {
     pub number: u32,
     /// Where the bytes go.
     pub sink: Box<dyn SnapshotSink>,
+    /// Which readers the values are written for.
+    pub version: RdbVersion,
     /// Whether strings are compressed.
     pub compression: Compression,
     /// What is said about the use of keys.
@@ -115,6 +118,7 @@ pub(crate) struct Snapshot {
     number: u32,
     /// The moment of the cut, milliseconds since 1970.
     cut_ms: i64,
+    version: RdbVersion,
     usage: UsageKept,
     key_delay_us: u64,
     /// When the walk goes on after keys that were to be waited for.
@@ -136,6 +140,7 @@ impl Snapshot {
         Self {
             number: order.number,
             cut_ms,
+            version: order.version,
             usage: order.usage,
             key_delay_us: order.key_delay_us,
             next_us: 0,
@@ -169,9 +174,10 @@ impl Snapshot {
                 writer.raw(&[opcode::FREQUENCY, access.counter(entry.lru_bits()) as u8]);
             }
         }
-        writer.value_type(type_of(entry.value()));
+        let value_type = type_of(entry.value(), self.version);
+        writer.value_type(value_type);
         writer.string(entry.key());
-        encode(entry.value(), self.cut_ms, writer);
+        encode(entry.value(), value_type, self.cut_ms, writer);
         self.keys += 1;
         if writer.end_record(self.keys) {
             (self.keys, self.selected) = (0, None);

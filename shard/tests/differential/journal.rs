@@ -137,7 +137,8 @@ fn kept_of(texts: &[&[u8]]) -> Vec<Kept> {
 /// order in which they ran, as one plain file.
 fn replay(texts: &[&[u8]], shape: &Shape) -> (Cluster, Vec<u8>) {
     let kept = kept_of(texts);
-    let readers = texts.iter().zip(&kept).map(|(text, kept)| (Reader::new(*text, 0), kept.items));
+    let readers = texts.iter().zip(&kept);
+    let readers = readers.map(|(text, kept)| (Reader::new(*text, 0), Some(kept.items)));
     let mut merge = Merge::new(readers);
     let mut cluster = Cluster::with_settings(1, 1, shape.settings());
     let store = &mut cluster.core(0).store;

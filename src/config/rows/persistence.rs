@@ -11,6 +11,8 @@ pub(super) const ROWS: &[Directive] = &[
     checked_text("dbfilename", checks::dump_file_name, "dump.rdb").protected().built(),
     boolean("rdbcompression", "yes").built(),
     boolean("rdbchecksum", "yes").immutable().built(),
+    // Our own: Redis writes the version it has.
+    integer("rdb-version", 10, 11, "11").built(),
     choice("rdb-version-check", &["strict", "relaxed"], "strict").accepted(),
     boolean("rdb-del-sync-files", "no").accepted(),
     boolean("rdb-save-incremental-fsync", "yes").built(),
@@ -33,5 +35,5 @@ pub(super) const ROWS: &[Directive] = &[
     boolean("aof-use-rdb-preamble", "yes").built(),
     boolean("aof-timestamp-enabled", "no").built(),
     boolean("aof-rewrite-incremental-fsync", "yes").built(),
-    boolean("aof-disable-auto-gc", "no").hidden().accepted(),
+    boolean("aof-disable-auto-gc", "no").hidden().built(),
 ];

@@ -85,6 +85,7 @@ fn errors_are_those_of_redis() {
         ),
         (&["timeout", "5", "hz", "x"], "hz", "argument couldn't be parsed into an integer"),
         (&["Slave-Priority", "x"], "slave-priority", "argument couldn't be parsed into an integer"),
+        (&["rdb-version", "12"], "rdb-version", "argument must be between 10 and 11 inclusive"),
         (&["rdbcompression", "maybe"], "rdbcompression", "argument must be 'yes' or 'no'"),
         (
             &["loglevel", "notice debug"],
