@@ -34,8 +34,8 @@ pub fn rdb(data: &[u8]) {
     }
 }
 
-/// Any bytes as a manifest: what is accepted reads the same once it is written, and so it does after
-/// everything a rewrite does to it.
+/// Any bytes as a manifest: what is accepted reads the same once it is written, and so it does
+/// after everything a rewrite does to it.
 ///
 /// # Panics
 /// If it does not.

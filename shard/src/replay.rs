@@ -5,8 +5,8 @@
 //! otherwise ignored, as Redis does: it failed when it ran first, or another version wrote it.
 //!
 //! Whoever has many of them looks them up some at a time, which asks for the memory they will need
-//! ([`Replay::foresee`]), and runs them then: keys come in any order, and a store is larger than any
-//! cache.
+//! ([`Replay::foresee`]), and runs them then: keys come in any order, and a store is larger than
+//! any cache.
 
 use crate::arguments::Arguments;
 use crate::call::Call;

@@ -2,8 +2,9 @@
 //!
 //! Each server is filled, leaves its data in a file of the kind at hand, is shut down and started
 //! again in the same directory. Seconds count from the start of the process to the first PING that
-//! draws no error, so the start itself is part of them: the data set should be large enough for that
-//! not to matter. The files are in the page cache: what is measured is the loading, not the disk.
+//! draws no error, so the start itself is part of them: the data set should be large enough for
+//! that not to matter. The files are in the page cache: what is measured is the loading, not the
+//! disk.
 //!
 //! | file | directives | what makes it |
 //! |---|---|---|

@@ -2,8 +2,8 @@
 //!
 //! Each server is filled, makes one snapshot in peace, and then runs an open loop of which half are
 //! writes: once undisturbed, once while one snapshot follows the other. A request counts from its
-//! place in the timetable, so whoever stops the server for a while (a fork does) is charged with all
-//! that was due meanwhile.
+//! place in the timetable, so whoever stops the server for a while (a fork does) is charged with
+//! all that was due meanwhile.
 //!
 //! Extra memory is what the server's resident memory grows by at most while it makes a snapshot,
 //! above the most it had under the same load without; of a server that forks, also what its child
@@ -225,8 +225,8 @@ impl Study {
         let payload_bytes = self.payload_bytes();
         let mut text = format!(
             "# Snapshots\n\n{} keys of {} B with values of {} B ({:.2} GB), {} requests/s of which \
-             half are writes, {} connections, medians of {} rounds. Rates are payload by seconds of \
-             a snapshot in peace; p99.9 in microseconds, and its range over the rounds as ratio.\n\n\
+             half are writes, {} connections, medians of {} rounds. Rates are payload by seconds \
+             of a snapshot in peace; latencies in us, the ratio with its range over the rounds.\n\n\
              | server | save s | MB/s | under load s | p50 | p99 | p99.9 | p50 saving | \
              p99 saving | p99.9 saving | p99.9 ratio | extra memory % |\n\
              |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
@@ -243,8 +243,8 @@ impl Study {
             let own = || samples.iter().filter(|sample| sample.server == name);
             let median = |figure: &dyn Fn(&Sample) -> f64| Spread::of(own().map(figure)).median;
             text.push_str(&format!(
-                "| {name} | {:.2} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | \
-                 {} | {:.1} |\n",
+                "| {name} | {:.2} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | \
+                 {:.0} | {} | {:.1} |\n",
                 median(&|it| it.save_s),
                 median(&|it| it.payload_rate(payload_bytes)),
                 median(&|it| it.loaded_save_s),

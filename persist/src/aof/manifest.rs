@@ -259,8 +259,8 @@ impl Manifest {
         FileEntry { name, sequence, kind: FileKind::Base, generation: None }
     }
 
-    /// A base replaces everything up to the file of number `first_kept`. Returns the files that mean
-    /// nothing any more.
+    /// A base replaces everything up to the file of number `first_kept`. Returns the files that
+    /// mean nothing any more.
     pub fn replace_base(&mut self, base: FileEntry, first_kept: u64) -> Vec<FileEntry> {
         let stays = |file: &FileEntry| {
             matches!(file.kind, FileKind::Increment | FileKind::Segment)

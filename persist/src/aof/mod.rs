@@ -9,7 +9,7 @@
 //! | [`item`] | a segment, read item by item |
 //! | [`commit`] | what replies wait for |
 //! | [`cut`] | how much of the segments of a generation is a prefix of history |
-//! | [`load`] | from a directory to the data |
+//! | [`load`], `load_error` | from a directory to the data; why that fails |
 //! | [`manifest`] | which files there are |
 //! | [`merge`] | the records of several segments in an order in which they may run |
 //! | [`segment`] | the writing end, and what has reached the disk |
@@ -26,6 +26,7 @@ pub mod cut;
 mod hands;
 pub mod item;
 pub mod load;
+mod load_error;
 pub mod manifest;
 pub mod merge;
 pub mod segment;
