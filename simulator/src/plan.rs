@@ -7,6 +7,7 @@
 //! all), since what is rare among everything is common somewhere.
 
 use basalt_persist::aof::segment::SyncPolicy;
+use basalt_persist::memory_disk::MemoryDisk;
 use basalt_shard::hash::HashSlot;
 
 mod mix;
@@ -37,6 +38,24 @@ pub enum Power {
     /// While a core stands still, which is when the others have gone on: that of this number, and
     /// then after so many operations.
     Stall(u32, u32),
+}
+
+impl Power {
+    /// A life begins with `disk`.
+    pub(crate) fn limit(self, disk: &MemoryDisk) {
+        if let Self::Operations(count) = self {
+            disk.fail_power_after(count);
+        }
+    }
+
+    /// A core begins to stand still, as cores have done `stalls` times by now.
+    pub(crate) fn limit_in_stall(self, disk: &MemoryDisk, stalls: u64) {
+        if let Self::Stall(number, count) = self
+            && u64::from(number) == stalls
+        {
+            disk.fail_power_after(count);
+        }
+    }
 }
 
 /// One life of a server.

@@ -21,7 +21,7 @@ use crate::files::{Files, break_disk, draw_from, recover_at_last};
 use crate::history::Event;
 use crate::listener::{Listener, READS_MAX};
 use crate::op::{CHANNELS, Form, KEYS, Moments, Op, QUEUES, is_refusal};
-use crate::plan::{Life, Plan, Power};
+use crate::plan::{Life, Plan};
 use crate::recovery::{Before, check_recovery};
 use crate::resp::split_line;
 use crate::tally::Tally;
@@ -164,9 +164,7 @@ impl<'a> Run<'a> {
             settle_interval_ms: 1 + life.seed % SETTLE_INTERVAL_MAX_MS,
             ..settings()
         };
-        if let Power::Operations(count) = life.power {
-            disk.fail_power_after(count);
-        }
+        life.power.limit(&disk);
         let open = |policy| Files::open(disk, policy, life.core_count);
         let files = life.policy.map(open).transpose()?;
         let mut cluster = Cluster::with_options(ClusterOptions {
@@ -436,11 +434,8 @@ impl<'a> Run<'a> {
     fn stall(&mut self) {
         self.stalls += 1;
         self.cluster.stall_some();
-        if let Power::Stall(number, count) = self.life.power
-            && u64::from(number) == self.stalls
-            && let Some(files) = &self.files
-        {
-            files.disk().fail_power_after(count);
+        if let Some(files) = &self.files {
+            self.life.power.limit_in_stall(&files.disk(), self.stalls);
         }
     }
 
