@@ -8,8 +8,8 @@ use std::fmt;
 pub enum CommandError {
     /// A text that is always the same.
     Fixed(&'static str),
-    /// A text that is always the same, and what the log is told: the reply says less than an operator
-    /// may need.
+    /// A text that is always the same, and what the log is told: the reply says less than an
+    /// operator may need.
     Explained(&'static str, Box<str>),
     /// A text that names what was wrong.
     Worded(Box<str>),

@@ -5,9 +5,9 @@
 //!           0             start                     len
 //! ```
 //!
-//! A client that sends a long stream has some of it run in each turn. What ran is only passed over;
-//! the rest moves to the front once it is the smaller part. So a byte is moved less than once on the
-//! average, however the stream is cut up.
+//! A client that sends a long stream has some of it run in each turn. What ran is only passed
+//! over; the rest moves to the front once it is the smaller part. So a byte is moved less than once
+//! on the average, however the stream is cut up.
 //!
 //! Invariant: `start <= len - start`, unless both are zero: at most half of `bytes` is waste.
 

@@ -17,9 +17,9 @@
 //! | [`lzf`], [`crc64`] | compression, checksum |
 //! | [`fuzz`] | what must hold for any bytes whatever |
 //!
-//! **Writing** is what Redis 7.2 does, so that it and Valkey can read it, or what Redis 7.0 does, if
-//! that is wanted ([`value_type::RdbVersion`]). Only hashes whose fields have deadlines take forms of
-//! Redis 7.4.
+//! **Writing** is what Redis 7.2 does, so that it and Valkey can read it, or what Redis 7.0 does,
+//! if that is wanted ([`value_type::RdbVersion`]). Only hashes whose fields have deadlines take
+//! forms of Redis 7.4.
 //!
 //! **Reading** takes every type that any of them wrote since the beginning, but for values of
 //! modules, and trusts nothing: each length is checked against the bytes at hand, each compact

@@ -59,8 +59,8 @@ pub fn version_of(payload: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes(*version))
 }
 
-/// Gives a payload whose bytes are the same in all versions a footer that readers of `version` take.
-/// O(bytes) if its own is newer.
+/// Gives a payload whose bytes are the same in all versions a footer that readers of `version`
+/// take. O(bytes) if its own is newer.
 ///
 /// # Panics
 /// If it is no payload.

@@ -13,7 +13,8 @@
 
 use super::error::FormatError;
 
-/// The version that is written for hashes whose fields have deadlines, which older ones do not know.
+/// The version that is written for hashes whose fields have deadlines, which older ones do not
+/// know.
 pub const VERSION_WITH_FIELD_DEADLINES: u16 = 12;
 
 /// The version whose readers are written for: the directive `rdb-version`.

@@ -18,6 +18,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::{Snapshot, SnapshotOrder, WalkState};
+use std::time::Duration;
+
 use crate::access::AccessClock;
 use crate::field_expiry::{has_content, position_of};
 use crate::hash::{HashSlot, KeyHasher, Seed};
@@ -300,10 +302,14 @@ impl Store {
         WalkState::Waiting
     }
 
-    /// Writes all there is in the slots here, and ends this core's part. Takes as long as it takes.
+    /// Writes all there is in the slots here, and ends this core's part. Takes as long as it takes,
+    /// and `rdb-key-save-delay` if that is asked for: nobody is served meanwhile, as in Redis.
     pub fn write_snapshot(&mut self) {
         while let Some(snapshot) = self.snapshot.as_deref_mut() {
-            snapshot.next_us = 0;
+            let delay_us = std::mem::take(&mut snapshot.next_us);
+            if delay_us > 0 {
+                std::thread::sleep(Duration::from_micros(delay_us));
+            }
             if self.walk_next_slot(u64::MAX).is_none() {
                 break;
             }

@@ -11,7 +11,8 @@ use super::{AppendOnly, State, location};
 use crate::config::Settings;
 use crate::warning;
 
-/// What a rewrite has replaced is remembered if it is to be kept; what is returned is to be deleted.
+/// What a rewrite has replaced is remembered if it is to be kept; what is returned is to be
+/// deleted.
 pub(super) fn keep(
     manifest: &mut Manifest,
     gone: Vec<FileEntry>,
