@@ -143,11 +143,7 @@ impl Core {
         if is_closing || is_held && !self.try_joining_scripts(id, prepared, arguments) {
             return Offer::Refused;
         }
-        // While a script keeps the tour waiting too long, clients are told so.
-        let waits = self.gate.is_ahead && !self.shared.watch.is_busy();
-        if waits && !prepared.row.is_some_and(is_urgent) {
-            self.hold(id, Hold::Ahead);
-            self.gate.sessions.push(id);
+        if self.gate.is_ahead && self.waits_for_others(id, prepared.row) {
             return Offer::Refused;
         }
         if prepared.row.is_none() && is_web_request(arguments.at(0)) {
@@ -232,11 +228,28 @@ impl Core {
                 Flow::Refused
             }
             Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
+                // Catching up may have brought what others do not have yet.
+                if self.gate.is_ahead && self.waits_for_others(id, Some(row)) {
+                    return Flow::Refused;
+                }
                 self.execute_on_session(id, row, handler, arguments);
                 Flow::Done
             }
             Handler::Session(_) => Flow::Refused,
         }
+    }
+
+    /// This core was brought something that others do not have yet: holds a session until they do,
+    /// lest its next command shows it to somebody who then looks elsewhere. Not for what may end
+    /// the wait, and while a script keeps the tour waiting too long, clients are told that instead.
+    #[cold]
+    fn waits_for_others(&mut self, id: SessionId, row: Option<&'static Command>) -> bool {
+        if self.shared.watch.is_busy() || row.is_some_and(is_urgent) {
+            return false;
+        }
+        self.hold(id, Hold::Ahead);
+        self.gate.sessions.push(id);
+        true
     }
 
     /// A command was refused: if it was to be queued, EXEC will be refused as well; if it is EXEC,
