@@ -57,9 +57,13 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Flow {
+        let publishes = matches!(row.handler, Some(Handler::Channel(_)));
         let session = self.session_mut(id).expect("the caller has seen the session");
+        // Behind a message, even in its batch, only messages: what else is done takes effect when
+        // the batch is sent, and the message is on its way only once it has run.
+        let is_behind_message = session.publishes && !publishes;
         if let Some(other) = session.open_target
-            && other != target
+            && (other != target || is_behind_message)
         {
             self.flush_open(other);
             if self.is_held(id) {
@@ -88,7 +92,7 @@ impl Core {
         session.step_reply_mode();
         session.open_target = Some(target);
         session.sent_since_drain = true;
-        session.publishes |= matches!(row.handler, Some(Handler::Channel(_)));
+        session.publishes |= publishes;
         if batch.is_full() {
             self.flush_open(target);
         }
