@@ -250,6 +250,15 @@ fn seconds(ms: u32) -> String {
 }
 
 impl Op {
+    /// The same, but that it waits for keys for so many milliseconds at most.
+    pub fn hastened(&self, ms_max: u32) -> Self {
+        match self.clone() {
+            Self::Pop(queues, ms) => Self::Pop(queues, ms.min(ms_max)),
+            Self::Move(from, to, Some(ms)) => Self::Move(from, to, Some(ms.min(ms_max))),
+            other => other,
+        }
+    }
+
     /// What the client sends for it, at once.
     pub fn requests(&self) -> Vec<Request> {
         let line = |text: String| split_line(&text);
