@@ -378,6 +378,11 @@ impl<'a> Run<'a> {
         if self.listeners.is_empty() || self.random.u32(..8) > 0 {
             return;
         }
+        // Whoever goes on as long as others do would go on for ever.
+        let mut clients = self.clients.iter().zip(&self.life.clients);
+        if clients.all(|(client, plan)| client.next == plan.ops.len()) {
+            return;
+        }
         let number = self.random.usize(..self.listeners.len());
         if self.listeners[number].reads.len() < READS_MAX {
             let keys = &self.life.keys;
