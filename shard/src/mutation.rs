@@ -76,6 +76,10 @@ pub enum Mutation {
     GroupSplit,
     /// That a record depends on keys its command has only read is not told.
     ReadsUntold,
+    /// Any command may share a batch with a message in front of it.
+    MessageFollowed,
+    /// What others lack is looked for before the inbox is, and not behind that.
+    AheadOverlooked,
 }
 
 #[cfg(feature = "mutations")]

@@ -305,6 +305,19 @@ impl Cluster {
         self.clients[client.0].socket.push_back(request);
     }
 
+    /// Puts all that is left of an operation of several commands into the socket of a client, or
+    /// only the next of them: others may do something between WATCH and EXEC.
+    pub fn send_part(
+        &mut self,
+        client: ClientId,
+        unsent: &mut VecDeque<Request>,
+        random: &mut fastrand::Rng,
+    ) {
+        let count = unsent.len();
+        let count = if random.bool() { count } else { random.usize(1..=count) };
+        unsent.drain(..count).for_each(|request| self.send(client, request));
+    }
+
     /// What has been answered to a client since this was last asked.
     pub fn take_replies(&mut self, client: ClientId) -> Vec<u8> {
         std::mem::take(&mut self.clients[client.0].replies)

@@ -193,14 +193,9 @@ impl<'a> Free<'a> {
         self.send_part(number);
     }
 
-    /// Sends what is left of an operation of several commands, or only the next of them.
     fn send_part(&mut self, number: usize) {
-        let client = &mut self.clients[number];
-        let count = client.unsent.len();
-        let count = if self.random.bool() { count } else { self.random.usize(1..=count) };
-        for request in client.unsent.drain(..count) {
-            self.cluster.send(client.id, request);
-        }
+        let Client { id, unsent, .. } = &mut self.clients[number];
+        self.cluster.send_part(*id, unsent, &mut self.random);
     }
 
     /// Lets time pass and cores stand still. All cores have the same time: it passes between their

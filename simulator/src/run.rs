@@ -326,15 +326,9 @@ impl<'a> Run<'a> {
         self.send_part(number);
     }
 
-    /// Sends what is left of an operation of several commands, or only the next of them: others may
-    /// do something between WATCH and EXEC.
     fn send_part(&mut self, number: usize) {
-        let client = &mut self.clients[number];
-        let count = client.unsent.len();
-        let count = if self.random.bool() { count } else { self.random.usize(1..=count) };
-        for request in client.unsent.drain(..count) {
-            self.cluster.send(client.id, request);
-        }
+        let Client { id, unsent, .. } = &mut self.clients[number];
+        self.cluster.send_part(*id, unsent, &mut self.random);
     }
 
     /// Sends what is left of operations that were begun.

@@ -41,6 +41,9 @@ fn number_in(variable: &str) -> Option<u64> {
 
 /// Simulates from seed `first` on until the bug is found; how many simulations that took, and what
 /// was found. `None` after [`PATIENCE`].
+///
+/// # Panics
+/// If the same is wrong without the bug: then that is one nobody knew of.
 fn hunt(mutation: Mutation, first: u64) -> (u64, Option<String>) {
     let begun = processor_time();
     let mut count = 0;
@@ -51,6 +54,8 @@ fn hunt(mutation: Mutation, first: u64) -> (u64, Option<String>) {
         switch(None);
         count += 1;
         if let Err(error) = judged {
+            let unaltered = judge(&plan, &mut Tally::default());
+            assert!(unaltered.is_ok(), "seed {} fails without {mutation:?}: {error}", plan.seed);
             return (count, Some(error));
         }
     }
@@ -131,4 +136,6 @@ mutations! {
     sequence_lost: SequenceLost,
     group_split: GroupSplit,
     reads_untold: ReadsUntold,
+    message_followed: MessageFollowed,
+    ahead_overlooked: AheadOverlooked,
 }

@@ -36,7 +36,7 @@ fn simulate(seed: u64, tally: &mut Tally) {
 #[test]
 fn nothing_is_wrong_under_seeds_known_before() {
     let mut tally = Tally::default();
-    // The latter make snapshots, which are rare.
+    // Snapshots, evictions and the like are rare: some of these have each.
     (0..24).chain(60..100).for_each(|seed| simulate(seed, &mut tally));
     // What the checkers feed on does happen.
     assert!(tally.cuts > 0 && tally.snapshots > 0 && tally.taken > 0, "{tally:?}");

@@ -20,10 +20,9 @@ const RELIEF_BYTES: usize = 64 * 1024;
 impl Driver {
     /// Commands of a client ran, or could not: stops receiving if too much of its input waits.
     pub(super) fn throttle(&mut self, session: SessionId) {
-        let is_blocked = self.core.session(session).is_none_or(|session| session.is_blocked());
+        let is_behind = self.is_behind(session, THROTTLE_BYTES);
         let Some(connection) = self.connection(connection_of(session)) else { return };
-        let is_behind = connection.pending.len() > THROTTLE_BYTES && connection.is_backlog();
-        if is_behind && !is_blocked && !connection.is_throttled {
+        if is_behind && !connection.is_throttled {
             connection.is_throttled = true;
             self.throttled.push(session);
             self.reactor.suspend_receive(connection_of(session));
@@ -33,18 +32,26 @@ impl Driver {
     /// Receives again from clients whose commands have caught up, or which are blocked by now.
     pub(super) fn receive_from_throttled(&mut self) {
         for session in std::mem::take(&mut self.throttled) {
-            let is_blocked = self.core.session(session).is_some_and(|session| session.is_blocked());
-            let id = connection_of(session);
-            let Some(connection) = self.connection(id) else { continue };
-            let is_behind = connection.pending.len() > RELIEF_BYTES && connection.is_backlog();
-            if is_behind && !is_blocked {
+            if self.is_behind(session, RELIEF_BYTES) {
                 self.throttled.push(session);
                 continue;
             }
+            let id = connection_of(session);
+            let Some(connection) = self.connection(id) else { continue };
             connection.is_throttled = false;
             if !connection.is_suspended {
                 self.reactor.resume_receive(id);
             }
         }
+    }
+
+    /// Whether more than `bytes` of commands that are there as a whole wait to run, for no other
+    /// reason than that there are so many.
+    fn is_behind(&mut self, session: SessionId, bytes: usize) -> bool {
+        let can_run = self.core.session(session).is_some_and(|session| !session.is_blocked());
+        can_run
+            && self.connection(connection_of(session)).is_some_and(|connection| {
+                connection.pending.len() > bytes && connection.is_backlog()
+            })
     }
 }

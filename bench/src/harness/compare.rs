@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::args::{Opt, Parsed, Spec, usage};
-use crate::error::{BenchError, Outcome};
+use crate::error::Outcome;
 use crate::harness::comparison::{self, Comparison, Participant, Sample};
 use crate::harness::memory;
 use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::results;
 use crate::harness::server::{Kind, Server, ServerSpec};
 use crate::harness::window::{self, Job};
 use crate::keys::distribution::Distribution;
@@ -63,20 +64,10 @@ pub(crate) fn run(parsed: &Parsed, out: &mut dyn Write) -> Outcome<()> {
     if pipelines.contains(&0) {
         return Err(usage("--pipelines must be at least 1"));
     }
-    say(out, &format!("seed {}", setup.seed))?;
+    results::say(out, &format!("seed {}", setup.seed))?;
     let comparison = Runner { setup: &setup, cases: &cases, pipelines: &pipelines }.run()?;
     let markdown = comparison.to_markdown();
-    say(out, &markdown)?;
-    if let Some(directory) = &setup.out {
-        let json = serde_json::to_string_pretty(&comparison).expect("figures are plain data");
-        options::save(directory, "compare.json", &json)?;
-        options::save(directory, "compare.md", &markdown)?;
-    }
-    Ok(())
-}
-
-fn say(out: &mut dyn Write, text: &str) -> Outcome<()> {
-    writeln!(out, "{text}").map_err(BenchError::io("write to standard output"))
+    results::publish(out, &setup, "compare", &comparison, &markdown)
 }
 
 /// A workload at one payload size.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::Parsed;
 use crate::error::{BenchError, Outcome};
 use crate::harness::options::{self, Setup};
+use crate::harness::results;
 use crate::harness::server::{Kind, Server, ServerSpec};
 use crate::harness::spread::Spread;
 use crate::load::fill::{self, FillOrder};
@@ -78,13 +79,7 @@ pub(crate) fn run(parsed: &Parsed, setup: &Setup, out: &mut dyn Write) -> Outcom
         }
     }
     let markdown = to_markdown(setup, &command, &samples);
-    writeln!(out, "{markdown}").map_err(BenchError::io("write to standard output"))?;
-    if let Some(directory) = &setup.out {
-        let json = serde_json::to_string_pretty(&samples).expect("figures are plain data");
-        options::save(directory, "memory.json", &json)?;
-        options::save(directory, "memory.md", &markdown)?;
-    }
-    Ok(())
+    results::publish(out, setup, "memory", &samples, &markdown)
 }
 
 struct Trial<'a> {

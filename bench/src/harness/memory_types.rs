@@ -10,9 +10,10 @@ use std::io::Write;
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Opt, Parsed, Spec};
-use crate::error::{BenchError, Outcome};
+use crate::error::Outcome;
 use crate::harness::memory::at_rest;
 use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::results;
 use crate::harness::server::{Kind, Server, ServerSpec};
 use crate::harness::spread::Spread;
 use crate::load::fill::{self, FillOrder};
@@ -116,13 +117,7 @@ pub(crate) fn run(parsed: &Parsed, out: &mut dyn Write) -> Outcome<()> {
         }
     }
     let markdown = to_markdown(&setup, elements, &samples);
-    writeln!(out, "{markdown}").map_err(BenchError::io("write to standard output"))?;
-    if let Some(directory) = &setup.out {
-        let json = serde_json::to_string_pretty(&samples).expect("figures are plain data");
-        options::save(directory, "memory-types.json", &json)?;
-        options::save(directory, "memory-types.md", &markdown)?;
-    }
-    Ok(())
+    results::publish(out, &setup, "memory-types", &samples, &markdown)
 }
 
 fn measure(

@@ -9,6 +9,7 @@ pub(crate) mod memory_types;
 pub(crate) mod options;
 pub(crate) mod placement;
 pub(crate) mod restart;
+pub(crate) mod results;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod snapshot;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::{Opt, Parsed, usage};
@@ -181,11 +181,4 @@ fn out_directory(parsed: &Parsed) -> Outcome<Option<PathBuf>> {
     let doing = format!("create {}", path.display());
     fs::create_dir_all(&path).map_err(BenchError::io(doing))?;
     Ok(Some(path))
-}
-
-/// Writes one result file.
-pub(crate) fn save(directory: &Path, name: &str, text: &str) -> Outcome<()> {
-    let path = directory.join(name);
-    let doing = format!("write {}", path.display());
-    fs::write(path, text).map_err(BenchError::io(doing))
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Opt, Parsed, Spec, usage};
 use crate::error::{BenchError, Outcome};
 use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::results;
 use crate::harness::server::{Layout, Server, ServerSpec};
 use crate::harness::snapshot;
 use crate::harness::spread::Spread;
@@ -140,13 +141,7 @@ pub(crate) fn run(parsed: &Parsed, out: &mut dyn Write) -> Outcome<()> {
         }
     }
     let markdown = study.to_markdown(&samples);
-    writeln!(out, "{markdown}").map_err(BenchError::io("write to standard output"))?;
-    if let Some(directory) = &study.setup.out {
-        let json = serde_json::to_string_pretty(&samples).expect("figures are plain data");
-        options::save(directory, "restart.json", &json)?;
-        options::save(directory, "restart.md", &markdown)?;
-    }
-    Ok(())
+    results::publish(out, &study.setup, "restart", &samples, &markdown)
 }
 
 impl Study {

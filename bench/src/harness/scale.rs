@@ -18,9 +18,10 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Opt, Parsed, Spec, usage};
-use crate::error::{BenchError, Outcome};
+use crate::error::Outcome;
 use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
 use crate::harness::placement;
+use crate::harness::results;
 use crate::harness::server::{Kind, Layout, Server, ServerSpec};
 use crate::harness::spread::Spread;
 use crate::harness::window::{self, Job};
@@ -111,12 +112,9 @@ struct Sample {
 /// Runs the subcommand.
 pub(crate) fn run(parsed: &Parsed, out: &mut dyn Write) -> Outcome<()> {
     let study = Study::read(parsed)?;
-    let say = |out: &mut dyn Write, text: &str| {
-        writeln!(out, "{text}").map_err(BenchError::io("write to standard output"))
-    };
-    say(out, &format!("seed {}", study.setup.seed))?;
+    results::say(out, &format!("seed {}", study.setup.seed))?;
     if study.setup.client_cpus.is_empty() {
-        say(out, "no CPU is left for the clients: they share those of the server")?;
+        results::say(out, "no CPU is left for the clients: they share those of the server")?;
     }
     let mut samples = Vec::new();
     for round in 0..study.setup.rounds {
@@ -125,13 +123,7 @@ pub(crate) fn run(parsed: &Parsed, out: &mut dyn Write) -> Outcome<()> {
         }
     }
     let markdown = to_markdown(&study, &samples);
-    say(out, &markdown)?;
-    if let Some(directory) = &study.setup.out {
-        let json = serde_json::to_string_pretty(&samples).expect("figures are plain data");
-        options::save(directory, "scale.json", &json)?;
-        options::save(directory, "scale.md", &markdown)?;
-    }
-    Ok(())
+    results::publish(out, &study.setup, "scale", &samples, &markdown)
 }
 
 struct Study {

@@ -229,7 +229,8 @@ impl Core {
             }
             Handler::Session(handler) if self.flush_before_barrier(id) && self.catch_up(id) => {
                 // Catching up may have brought what others do not have yet.
-                if self.gate.is_ahead && self.waits_for_others(id, Some(row)) {
+                let is_ahead = self.gate.is_ahead && !mutation::is_on(Mutation::AheadOverlooked);
+                if is_ahead && self.waits_for_others(id, Some(row)) {
                     return Flow::Refused;
                 }
                 self.execute_on_session(id, row, handler, arguments);

@@ -61,7 +61,8 @@ impl Core {
         let session = self.session_mut(id).expect("the caller has seen the session");
         // Behind a message, even in its batch, only messages: what else is done takes effect when
         // the batch is sent, and the message is on its way only once it has run.
-        let is_behind_message = session.publishes && !publishes;
+        let is_behind_message =
+            session.publishes && !publishes && !mutation::is_on(Mutation::MessageFollowed);
         if let Some(other) = session.open_target
             && (other != target || is_behind_message)
         {
