@@ -19,10 +19,11 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 /// Work units of active expiry in one turn, times the configured effort; some microseconds.
 const EXPIRE_WORK_PER_TURN: usize = 128;
 
-/// What a snapshot may write in a turn that serves clients: some tens of microseconds.
-const WALK_BYTES_BUSY: u64 = 16 * 1024;
-/// And in one that does not: some hundred.
-const WALK_BYTES_IDLE: u64 = 128 * 1024;
+/// What a snapshot may write in a turn that serves clients, before it is compressed: some tens of
+/// microseconds.
+const WALK_BYTES_BUSY: u64 = 8 * 1024;
+/// And in one that does not: some tens more, for whoever comes next waits for it.
+const WALK_BYTES_IDLE: u64 = 24 * 1024;
 
 impl Driver {
     /// A bounded amount of work at the end of each turn.

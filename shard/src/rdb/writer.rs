@@ -47,6 +47,8 @@ pub struct Writer {
     bytes: Vec<u8>,
     outlet: Option<Outlet>,
     compression: Compression,
+    /// Bytes that compression has saved.
+    saved_bytes: u64,
     /// Made for the first string that is long enough.
     compressor: Option<Compressor>,
     /// Where compressed strings come into being.
@@ -62,6 +64,7 @@ impl Writer {
             bytes: Vec::new(),
             outlet: None,
             compression,
+            saved_bytes: 0,
             compressor: None,
             scratch: Vec::new(),
             blob_scratch: Vec::new(),
@@ -87,9 +90,11 @@ impl Writer {
         &mut *self.outlet.as_mut().expect("the writer was made with a sink").sink
     }
 
-    /// Bytes written so far, those that have left included.
-    pub fn written_bytes(&self) -> u64 {
-        self.bytes.len() as u64 + self.outlet.as_ref().map_or(0, |outlet| outlet.sent_bytes)
+    /// Bytes written so far, those that have left included, as if nothing were compressed: a
+    /// measure of the time that took.
+    pub fn worked_bytes(&self) -> u64 {
+        let sent_bytes = self.outlet.as_ref().map_or(0, |outlet| outlet.sent_bytes);
+        self.bytes.len() as u64 + sent_bytes + self.saved_bytes
     }
 
     /// Ends a record: sends what is written if that is enough for a part, or if a piece of the
@@ -222,6 +227,7 @@ impl Writer {
             self.count(compressed.len());
             self.count(text.len());
             self.raw(&compressed);
+            self.saved_bytes += (text.len() - compressed.len()) as u64;
         }
         self.scratch = compressed;
         gains
@@ -249,5 +255,22 @@ impl Writer {
     /// Appends a floating point number in its eight bytes.
     pub fn double(&mut self, number: f64) {
         self.raw(&number.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressing_counts_as_much_work_as_there_is_to_compress() {
+        for compression in [Compression::Off, Compression::On] {
+            let mut writer = Writer::new(compression);
+            writer.string(&[b'x'; 1000]);
+            writer.string(b"short");
+            let (written, worked) = (writer.bytes().len(), writer.worked_bytes());
+            assert_eq!(written < 100, compression == Compression::On, "{written}");
+            assert!((1005..1020).contains(&worked), "{worked} by {compression:?}");
+        }
     }
 }

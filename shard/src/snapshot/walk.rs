@@ -151,8 +151,8 @@ impl Snapshot {
         });
     }
 
-    /// Goes on in one slot until about `budget_bytes` are written or the slot is finished. Returns
-    /// tables that are to be freed.
+    /// Goes on in one slot until about `budget_bytes`, before compression, are written or the slot
+    /// is finished. Returns what that cost, and tables that are to be freed.
     fn walk_slot(
         &mut self,
         slot: &mut Slot,
@@ -168,9 +168,9 @@ impl Snapshot {
                 slot.snapshot.walk = Some(walk);
                 return (cost, freed);
             }
-            let before = self.writer.written_bytes();
+            let before = self.writer.worked_bytes();
             let next = self.walk_bucket(slot, part, seed, access);
-            cost += STEP_COST_BYTES + (self.writer.written_bytes() - before);
+            cost += STEP_COST_BYTES + (self.writer.worked_bytes() - before);
             if self.key_delay_us > 0 {
                 cost = budget_bytes;
             }
@@ -270,7 +270,8 @@ impl Store {
         }
     }
 
-    /// Goes on with the snapshot for about `budget_bytes` written, or until there is nothing to do.
+    /// Goes on with the snapshot for about `budget_bytes` before compression, or until there is nothing
+    /// to do.
     pub fn walk_snapshot(&mut self, budget_bytes: u64) -> WalkState {
         let now_us = self.now().monotonic_us;
         let is_lent = self.is_lent();
