@@ -256,6 +256,12 @@ impl Persistence {
         self.state().running.is_some()
     }
 
+    /// Whether what is being written is the base of the append-only file.
+    pub(super) fn is_making_base(&self) -> bool {
+        let state = self.state();
+        state.running.as_ref().is_some_and(|running| running.kind == SaveKind::Rewrite)
+    }
+
     /// Lets a snapshot begin when the rewrite under way is over; whether there is one.
     pub fn schedule(&self) -> bool {
         let mut state = self.state();

@@ -31,7 +31,8 @@ const CANNOT_BEGIN: CommandError = CommandError::Fixed(
 /// When one is under way, or the system refuses. While a snapshot is made there is none: it is
 /// scheduled.
 pub fn begin(process: &Arc<Process>) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
-    if process.append_only.is_rewriting() {
+    // Files that are not needed any more are still removed when there is a new base.
+    if process.append_only.is_rewriting() || process.persistence.is_making_base() {
         let is_to_be_on = process.settings().append_only.appendonly;
         if is_to_be_on && !process.append_only.is_on() {
             // It was turned on while a base is written that has no use for what comes.
