@@ -270,8 +270,8 @@ impl Store {
         }
     }
 
-    /// Goes on with the snapshot for about `budget_bytes` before compression, or until there is nothing
-    /// to do.
+    /// Goes on with the snapshot for about `budget_bytes`, before compression, or until there is
+    /// nothing to do.
     pub fn walk_snapshot(&mut self, budget_bytes: u64) -> WalkState {
         let now_us = self.now().monotonic_us;
         let is_lent = self.is_lent();
