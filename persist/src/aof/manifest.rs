@@ -21,6 +21,8 @@ use crate::disk::Disk;
 
 /// Longest line, as in Redis.
 pub(crate) const LINE_BYTES_MAX: usize = 1024;
+
+const LINE_TOO_LONG: &str = "The AOF manifest file contains too long line";
 /// Greatest number that is read, as in Redis: the next one always has room.
 const NUMBER_MAX: u64 = i64::MAX as u64;
 /// Longest manifest that is read.
@@ -86,6 +88,16 @@ impl FileEntry {
             FileKind::Increment | FileKind::Segment => false,
         }
     }
+
+    /// The line that names it, without its end.
+    fn line(&self) -> String {
+        let Self { name, sequence, kind, generation } = self;
+        let line = format!("file {} seq {sequence} type {}", quoted(name), kind.letter());
+        match generation {
+            None => line,
+            Some(generation) => format!("{line} generation {generation}"),
+        }
+    }
 }
 
 /// The files of a directory, oldest first.
@@ -144,18 +156,19 @@ impl Manifest {
             std::str::from_utf8(text).map_err(|_| ManifestError::Line(1, "it is no text"))?;
         let mut manifest = Self::default();
         for (index, line) in text.lines().enumerate() {
+            let error = |reason| Err(ManifestError::Line(index + 1, reason));
             if line.len() > LINE_BYTES_MAX {
-                return Err(ManifestError::Line(
-                    index + 1,
-                    "The AOF manifest file contains too long line",
-                ));
+                return error(LINE_TOO_LONG);
             }
             if line.starts_with('#') {
                 continue;
             }
             let entry =
                 parse_line(line).map_err(|reason| ManifestError::Line(index + 1, reason))?;
-            let error = |reason| Err(ManifestError::Line(index + 1, reason));
+            // It grows if its name has letters that are written with backslashes here.
+            if entry.line().len() > LINE_BYTES_MAX {
+                return error(LINE_TOO_LONG);
+            }
             let is_base = |kind| matches!(kind, FileKind::Base);
             if is_base(entry.kind) && manifest.files.iter().any(|other| is_base(other.kind)) {
                 return error("Found duplicate base file information");
@@ -175,16 +188,7 @@ impl Manifest {
 
     /// The text.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        for file in &self.files {
-            let FileEntry { name, sequence, kind, .. } = file;
-            text += &format!("file {} seq {sequence} type {}", quoted(name), kind.letter());
-            if let Some(generation) = file.generation {
-                text += &format!(" generation {generation}");
-            }
-            text.push('\n');
-        }
-        text
+        self.files.iter().map(|file| file.line() + "\n").collect()
     }
 
     /// Puts the manifest in the place of the one at `path`: whoever is killed at any moment leaves
@@ -409,6 +413,13 @@ mod tests {
             let read = Manifest::parse(manifest.to_text().as_bytes());
             assert_eq!(read.expect("it is sound"), manifest, "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_name_that_grows_beyond_a_line_is_refused() {
+        let text = format!("file {} seq 1 type b\n", "\u{1}".repeat(300));
+        let error = Manifest::parse(text.as_bytes()).expect_err("it could not be read again");
+        assert!(error.to_string().contains("too long line"), "{error}");
     }
 
     #[test]
