@@ -5,6 +5,8 @@
 //! allocated on the way from the socket to the command. The same two pieces are what a message to
 //! another core carries, there with a buffer of its own.
 
+mod request;
+
 use crate::command::ArgList;
 
 /// Where one argument lies in its buffer, in bytes.
@@ -77,6 +79,23 @@ impl<'a> Arguments<'a> {
     /// The arguments from `first` on, as arguments of their own.
     pub fn skip(self, first: usize) -> Arguments<'a> {
         Arguments { buffer: self.buffer, ranges: &self.ranges[first..] }
+    }
+
+    /// The command as a client would send it, if that is what the buffer begins with: an array of
+    /// bulk strings, every length in its shortest form. Every byte between the arguments is looked
+    /// at. `None` also where the command has a hundred arguments or one of a hundred bytes.
+    /// O(arguments).
+    pub fn as_request(self) -> Option<&'a [u8]> {
+        let mut end = request::length_line_end(self.buffer, 0, b'*', self.len())?;
+        for range in self.ranges {
+            let len = range.len as usize;
+            let start = request::length_line_end(self.buffer, end, b'$', len)?;
+            if start != range.start as usize {
+                return None;
+            }
+            end = request::line_end(self.buffer, start + len)?;
+        }
+        Some(&self.buffer[..end])
     }
 
     /// Appends a copy of the arguments to `bytes` and their places there to `ranges`.

@@ -57,7 +57,7 @@ use smallvec::SmallVec;
 
 pub use board::JournalBoard;
 pub use text::write_command;
-use text::{append_pair, end_line};
+use text::{append_pair, end_line, write_sequence};
 
 use crate::arguments::Arguments;
 use crate::command::Command;
@@ -170,8 +170,17 @@ impl Journal {
     }
 
     /// Tells what the next item may depend on, if that is more than before.
+    #[inline]
     fn tell_needs(&mut self) {
-        if !std::mem::take(&mut self.has_news) || mutation::is_on(Mutation::NeedsUntold) {
+        if self.has_news {
+            self.has_news = false;
+            self.tell_news();
+        }
+    }
+
+    #[cold]
+    fn tell_news(&mut self) {
+        if mutation::is_on(Mutation::NeedsUntold) {
             return;
         }
         let mut line = String::new();
@@ -185,6 +194,7 @@ impl Journal {
     }
 
     /// Tells that what follows is open, if it is and that is not told yet.
+    #[inline]
     fn tell_open(&mut self) {
         if self.is_open && !self.is_open_told && !mutation::is_on(Mutation::OpenUntold) {
             self.is_open_told = true;
@@ -224,15 +234,38 @@ impl Journal {
         self.is_replaced = true;
     }
 
-    fn write_effect<'a>(&mut self, db: u32, count: usize, parts: impl Iterator<Item = &'a [u8]>) {
-        if self.selected != Some(db) {
-            let number = db.to_string();
-            let select: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
-            write_command(&mut self.effects, select.len(), select.into_iter());
-            self.selected = Some(db);
-        }
+    fn write_effect<'a>(
+        &mut self,
+        db: u32,
+        count: usize,
+        parts: impl Iterator<Item = &'a [u8]> + Clone,
+    ) {
+        select(&mut self.selected, db, &mut self.effects);
         write_command(&mut self.effects, count, parts);
         self.effect_count += 1;
+    }
+
+    /// Whether the command that runs is a record of its own: it stands in no group, has told
+    /// nothing yet and changed one slot.
+    #[inline]
+    fn is_alone(&self) -> bool {
+        (self.depth == 1)
+            & (self.effect_count == 0)
+            & (self.record_barriers == 0)
+            & (self.slots.len() == 1)
+    }
+
+    /// An item is complete.
+    #[inline]
+    fn count_item(&mut self) {
+        self.items += 1;
+        let board = self.board.as_ref().expect("a journal that is on has a board");
+        if self.last_barrier + 1 == self.items {
+            // A barrier that tells counts with what it tells.
+            board.publish_settled(self.core, self.items, self.barriers);
+        } else {
+            board.publish(self.core, self.items);
+        }
     }
 
     /// Adds an effect on all slots to what this core tells; the others write the same barrier.
@@ -297,6 +330,17 @@ impl Journal {
     }
 }
 
+/// Turns what is told to a database, if it is in another.
+#[inline]
+fn select(selected: &mut Option<u32>, db: u32, to: &mut Vec<u8>) {
+    if *selected != Some(db) {
+        let number = db.to_string();
+        let select: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
+        write_command(to, select.len(), select.into_iter());
+        *selected = Some(db);
+    }
+}
+
 impl Store {
     /// The journal of this core.
     pub fn journal(&self) -> &Journal {
@@ -333,6 +377,9 @@ impl Store {
         arguments: Arguments<'_>,
     ) {
         if self.journal.is_changed && !self.journal.is_replaced {
+            if route != Route::Many && self.journal.is_alone() {
+                return self.tell_alone(db, arguments);
+            }
             self.journal.write_effect(db, arguments.len(), arguments.from(0));
             if route == Route::Many && !mutation::is_on(Mutation::ReadsUntold) {
                 // What is only read has to be as it was when this runs again.
@@ -340,6 +387,34 @@ impl Store {
             }
         }
         self.end_group();
+    }
+
+    /// Tells a command that is a record of its own, as nearly all are, and so without a detour: the
+    /// same text as [`Self::close_record`] would make of it.
+    fn tell_alone(&mut self, db: u32, arguments: Arguments<'_>) {
+        let slot = self.journal.slots[0];
+        let sequence = self.journal.has_others.then(|| self.next_sequence(slot));
+        let journal = &mut self.journal;
+        journal.slots.clear();
+        (journal.is_changed, journal.depth) = (false, 0);
+        journal.tell_open();
+        journal.tell_needs();
+        if let Some(sequence) = sequence {
+            write_sequence(slot.index() as u64, sequence, &mut journal.text);
+        }
+        select(&mut journal.selected, db, &mut journal.text);
+        match arguments.as_request() {
+            Some(request) => journal.text.extend_from_slice(request),
+            None => write_command(&mut journal.text, arguments.len(), arguments.from(0)),
+        }
+        journal.count_item();
+    }
+
+    /// The number of the next record of a slot, which is counted.
+    fn next_sequence(&mut self, slot: HashSlot) -> u64 {
+        let content = self.slot_mut(slot);
+        content.sequence += 1;
+        content.sequence
     }
 
     /// Begins a group: whatever changes until its end is one record. Groups may lie in each other.
@@ -381,9 +456,7 @@ impl Store {
         self.journal.tell_needs();
         let mut line = String::new();
         for &slot in &slots {
-            let content = self.slot_mut(slot);
-            content.sequence += 1;
-            let sequence = content.sequence;
+            let sequence = self.next_sequence(slot);
             append_pair(&mut line, 'S', slot.index() as u64, sequence, &mut self.journal.text);
         }
         let Journal { text, effects, effect_count, .. } = &mut self.journal;
@@ -396,15 +469,7 @@ impl Store {
         if is_group {
             text.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
-        self.journal.items += 1;
-        let Journal { core, items, barriers, last_barrier, board, .. } = &self.journal;
-        let board = board.as_ref().expect("a journal that is on has a board");
-        if *last_barrier + 1 == *items {
-            // A barrier that tells counts with what it tells.
-            board.publish_settled(*core, *items, *barriers);
-        } else {
-            board.publish(*core, *items);
-        }
+        self.journal.count_item();
     }
 
     /// A key went away by itself: because its time had come, or to make room.

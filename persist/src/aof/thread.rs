@@ -31,9 +31,12 @@ const QUEUED_BATCHES_MAX: u64 = QUEUE_MAX as u64 / 2;
 /// Records a core keeps before it waits for the thread, in bytes.
 pub const BACKLOG_BYTES_MAX: usize = 32 << 20;
 
-/// Batches whose memory is kept for later ones, and how large they may be.
-const SPARES_MAX: usize = 4;
-const SPARE_BYTES_MAX: usize = 4 << 20;
+/// Memory of batches that is kept for later ones.
+const SPARE_BYTES_MAX: usize = 8 << 20;
+
+/// How long a thread whose writes nobody waits for lets batches come together. A core that hands
+/// one over does not have to wake it meanwhile, and one write takes them all.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// Between two fsyncs of `everysec`, and between two attempts on a disk that fails.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -60,7 +63,30 @@ enum Order {
 struct Way {
     batches: AtomicU64,
     bytes: AtomicUsize,
-    spares: Mutex<Vec<Vec<u8>>>,
+    spares: Mutex<Spares>,
+}
+
+/// Empty batches.
+#[derive(Default)]
+struct Spares {
+    batches: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Spares {
+    fn put(&mut self, mut batch: Vec<u8>) {
+        if self.bytes + batch.capacity() <= SPARE_BYTES_MAX {
+            batch.clear();
+            self.bytes += batch.capacity();
+            self.batches.push(batch);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let batch = self.batches.pop().unwrap_or_default();
+        self.bytes -= batch.capacity();
+        batch
+    }
 }
 
 impl Way {
@@ -74,17 +100,13 @@ impl Way {
     }
 
     /// A batch has arrived, and was copied.
-    fn leave(&self, mut batch: Vec<u8>) {
+    fn leave(&self, batch: Vec<u8>) {
         self.batches.fetch_sub(1, SeqCst);
         self.bytes.fetch_sub(batch.len(), SeqCst);
-        let mut spares = self.spares();
-        if spares.len() < SPARES_MAX && batch.capacity() <= SPARE_BYTES_MAX {
-            batch.clear();
-            spares.push(batch);
-        }
+        self.spares().put(batch);
     }
 
-    fn spares(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+    fn spares(&self) -> MutexGuard<'_, Spares> {
         self.spares.lock().expect("nobody panics with the lock")
     }
 }
@@ -149,7 +171,7 @@ impl SegmentThread {
 
     /// Empty memory for the next batch, of one that was written if there is any.
     pub fn spare(&self) -> Vec<u8> {
-        self.way.spares().pop().unwrap_or_default()
+        self.way.spares().take()
     }
 
     /// Hands a batch over, after which the core has told so many items. Waits if there is no room.
@@ -199,6 +221,9 @@ impl<N: Fn()> Worker<N> {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
             };
+            if matches!(first, Some(Order::Append { .. })) && !self.writer.is_awaited() {
+                std::thread::sleep(GATHERING);
+            }
             for order in first.into_iter().chain(orders.try_iter()) {
                 if !self.take(order) {
                     return;

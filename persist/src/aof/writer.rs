@@ -70,6 +70,11 @@ impl SegmentWriter {
         }
     }
 
+    /// Whether replies wait for what is written.
+    pub fn is_awaited(&self) -> bool {
+        self.policy == SyncPolicy::Always
+    }
+
     /// Whether it is the turn of the oldest segment that is not on the disk.
     pub fn may_write(&self) -> bool {
         let first = self.unfinished.first().or(self.part.as_ref());
@@ -85,7 +90,7 @@ impl SegmentWriter {
     pub fn is_behind(&self, due: bool) -> bool {
         match self.unfinished.first() {
             Some(oldest) => oldest.may_try(due),
-            None => self.may_write_on(due) && (due || self.policy == SyncPolicy::Always),
+            None => self.may_write_on(due) && (due || self.is_awaited()),
         }
     }
 

@@ -29,11 +29,25 @@ pub(super) fn end_line(line: &mut String, to: &mut Vec<u8>) {
     }
 }
 
+/// Writes the line of a record that depends on one slot.
+pub(super) fn write_sequence(slot: u64, sequence: u64, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"#S:");
+    to.extend_from_slice(itoa::Buffer::new().format(slot).as_bytes());
+    to.push(b':');
+    to.extend_from_slice(itoa::Buffer::new().format(sequence).as_bytes());
+    to.extend_from_slice(b"\r\n");
+}
+
 /// Writes a command as a client would send it.
-pub fn write_command<'a>(to: &mut Vec<u8>, count: usize, parts: impl Iterator<Item = &'a [u8]>) {
+pub fn write_command<'a>(
+    to: &mut Vec<u8>,
+    count: usize,
+    parts: impl Iterator<Item = &'a [u8]> + Clone,
+) {
+    let text_bytes: usize = parts.clone().map(|part| part.len() + LENGTH_BYTES_MAX + 2).sum();
+    to.reserve(LENGTH_BYTES_MAX + text_bytes);
     write_length(b'*', count, to);
     for part in parts {
-        to.reserve(part.len() + LENGTH_BYTES_MAX + 2);
         write_length(b'$', part.len(), to);
         to.extend_from_slice(part);
         to.extend_from_slice(b"\r\n");

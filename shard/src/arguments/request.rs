@@ -1,0 +1,123 @@
+//! Whether the bytes around arguments are those of a request in its plainest form.
+
+/// Lengths below this are looked for.
+const LENGTHS: usize = 100;
+
+/// Bytes of a length line of two digits.
+const LINE_BYTES_MAX: usize = 5;
+
+/// `<digits>\r\n` of each length, the first byte lowest, behind an empty byte for the mark.
+const LINES: [u64; LENGTHS] = build_lines();
+
+const fn build_lines() -> [u64; LENGTHS] {
+    let mut lines = [0; LENGTHS];
+    let mut length = 0;
+    while length < LENGTHS {
+        let (tens, ones) = (b'0' + (length / 10) as u8, b'0' + (length % 10) as u8);
+        lines[length] = match length {
+            0..10 => u64::from_le_bytes([0, ones, b'\r', b'\n', 0, 0, 0, 0]),
+            _ => u64::from_le_bytes([0, tens, ones, b'\r', b'\n', 0, 0, 0]),
+        };
+        length += 1;
+    }
+    lines
+}
+
+/// Where the line of `mark` and `length` ends that begins at `at`; `None` if there is another.
+#[inline]
+pub(super) fn length_line_end(buffer: &[u8], at: usize, mark: u8, length: usize) -> Option<usize> {
+    let line = LINES.get(length)? | u64::from(mark);
+    let line_bytes = LINE_BYTES_MAX - usize::from(length < 10);
+    // A last argument of less than two bytes may leave less than a word; such a one is not known.
+    let word = u64::from_le_bytes(*buffer.get(at..)?.first_chunk()?);
+    let unused_bits = u64::BITS as usize - 8 * line_bytes;
+    ((word ^ line) << unused_bits == 0).then_some(at + line_bytes)
+}
+
+/// Where the line ends of which nothing but its end is left at `at`.
+#[inline]
+pub(super) fn line_end(buffer: &[u8], at: usize) -> Option<usize> {
+    (buffer.get(at..)?.first_chunk() == Some(b"\r\n")).then_some(at + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::arguments::{ArgRange, Arguments};
+    use crate::journal::write_command;
+
+    /// A request and where its arguments are.
+    fn request(parts: &[Vec<u8>]) -> (Vec<u8>, Vec<ArgRange>) {
+        let (mut text, mut ranges) = (Vec::new(), Vec::new());
+        write_command(&mut text, parts.len(), parts.iter().map(Vec::as_slice));
+        let mut end = text.len();
+        for part in parts.iter().rev() {
+            let start = end - 2 - part.len();
+            ranges.push(ArgRange { start: start as u32, len: part.len() as u32 });
+            end = start - format!("${}\r\n", part.len()).len();
+        }
+        ranges.reverse();
+        (text, ranges)
+    }
+
+    /// The same with another behind it.
+    fn pipeline(parts: &[Vec<u8>]) -> (Vec<u8>, usize, Vec<ArgRange>) {
+        let (mut text, ranges) = request(parts);
+        let request_bytes = text.len();
+        text.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+        (text, request_bytes, ranges)
+    }
+
+    fn check(parts: &[Vec<u8>], is_short: bool) {
+        let (text, request_bytes, ranges) = pipeline(parts);
+        let found = Arguments::new(&text, &ranges).as_request();
+        assert_eq!(found, is_short.then_some(&text[..request_bytes]), "{parts:?} and more");
+        let found = Arguments::new(&text[..request_bytes], &ranges).as_request();
+        let is_known = is_short && parts.last().is_some_and(|last| last.len() > 1);
+        assert_eq!(found, is_known.then_some(&text[..request_bytes]), "{parts:?}");
+    }
+
+    #[test]
+    fn requests_of_all_short_lengths_are_known() {
+        for length in 0..120 {
+            check(&[b"SET".to_vec(), vec![b'v'; length]], length < 100);
+            check(&vec![b"word".to_vec(); length + 1], length + 1 < 100);
+        }
+    }
+
+    #[test]
+    fn arguments_of_other_buffers_are_no_request() {
+        let ranges = [ArgRange { start: 0, len: 3 }, ArgRange { start: 4, len: 1 }];
+        assert_eq!(Arguments::new(b"get k and some more", &ranges).as_request(), None);
+        assert_eq!(Arguments::new(b"getk", &ranges[..1]).as_request(), None);
+        assert_eq!(Arguments::new(b"", &[]).as_request(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_what_was_written(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..20)
+        ) {
+            check(&parts, true);
+        }
+
+        /// Whatever byte of the frame differs, it is not taken for a request.
+        #[test]
+        fn no_byte_between_the_arguments_may_differ(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 1..5),
+            place in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let (mut text, request_bytes, ranges) = pipeline(&parts);
+            let at = place.index(request_bytes);
+            let is_inside = ranges.iter().any(|range| {
+                (range.start as usize..(range.start + range.len) as usize).contains(&at)
+            });
+            let is_same = text[at] == byte;
+            text[at] = byte;
+            let found = Arguments::new(&text, &ranges).as_request();
+            prop_assert_eq!(found.is_some(), is_inside || is_same);
+        }
+    }
+}
