@@ -6,7 +6,8 @@
 //! also fields with deadlines. What has to be the same is the *portrait* of the data: for each key
 //! its type, its deadline and its digest, and of a stream what is pending.
 //!
-//! * `BASALT_ROUND_TRIP_KEYS`: how many keys are drawn; 120 unless set.
+//! * `BASALT_ROUND_TRIP_KEYS`: how many keys are drawn; 120 unless set. Of millions only hundreds
+//!   are large, lest they fill the machine.
 //! * `BASALT_TEST_VALKEY`: a server that reads RDB files of version 11 (Redis 7.2, Valkey). The
 //!   redis-server on the PATH may be of 7.0, which gets files of version 10 (`rdb-version`).
 //! * `BASALT_TEST_SEED` replays the draw.
@@ -15,13 +16,23 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use support::{
     Client, Fields, IoBackend, OK, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory,
-    environment_number, eventually, is_basalt, skip,
+    environment_number, eventually_within, is_basalt, skip,
 };
 
 const DATABASES: u32 = 3;
+
+/// Up to so many keys, large ones are as frequent as small ones allow; of more, as many are large.
+const KEYS_OFTEN_LARGE_MAX: usize = 1000;
+
+/// Commands, or keys, of one pipeline.
+const PIPELINE_LENGTH: usize = 200;
+
+/// For a server to load or write millions of keys.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Milliseconds since 1970 no test lives to see.
 const FAR_MS: i64 = 4_000_000_000_000;
@@ -32,6 +43,8 @@ struct Draw {
     /// Whether only servers of ours will see it: fields of hashes get deadlines then, and scores
     /// have digits that servers write differently where they make a digest of them.
     is_for_ours: bool,
+    /// How many times rarer than in a small draw what is large is.
+    rarity: u32,
     commands: Vec<Vec<Vec<u8>>>,
 }
 
@@ -42,11 +55,16 @@ impl Draw {
 
     /// Few elements, or so many that the key takes its large form.
     fn count(&mut self) -> usize {
-        if self.random.u32(..4) == 0 {
+        if self.random.u32(..4) == 0 && self.is_large() {
             self.random.usize(600..900)
         } else {
             self.random.usize(1..9)
         }
+    }
+
+    /// Whether something that may be large is.
+    fn is_large(&mut self) -> bool {
+        self.rarity == 1 || self.random.u32(..self.rarity) == 0
     }
 
     /// A number, a word, any bytes, or a long text.
@@ -55,7 +73,7 @@ impl Draw {
             0 | 1 => self.random.i64(..).to_string().into_bytes(),
             2 => self.random.i16(..).to_string().into_bytes(),
             3 => (0..self.random.usize(..40)).map(|_| self.random.u8(..)).collect(),
-            4 => "much the same ".repeat(self.random.usize(..300)).into_bytes(),
+            4 if self.is_large() => "much the same ".repeat(self.random.usize(..300)).into_bytes(),
             _ => format!("value:{}", self.random.u32(..1000)).into_bytes(),
         }
     }
@@ -161,15 +179,19 @@ impl Draw {
 
 /// Fills a server.
 fn fill(client: &mut Client, seed: u64, is_for_ours: bool) {
-    let random = fastrand::Rng::with_seed(seed);
-    let mut draw = Draw { random, is_for_ours, commands: Vec::new() };
     let count = environment_number("BASALT_ROUND_TRIP_KEYS").unwrap_or(120) as usize;
+    let random = fastrand::Rng::with_seed(seed);
+    let rarity = count.div_ceil(KEYS_OFTEN_LARGE_MAX) as u32;
+    let mut draw = Draw { random, is_for_ours, rarity, commands: Vec::new() };
     for number in 0..count {
         if number % 20 == 0 {
             let db = draw.random.u32(..DATABASES).to_string();
             draw.push(&["SELECT", &db]);
         }
         draw.key(number);
+        if draw.commands.len() >= PIPELINE_LENGTH {
+            send(client, &mut draw);
+        }
     }
     for library in ["first", "second"] {
         let code = format!(
@@ -178,8 +200,14 @@ fn fill(client: &mut Client, seed: u64, is_for_ours: bool) {
         );
         draw.push(&["FUNCTION", "LOAD", &code]);
     }
-    for (command, reply) in draw.commands.iter().zip(client.pipeline(draw.commands.clone())) {
-        assert!(!matches!(reply, Reply::Error(_)), "seed {seed}: {reply:?} to {command:?}");
+    send(client, &mut draw);
+}
+
+/// Has a server run what was drawn.
+fn send(client: &mut Client, draw: &mut Draw) {
+    let commands = std::mem::take(&mut draw.commands);
+    for (command, reply) in commands.iter().zip(client.pipeline(commands.clone())) {
+        assert!(!matches!(reply, Reply::Error(_)), "{reply:?} to {command:?}");
     }
 }
 
@@ -200,20 +228,12 @@ fn portrait(client: &mut Client) -> Vec<String> {
     let mut lines = Vec::new();
     for db in 0..DATABASES {
         client.check(format!("SELECT {db}").as_str(), OK);
-        for name in names(client) {
-            let of_key = |client: &mut Client, command: &[&[u8]]| {
-                client.call([command, &[&name[..]]].concat())
-            };
-            let kind = of_key(client, &[b"TYPE"]).text();
-            let deadline = of_key(client, &[b"PEXPIRETIME"]).integer();
-            let digest = of_key(client, &[b"DEBUG", b"DIGEST-VALUE"]);
-            let shown = String::from_utf8_lossy(&name).into_owned();
-            lines.push(format!("{db} {shown:?} {kind} {deadline} {digest:?}"));
-            if kind == "stream" {
-                for group in 0..2 {
-                    let group = format!("group:{group}");
-                    let pending = client.call([&b"XPENDING"[..], &name, group.as_bytes()]);
-                    lines.push(format!("{db} {shown:?} {group} {pending:?}"));
+        for some in names(client).chunks(PIPELINE_LENGTH) {
+            for (name, shown) in some.iter().zip(portraits_of_keys(client, some)) {
+                let is_stream = shown.ends_with(" stream");
+                lines.push(format!("{db} {shown}"));
+                if is_stream {
+                    lines.extend(pending(client, name).map(|pending| format!("{db} {pending}")));
                 }
             }
         }
@@ -224,6 +244,32 @@ fn portrait(client: &mut Client) -> Vec<String> {
         lines.push(client.integer(format!("FCALL {library}_twice 0 21").as_str()).to_string());
     }
     lines
+}
+
+/// Name, deadline, digest and type of every key.
+fn portraits_of_keys(client: &mut Client, names: &[Vec<u8>]) -> Vec<String> {
+    let questions = [&[&b"PEXPIRETIME"[..]][..], &[b"DEBUG", b"DIGEST-VALUE"], &[b"TYPE"]];
+    let replies = client.pipeline(
+        names.iter().flat_map(|name| questions.map(|words| [words, &[&name[..]]].concat())),
+    );
+    let shown = names.iter().zip(replies.chunks(3)).map(|(name, replies)| {
+        let [deadline, digest, kind] = replies else { panic!("every command has its reply") };
+        let (deadline, kind) = (deadline.integer(), kind.text());
+        format!("{:?} {deadline} {digest:?} {kind}", String::from_utf8_lossy(name))
+    });
+    shown.collect()
+}
+
+/// What is pending in the groups of a stream.
+fn pending(client: &mut Client, name: &[u8]) -> impl Iterator<Item = String> + use<> {
+    let groups = ["group:0", "group:1"];
+    let commands = groups.map(|group| vec![&b"XPENDING"[..], name, group.as_bytes()]);
+    let replies = client.pipeline(commands.to_vec());
+    let shown = String::from_utf8_lossy(name).into_owned();
+    groups
+        .into_iter()
+        .zip(replies)
+        .map(move |(group, reply)| format!("{shown:?} {group} {reply:?}"))
 }
 
 #[track_caller]
@@ -242,7 +288,7 @@ fn start(core_count: u32, files: &TestDirectory, extra: &[&str]) -> (Server, Cli
     let server = Server::start(&config, &arguments);
     let mut client = server.connect(Resp::Two);
     let mut info = || Fields::of_info(&client.text("INFO persistence"));
-    eventually("the data is loaded", || info().number("loading") == 0);
+    eventually_within(PATIENCE, "the data is loaded", || info().number("loading") == 0);
     (server, client)
 }
 
@@ -272,7 +318,7 @@ impl Peer {
             .ok()?;
         let path: PathBuf = files.path().join("peer");
         let mut client = None;
-        eventually("the other server has loaded its data", || {
+        eventually_within(PATIENCE, "the other server has loaded its data", || {
             assert_eq!(child.try_wait().expect("it is a child"), None, "{program} has ended");
             client = Client::connect_unix(&path).ok();
             let ping = client.as_mut().map(|client| client.call("PING"));
@@ -300,7 +346,7 @@ impl Drop for Peer {
 fn rewrite(client: &mut Client) {
     let size = |client: &mut Client| Fields::of_info(&client.text("INFO persistence"));
     client.call("BGREWRITEAOF");
-    eventually("the rewrite is over", || {
+    eventually_within(PATIENCE, "the rewrite is over", || {
         let info = size(client);
         info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0
     });
