@@ -372,9 +372,15 @@ impl<'a> Run<'a> {
         if self.listeners.is_empty() || self.random.u32(..8) > 0 {
             return;
         }
-        // Whoever goes on as long as others do would go on for ever.
-        let mut clients = self.clients.iter().zip(&self.life.clients);
-        if clients.all(|(client, plan)| client.next == plan.ops.len()) {
+        // Only while a client sends: whoever went on as long as others sleep or wait would keep the
+        // time from leaping to their end, and who goes on as long as others do goes on for ever.
+        let now_ms = self.cluster.now_ms();
+        let is_sending = |(client, plan): (&Client, &crate::plan::ClientPlan)| {
+            client.next < plan.ops.len()
+                && client.wakes_at_ms <= now_ms
+                && !self.cluster.is_blocked(client.id)
+        };
+        if !self.clients.iter().zip(&self.life.clients).any(is_sending) {
             return;
         }
         let number = self.random.usize(..self.listeners.len());
