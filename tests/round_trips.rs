@@ -29,7 +29,7 @@ const DATABASES: u32 = 3;
 const KEYS_OFTEN_LARGE_MAX: usize = 1000;
 
 /// Commands, or keys, of one pipeline.
-const PIPELINE_LENGTH: usize = 200;
+const PIPELINE_LENGTH: usize = 50;
 
 /// For a server to load or write millions of keys.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -266,10 +266,11 @@ fn pending(client: &mut Client, name: &[u8]) -> impl Iterator<Item = String> + u
     let commands = groups.map(|group| vec![&b"XPENDING"[..], name, group.as_bytes()]);
     let replies = client.pipeline(commands.to_vec());
     let shown = String::from_utf8_lossy(name).into_owned();
-    groups
-        .into_iter()
-        .zip(replies)
-        .map(move |(group, reply)| format!("{shown:?} {group} {reply:?}"))
+    groups.into_iter().zip(replies).map(move |(group, reply)| match reply {
+        // A stock server tells of a name up to its first zero byte.
+        Reply::Error(text) if text.starts_with("NOGROUP") => format!("{shown:?} no {group}"),
+        reply => format!("{shown:?} {group} {reply:?}"),
+    })
 }
 
 #[track_caller]
