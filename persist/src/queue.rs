@@ -1,7 +1,8 @@
 //! From the cores to the thread that writes: one queue per core, with room for so much.
 //!
-//! The writer takes parts in the order of each core, and never lets go of a core in the midst of a
-//! record. Two limits bound what is queued: above [`ROOM_BYTES`] a core's walk pauses, above
+//! The writer takes parts in the order of each core, from the core that has most queued, and never
+//! lets go of a core in the midst of a record. So a core whose walk always has more ready does not
+//! keep the changes of another one waiting. Two limits bound what is queued: above [`ROOM_BYTES`] a core's walk pauses, above
 //! [`WAIT_BYTES`] a change that has to be preceded by its old value waits for the disk.
 
 use std::collections::VecDeque;
@@ -114,9 +115,12 @@ impl Queues {
             if self.is_abandoned() {
                 return Next::Abandoned;
             }
+            let is_ready = |core: &usize| !state.cores[*core].parts.is_empty();
             let ready = match *current {
-                Some(core) => Some(core).filter(|core| !state.cores[*core].parts.is_empty()),
-                None => state.cores.iter().position(|core| !core.parts.is_empty()),
+                Some(core) => Some(core).filter(is_ready),
+                None => (0..state.cores.len())
+                    .filter(is_ready)
+                    .max_by_key(|core| state.cores[*core].bytes),
             };
             if let Some(index) = ready {
                 let core = &mut state.cores[index];
@@ -183,5 +187,41 @@ impl SnapshotSink for QueueSink {
 
     fn is_abandoned(&self) -> bool {
         self.queues.is_abandoned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn part(core: u8, bytes: usize, is_open: bool) -> Part {
+        Part { bytes: vec![core; bytes], is_open, is_last: false, keys: 0 }
+    }
+
+    /// Of which core the next part is, and its length.
+    fn take(queues: &Queues, current: &mut Option<usize>) -> (u8, usize) {
+        match queues.next(current) {
+            Next::Bytes(bytes) => (bytes[0], bytes.len()),
+            Next::End | Next::Abandoned => panic!("there is more"),
+        }
+    }
+
+    #[test]
+    fn the_core_with_most_is_served_first_but_no_record_is_torn() {
+        let queues = Arc::new(Queues::new(2, Box::new(|| {})));
+        let mut sinks = [0, 1].map(|core| QueueSink { queues: Arc::clone(&queues), core });
+        for (core, bytes, is_open) in
+            [(0, 10, false), (0, 10, true), (0, 1, false), (1, 15, false), (1, 8, false)]
+        {
+            sinks[core].send(part(core as u8, bytes, is_open));
+        }
+        let mut current = None;
+        // 21 bytes against 23; 21 against 8; the rest of a record; 0 against 8.
+        for expected in [(1, 15), (0, 10), (0, 10), (0, 1), (1, 8)] {
+            assert_eq!(take(&queues, &mut current), expected);
+        }
+        assert_eq!(current, None);
     }
 }
