@@ -2,8 +2,9 @@
 //!
 //! The writer takes parts in the order of each core, from the core that has most queued, and never
 //! lets go of a core in the midst of a record. So a core whose walk always has more ready does not
-//! keep the changes of another one waiting. Two limits bound what is queued: above [`ROOM_BYTES`] a core's walk pauses, above
-//! [`WAIT_BYTES`] a change that has to be preceded by its old value waits for the disk.
+//! keep the changes of another one waiting. Two limits bound what is queued: above [`ROOM_BYTES`] a
+//! core's walk pauses, above [`WAIT_BYTES`] a change that has to be preceded by its old value waits
+//! for the disk.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
