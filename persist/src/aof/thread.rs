@@ -34,8 +34,9 @@ pub const BACKLOG_BYTES_MAX: usize = 32 << 20;
 /// Memory of batches that is kept for later ones.
 const SPARE_BYTES_MAX: usize = 8 << 20;
 
-/// How long a thread whose writes nobody waits for lets batches come together. A core that hands
-/// one over does not have to wake it meanwhile, and one write takes them all.
+/// Between two writes that nobody waits for. Batches come together meanwhile: a core that hands one
+/// over does not have to wake the thread, and one write takes them all. After a rest the first one
+/// is written at once.
 const GATHERING: Duration = Duration::from_millis(5);
 
 /// Between two fsyncs of `everysec`, and between two attempts on a disk that fails.
@@ -212,6 +213,7 @@ struct Worker<N> {
 impl<N: Fn()> Worker<N> {
     fn run(mut self, orders: &Receiver<Order>) {
         let mut last_sync = Instant::now();
+        let mut gathers_until = last_sync;
         loop {
             let until_sync = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
             let wait =
@@ -222,7 +224,7 @@ impl<N: Fn()> Worker<N> {
                 Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
             };
             if matches!(first, Some(Order::Append { .. })) && !self.writer.is_awaited() {
-                std::thread::sleep(GATHERING);
+                std::thread::sleep(gathers_until.saturating_duration_since(Instant::now()));
             }
             for order in first.into_iter().chain(orders.try_iter()) {
                 if !self.take(order) {
@@ -234,6 +236,7 @@ impl<N: Fn()> Worker<N> {
                 last_sync = Instant::now();
             }
             self.flush(due);
+            gathers_until = Instant::now() + GATHERING;
         }
     }
 
