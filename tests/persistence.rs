@@ -255,6 +255,26 @@ fn a_server_does_not_end_before_its_first_base_is_written() {
     client.check("PING", "+PONG");
 }
 
+/// Symptom: SHUTDOWN NOSAVE was refused for ever, and with it everything else. Cause: it waits for
+/// the first base of the append-only file, which waits for the script. Fix: it does not.
+#[test]
+fn a_server_whose_script_keeps_its_first_base_from_being_written_may_end() {
+    let files = TestDirectory::create();
+    let (mut server, mut client) = start(1, &files, &["--busy-reply-threshold", "50"]);
+    let mut busy = server.connect(Resp::Two);
+    client.check("DEBUG POPULATE 10", OK);
+    client.check("CONFIG SET rdb-key-save-delay 10000000", OK);
+    client.check("CONFIG SET appendonly yes", OK);
+    busy.send_command(["EVAL", "redis.call('SET', KEYS[1], 'v') while true do end", "1", "k"]);
+    eventually(
+        "the script is busy",
+        || matches!(client.call("PING"), Reply::Error(text) if text.starts_with("BUSY")),
+    );
+    client.check("SHUTDOWN", "-ERR Errors trying to SHUTDOWN. Check logs.");
+    client.send_command("SHUTDOWN NOSAVE");
+    assert_eq!(server.process().wait_for_exit().code(), Some(0));
+}
+
 #[test]
 fn impatience_leaves_nothing_half_written() {
     let files = TestDirectory::create();

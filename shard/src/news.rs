@@ -47,6 +47,8 @@ pub(crate) enum Notice {
     Redirected { to: SessionId, on_behalf: (CoreId, SessionId), keys: Option<KeyNames> },
     /// To a client whose invalidations somebody else was to receive, who is gone.
     RedirectionBroken { of: SessionId },
+    /// To a client that monitors: a command was run.
+    Line { to: SessionId, line: Arc<[u8]> },
 }
 
 impl Notice {
@@ -56,6 +58,7 @@ impl Notice {
             Self::Publication(publication) => publication.channel.len() + publication.payload.len(),
             Self::Changed { key, readers, .. } => key.len() + size_of_val(&**readers),
             Self::ChangedInPrefix { key, .. } => key.len(),
+            Self::Line { line, .. } => line.len(),
             Self::Redirected { keys, .. } => {
                 keys.iter().flatten().map(|key| key.len()).sum::<usize>()
             }

@@ -198,3 +198,31 @@ fn too_many_keys_are_not_remembered() {
     let told = replies.iter().filter(|reply| reply[0] == b'>').count();
     assert_eq!(told, 40, "each key beyond the limit is told of");
 }
+
+/// Symptom: a client that waited, and was served by a command from its own core while the keys lie
+/// on another, was told of what serving it changed before it had its reply. Cause: news that came
+/// home with the replies of a batch was taken to be of the commands in it, whose replies are there.
+/// Fix: news of somebody else stays behind the place where that reply will be.
+#[test]
+fn who_was_served_has_its_reply_before_word_of_what_that_changed() {
+    under_seeds(|seed| {
+        let mut cluster = Cluster::new(2, seed);
+        let owner = cluster.core(0).owner(HashSlot::of_key(b"t")).index();
+        let other = 1 - owner;
+        let waiting = Cache::open(&mut cluster, other, "").client;
+        let pusher = cluster.connect(other);
+        cluster.execute(pusher, "RPUSH target{t} a");
+        cluster.execute(waiting, "LRANGE target{t} 0 -1");
+        cluster.send(waiting, split_line("BLMOVE source{t} target{t} LEFT LEFT 0"));
+        cluster.run_until_idle();
+        // Commands before and behind it in the same batch.
+        for line in ["PING", "EXISTS a{t}", "RPUSH source{t} foo", "EXISTS b{t}"] {
+            cluster.send(pusher, split_line(line));
+        }
+        cluster.run_until_idle();
+        let told = split_replies(&cluster.take_replies(waiting));
+        let told: Vec<String> = told.iter().map(|reply| show(reply)).collect();
+        let word = ">2\\r\\n$10\\r\\ninvalidate\\r\\n*1\\r\\n$9\\r\\ntarget{t}\\r\\n";
+        assert_eq!(told, ["$3\\r\\nfoo\\r\\n", word]);
+    });
+}

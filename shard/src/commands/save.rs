@@ -161,12 +161,14 @@ impl TourTask for End {
 ///
 /// # Errors
 /// While the append-only file that was turned on has no base yet: the next start would find nothing
-/// in it, and look nowhere else.
+/// in it, and look nowhere else. A script that does not end keeps the base from being written, so
+/// that waiting for it would be in vain: then NOSAVE is enough to leave without it.
 fn check_files(core: &mut Core, options: ShutdownOptions) -> Outcome {
     if !core.host.persistence().append_only.is_first_rewrite {
         return Ok(());
     }
-    if options.force {
+    let waits_in_vain = core.shared().watch.is_busy() && options.save == Some(false);
+    if options.force || waits_in_vain {
         core.host.log_warning("Writing initial AOF. Exit anyway.");
         return Ok(());
     }

@@ -112,17 +112,20 @@ impl Core {
         arguments: Arguments<'_>,
     ) -> Flow {
         let is_script = prepared.row.is_some_and(|row| row.flags.intersects(flag::SCRIPT_RUNNER));
-        if is_script && self.is_monitored() {
+        let holds_lines = is_script && self.is_monitored();
+        if holds_lines {
             self.hold_lines();
         }
         let offer = self.offer(id, prepared, arguments);
-        let lines = self.take_held_lines();
+        let held_lines = self.take_held_lines();
+        let is_shown_ahead = holds_lines && held_lines.is_none();
         if let (Offer::Taken, true, Some(row)) = (&offer, self.is_monitored(), prepared.row)
             && row.name != "exec"
+            && !is_shown_ahead
         {
             self.show_command(id, row, arguments);
         }
-        lines.into_iter().for_each(|line| self.send_line(line));
+        held_lines.into_iter().flatten().for_each(|line| self.send_line(line));
         match offer {
             Offer::Refused => Flow::Refused,
             Offer::Aside => Flow::Done,
@@ -463,6 +466,7 @@ impl Core {
         if !self.flush_before_barrier(id) || !self.take_credit(id) {
             return None;
         }
+        self.show_script_ahead(id, row, arguments);
         let mut batch = self.spare_batch();
         let session = self.session_mut(id).expect("the caller has seen the session");
         session.figures.note_command(row);

@@ -180,6 +180,15 @@ impl Batch {
         Author { core: self.origin, session: command.session, place: Some(command.place) }
     }
 
+    /// The author of news that came up with command `index`, as its replies are handed out: news
+    /// of that command may stand right behind its reply. A waiting client that was served in
+    /// passing gets its reply by another way, and its news stays behind the place of that.
+    pub(super) fn author_when_handed_out(&self, index: usize, author: Author) -> Author {
+        let command = &self.commands[index];
+        let is_own = author.session == command.session && author.place == Some(command.place);
+        if is_own { Author { place: None, ..author } } else { author }
+    }
+
     /// Notes that the command at `next` has written its whole reply.
     pub fn advance(&mut self) {
         self.commands[self.next].reply_end = self.output.bytes.len();

@@ -1,8 +1,9 @@
 //! MONITOR: every command that any core runs, as lines to those who asked for them.
 //!
 //! Each core knows all monitoring sessions. The core of the client makes the line, once for all of
-//! them, when it has taken the command; the lines for sessions of other cores travel in bags. So
-//! the lines of one client are in order, and those of different cores nearly so.
+//! them, when it has taken the command; lines for sessions of other cores travel as news
+//! ([`super::spreading`]), ahead of the command if that leaves, too. So the lines of one client are
+//! in order, a script stands before what it runs, and those of different cores are nearly in order.
 //!
 //! ```text
 //! +1339518087.877697 [0 127.0.0.1:60866] "set" "key" "value"
@@ -19,11 +20,8 @@ use super::{Core, CoreId, SessionId};
 use crate::arguments::Arguments;
 use crate::command::{Command, flag};
 use crate::core::session::Session;
+use crate::news::Notice;
 use crate::redaction;
-
-/// Lines for one other core that wait to leave. That is far more than a core that runs at all
-/// leaves lying; of one that does not, later lines are lost.
-const LINES_MAX: usize = 1 << 16;
 
 /// Where a line says its command came from when that was a script.
 pub const FROM_SCRIPT: &str = "lua";
@@ -86,9 +84,22 @@ impl Core {
         self.held_lines = Some(Vec::new());
     }
 
-    /// The lines that were kept back; none if none were to be.
-    pub(super) fn take_held_lines(&mut self) -> Vec<Arc<[u8]>> {
-        self.held_lines.take().unwrap_or_default()
+    /// The lines that were kept back; none if none were to be, or not any more.
+    pub(super) fn take_held_lines(&mut self) -> Option<Vec<Arc<[u8]>>> {
+        self.held_lines.take()
+    }
+
+    /// A script was taken and is about to leave for where it will run: shows it before anybody can
+    /// show what it runs. It is not to be shown again, which [`Core::take_held_lines`] tells.
+    pub(super) fn show_script_ahead(
+        &mut self,
+        id: SessionId,
+        row: &Command,
+        arguments: Arguments<'_>,
+    ) {
+        if self.held_lines.take().is_some() {
+            self.show_command(id, row, arguments);
+        }
     }
 
     pub(super) fn send_line(&mut self, line: Arc<[u8]>) {
@@ -98,17 +109,25 @@ impl Core {
         }
         for (core, session) in self.monitors.clone() {
             if core != self.id {
-                if self.parcels_for(core) < LINES_MAX {
-                    self.post(core, Parcel::Line(session, Arc::clone(&line)));
-                }
+                self.dispatch(core, None, Notice::Line { to: session, line: Arc::clone(&line) });
             } else if !self.take_line(session, &line) {
                 self.forget_monitor(core, session);
             }
         }
     }
 
+    /// A line has come for a session of this core. If that has left, the sender is told, where it
+    /// is known; where not, the next line will do.
+    pub(super) fn deliver_line(&mut self, id: SessionId, line: &[u8]) {
+        if !self.take_line(id, line)
+            && let Some(sender) = self.hears_from.filter(|sender| *sender != self.id)
+        {
+            self.post(sender, Parcel::MonitorLeft(id));
+        }
+    }
+
     /// A line for a session of this core; whether it wants it.
-    pub(super) fn take_line(&mut self, id: SessionId, line: &[u8]) -> bool {
+    fn take_line(&mut self, id: SessionId, line: &[u8]) -> bool {
         let Some(session) = self.session_mut(id).filter(|session| session.is_monitor) else {
             return false;
         };

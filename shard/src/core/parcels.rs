@@ -8,8 +8,6 @@
 //!
 //! Parcels carry no effect on keys; that they arrive later than other messages is seen by nobody.
 
-use std::sync::Arc;
-
 use super::message::Message;
 use super::{Core, CoreId, SessionId};
 use crate::key_waits::Address;
@@ -25,8 +23,6 @@ pub(super) enum Parcel {
     Forget(Observer),
     /// A command of a session was slow, for the log at home.
     Slow(SessionId, SlowCommand),
-    /// A line for a session that monitors.
-    Line(SessionId, Arc<[u8]>),
     /// A session of the sender monitors no more.
     MonitorLeft(SessionId),
 }
@@ -56,11 +52,6 @@ impl Core {
         post.pending.push(parcel);
     }
 
-    /// How many parcels for another core have not left.
-    pub(super) fn parcels_for(&self, core: CoreId) -> usize {
-        self.posts[core.index()].pending.len()
-    }
-
     /// Sends every bag that may leave.
     pub(super) fn send_bags(&mut self) {
         if self.posted == 0 {
@@ -85,11 +76,6 @@ impl Core {
             match parcel {
                 Parcel::Reply(address, output) => self.end_wait(address, output),
                 Parcel::Forget(observer) => self.forget(observer),
-                Parcel::Line(id, line) => {
-                    if !self.take_line(id, &line) {
-                        self.post(sender, Parcel::MonitorLeft(id));
-                    }
-                }
                 Parcel::MonitorLeft(id) => self.forget_monitor(sender, id),
                 Parcel::Slow(id, command) => self.log_slow_command(Some(id), command),
             }

@@ -417,8 +417,7 @@ impl Core {
             let next = (index + 1).min(batch.next).max(first);
             self.hand_out_replies(batch, first..next);
             first = next;
-            // Its reply is handed out: the news may stand right behind it.
-            let author = author.map(|author| Author { place: None, ..author });
+            let author = author.map(|author| batch.author_when_handed_out(index, author));
             self.deliver_notice(author, notice);
         }
         self.hears_from = None;

@@ -296,6 +296,7 @@ impl Core {
                 self.deliver_redirected(to, on_behalf, keys.as_deref());
             }
             Notice::RedirectionBroken { of } => self.break_redirection(of),
+            Notice::Line { to, line } => self.deliver_line(to, &line),
         }
     }
 

@@ -13,7 +13,9 @@
 //! The kernel takes buffers in the order in which they were offered, so whatever circulates is
 //! touched, all of it, again and again. Hence only as many are offered as are in demand: a few at
 //! first, twice as many whenever the kernel runs out. The others lie in reserve, and the one that
-//! came back last, whose lines are still in the processor's caches, is offered first.
+//! came back last, whose lines are still in the processor's caches, is offered first. Once nothing
+//! is received any more, the pages of all of them go back to the kernel ([`Buffers::rest`]): a
+//! burst of an hour ago costs no memory.
 //!
 //! Invariant: a buffer is in reserve, or the kernel's (its entry lies between the kernel's head and
 //! `tail`), or ours, from the completion that names it until [`Buffers::recycle`]. Only ours are
@@ -74,6 +76,8 @@ pub(super) struct Buffers {
     demand: u16,
     /// Buffers that nobody has; the last one goes first.
     reserve: Vec<u16>,
+    /// Whether anything was received since the pages were given back.
+    touched: bool,
 }
 
 impl Buffers {
@@ -103,6 +107,7 @@ impl Buffers {
             offered: 0,
             demand: count.min(OFFERED_AT_FIRST),
             reserve: (0..count).rev().collect(),
+            touched: false,
         };
         buffers.publish();
         Ok(buffers)
@@ -136,12 +141,32 @@ impl Buffers {
     pub(super) fn take(&mut self, buffer: u16) {
         assert!(buffer < self.count && self.offered > 0, "a buffer the kernel did not have");
         self.offered -= 1;
+        self.touched = true;
     }
 
     /// Notes that the kernel ran out of buffers: it gets twice as many from now on, if there are.
     #[cold]
     pub(super) fn ran_out(&mut self) {
         self.demand = self.demand.saturating_mul(2).min(self.count);
+    }
+
+    /// Gives the pages of all buffers back to the kernel, unless some are ours; they come again,
+    /// zeroed, when they are received into. To be called when nothing has been received for a
+    /// while. O(pages in use), nothing if they are back already.
+    pub(super) fn rest(&mut self) {
+        let are_all_back =
+            usize::from(self.offered) + self.reserve.len() == usize::from(self.count);
+        if !self.touched || !are_all_back {
+            return;
+        }
+        // SAFETY: the mapping is ours, and no buffer of it is, so nobody minds that its bytes become
+        // zeros; the kernel, which has the others, only ever writes to them.
+        let result = unsafe {
+            libc::madvise(self.memory.start.as_ptr().cast(), self.memory.len, libc::MADV_DONTNEED)
+        };
+        assert_eq!(result, 0, "memory of our own can be given back");
+        self.touched = false;
+        self.demand = self.count.min(OFFERED_AT_FIRST);
     }
 
     /// Puts a buffer of ours back.
@@ -183,5 +208,26 @@ impl Buffers {
         // which reads it atomically.
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         tail.store(self.tail, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_go_back_only_while_no_buffer_is_ours() {
+        let Ok(ring) = IoUring::new(4) else { return };
+        let mut buffers = Buffers::new(&ring, 4, 4096).expect("a ring takes buffers");
+        let offset = buffers.offset(2);
+        buffers.take(2);
+        buffers.slice_mut(offset, 3).copy_from_slice(b"abc");
+        buffers.rest();
+        assert_eq!(buffers.slice(offset, 3), b"abc");
+        buffers.recycle(2);
+        buffers.rest();
+        assert_eq!(buffers.slice(offset, 3), [0; 3]);
+        assert!(!buffers.touched, "once is enough");
+        drop(ring);
     }
 }

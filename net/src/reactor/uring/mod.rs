@@ -47,6 +47,9 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+/// Receive buffers rest after a wait of so long in which nothing came.
+const REST_AFTER: Duration = Duration::from_millis(50);
+
 struct Listener {
     socket: OwnedFd,
     armed: bool,
@@ -311,8 +314,13 @@ impl Uring {
             self.ring.enter(left, company)?;
             self.handle_completions();
             if left == Some(Duration::ZERO) || !self.batch.events.is_empty() {
-                return Ok(());
+                break;
             }
         }
+        let has_waited_long = timeout.is_some_and(|timeout| timeout >= REST_AFTER);
+        if has_waited_long && self.batch.events.is_empty() {
+            self.buffers.rest();
+        }
+        Ok(())
     }
 }
