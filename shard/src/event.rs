@@ -1,7 +1,7 @@
 //! What can happen to a key: the names keyspace notifications use, and the word by which every
 //! write command reports what it did.
 
-/// A set of classes of keyspace events, and whether they are published by key, by event, or both.
+/// A set of classes of keyspace events, and the forms in which they are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventClasses(u32);
 
@@ -32,6 +32,25 @@ impl EventClasses {
     pub const KEY_MISS: Self = Self(1 << 11);
     /// `n`: keys that were not there before.
     pub const NEW: Self = Self(1 << 14);
+    /// `o`: keys whose value was replaced whole.
+    pub const OVERWRITTEN: Self = Self(1 << 15);
+    /// `c`: keys whose value was replaced by one of another type.
+    pub const TYPE_CHANGED: Self = Self(1 << 16);
+    /// `S`: fields of hashes, published on a channel of the key.
+    pub const FIELDS_BY_KEY: Self = Self(1 << 19);
+    /// `T`: fields of hashes, published on a channel of the event.
+    pub const FIELDS_BY_EVENT: Self = Self(1 << 20);
+    /// `I`: fields of hashes, each published on a channel of its own.
+    pub const FIELD_BY_FIELD: Self = Self(1 << 21);
+    /// `V`: fields of hashes, published on a channel of the event and the key.
+    pub const FIELDS_BY_EVENT_AND_KEY: Self = Self(1 << 22);
+
+    const OF_FIELDS: Self = Self(
+        Self::FIELDS_BY_KEY.0
+            | Self::FIELDS_BY_EVENT.0
+            | Self::FIELD_BY_FIELD.0
+            | Self::FIELDS_BY_EVENT_AND_KEY.0,
+    );
 
     /// The set with these bits, which are those of Redis.
     pub const fn from_bits(bits: u32) -> Self {
@@ -46,7 +65,12 @@ impl EventClasses {
 
     /// Whether events are published in any form.
     pub const fn are_published(self) -> bool {
-        self.0 & (Self::BY_KEY.0 | Self::BY_EVENT.0) != 0
+        self.0 & (Self::BY_KEY.0 | Self::BY_EVENT.0) != 0 || self.name_fields()
+    }
+
+    /// Whether events on hashes are published in a form that says which fields they are about.
+    pub const fn name_fields(self) -> bool {
+        self.0 & Self::OF_FIELDS.0 != 0
     }
 }
 

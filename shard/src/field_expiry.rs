@@ -217,15 +217,17 @@ impl Store {
     /// moment, and puts the one it has then there. Removes the key with the last field.
     fn reclaim_fields(&mut self, key: Key<'_>, count_max: usize) -> usize {
         let (now_ms, is_journaled) = (self.now_ms(), self.journal.is_on());
+        let is_named = is_journaled || self.news.names_fields(Event::HExpired);
         self.preserve(key);
         let table = self.slot_mut(key.slot).table_mut(key.db).expect("the key is in it");
         let mut entry = table.get_mut(key.hash, key.name).expect("the key was found");
         let hash = Hash::of_mut(entry.object_mut()).expect("fields of a hash are due");
-        // What is told by its own words must find the same fields when it runs again.
-        let count_max = if is_journaled { usize::MAX } else { count_max };
+        // What is told by its own words must find the same fields when it runs again, and who asks
+        // for names must not miss those that go with the key.
+        let count_max = if is_named { usize::MAX } else { count_max };
         let mut due: Vec<Vec<u8>> = Vec::new();
         let count = hash.remove_due(now_ms, count_max, |name| {
-            if is_journaled {
+            if is_named {
                 due.push(name.to_vec());
             }
         });
@@ -233,7 +235,7 @@ impl Store {
         drop(entry);
         self.stats.expired_fields += count as u64;
         self.move_field_deadline(key, None, first_ms);
-        self.changed_by_itself(key, Event::HExpired);
+        self.changed_fields_by_itself(key, Event::HExpired, due.iter().map(Vec::as_slice));
         self.stats.changes += 1;
         if !has_live {
             self.remove_unread(key);

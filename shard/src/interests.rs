@@ -36,14 +36,14 @@ pub enum Kind {
 /// How many kinds there are.
 pub(crate) const KIND_COUNT: usize = 4;
 
-/// What the names of the channels of keyspace events start with.
-const KEY_CHANNEL: &[u8] = b"__key";
+/// What the names of the channels of keyspace events start with: those of keys, those of fields.
+const EVENT_CHANNELS: [&[u8]; 2] = [b"__key", b"__subkey"];
 
 impl Kind {
     /// Whether every core knows who listens to this name, rather than the owner of its slot.
     pub fn is_everywhere(self, name: &[u8]) -> bool {
         match self {
-            Self::Channel => name.starts_with(KEY_CHANNEL),
+            Self::Channel => EVENT_CHANNELS.iter().any(|start| name.starts_with(start)),
             Self::ShardChannel => false,
             Self::Pattern | Self::Prefix => true,
         }
@@ -135,6 +135,7 @@ mod tests {
     #[test]
     fn channels_of_keyspace_events_are_known_everywhere() {
         assert!(Kind::Channel.is_everywhere(b"__keyspace@0__:key"));
+        assert!(Kind::Channel.is_everywhere(b"__subkeyevent@0__:hset"));
         assert!(!Kind::Channel.is_everywhere(b"news"));
         assert!(!Kind::ShardChannel.is_everywhere(b"__keyspace@0__:key"));
         assert!(Kind::Pattern.is_everywhere(b"news.*"));

@@ -49,6 +49,7 @@ pub mod event;
 mod eviction;
 pub mod expiry;
 mod field_expiry;
+mod field_news;
 pub mod geo;
 pub mod glob;
 pub mod hash;

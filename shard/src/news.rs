@@ -13,12 +13,15 @@ use smallvec::SmallVec;
 
 use crate::core::{CoreId, SessionId};
 use crate::event::{Event, EventClasses};
+use crate::field_news::Fields;
 use crate::glob::{self, Case};
 use crate::hash::HashSlot;
 use crate::interests::{Directory, Kind};
+use crate::object::Object;
 use crate::settings::Settings;
-use crate::store::{Key, Store};
-use crate::table::SharedBytes;
+use crate::store::{Access, Key, Store};
+use crate::table::{SharedBytes, Value};
+use crate::types::Type;
 
 /// A message on a channel.
 #[derive(Debug)]
@@ -113,6 +116,11 @@ impl News {
         self.is_asked_for
     }
 
+    /// Which events are published, and how.
+    pub(crate) fn events(&self) -> EventClasses {
+        self.events
+    }
+
     /// Whether events of a class are published.
     #[inline]
     pub(crate) fn wants(&self, class: EventClasses) -> bool {
@@ -193,11 +201,22 @@ impl News {
         ];
         for (form, space, name, payload) in publications {
             if self.events.contains(form) {
-                let mut channel = format!("__{space}@{}__:", key.db).into_bytes();
-                channel.extend_from_slice(name);
-                self.publish(&[], &channel, false, || SharedBytes::new(payload));
+                self.publish_in_space(space, key.db, &[name], payload);
             }
         }
+    }
+
+    /// Notes a message on a channel of keyspace events; `name` is what comes behind the database.
+    pub(crate) fn publish_in_space(
+        &mut self,
+        space: &str,
+        db: u32,
+        name: &[&[u8]],
+        payload: &[u8],
+    ) {
+        let mut channel = format!("__{space}@{db}__:").into_bytes();
+        name.iter().for_each(|part| channel.extend_from_slice(part));
+        self.publish(&[], &channel, false, || SharedBytes::new(payload));
     }
 
     /// Notes that a key has changed for those whose prefixes it has. O(prefixes).
@@ -222,11 +241,12 @@ impl News {
 }
 
 impl Store {
-    /// A key changed and somebody asked for events or has a prefix.
+    /// A key changed, or these fields of it, and somebody asked for events or has a prefix.
     #[cold]
-    pub(crate) fn note_news(&mut self, key: Key<'_>, event: Event) {
+    pub(crate) fn note_news(&mut self, key: Key<'_>, event: Event, fields: Fields<'_, '_>) {
         if self.news.wants(event.class()) {
             self.news.publish_event(key, event.name());
+            self.news.publish_fields(key, event, fields);
         }
         self.news.note_in_prefixes(key.name, event.is_by_author());
     }
@@ -237,6 +257,45 @@ impl Store {
         if self.news.wants(EventClasses::NEW) {
             self.news.publish_event(key, "new");
         }
+    }
+
+    /// The type of the value that is about to be replaced whole, for [`Store::note_replaced`].
+    /// `None` as well where nobody listens to that.
+    pub(crate) fn type_to_replace(&mut self, key: Key<'_>) -> Option<Type> {
+        let classes = [EventClasses::OVERWRITTEN, EventClasses::TYPE_CHANGED];
+        if !classes.into_iter().any(|class| self.news.wants(class)) {
+            return None;
+        }
+        self.find(key, Access::Peek).map(|entry| Type::of(entry.kind()))
+    }
+
+    /// A key has another value, if there was one before, which was of this type. That is no change
+    /// by itself: the command reports one, too.
+    pub(crate) fn note_replaced(&mut self, key: Key<'_>, old: Option<Type>) {
+        let Some(old) = old else { return };
+        let new = self.entry(key).map(|entry| Type::of(entry.kind())).expect("it was stored");
+        if self.news.wants(EventClasses::OVERWRITTEN) {
+            self.news.publish_event(key, "overwritten");
+        }
+        if old.name() != new.name() && self.news.wants(EventClasses::TYPE_CHANGED) {
+            self.news.publish_event(key, "type_changed");
+        }
+    }
+
+    /// [`Store::replace`] where a change may be news.
+    #[cold]
+    pub(crate) fn replace_as_news(
+        &mut self,
+        key: Key<'_>,
+        kind: Type,
+        value: Value<'_, Object>,
+        expiry_ms: Option<i64>,
+        event: Event,
+    ) {
+        let old = self.type_to_replace(key);
+        self.set(key, kind, value, expiry_ms);
+        self.note_replaced(key, old);
+        self.changed(key, event);
     }
 
     /// Publishes a message; its slot is here. Returns how many clients will receive it.

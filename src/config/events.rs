@@ -1,11 +1,10 @@
 //! Classes of keyspace events, as `notify-keyspace-events` names them with letters.
 
-/// A set of classes of keyspace events, and whether they go out by key, by event, or both.
+/// A set of classes of keyspace events, and the forms in which they go out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyspaceEvents(u32);
 
-/// Letter and meaning of each class, in the order in which Redis prints them. Those before
-/// `K` are what `A` stands for.
+/// Letter and meaning of each class, in the order in which Redis prints them.
 const LETTERS: &[(u8, KeyspaceEvents)] = &[
     (b'g', KeyspaceEvents::GENERIC),
     (b'$', KeyspaceEvents::STRING),
@@ -18,10 +17,20 @@ const LETTERS: &[(u8, KeyspaceEvents)] = &[
     (b't', KeyspaceEvents::STREAM),
     (b'd', KeyspaceEvents::MODULE),
     (b'n', KeyspaceEvents::NEW),
+    (b'o', KeyspaceEvents::OVERWRITTEN),
+    (b'c', KeyspaceEvents::TYPE_CHANGED),
+    (b'a', KeyspaceEvents::ARRAY),
     (b'K', KeyspaceEvents::BY_KEY),
     (b'E', KeyspaceEvents::BY_EVENT),
     (b'm', KeyspaceEvents::KEY_MISS),
+    (b'S', KeyspaceEvents::FIELDS_BY_KEY),
+    (b'T', KeyspaceEvents::FIELDS_BY_EVENT),
+    (b'I', KeyspaceEvents::FIELD_BY_FIELD),
+    (b'V', KeyspaceEvents::FIELDS_BY_EVENT_AND_KEY),
 ];
+
+/// Letters that CONFIG GET of Redis does not show where it shows `A`.
+const HIDDEN_BY_ALL: [char; 4] = ['n', 'o', 'c', 'a'];
 
 impl KeyspaceEvents {
     /// `K`: publish on the channel of the key.
@@ -52,7 +61,22 @@ impl KeyspaceEvents {
     pub const MODULE: KeyspaceEvents = KeyspaceEvents(1 << 13);
     /// `n`: keys that were not there before.
     pub const NEW: KeyspaceEvents = KeyspaceEvents(1 << 14);
-    /// `A`: all classes but `m` and `n`.
+    /// `o`: keys whose value was replaced whole.
+    pub const OVERWRITTEN: KeyspaceEvents = KeyspaceEvents(1 << 15);
+    /// `c`: keys whose value was replaced by one of another type.
+    pub const TYPE_CHANGED: KeyspaceEvents = KeyspaceEvents(1 << 16);
+    /// `S`: publish fields of hashes on a channel of the key.
+    pub const FIELDS_BY_KEY: KeyspaceEvents = KeyspaceEvents(1 << 19);
+    /// `T`: publish fields of hashes on a channel of the event.
+    pub const FIELDS_BY_EVENT: KeyspaceEvents = KeyspaceEvents(1 << 20);
+    /// `I`: publish fields of hashes, each on a channel of its own.
+    pub const FIELD_BY_FIELD: KeyspaceEvents = KeyspaceEvents(1 << 21);
+    /// `V`: publish fields of hashes on a channel of the event and the key.
+    pub const FIELDS_BY_EVENT_AND_KEY: KeyspaceEvents = KeyspaceEvents(1 << 22);
+    /// `a`: arrays, a type of Redis 8.8 that is not there.
+    pub const ARRAY: KeyspaceEvents = KeyspaceEvents(1 << 23);
+    /// `A`: all classes of values but `a`, which older servers do not know, and those of keys that
+    /// are gone. The other events have to be asked for by their own letters.
     pub const ALL: KeyspaceEvents = KeyspaceEvents(
         Self::GENERIC.0
             | Self::STRING.0
@@ -89,10 +113,10 @@ impl KeyspaceEvents {
         Some(events)
     }
 
-    /// Prints the letters as CONFIG GET of Redis does, which leaves out `n` where `A` stands.
+    /// Prints the letters as CONFIG GET of Redis does, which leaves some out where `A` stands.
     pub fn letters(self) -> String {
-        let with_new = self.all_letters();
-        if self.contains(KeyspaceEvents::ALL) { with_new.replace('n', "") } else { with_new }
+        let all = self.all_letters();
+        if self.contains(KeyspaceEvents::ALL) { all.replace(HIDDEN_BY_ALL, "") } else { all }
     }
 
     /// Prints the letters so that they read back equal.
@@ -113,10 +137,20 @@ mod tests {
 
     #[test]
     fn prints_as_redis_does() {
-        // Put to a Redis server with CONFIG SET and read back with CONFIG GET.
-        for (given, printed) in
-            [("", ""), ("KEA", "AKE"), ("KEAn", "AKE"), ("nKEg$lshzxetdm", "AKEm"), ("gKx", "gxK")]
-        {
+        for (given, printed) in [
+            // Put to a Redis server with CONFIG SET and read back with CONFIG GET.
+            ("", ""),
+            ("KEA", "AKE"),
+            ("KEAn", "AKE"),
+            ("nKEg$lshzxetdm", "AKEm"),
+            ("gKx", "gxK"),
+            // Letters of Redis 8.
+            ("coKn", "nocK"),
+            ("KEAoc", "AKE"),
+            ("VITShEK", "hKESTIV"),
+            ("VITSmEKA", "AKEmSTIV"),
+            ("Kag", "gaK"),
+        ] {
             let events = KeyspaceEvents::parse(given.as_bytes()).expect("known letters");
             assert_eq!(events.letters(), printed, "{given}");
             assert_eq!(KeyspaceEvents::parse(events.all_letters().as_bytes()), Some(events));

@@ -44,7 +44,6 @@ pub fn bitop(call: &mut Call<'_>) -> Outcome {
     let target = call.key(2);
     if length > 0 {
         store_result(call, target, operation, &sources, length);
-        call.store.changed(target, Event::Set);
     } else if call.store.remove(target, call.store.settings().lazyfree_lazy_server_del) {
         call.store.changed(target, Event::Del);
     }
@@ -92,7 +91,8 @@ fn store_result(
     if length <= INLINE_VALUE_MAX {
         let mut bytes = [0; INLINE_VALUE_MAX];
         bits::combine(operation, sources, 0, &mut bytes[..length]);
-        call.store.set(target, Type::RawString, Value::Bytes(&bytes[..length]), None);
+        let value = Value::Bytes(&bytes[..length]);
+        call.store.replace(target, Type::RawString, value, None, Event::Set);
         return;
     }
     let mut result = SharedBytes::with_capacity(length);
@@ -100,5 +100,5 @@ fn store_result(
         let end = (start + BLOCK_SIZE_MAX).min(length);
         bits::combine(operation, sources, start, &mut result.grow(end)[start..]);
     }
-    call.store.set(target, Type::RawString, Value::Shared(result), None);
+    call.store.replace(target, Type::RawString, Value::Shared(result), None, Event::Set);
 }

@@ -144,9 +144,11 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     if deadline_ms.is_some_and(|at_ms| at_ms <= call.store.now_ms()) {
         remove_old(call.store, key);
     } else {
+        let replaced = call.store.type_to_replace(key);
         put(call.store, key, decoded, deadline_ms);
         note_usage(call.store, key, options.usage);
         call.store.changed(key, Event::Restore);
+        call.store.note_replaced(key, replaced);
         // Its own words, but that a time is absolute, and the payload one that others can read.
         let at_ms = deadline_ms.unwrap_or(0).to_string();
         let payload = older_payload(call.store, key, call.arguments.at(3));

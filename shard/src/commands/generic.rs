@@ -91,9 +91,11 @@ fn require(call: &mut Call<'_>, key: Key<'_>) -> Outcome {
 /// Gives the entry of a key that is there another name; its expiry travels along.
 fn rename_present(call: &mut Call<'_>, from: Key<'_>, to: Key<'_>) {
     let entry = call.store.take(from).expect("the caller has seen the key");
+    let replaced = call.store.type_to_replace(to);
     call.store.put_renamed(to, entry);
     call.store.changed(from, Event::RenameFrom);
     call.store.changed_too(to, Event::RenameTo);
+    call.store.note_replaced(to, replaced);
 }
 
 /// The number of a database in an argument.
@@ -171,8 +173,10 @@ pub fn copy(call: &mut Call<'_>) -> Outcome {
     let is_free = !call.store.exists(to);
     let copies = is_free || options.replaces;
     if copies {
+        let replaced = call.store.type_to_replace(to);
         call.store.put_entry(to, duplicate);
         call.store.changed(to, Event::CopyTo);
+        call.store.note_replaced(to, replaced);
     }
     call.reply.integer(i64::from(copies));
     Ok(())

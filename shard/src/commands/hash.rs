@@ -20,6 +20,8 @@ pub use super::hash_random::hrandfield;
 pub use super::hash_scan::hscan;
 pub use super::hash_set::{hdel, hmset, hset, hsetnx};
 
+use smallvec::SmallVec;
+
 use crate::call::Call;
 use crate::error::{CommandError, Outcome};
 use crate::event::Event;
@@ -56,9 +58,17 @@ pub(super) fn reply_value(reply: &mut Reply<'_>, hash: Option<&Hash>, name: &[u8
     }
 }
 
+/// Fields that a command came upon; most commands name few.
+pub(super) type Names<'a> = SmallVec<[&'a [u8]; 8]>;
+
 /// Reports a change that removed fields, and the end of the key if they were the last.
-pub(super) fn report_removal(store: &mut Store, key: Key<'_>, event: Event) {
-    store.changed(key, event);
+pub(super) fn report_removal<'f>(
+    store: &mut Store,
+    key: Key<'_>,
+    event: Event,
+    fields: impl Iterator<Item = &'f [u8]>,
+) {
+    store.changed_fields(key, event, fields);
     if !store.exists(key) {
         store.changed_too(key, Event::Del);
     }

@@ -125,18 +125,18 @@ fn set_deadlines(call: &mut Call<'_>, form: TimeForm) -> Outcome {
         set.collect::<Vec<Effect>>()
     })?;
     let effects = effects.unwrap_or_else(|| vec![Effect::Missing; arguments.len() - first]);
+    let with = |effect| {
+        let all = arguments.from(first).zip(&effects);
+        all.filter(move |(_, own)| **own == effect).map(|(name, _)| name)
+    };
     if effects.contains(&Effect::Removed) {
-        report_removal(call.store, key, Event::HDel);
+        report_removal(call.store, key, Event::HDel, with(Effect::Removed));
     } else if effects.contains(&Effect::Set) {
-        call.store.changed(key, Event::HExpire);
+        call.store.changed_fields(key, Event::HExpire, with(Effect::Set));
     }
     if call.store.journal.is_on() {
-        let with = |effect| {
-            let all = arguments.from(first).zip(&effects);
-            all.filter(move |(_, own)| **own == effect).map(|(name, _)| name).collect()
-        };
-        journal_removed(call, key, with(Effect::Removed));
-        journal_deadline(call, key, with(Effect::Set), wanted_ms);
+        journal_removed(call, key, with(Effect::Removed).collect());
+        journal_deadline(call, key, with(Effect::Set).collect(), wanted_ms);
     }
     call.reply.array_len(effects.len());
     effects.iter().for_each(|effect| call.reply.integer(*effect as i64));
@@ -184,7 +184,9 @@ pub fn hpersist(call: &mut Call<'_>) -> Outcome {
     })?;
     let answers = answers.unwrap_or_else(|| vec![NO_FIELD; arguments.len() - first]);
     if answers.contains(&1) {
-        call.store.changed(key, Event::HPersist);
+        let all = arguments.from(first).zip(&answers);
+        let persisted = all.filter(|(_, answer)| **answer == 1).map(|(name, _)| name);
+        call.store.changed_fields(key, Event::HPersist, persisted);
     }
     call.reply.array_len(answers.len());
     answers.iter().for_each(|answer| call.reply.integer(*answer));

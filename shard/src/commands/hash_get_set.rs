@@ -1,6 +1,6 @@
 //! Fields and their deadlines in one step: HGETEX, HSETEX, HGETDEL.
 
-use super::hash::{limits_of, reply_value, report_removal};
+use super::hash::{Names, limits_of, reply_value, report_removal};
 use super::hash_expire::{journal_deadline, journal_removed};
 use super::hash_fields::{BAD_COUNT, check_type, read_deadline, read_fields};
 use super::lifetime::TimeForm;
@@ -41,19 +41,21 @@ pub fn hgetdel(call: &mut Call<'_>) -> Outcome {
     let reply = &mut call.reply;
     reply.array_len(arguments.len() - first);
     let removed = call.store.change_hash(key, Missing::Skip, |hash| {
-        let mut removed = false;
+        let mut removed = Names::new();
         for name in arguments.from(first) {
             reply_value(reply, Some(hash), name, now_ms);
-            removed |= hash.remove(name, now_ms);
+            if hash.remove(name, now_ms) {
+                removed.push(name);
+            }
         }
         removed
     })?;
     match removed {
-        Some(true) => {
-            report_removal(call.store, key, Event::HDel);
+        Some(removed) if removed.is_empty() => {}
+        Some(removed) => {
+            report_removal(call.store, key, Event::HDel, removed.iter().copied());
             journal_removed(call, key, arguments.from(first).collect());
         }
-        Some(false) => {}
         None => arguments.from(first).for_each(|_| call.reply.null()),
     }
     Ok(())
@@ -116,17 +118,20 @@ pub fn hgetex(call: &mut Call<'_>) -> Outcome {
         arguments.from(first).for_each(|name| reply_value(reply, hash, name, now_ms));
         return Ok(());
     }
-    let event = call.store.change_hash(key, Missing::Skip, |hash| {
-        let mut event = None;
+    let change = call.store.change_hash(key, Missing::Skip, |hash| {
+        let (mut event, mut changed) = (None, Names::new());
         for name in arguments.from(first) {
             reply_value(reply, Some(hash), name, now_ms);
-            event = retiming.apply(hash, name, now_ms).or(event);
+            if let Some(done) = retiming.apply(hash, name, now_ms) {
+                event = Some(done);
+                changed.push(name);
+            }
         }
-        event
+        event.map(|event| (event, changed))
     })?;
-    match event {
-        Some(Some(event)) => {
-            report_removal(call.store, key, event);
+    match change {
+        Some(Some((event, changed))) => {
+            report_removal(call.store, key, event, changed.iter().copied());
             journal_retiming(call, key, retiming, first);
         }
         Some(None) => {}
@@ -300,10 +305,11 @@ pub fn hsetex(call: &mut Call<'_>) -> Outcome {
     if matches!(options.lifetime, Lifetime::Until(at_ms) if at_ms <= now_ms) {
         // Written and due at once: nobody could ever read them.
         let removed = call.store.change_hash(key, Missing::Skip, |hash| {
-            names.iter().filter(|name| hash.remove(name, now_ms)).count()
+            let all = names.iter().copied();
+            all.filter(|name| hash.remove(name, now_ms)).collect::<Names<'_>>()
         })?;
-        if removed.is_some_and(|count| count > 0) {
-            report_removal(call.store, key, Event::HDel);
+        if let Some(removed) = removed.filter(|removed| !removed.is_empty()) {
+            report_removal(call.store, key, Event::HDel, removed.into_iter());
             journal_removed(call, key, names);
         }
     } else {
@@ -314,9 +320,9 @@ pub fn hsetex(call: &mut Call<'_>) -> Outcome {
                 hash.set(name, value, options.lifetime, now_ms, &limits);
             }
         })?;
-        call.store.changed(key, Event::HSet);
+        call.store.changed_fields(key, Event::HSet, names.iter().copied());
         if matches!(options.lifetime, Lifetime::Until(_)) {
-            call.store.changed_too(key, Event::HExpire);
+            call.store.changed_fields_too(key, Event::HExpire, names.iter().copied());
         }
         if call.store.journal.is_on() {
             journal_fields(call, key, &options);

@@ -2,6 +2,8 @@
 //!
 //! An incremented field keeps its deadline. A missing field counts from zero.
 
+use std::iter;
+
 use super::hash::limits_of;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
@@ -90,7 +92,7 @@ fn replace_value(
     };
     let replaced = call.store.change_hash(key, Missing::Create, replace)?;
     let value = replaced.expect("it is made if it is missing")?;
-    call.store.changed(key, event);
+    call.store.changed_fields(key, event, iter::once(name));
     if call.store.journal.is_on() {
         journal_field(call, key, name, value.as_bytes());
     }

@@ -2,7 +2,9 @@
 //!
 //! Writing a field takes its deadline away.
 
-use super::hash::{limits_of, report_removal};
+use std::iter;
+
+use super::hash::{Names, limits_of, report_removal};
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
@@ -41,7 +43,7 @@ fn set_all(call: &mut Call<'_>) -> Result<i64, CommandError> {
         added
     };
     let added = call.store.change_hash(key, Missing::Create, set)?;
-    call.store.changed(key, Event::HSet);
+    call.store.changed_fields(key, Event::HSet, arguments.from(2).step_by(2));
     Ok(added.expect("it is made if it is missing"))
 }
 
@@ -58,7 +60,7 @@ pub fn hsetnx(call: &mut Call<'_>) -> Outcome {
     })?;
     let is_new = is_new.expect("it is made if it is missing");
     if is_new {
-        call.store.changed(key, Event::HSet);
+        call.store.changed_fields(key, Event::HSet, iter::once(name));
         call.did(key, &[b"HSET", key.name, name, value]);
     }
     call.reply.integer(i64::from(is_new));
@@ -70,12 +72,12 @@ pub fn hdel(call: &mut Call<'_>) -> Outcome {
     let arguments = call.arguments;
     let (key, now_ms) = (call.key(1), call.store.now_ms());
     let removed = call.store.change_hash(key, Missing::Skip, |hash| {
-        arguments.from(2).filter(|name| hash.remove(name, now_ms)).count()
+        arguments.from(2).filter(|name| hash.remove(name, now_ms)).collect::<Names<'_>>()
     })?;
-    let removed = removed.unwrap_or(0);
-    if removed > 0 {
-        report_removal(call.store, key, Event::HDel);
+    let removed = removed.unwrap_or_default();
+    if !removed.is_empty() {
+        report_removal(call.store, key, Event::HDel, removed.iter().copied());
     }
-    call.reply.integer(removed as i64);
+    call.reply.integer(removed.len() as i64);
     Ok(())
 }

@@ -142,8 +142,7 @@ fn store_result(call: &mut Call<'_>, operation: Operation, event: Event) -> Outc
     let (target, len) = (call.key(1), result.len());
     if len > 0 {
         let object: Object = result.into_object();
-        call.store.set(target, Type::Set, Value::Object(object), None);
-        call.store.changed(target, event);
+        call.store.replace(target, Type::Set, Value::Object(object), None, event);
     } else {
         let lazily = call.store.settings().lazyfree_lazy_server_del;
         if call.store.remove(target, lazily) {

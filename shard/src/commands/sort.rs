@@ -252,8 +252,7 @@ fn store(
         let mut list = List::default();
         list.push_all(End::Tail, texts.iter().map(Vec::as_slice), node_limit(call.store));
         let value = Value::Object(Object::List(list));
-        call.store.set(key, Type::List, value, None);
-        call.store.changed(key, Event::SortStore);
+        call.store.replace(key, Type::List, value, None, Event::SortStore);
         // What BY and GET looked at has no part in the order of records.
         call.did(key, &[b"DEL", key.name]);
         let head: [&[u8]; 2] = [b"RPUSH", key.name];

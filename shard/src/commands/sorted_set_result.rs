@@ -106,8 +106,7 @@ impl Gathered {
         } else {
             let set = SortedSet::from_sorted(self.entries(), &limits);
             let value = Value::Object(crate::object::Object::SortedSet(set));
-            call.store.set(key, Type::SortedSet, value, None);
-            call.store.changed(key, event);
+            call.store.replace(key, Type::SortedSet, value, None, event);
         }
         call.reply.integer(self.len() as i64);
     }

@@ -46,21 +46,16 @@ pub(super) fn store_string(store: &mut Store, key: Key<'_>, text: &[u8], expiry:
             }
         }
         Expiry::At(at_ms) => {
-            store.set(key, Type::String, value_of(text), Some(at_ms));
-            store.changed(key, Event::Set);
+            store.replace(key, Type::String, value_of(text), Some(at_ms), Event::Set);
             store.changed_too(key, Event::Expire);
             journal_set(store, key, text, Some(at_ms));
         }
         Expiry::Kept => {
             let kept = store.find(key, Access::Peek).and_then(|entry| entry.expiry_ms());
-            store.set(key, Type::String, value_of(text), kept);
-            store.changed(key, Event::Set);
+            store.replace(key, Type::String, value_of(text), kept, Event::Set);
             journal_set(store, key, text, kept);
         }
-        Expiry::Never => {
-            store.set(key, Type::String, value_of(text), None);
-            store.changed(key, Event::Set);
-        }
+        Expiry::Never => store.replace(key, Type::String, value_of(text), None, Event::Set),
     }
 }
 
@@ -85,8 +80,7 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
         return set_with_options(call);
     }
     let key = call.key(1);
-    call.store.set(key, Type::String, value_of(call.arguments.at(2)), None);
-    call.store.changed(key, Event::Set);
+    call.store.replace(key, Type::String, value_of(call.arguments.at(2)), None, Event::Set);
     call.reply.ok();
     Ok(())
 }

@@ -16,9 +16,9 @@ use crate::support::resp::{show, show_request, split_replies};
 use crate::support::{ClientId, Cluster, Request, settings};
 use crate::{FAMILIES, pipeline};
 
-/// All classes, keys that are new and keys that are missed among them.
+/// All classes those servers know, keys that are new and keys that are missed among them.
 pub(crate) const CLASSES: &str = "KEAmn";
-const CLASS_BITS: u32 = 0xffff;
+const CLASS_BITS: u32 = 0x7fff;
 
 /// What is listened to, and the channel of the marks.
 const PATTERN: &str = "__key*";

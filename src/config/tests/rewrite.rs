@@ -93,7 +93,7 @@ fn every_value_is_written_so_that_it_reads_back() {
     let file = scratch.file("a.conf", "");
     let mut config = load(&[&file]).unwrap();
     for (name, value) in [
-        ("notify-keyspace-events", "KEAn"),
+        ("notify-keyspace-events", "KEAnocaSTIV"),
         ("shutdown-on-sigint", "now save"),
         ("oom-score-adj-values", "1 2 3"),
         ("latency-tracking-info-percentiles", ""),
