@@ -81,6 +81,17 @@ pub trait SnapshotTarget: Send {
     fn wait(self: Box<Self>) -> bool;
 }
 
+/// What came of listening to a client past the reactor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing so far.
+    Nothing,
+    /// It has gone.
+    Ended,
+}
+
 /// Which directives CONFIG REWRITE writes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RewriteExtent {
@@ -423,6 +434,17 @@ pub trait Host: Send {
 
     /// Sends a short reply to such a command at once.
     fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
+
+    /// What the client of a debugging session says, of whose socket nobody else knows now: waits for
+    /// a small part of a second. A host without sockets has nobody there.
+    fn receive_from_debugger(&mut self, _descriptor: i32, _bytes: &mut [u8]) -> Heard {
+        Heard::Ended
+    }
+
+    /// Says something to such a client; whether it has taken all of it, for which it has seconds.
+    fn send_to_debugger(&mut self, _descriptor: i32, _bytes: &[u8]) -> bool {
+        false
+    }
 
     /// Sends keys to another server, or says why it will not even try. Never waits: the core is
     /// woken when there is news of the journey.
