@@ -426,6 +426,11 @@ pub trait Host: Send {
         false
     }
 
+    /// Whether the process is about to be told to end, as soon as the first core has time for that.
+    fn is_asked_to_end(&self) -> bool {
+        false
+    }
+
     /// A script has run for long and goes on: the next command each of these sockets has brought in
     /// full, taken off the socket, with the index of the socket. Takes little time.
     fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {

@@ -222,6 +222,10 @@ impl Host for CoreHost {
         self.process.is_stopping()
     }
 
+    fn is_asked_to_end(&self) -> bool {
+        self.process.has_shutdown_wish()
+    }
+
     fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
         busy::receive(descriptors)
     }

@@ -418,9 +418,11 @@ impl Session {
             && self.figures.unsent_bytes == 0
     }
 
-    /// Whether a reply to it has not left, as far as its figures tell.
+    /// Whether a reply to it has not left, as far as its figures tell: with TLS they count what is
+    /// no reply as well.
     pub(crate) fn has_replies_pending(&self) -> bool {
-        self.is_owed() || !self.output.is_empty() || self.figures.unsent_bytes > 0
+        let has_unsent = !self.origin.is_tls && self.figures.unsent_bytes > 0;
+        self.is_owed() || !self.output.is_empty() || has_unsent
     }
 
     /// Whether replies are still under way from other cores.

@@ -319,10 +319,10 @@ impl Run<'_> {
 
     /// Waits a little for what the client says.
     fn listen(&mut self) {
-        let is_ending = self.core.host.is_ending();
+        let is_ending = self.core.host.is_ending() || self.core.host.is_asked_to_end();
         let Some(debugger) = self.core.debugger.as_deref_mut() else { return };
         match is_ending {
-            // What has written is not stopped half way: it runs to its end.
+            // The script runs to its end: then the core has time for that of the process.
             true => debugger.leave(),
             false => debugger.listen(&mut *self.core.host),
         }
