@@ -81,6 +81,17 @@ pub trait SnapshotTarget: Send {
     fn wait(self: Box<Self>) -> bool;
 }
 
+/// What came of listening to a client past the reactor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing so far.
+    Nothing,
+    /// It has gone.
+    Ended,
+}
+
 /// Which directives CONFIG REWRITE writes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RewriteExtent {
@@ -415,6 +426,11 @@ pub trait Host: Send {
         false
     }
 
+    /// Whether the process is about to be told to end, as soon as the first core has time for that.
+    fn is_asked_to_end(&self) -> bool {
+        false
+    }
+
     /// A script has run for long and goes on: the next command each of these sockets has brought in
     /// full, taken off the socket, with the index of the socket. Takes little time.
     fn receive_while_busy(&mut self, _descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
@@ -423,6 +439,17 @@ pub trait Host: Send {
 
     /// Sends a short reply to such a command at once.
     fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
+
+    /// What the client of a debugging session says, of whose socket nobody else knows now: waits for
+    /// a small part of a second. A host without sockets has nobody there.
+    fn receive_from_debugger(&mut self, _descriptor: i32, _bytes: &mut [u8]) -> Heard {
+        Heard::Ended
+    }
+
+    /// Says something to such a client; whether it has taken all of it, for which it has seconds.
+    fn send_to_debugger(&mut self, _descriptor: i32, _bytes: &[u8]) -> bool {
+        false
+    }
 
     /// Sends keys to another server, or says why it will not even try. Never waits: the core is
     /// woken when there is news of the journey.

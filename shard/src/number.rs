@@ -100,6 +100,27 @@ pub fn format_double(value: f64) -> String {
     shortest(value)
 }
 
+/// Prints a double with up to six digits, as C's `%g` does.
+pub(crate) fn format_brief(value: f64) -> String {
+    const DIGITS: i32 = 6;
+    if !value.is_finite() {
+        return format_double(value);
+    }
+    let text = format!("{value:.5e}");
+    let (mantissa, exponent) = text.split_once('e').expect("Rust prints an exponent");
+    let exponent: i32 = exponent.parse().expect("Rust prints a decimal exponent");
+    let without_zeros = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        let fraction_digits = (DIGITS - 1 - exponent) as usize;
+        return without_zeros(&format!("{value:.fraction_digits$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs())
+}
+
 /// Up to here whole numbers are written out.
 const WHOLE_MAX: f64 = (i64::MAX / 2) as f64;
 
@@ -136,6 +157,26 @@ fn shortest(value: f64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn brief_doubles_have_six_digits() {
+        let cases = [
+            (1.0, "1"),
+            (0.0, "0"),
+            (-2.5, "-2.5"),
+            (1.0 / 3.0, "0.333333"),
+            (123_456.7, "123457"),
+            (999_999.5, "1e+06"),
+            (1e20, "1e+20"),
+            (-0.00001, "-1e-05"),
+            (0.0001, "0.0001"),
+            (1.5e-300, "1.5e-300"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(format_brief(value), expected);
+        }
+    }
 
     #[track_caller]
     fn check_double(value: f64, expected: &str) {

@@ -12,7 +12,7 @@ use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    DurableMark, Garbage, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
+    DurableMark, Garbage, Heard, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
     RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
@@ -222,12 +222,24 @@ impl Host for CoreHost {
         self.process.is_stopping()
     }
 
+    fn is_asked_to_end(&self) -> bool {
+        self.process.has_shutdown_wish()
+    }
+
     fn receive_while_busy(&mut self, descriptors: &[i32]) -> Vec<(usize, OwnedArguments)> {
         busy::receive(descriptors)
     }
 
     fn send_while_busy(&mut self, descriptor: i32, bytes: &[u8]) {
         busy::send(descriptor, bytes);
+    }
+
+    fn receive_from_debugger(&mut self, descriptor: i32, bytes: &mut [u8]) -> Heard {
+        busy::listen(descriptor, bytes)
+    }
+
+    fn send_to_debugger(&mut self, descriptor: i32, bytes: &[u8]) -> bool {
+        busy::speak(descriptor, bytes)
     }
 
     fn ship(&mut self, shipment: Shipment) -> Result<Box<dyn Journey>, CommandError> {

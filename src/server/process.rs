@@ -166,6 +166,11 @@ impl Process {
         self.wake_cores();
     }
 
+    /// Whether core 0 is to end the process and has not begun to.
+    pub fn has_shutdown_wish(&self) -> bool {
+        self.is_shutdown_wanted.load(Ordering::Acquire)
+    }
+
     /// How the process is to end, if somebody has asked for it since this was called last.
     pub fn take_shutdown_wish(&self) -> Option<ShutdownOptions> {
         let is_wanted = self.is_shutdown_wanted.load(Ordering::Acquire)

@@ -1,14 +1,18 @@
 //! EVAL and its like, and SCRIPT. How scripts run: see `core/scripting.rs`.
 
 use crate::call::{Call, SessionCall};
+use crate::core::debugging::NO_FORKS;
+use crate::core::session::Debugging;
 use crate::error::{CommandError, Outcome};
 use crate::scripting::source::sha_from;
 use crate::scripting::watch::Kill;
 
 const FLUSH_WORDS: CommandError =
     CommandError::Fixed("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
-const NO_DEBUGGER: CommandError =
-    CommandError::Fixed("ERR SCRIPT DEBUG is not supported by this server");
+const DEBUG_IN_PIPELINE: CommandError =
+    CommandError::Fixed("ERR SCRIPT DEBUG must be called outside a pipeline");
+const NO_TLS: CommandError =
+    CommandError::Fixed("ERR scripts cannot be debugged over TLS: connect without it");
 const DEBUG_WORDS: CommandError = CommandError::Fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO");
 const NO_SCRIPT: CommandError =
     CommandError::Fixed("NOSCRIPT No matching script. Please use EVAL.");
@@ -95,16 +99,31 @@ pub(super) fn kill_busy(call: &mut SessionCall<'_>, is_eval: bool) -> Outcome {
     }
 }
 
-/// SCRIPT DEBUG.
+/// SCRIPT DEBUG. How scripts are debugged: see `core/debugging.rs`.
 pub fn debug(call: &mut SessionCall<'_>) -> Outcome {
-    if call.arguments.is(2, "no") {
-        call.reply.ok();
-        return Ok(());
+    let is_transacting = call.core.is_transacting();
+    let arguments = call.arguments;
+    let session = call.session();
+    if is_transacting || session.has_replies_pending() {
+        return Err(DEBUG_IN_PIPELINE);
     }
-    if call.arguments.is(2, "yes") || call.arguments.is(2, "sync") {
-        return Err(NO_DEBUGGER);
+    if arguments.is(2, "no") {
+        session.debugging = Debugging::Off;
+    } else if arguments.is(2, "yes") {
+        session.debugging = Debugging::Refused;
+        return Err(NO_FORKS);
+    } else if arguments.is(2, "sync") {
+        if session.origin.is_tls {
+            return Err(NO_TLS);
+        }
+        session.debugging = Debugging::Sync;
+        // Its scripts take as long as somebody thinks about them.
+        call.core.has_been_busy = true;
+    } else {
+        return Err(DEBUG_WORDS);
     }
-    Err(DEBUG_WORDS)
+    call.reply.ok();
+    Ok(())
 }
 
 /// SCRIPT HELP.

@@ -8,6 +8,9 @@
 //!
 //! There is at most one at a time, since it has all slots. It takes the time of `cores` hops, and
 //! as many again for each command that visits all cores.
+//!
+//! A script that is debugged (see [`super::debugging`]) runs here as well: it has to be where its
+//! client's socket is.
 
 use super::message::{Envelope, Errand};
 use super::tour::{Asker, TourKind, TourTask};
@@ -27,6 +30,8 @@ pub(super) struct Exclusive {
     next: usize,
     /// When the tour under way set out.
     tour_begun_ns: u64,
+    /// It is no transaction but one script that is debugged.
+    is_debugged: bool,
     output: Output,
 }
 
@@ -61,11 +66,16 @@ impl Core {
             homes,
             next: 0,
             tour_begun_ns: 0,
+            is_debugged: false,
             output: Output::default(),
         });
         self.unpack(&mut exclusive);
         self.check_watches(&mut execution);
         self.store.begin_group();
+        if execution.is_debugged {
+            self.run_debugged(id, &mut exclusive);
+            return self.end_exclusive(*exclusive);
+        }
         if execution.is_aborted {
             exclusive.next = command_count;
             self.reply_writer(id, &mut exclusive.output).null_array();
@@ -73,6 +83,16 @@ impl Core {
             self.reply_writer(id, &mut exclusive.output).array_len(command_count);
         }
         self.continue_exclusive(exclusive);
+    }
+
+    /// Runs a script that is debugged, with the slots in the store.
+    fn run_debugged(&mut self, id: SessionId, exclusive: &mut Exclusive) {
+        exclusive.is_debugged = true;
+        let Exclusive { envelope: Envelope { batch, .. }, output, .. } = exclusive;
+        if !self.refuse_queued(id, batch, 0, output) {
+            self.debug_script(id, batch, output);
+            self.spread_pending(Some(batch.author_of(0)));
+        }
     }
 
     /// Puts the slots into the store.
@@ -162,12 +182,19 @@ impl Core {
             self.log_slow(Some(exclusive.envelope.batch.commands[0].session));
         }
         self.pack(&mut exclusive);
-        let Exclusive { envelope: Envelope { batch, wanted, held }, output, .. } = exclusive;
+        let Exclusive { envelope, is_debugged, output, .. } = exclusive;
+        let Envelope { batch, wanted, held } = envelope;
         self.send_slots_home(held);
         self.shared.unclaim(&wanted);
         let (id, place) = (batch.commands[0].session, batch.commands[0].place);
-        self.show_exec(id);
+        if !is_debugged {
+            self.show_exec(id);
+        }
         self.fill_place(id, place, output);
+        if is_debugged {
+            // The client sees by that that the session is over.
+            self.close_connection(id, true);
+        }
         self.keep_batch(batch);
         self.return_credit();
     }

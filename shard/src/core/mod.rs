@@ -34,6 +34,7 @@ pub(crate) mod baggage;
 pub mod blocking;
 mod busy;
 mod client_eviction;
+pub(crate) mod debugging;
 mod departing;
 mod dispatch;
 mod envelope;
@@ -95,6 +96,7 @@ use crate::key_waits::KeyWaiter;
 use crate::latency::{Monitor, event};
 use crate::mutation::{self, Mutation};
 use crate::reply::Output;
+use crate::scripting::debugger::Debugger;
 use crate::scripting::engine::Scripting;
 use crate::settings::Settings;
 use crate::slow_log::SlowLog;
@@ -189,6 +191,8 @@ pub struct Core {
     turn: u64,
     /// The session whose script runs here now.
     scripting_session: Option<SessionId>,
+    /// The session in which a script is debugged here now.
+    pub(crate) debugger: Option<Box<Debugger>>,
     /// Whether the driver is taking in what has arrived: there may be more of any client.
     pub is_taking_in: bool,
     /// Whether what is done without being asked for rests (`DEBUG PAUSE-CRON`).
@@ -307,6 +311,7 @@ impl Core {
             scripting: Scripting::new(seed ^ u64::from(id.0)),
             turn: 0,
             scripting_session: None,
+            debugger: None,
             is_taking_in: false,
             is_cron_paused: false,
             has_been_busy: false,

@@ -146,7 +146,7 @@ fn origin_of(session: &Session) -> String {
 }
 
 /// Appends an argument in quotes, as Redis writes texts that may hold any bytes.
-fn push_quoted(line: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn push_quoted(line: &mut Vec<u8>, text: &[u8]) {
     line.push(b'"');
     for &byte in text {
         match byte {

@@ -25,6 +25,7 @@
 use std::sync::Arc;
 
 use super::baggage::Baggage;
+use super::debugging::is_debuggable;
 use super::dispatch::{Flow, Prepared};
 use super::message::{Batch, Caller, Route};
 use super::monitoring::FROM_SCRIPT;
@@ -75,6 +76,9 @@ impl Core {
         route: Route,
         arguments: Arguments<'_>,
     ) -> Option<Flow> {
+        if is_debuggable(row) && self.is_debugging(id) {
+            return Some(self.execute_debugged(id, row, route, arguments));
+        }
         if self.core_count == 1 || self.keeps_to_its_keys(row, arguments) {
             return None;
         }

@@ -65,6 +65,18 @@ pub enum Rights {
     None,
 }
 
+/// What becomes of the scripts a client sends (`SCRIPT DEBUG`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Debugging {
+    /// They run.
+    #[default]
+    Off,
+    /// They are debugged.
+    Sync,
+    /// They are refused: the client expects that nothing they write stays, which is not built.
+    Refused,
+}
+
 /// `CLIENT REPLY` state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyMode {
@@ -178,6 +190,8 @@ pub struct Session {
     pub is_monitor: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
+    /// `SCRIPT DEBUG`.
+    pub debugging: Debugging,
     /// Why further commands wait; empty when they do not.
     pub holds: Holds,
     /// Nothing more is read; the connection ends when its replies have left.
@@ -273,6 +287,7 @@ impl Session {
             no_evict: false,
             is_monitor: false,
             reply_mode: ReplyMode::On,
+            debugging: Debugging::Off,
             holds: Holds::default(),
             closing: false,
             transaction: None,
@@ -401,6 +416,13 @@ impl Session {
             && !self.is_owed()
             && self.figures.query_bytes == 0
             && self.figures.unsent_bytes == 0
+    }
+
+    /// Whether a reply to it has not left, as far as its figures tell: with TLS they count what is
+    /// no reply as well.
+    pub(crate) fn has_replies_pending(&self) -> bool {
+        let has_unsent = !self.origin.is_tls && self.figures.unsent_bytes > 0;
+        self.is_owed() || !self.output.is_empty() || has_unsent
     }
 
     /// Whether replies are still under way from other cores.

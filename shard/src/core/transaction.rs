@@ -18,9 +18,10 @@
 
 use std::sync::Arc;
 
+use super::debugging::{DEBUGGED_IN_TRANSACTION, is_debuggable};
 use super::message::{Batch, BatchCommand, Errand, Route};
 use super::running::run_on_keys;
-use super::session::{Hold, ReplyMode};
+use super::session::{Debugging, Hold, ReplyMode};
 use super::spreading::Author;
 use super::tour::TourTask;
 use super::{Core, SessionId};
@@ -83,10 +84,13 @@ pub(super) fn aborted_by(error: &CommandError) -> CommandError {
 }
 
 /// A transaction on its way.
+#[derive(Default)]
 pub struct Execution {
-    watchers: Vec<Arc<Watcher>>,
+    pub(super) watchers: Vec<Arc<Watcher>>,
     /// Whether it needs all slots, at the core of its client.
     pub(super) is_exclusive: bool,
+    /// Whether it is no transaction but one script that is debugged.
+    pub(super) is_debugged: bool,
     /// A watched key had changed: nothing was run.
     pub(super) is_aborted: bool,
     /// Commands that are not allowed any more, by their places in the batch.
@@ -130,6 +134,7 @@ impl Core {
         let flags = self.flags_in_effect(row, arguments);
         let session = self.session_mut(id).expect("seen by the caller");
         let caller = session.caller();
+        let is_debugging = session.debugging != Debugging::Off;
         let transaction = session.transaction.as_deref_mut().expect("the caller has seen it");
         let is_too_large =
             transaction.batch.argument_bytes() + arguments.total_bytes() > TRANSACTION_BYTES_MAX;
@@ -137,6 +142,7 @@ impl Core {
             Some(Handler::Keys(_)) if row.flags.contains(flag::IN_MULTI) => Some(NO_WATCH),
             _ if row.flags.contains(flag::NO_MULTI) => Some(NOT_IN_TRANSACTION),
             _ if is_too_large => Some(TOO_LARGE),
+            _ if is_debugging && is_debuggable(row) => Some(DEBUGGED_IN_TRANSACTION),
             _ => None,
         };
         if let Some(error) = refusal {
@@ -171,8 +177,7 @@ impl Core {
         }
         let scope = self.scope_of(&mut batch, &watchers);
         let is_exclusive = matches!(scope, Scope::Everything);
-        let mut execution =
-            Execution { watchers, is_exclusive, is_aborted: false, refused: Vec::new() };
+        let mut execution = Execution { watchers, is_exclusive, ..Execution::default() };
         let slots = match scope {
             Scope::Here => return self.execute_here(id, batch, &mut execution),
             Scope::Slots(slots) => slots,

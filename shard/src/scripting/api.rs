@@ -1,6 +1,7 @@
 //! `redis.*`, and `server.*` which is the same.
 
 use super::command;
+use super::debugger;
 use super::functions;
 use super::lua::{Function, GLOBALS, Kind, Lua, Raise};
 use super::source::sha_of;
@@ -34,8 +35,11 @@ const FOR_RUNS: &[(&str, Function)] = &[
     ("acl_check_cmd", acl_check_cmd),
 ];
 
-const FOR_SCRIPTS: &[(&str, Function)] =
-    &[("replicate_commands", replicate_commands), ("breakpoint", breakpoint), ("debug", debug)];
+const FOR_SCRIPTS: &[(&str, Function)] = &[
+    ("replicate_commands", replicate_commands),
+    ("breakpoint", debugger::breakpoint),
+    ("debug", debugger::debug),
+];
 
 /// Levels of `redis.log`.
 const LEVELS: [(&str, LogLevel); 4] = [
@@ -104,6 +108,7 @@ fn version_number() -> u32 {
 pub(super) fn push_error(lua: Lua, text: &str) {
     lua.has_room(4);
     let text = text.trim_end_matches(['\r', '\n']);
+    lua.with_run(|run| run.log().map(|log| log.log_error(text.as_bytes())));
     let whole = match text.strip_prefix('-') {
         Some(coded) if coded.contains(' ') => coded.to_owned(),
         Some(bare) => format!("ERR {bare}"),
@@ -203,15 +208,6 @@ fn set_repl(lua: Lua) -> Result<i32, Raise> {
 fn replicate_commands(lua: Lua) -> Result<i32, Raise> {
     lua.push_boolean(true);
     Ok(1)
-}
-
-fn breakpoint(lua: Lua) -> Result<i32, Raise> {
-    lua.push_boolean(false);
-    Ok(1)
-}
-
-fn debug(_: Lua) -> Result<i32, Raise> {
-    Ok(0)
 }
 
 /// Whether the client's user may run a command.

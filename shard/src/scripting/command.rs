@@ -118,6 +118,9 @@ fn perform(run: &mut Run<'_>) -> Ending {
     let (bytes, ranges) =
         (std::mem::take(&mut run.buffers.bytes), std::mem::take(&mut run.buffers.ranges));
     let arguments = Arguments::new(&bytes, &ranges);
+    if let Some(log) = run.log() {
+        log.log_command(arguments);
+    }
     let ending = match admit(run, arguments) {
         Ok(row) => perform_admitted(run, row, arguments),
         Err((row, text)) => {
@@ -247,5 +250,13 @@ fn push_result(lua: Lua, run: &mut Run<'_>) -> bool {
         lua.push_boolean(true);
         lua.set_field(-2, "ignore_error_stats_update");
     }
+    let reply = std::mem::take(&mut run.buffers.output.bytes);
+    if let Some(log) = run.log() {
+        if is_error {
+            log.log_error(reply.trim_ascii_end());
+        }
+        log.log_reply(&reply);
+    }
+    run.buffers.output.bytes = reply;
     is_error
 }

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::api::Face;
 use super::cache::ScriptCache;
 use super::functions::{FunctionMachine, Libraries, Library};
-use super::lua::machine::Machine;
+use super::lua::machine::{Attention, Machine};
 use super::lua::{GLOBALS, Lua, REGISTRY, Raise};
 use super::run::{Buffers, Need, Reach, Run};
 use super::source::{Script, ScriptFlags, Sha, sha_from, sha_of};
@@ -401,6 +401,10 @@ impl<'a> Asked<'a> {
     ) -> Result<(), CommandError> {
         run.name.push_str(compiled.script.name());
         let mut machine = run.core.scripting.scripts.take().expect("it has compiled the script");
+        let is_debugged = run.core.debugger.is_some();
+        if is_debugged {
+            machine.watch(Attention::Lines);
+        }
         let outcome = machine.enter(run, |lua| {
             sandbox::restore_globals(lua);
             lua.push_element(REGISTRY, sandbox::ERROR_HANDLER);
@@ -414,6 +418,9 @@ impl<'a> Asked<'a> {
             let outcome = lua.call(0, 1, 1);
             finish(lua, outcome, reply)
         });
+        if is_debugged {
+            machine.watch(Attention::Time);
+        }
         let scripting = &mut run.core.scripting;
         collect_garbage(scripting, &machine);
         scripting.scripts = Some(machine);

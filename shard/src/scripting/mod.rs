@@ -10,6 +10,7 @@
 //! | [`cache`], [`source`], `declared` | scripts by digest, for all cores; what they say |
 //! | [`functions`], [`texts`] | libraries of functions, for all cores; as files tell of them |
 //! | [`engine`], [`run`] | a core's machines; one run of a script |
+//! | [`debugger`] | sessions that stop a script at lines |
 //! | [`watch`] | scripts that take long, and how they are ended |
 //!
 //! Where a script runs, and with which slots at hand, is decided in `core/scripting.rs`.
@@ -18,6 +19,7 @@ mod api;
 pub mod cache;
 mod check;
 mod command;
+pub mod debugger;
 mod declared;
 pub mod engine;
 pub mod functions;

@@ -31,6 +31,15 @@ pub(super) struct Context {
     pub(super) run: *mut c_void,
 }
 
+/// What a script is interrupted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attention {
+    /// How long it runs.
+    Time,
+    /// That, and every line: it is debugged.
+    Lines,
+}
+
 /// A virtual machine.
 pub(crate) struct Machine {
     state: *mut ffi::lua_State,
@@ -64,9 +73,20 @@ impl Machine {
                 ffi::lua_pushcclosure(state, open, 0);
                 ffi::lua_call(state, 0, 0);
             }
-            ffi::lua_sethook(state, Some(look), ffi::LUA_MASKCOUNT, INSTRUCTIONS_PER_LOOK);
-            Self { state, context }
+            let machine = Self { state, context };
+            machine.watch(Attention::Time);
+            machine
         }
+    }
+
+    /// Chooses what scripts are interrupted for from now on.
+    pub(crate) fn watch(&self, attention: Attention) {
+        let (hook, mask): (ffi::lua_Hook, c_int) = match attention {
+            Attention::Time => (look, ffi::LUA_MASKCOUNT),
+            Attention::Lines => (look_at_line, ffi::LUA_MASKCOUNT | ffi::LUA_MASKLINE),
+        };
+        // SAFETY: the state is alive.
+        unsafe { ffi::lua_sethook(self.state, Some(hook), mask, INSTRUCTIONS_PER_LOOK) };
     }
 
     /// The state.
@@ -148,13 +168,31 @@ unsafe extern "C" fn allocate(
 
 /// Called every so many instructions of a script.
 unsafe extern "C-unwind" fn look(state: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
-    // SAFETY: Lua calls with a living state. Nothing with a destructor lives in this frame when the
-    // error is raised.
+    // SAFETY: Lua calls with a living state.
+    unsafe { interrupt(state, super::super::run::look_after) }
+}
+
+/// Called besides at every line of a script that is debugged.
+unsafe extern "C-unwind" fn look_at_line(state: *mut ffi::lua_State, event: *mut ffi::lua_Debug) {
+    // SAFETY: Lua calls with a living state, and with an event that lives as long as the call.
+    unsafe {
+        match (*event).event == ffi::LUA_HOOKLINE {
+            true => interrupt(state, |lua| super::super::debugger::on_event(lua, true)),
+            false => interrupt(state, |lua| super::super::debugger::on_event(lua, false)),
+        }
+    }
+}
+
+/// Does `work` between two instructions of a script, and raises the error it leaves on the stack,
+/// if it says so. Nothing with a destructor may live in the frames of callers.
+unsafe fn interrupt(state: *mut ffi::lua_State, work: fn(Lua) -> bool) {
+    // SAFETY: the state is alive, as the caller says; this frame has nothing with a destructor when
+    // the error is raised.
     unsafe {
         let lua = Lua(state);
         let context = lua.context();
         let was = std::mem::replace(&mut (*context).is_bounded, false);
-        let must_end = super::super::run::look_after(lua);
+        let must_end = work(lua);
         (*context).is_bounded = was;
         if must_end {
             ffi::lua_error(state);

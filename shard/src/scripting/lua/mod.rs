@@ -325,6 +325,31 @@ impl Lua {
         })
     }
 
+    /// Pushes local variable `number`, from 1, of the function at `level` and returns its name, if
+    /// there is one.
+    pub(super) fn push_local(self, level: i32, number: i32) -> Option<Vec<u8>> {
+        // SAFETY: as in `location`.
+        let mut debug: ffi::lua_Debug = unsafe { std::mem::zeroed() };
+        if raw!(lua_getstack(self.0, level, &mut debug)) == 0 || !self.has_room(1) {
+            return None;
+        }
+        let name = raw!(lua_getlocal(self.0, &debug, number));
+        (!name.is_null()).then(|| bytes_of(name))
+    }
+
+    /// Where the value at `index` lies, if it is one that lies anywhere.
+    pub(super) fn address(self, index: i32) -> usize {
+        raw!(lua_topointer(self.0, index)) as usize
+    }
+
+    /// Does `work` with a coroutine that is gone afterwards.
+    pub(super) fn in_coroutine<T>(self, work: impl FnOnce(Lua) -> T) -> T {
+        assert!(self.has_room(1), "a call has room for a value");
+        let result = work(Lua(raw!(lua_newthread(self.0))));
+        self.pop(1);
+        result
+    }
+
     /// Does a step of garbage collection.
     pub(super) fn collect_some(self, step: i32) {
         raw!(lua_gc(self.0, ffi::LUA_GCSTEP, step));
