@@ -29,6 +29,7 @@
 //! messages.
 
 mod admission;
+mod alarms;
 mod auditing;
 pub(crate) mod baggage;
 pub mod blocking;
@@ -237,6 +238,8 @@ pub struct Core {
     disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
+    /// Blocked sessions whose keys are to be looked at again, and when.
+    alarms: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
     exclusive: Option<Box<Exclusive>>,
     /// Commands whose keys travel to other servers.
@@ -334,6 +337,7 @@ impl Core {
             blocked_clients: 0,
             disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
+            alarms: BTreeSet::new(),
             exclusive: None,
             departed: Vec::new(),
             services_under_way: 0,
@@ -387,6 +391,7 @@ impl Core {
             self.unpause();
         }
         self.end_blocking();
+        self.ring_alarms();
         self.settle_if_due();
     }
 
