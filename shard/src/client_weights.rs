@@ -96,7 +96,7 @@ impl WeightBoard {
         excess.min(u64::try_from(self.endable_bytes.load(SeqCst)).unwrap_or(0))
     }
 
-    /// The clients of a core weigh this much more, or less; those that may be ended `endable_bytes`.
+    /// The clients of a core weigh this much more, or less, and those of them that may be ended.
     pub(crate) fn add(&self, bytes: i64, endable_bytes: i64) {
         self.total_bytes.fetch_add(bytes, SeqCst);
         self.endable_bytes.fetch_add(endable_bytes, SeqCst);

@@ -462,7 +462,8 @@ fn consumers_of_a_group_share_what_is_new() {
 fn idle_entry(key: &str, id: &str, idle_ms: i64, deliveries: i64) -> String {
     let (key_len, id_len) = (key.len(), id.len());
     format!(
-        "*1\r\n*2\r\n${key_len}\r\n{key}\r\n*1\r\n*4\r\n${id_len}\r\n{id}\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n\
+        "*1\r\n*2\r\n${key_len}\r\n{key}\r\n*1\r\n*4\r\n\
+         ${id_len}\r\n{id}\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n\
          :{idle_ms}\r\n:{deliveries}\r\n"
     )
 }

@@ -11,8 +11,8 @@
 //!
 //! A pending entry has one record, that of the group; the list of its consumer holds the id only.
 //! To find what is pending for a consumer costs a search in the group's list per entry; in return
-//! a pending entry takes 56 bytes in all. Groups that are asked for idle entries also keep the order
-//! in which entries were delivered (see [`super::idle`]).
+//! a pending entry takes 56 bytes in all. Groups that are asked for idle entries also keep the
+//! order in which entries were delivered (see [`super::idle`]).
 //!
 //! Invariants: an id is in the list of exactly the consumer its record names; `consumer_bytes` is
 //! what the consumers hold on the heap.

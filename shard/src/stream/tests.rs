@@ -228,7 +228,8 @@ proptest! {
                     model.insert(id, time_ms);
                     stream.change_group(b"g", |group, _| {
                         let consumer = group.find_consumer(b"c").expect("it was made");
-                        group.assign(Pending { id, delivered_ms: time_ms, deliveries: 1, consumer });
+                        let delivered_ms = time_ms;
+                        group.assign(Pending { id, delivered_ms, deliveries: 1, consumer });
                     });
                 }
                 6..8 => {
