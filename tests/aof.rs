@@ -103,6 +103,45 @@ fn data_comes_back_after_a_kill_on_any_number_of_cores() {
     }
 }
 
+/// How far the group of `stream` has read and what it has pending, with the times of delivery.
+fn pending_of_group(client: &mut Client) -> String {
+    client.send_command("XINFO STREAM stream FULL");
+    let reply = String::from_utf8(client.read_bytes()).expect("it is text");
+    let (_, group) = reply.split_once("last-delivered-id").expect("there is a group");
+    let (pending, _) = group.split_once("consumers").expect("pending entries come first");
+    pending.to_owned()
+}
+
+#[test]
+fn what_reads_have_claimed_is_pending_as_it_was_after_a_kill() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let (server, mut client) = start(core_count, &files, &["--appendfsync", "always"]);
+        for ms in 1..=6 {
+            client.call(format!("XADD stream {ms} field value").as_str());
+        }
+        for line in [
+            "XGROUP CREATE stream group 0",
+            "XREADGROUP GROUP group me COUNT 2 STREAMS stream >",
+            "XREADGROUP GROUP group you COUNT 3 CLAIM 0 STREAMS stream >",
+            "XREADGROUP GROUP group she COUNT 1 NOACK CLAIM 0 STREAMS stream >",
+            "XREADGROUP GROUP group she COUNT 4 NOACK CLAIM 0 STREAMS stream >",
+            "XREADGROUP GROUP group she NOACK STREAMS stream >",
+            // Served when they have been idle for so long.
+            "XREADGROUP GROUP group late COUNT 2 BLOCK 0 CLAIM 40 STREAMS stream >",
+        ] {
+            client.call(line);
+        }
+        let pending = pending_of_group(&mut client);
+        let owns = |name: &str| pending.contains(&format!("\r\n{name}\r\n"));
+        assert!(owns("she") && owns("late") && !owns("me") && !owns("you"), "{pending}");
+        kill(server);
+        let (server, mut client) = start(3, &files, &[]);
+        assert_eq!(pending_of_group(&mut client), pending, "{core_count} cores");
+        kill(server);
+    }
+}
+
 #[test]
 fn a_rewrite_keeps_what_is_there_and_what_comes_meanwhile() {
     let files = TestDirectory::create();

@@ -64,6 +64,28 @@ fn many_clients_are_served_by_one_command() {
 }
 
 #[test]
+fn what_stays_idle_ends_a_wait_in_time() {
+    each(|t| {
+        t.check("XGROUP CREATE jobs g $ MKSTREAM", OK);
+        t.check("XADD jobs 1-1 f v", bulk("1-1"));
+        let begun = Instant::now();
+        t.call("XREADGROUP GROUP g idler STREAMS jobs >");
+        let (mut first, mut second) = (t.connect(), t.connect());
+        wait(t, &mut first, "XREADGROUP GROUP g c1 BLOCK 0 CLAIM 150 STREAMS jobs >");
+        wait(t, &mut second, "XREADGROUP GROUP g c2 BLOCK 0 CLAIM 200 STREAMS jobs >");
+        for (client, least_ms, deliveries) in [(&mut first, 150, 1), (&mut second, 350, 2)] {
+            let reply = String::from_utf8(client.read_bytes()).expect("it is text");
+            let passed = begun.elapsed();
+            assert!(reply.contains("1-1\r\n"), "{reply}");
+            assert!(reply.ends_with(&format!("\r\n:{deliveries}\r\n")), "{reply}");
+            // The server counts whole milliseconds.
+            assert!(passed >= Duration::from_millis(least_ms - 2), "{passed:?}");
+        }
+        assert_eq!(t.info("clients").number("blocked_clients"), 0);
+    });
+}
+
+#[test]
 fn time_runs_out_when_it_should() {
     each(|t| {
         for (command, least_ms) in [

@@ -14,6 +14,9 @@
 //!
 //! What a core has ended leaves its post and the total at once, so the shares of the others stay
 //! what they were. Classes are a quarter of a power of two wide.
+//!
+//! What will be ended is as good as free: [`WeightBoard::leaving_bytes`] is not to be made room for
+//! by evicting keys.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 
@@ -57,6 +60,8 @@ impl Post {
 pub(crate) struct WeightBoard {
     posts: Box<[Post]>,
     total_bytes: AtomicI64,
+    /// Of these, what clients weigh that may be ended.
+    endable_bytes: AtomicI64,
 }
 
 /// Which cores have to end clients.
@@ -72,7 +77,11 @@ impl WeightBoard {
             sums: std::array::from_fn(|_| AtomicU64::new(0)),
             is_asked: AtomicBool::new(false),
         };
-        Self { posts: (0..core_count).map(|_| post()).collect(), total_bytes: AtomicI64::new(0) }
+        Self {
+            posts: (0..core_count).map(|_| post()).collect(),
+            total_bytes: AtomicI64::new(0),
+            endable_bytes: AtomicI64::new(0),
+        }
     }
 
     /// What all clients weigh, in bytes, those included that are never ended.
@@ -80,9 +89,17 @@ impl WeightBoard {
         u64::try_from(self.total_bytes.load(SeqCst)).unwrap_or(0)
     }
 
-    /// The clients of a core weigh this much more, or less.
-    pub(crate) fn add(&self, bytes: i64) {
+    /// What clients weigh that have to be ended for `limit_bytes` to be kept, in bytes: what is
+    /// over the limit, as far as there are clients that may be ended.
+    pub(crate) fn leaving_bytes(&self, limit_bytes: u64) -> u64 {
+        let excess = self.total_bytes().saturating_sub(limit_bytes);
+        excess.min(u64::try_from(self.endable_bytes.load(SeqCst)).unwrap_or(0))
+    }
+
+    /// The clients of a core weigh this much more, or less, and those of them that may be ended.
+    pub(crate) fn add(&self, bytes: i64, endable_bytes: i64) {
         self.total_bytes.fetch_add(bytes, SeqCst);
+        self.endable_bytes.fetch_add(endable_bytes, SeqCst);
     }
 
     /// The clients of a class that may be ended weigh this much at a core, in bytes.
@@ -150,7 +167,7 @@ mod tests {
     #[test]
     fn the_largest_go_first_and_everybody_knows_its_share() {
         let board = WeightBoard::new(3);
-        board.add(16);
+        board.add(16, 16);
         board.post(CoreId(1), 40, 8);
         board.post(CoreId(0), 30, 5);
         board.post(CoreId(2), 30, 3);
@@ -162,8 +179,20 @@ mod tests {
         assert!(plan(2, 2).is_own_turn);
         // What core 1 has ended changes nothing for core 0.
         board.post(CoreId(1), 40, 0);
-        board.add(-8);
+        board.add(-8, -8);
         assert_eq!(plan(0, 7), Plan { is_own_turn: true, others: vec![] });
         assert!(!plan(2, 4).is_own_turn);
+    }
+
+    #[test]
+    fn only_clients_that_may_be_ended_leave() {
+        let board = WeightBoard::new(2);
+        board.add(10, 10);
+        board.add(20, 0);
+        assert_eq!(board.leaving_bytes(30), 0);
+        assert_eq!(board.leaving_bytes(24), 6);
+        assert_eq!(board.leaving_bytes(5), 10);
+        board.add(-10, -10);
+        assert_eq!(board.leaving_bytes(5), 0);
     }
 }

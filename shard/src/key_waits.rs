@@ -11,6 +11,9 @@
 //! slot of b: b -> [ waiter 1 ]                  BLPOP a    = waiter 2 (client of core 3)
 //! ```
 //!
+//! Some waits end without a change, because time passes (see [`crate::core`], `alarms`). The waiter
+//! knows when its keys are to be looked at next, and its client's core sees to it.
+//!
 //! Invariants:
 //! * The queue of a key is in the order in which the commands found nothing: first come, first
 //!   served. A waiter stands in it once.
@@ -21,7 +24,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 use crate::arguments::{Arguments, OwnedArguments};
 use crate::call::Call;
@@ -43,6 +46,9 @@ pub struct KeyWait {
     pub deadline_ms: Option<u64>,
     /// Whether the key at this argument has what it waits for. Changes nothing.
     pub is_ready: fn(&mut Call<'_>, usize) -> bool,
+    /// When the key at this argument, which is not ready, will be without another change of it,
+    /// monotonic milliseconds; for waits that time alone may end with something to give.
+    pub ready_at_ms: Option<fn(&mut Call<'_>, usize) -> Option<u64>>,
     /// Takes it and answers. Called right after `is_ready` said so.
     pub serve: fn(&mut Call<'_>, usize) -> Outcome,
     /// What it answers when its time is over.
@@ -79,6 +85,8 @@ pub struct KeyWaiter {
     /// What it waits for.
     pub wait: KeyWait,
     is_claimed: AtomicBool,
+    /// When its keys are to be looked at again, monotonic milliseconds; `u64::MAX` for not at all.
+    alarm_ms: AtomicU64,
 }
 
 impl KeyWaiter {
@@ -91,7 +99,23 @@ impl KeyWaiter {
         wait: KeyWait,
     ) -> Self {
         let arguments = OwnedArguments::copy_with(arguments, &wait.resolved);
-        Self { row, arguments, caller, address, wait, is_claimed: AtomicBool::new(false) }
+        let (is_claimed, alarm_ms) = (AtomicBool::new(false), AtomicU64::new(u64::MAX));
+        Self { row, arguments, caller, address, wait, is_claimed, alarm_ms }
+    }
+
+    /// Wants its keys looked at by `at_ms`; whether that is sooner than it was wanted before.
+    pub(crate) fn want_alarm(&self, at_ms: u64) -> bool {
+        self.alarm_ms.fetch_min(at_ms, SeqCst) > at_ms
+    }
+
+    /// When its keys are to be looked at again.
+    pub(crate) fn alarm_ms(&self) -> Option<u64> {
+        Some(self.alarm_ms.load(SeqCst)).filter(|at_ms| *at_ms != u64::MAX)
+    }
+
+    /// Its keys are about to be looked at: whoever does so sets the next alarm.
+    pub(crate) fn clear_alarm(&self) {
+        self.alarm_ms.store(u64::MAX, SeqCst);
     }
 
     /// Takes the right to answer. True once.

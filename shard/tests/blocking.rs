@@ -458,6 +458,111 @@ fn consumers_of_a_group_share_what_is_new() {
     });
 }
 
+/// What a read that claims answers with one entry.
+fn idle_entry(key: &str, id: &str, idle_ms: i64, deliveries: i64) -> String {
+    let (key_len, id_len) = (key.len(), id.len());
+    format!(
+        "*1\r\n*2\r\n${key_len}\r\n{key}\r\n*1\r\n*4\r\n\
+         ${id_len}\r\n{id}\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n\
+         :{idle_ms}\r\n:{deliveries}\r\n"
+    )
+}
+
+#[test]
+fn what_becomes_idle_ends_a_wait() {
+    each(|hall| {
+        hall.check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n");
+        hall.run("XADD s 1-1 f v");
+        hall.run("XREADGROUP GROUP g other STREAMS s >");
+        hall.wait(0, "XREADGROUP GROUP g c0 BLOCK 0 CLAIM 200 STREAMS s >");
+        hall.wait(1, "XREADGROUP GROUP g c1 BLOCK 0 CLAIM 100 STREAMS s >");
+        hall.wait(2, "XREADGROUP GROUP g c2 BLOCK 60 CLAIM 100 STREAMS s >");
+        hall.wait(3, "XREADGROUP GROUP g c3 BLOCK 0 STREAMS s >");
+        hall.cluster.pass_ms(99);
+        hall.check_guest(0, "");
+        hall.check_guest(1, "");
+        hall.check_guest(2, "*-1\r\n");
+        hall.cluster.pass_ms(1);
+        hall.check_guest(1, &idle_entry("s", "1-1", 100, 1));
+        // The other one waits on, for that was a delivery.
+        hall.cluster.pass_ms(199);
+        hall.check_guest(0, "");
+        hall.cluster.pass_ms(1);
+        hall.check_guest(0, &idle_entry("s", "1-1", 200, 2));
+        hall.check_guest(3, "");
+        assert_eq!(hall.cluster.next_deadline_ms(), None, "no alarm is left behind");
+    });
+}
+
+#[test]
+fn what_is_delivered_during_a_wait_becomes_idle_too() {
+    each(|hall| {
+        hall.check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n");
+        for guest in 0..2 {
+            let read = format!("XREADGROUP GROUP g c{guest} BLOCK 0 CLAIM 100 STREAMS s >");
+            hall.wait(guest, &read);
+        }
+        hall.run("XADD s 1-1 f v");
+        hall.check_guest(0, &idle_entry("s", "1-1", 0, 0));
+        hall.check_guest(1, "");
+        hall.cluster.pass_ms(100);
+        hall.check_guest(1, &idle_entry("s", "1-1", 100, 1));
+        // What XCLAIM makes pending, now or in the past, counts as well.
+        hall.run("XACK s g 1-1");
+        hall.wait(2, "XREADGROUP GROUP g c2 BLOCK 0 CLAIM 100 STREAMS s >");
+        hall.run("XCLAIM s g other 0 1-1 FORCE IDLE 70 JUSTID");
+        hall.cluster.pass_ms(29);
+        hall.check_guest(2, "");
+        hall.cluster.pass_ms(1);
+        hall.check_guest(2, &idle_entry("s", "1-1", 100, 1));
+        hall.wait(3, "XREADGROUP GROUP g c3 BLOCK 0 CLAIM 100 STREAMS s >");
+        hall.run("XCLAIM s g other 0 1-1 IDLE 100 JUSTID");
+        hall.check_guest(3, &idle_entry("s", "1-1", 100, 2));
+    });
+}
+
+#[test]
+fn idle_entries_that_are_taken_or_gone_wake_nobody() {
+    each(|hall| {
+        for end in ["XACK s g 1-1", "XDEL s 1-1", "XTRIM s MAXLEN 0"] {
+            hall.run("FLUSHALL");
+            hall.check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n");
+            hall.run("XADD s 1-1 f v");
+            hall.run("XREADGROUP GROUP g other STREAMS s >");
+            hall.wait(0, "XREADGROUP GROUP g c BLOCK 0 CLAIM 50 STREAMS s >");
+            hall.run(end);
+            hall.cluster.pass_ms(50);
+            hall.check_guest(0, "");
+            assert_eq!(hall.cluster.next_deadline_ms(), None, "nothing is looked for in vain");
+            hall.run("XADD s 2-1 f v");
+            hall.check_guest(0, &idle_entry("s", "2-1", 0, 0));
+        }
+    });
+}
+
+#[test]
+fn slots_that_move_are_looked_at_where_they_are() {
+    each(|hall| {
+        let slot = HashSlot::of_key(b"s").number();
+        for key in ["s", "t"] {
+            hall.check(&format!("XGROUP CREATE {key} g $ MKSTREAM"), "+OK\r\n");
+            hall.run(&format!("XADD {key} 1-1 f v"));
+            hall.run(&format!("XREADGROUP GROUP g other STREAMS {key} >"));
+            hall.cluster.pass_ms(10);
+        }
+        hall.wait(1, "XREADGROUP GROUP g c BLOCK 0 CLAIM 100 STREAMS t s > >");
+        for core in 0..hall.cluster.core_count() {
+            hall.run(&format!("DEBUG MOVE-SLOT {slot} {core}"));
+        }
+        hall.run("CLIENT PAUSE 200 WRITE");
+        hall.cluster.pass_ms(80);
+        hall.check_guest(1, "");
+        hall.cluster.pass_ms(121);
+        let reply = hall.cluster.take_replies(hall.guests[1]);
+        assert!(show(&reply).contains("1-1"), "seed {}: {}", hall.seed, show(&reply));
+    });
+}
+
 #[test]
 fn a_group_that_is_gone_is_not_waited_for() {
     const NO_GROUP: &str =

@@ -312,6 +312,113 @@ fn claiming() {
     });
 }
 
+/// An entry with the fields of `fill`, as a read answers that claims what is idle.
+fn idle_entry(id: &str, idle_ms: i64, deliveries: i64) -> String {
+    let fields = bulks(&["f", "v"]);
+    array(&[bulk(id), fields, integer(idle_ms), integer(deliveries)])
+}
+
+#[test]
+fn reading_what_is_idle() {
+    let row = |id: &str, name: &str, idle_ms, deliveries| {
+        array(&[bulk(id), bulk(name), integer(idle_ms), integer(deliveries)])
+    };
+    each(|talk| {
+        fill(talk, "s", 6);
+        talk.check_ok("XGROUP CREATE s g 0");
+        talk.run("XREADGROUP GROUP g a COUNT 3 STREAMS s >");
+        talk.cluster.advance_ms(100);
+        talk.run("XREADGROUP GROUP g b COUNT 1 STREAMS s >");
+        // Longest idle first, whoever has it; then what is new; all of it within COUNT.
+        talk.run("XCLAIM s g b 0 2 IDLE 90");
+        let read = "XREADGROUP GROUP g c COUNT 4 CLAIM 50 STREAMS s >";
+        let found = [
+            idle_entry("1-0", 100, 1),
+            idle_entry("3-0", 100, 1),
+            idle_entry("2-0", 90, 2),
+            idle_entry("5-0", 0, 0),
+        ];
+        check_read(talk, read, "s", &array(&found));
+        let rows = [
+            row("1-0", "c", 0, 2),
+            row("2-0", "c", 0, 3),
+            row("3-0", "c", 0, 2),
+            row("4-0", "b", 0, 1),
+            row("5-0", "c", 0, 1),
+        ];
+        talk.check("XPENDING s g - + 10", &array(&rows));
+        // What is read without acknowledgement is not pending; what was claimed still is.
+        talk.cluster.advance_ms(10);
+        talk.check_integer("XACK s g 1 2 3", 3);
+        let found = [idle_entry("4-0", 10, 1), idle_entry("5-0", 10, 1), idle_entry("6-0", 0, 0)];
+        let read = "XREADGROUP CLAIM 10 GROUP g a NOACK STREAMS s >";
+        check_read(talk, read, "s", &array(&found));
+        talk.check("XPENDING s g - + 10", &array(&[row("4-0", "a", 0, 2), row("5-0", "a", 0, 2)]));
+        talk.check_null_array("XREADGROUP GROUP g a CLAIM 1 STREAMS s >");
+        talk.check_null_array("XREADGROUP GROUP g a CLAIM 9223372036854775807 STREAMS s >");
+        // History is told as ever.
+        let history = entries(&["4-0", "5-0"]);
+        check_read(talk, "XREADGROUP GROUP g a CLAIM 0 STREAMS s 0", "s", &history);
+        // What is gone from the stream is passed over, stays pending, and may come again.
+        talk.check_integer("XDEL s 5 6", 2);
+        let found = idle_entry("4-0", 0, 3);
+        check_read(talk, "XREADGROUP GROUP g b CLAIM 0 STREAMS s >", "s", &array(&[found]));
+        talk.check("XPENDING s g - + 10", &array(&[row("4-0", "b", 0, 4), row("5-0", "a", 0, 3)]));
+        talk.check_error(
+            "XSETID s 4-9",
+            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+        );
+    });
+}
+
+#[test]
+fn idle_entries_of_several_streams() {
+    each(|talk| {
+        for key in ["s{t}", "u{t}"] {
+            fill(talk, key, 3);
+            talk.run(&format!("XGROUP CREATE {key} g 0"));
+            talk.run(&format!("XREADGROUP GROUP g a COUNT 2 STREAMS {key} >"));
+            talk.cluster.advance_ms(20);
+        }
+        let both = [
+            array(&[idle_entry("1-0", 40, 1), idle_entry("2-0", 40, 1), idle_entry("3-0", 0, 0)]),
+            array(&[idle_entry("1-0", 20, 1), idle_entry("2-0", 20, 1), idle_entry("3-0", 0, 0)]),
+        ];
+        let (s, u) = (bulk("s{t}"), bulk("u{t}"));
+        let resp2 = format!("*2\r\n*2\r\n{s}{}*2\r\n{u}{}", both[0], both[1]);
+        let resp3 = format!("%2\r\n{s}{}{u}{}", both[0], both[1]);
+        let read = "XREADGROUP GROUP g b COUNT 5 CLAIM 20 STREAMS s{t} u{t} > >";
+        talk.check_either(read, &resp2, &resp3);
+    });
+}
+
+#[test]
+fn arguments_of_idle_reads() {
+    const NO_INTEGER: &str = "ERR min-idle-time is not an integer";
+    each(|talk| {
+        fill(talk, "s", 1);
+        talk.run("XGROUP CREATE s g 0");
+        for idle in ["test", "5.5", "+10", "-0", "-5.5", "10e", "STREAMS"] {
+            let read = format!("XREADGROUP GROUP g c CLAIM {idle} STREAMS s >");
+            talk.check_error(&read, NO_INTEGER);
+        }
+        talk.check_error("XREADGROUP GROUP g c CLAIM STREAMS s >", NO_INTEGER);
+        talk.check_error(
+            "XREADGROUP GROUP g c CLAIM -10 STREAMS s >",
+            "ERR min-idle-time must be a positive integer",
+        );
+        talk.check_error("XREADGROUP GROUP g CLAIM 50 c STREAMS s >", SYNTAX);
+        talk.check_error(
+            "XREAD CLAIM 10 STREAMS s 0",
+            "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.",
+        );
+        talk.check_error(
+            "XREADGROUP GROUP h c CLAIM 5 STREAMS s >",
+            "NOGROUP No such key 's' or consumer group 'h' in XREADGROUP with GROUP option",
+        );
+    });
+}
+
 #[test]
 fn times_of_consumers() {
     each(|talk| {

@@ -96,6 +96,7 @@ const SINGLE: &[&str] = &[
     "XTRIM $X MAXLEN $n",
     "XGROUP CREATE $X group 0 MKSTREAM",
     "XREADGROUP GROUP group one COUNT 2 STREAMS $X >",
+    "XREADGROUP GROUP group three COUNT 3 CLAIM 5 STREAMS $X >",
     "XPENDING $X group",
     "XAUTOCLAIM $X group two 3 0 COUNT 1",
     "XDEL $X 0-1",

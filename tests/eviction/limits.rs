@@ -1,8 +1,9 @@
 //! Where `OOM` is answered and where it is not.
 
-use basalt_shard::settings::MaxmemoryPolicy;
+use basalt::memory::used_bytes_of_this_thread;
+use basalt_shard::settings::{MaxmemoryPolicy, Settings};
 
-use crate::support::seed;
+use crate::support::{seed, settings};
 use crate::{CORE_COUNTS, Limited};
 
 const REFUSAL: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
@@ -61,7 +62,7 @@ fn what_cannot_be_evicted_refuses_writes_until_something_can() {
         for number in 0..10 {
             assert_eq!(server.run(number, &format!("SET k{number} {value}")), "+OK\r\n");
         }
-        server.set_limit(crate::used_bytes_of_this_thread() - 200_000);
+        server.set_limit(used_bytes_of_this_thread() - 200_000);
         // Cores that do not know yet that they have nothing are asked before anybody is refused.
         for _ in 0..3 {
             server.run(0, "SET other v");
@@ -115,10 +116,10 @@ fn the_limit_holds_under_load_whatever_the_interleaving() {
 
 #[test]
 fn big_values_that_wait_to_be_freed_make_no_room_twice() {
-    let settings = basalt_shard::settings::Settings {
+    let settings = Settings {
         maxmemory_policy: MaxmemoryPolicy::AllKeysRandom,
         lazyfree_lazy_eviction: true,
-        ..crate::settings()
+        ..settings()
     };
     let mut server = Limited::with_settings(1, 7, settings, 3 << 20);
     let value = "x".repeat(200_000);
@@ -128,4 +129,48 @@ fn big_values_that_wait_to_be_freed_make_no_room_twice() {
     let left = server.integer("DBSIZE");
     assert!((8..=15).contains(&left), "{left} keys are left");
     assert!(server.cluster.core(0).store.stats.lazy_freed > 20);
+}
+
+/// Clients above `maxmemory-clients` are ended when their core next ends a turn. Until then memory
+/// was over the limit, and any core that ran a command evicted keys to make room for what was about
+/// to be free. What such clients hold now counts as free, unless they may not be ended.
+#[test]
+fn keys_do_not_go_for_clients_that_are_about_to() {
+    for core_count in CORE_COUNTS {
+        let settings = Settings {
+            maxmemory_policy: MaxmemoryPolicy::AllKeysLru,
+            maxmemory_clients_bytes: 200_000,
+            ..settings()
+        };
+        let mut server = Limited::with_settings(core_count, 7, settings, 1 << 30);
+        for number in 0..40 {
+            server.run(number, &format!("SET k{number} {}", "x".repeat(20_000)));
+        }
+        let last = usize::from(core_count) - 1;
+        let heavy = server.cluster.connect(last);
+        server.cluster.execute_in_turns(heavy, "MULTI");
+        let held = format!("SET held {}", "x".repeat(3 << 20));
+        assert_eq!(server.cluster.execute_in_turns(heavy, &held), b"+QUEUED\r\n");
+        weigh(&mut server, last, false);
+        server.set_limit(used_bytes_of_this_thread() - (1 << 20));
+        for number in 0..40 {
+            assert_eq!(server.run(number, &format!("STRLEN k{number}")), ":20000\r\n");
+            assert_eq!(server.run(number, "SET short v"), "+OK\r\n");
+        }
+        assert_eq!(server.evicted(), 0, "{core_count} cores");
+        weigh(&mut server, last, true);
+        server.run(0, "SET short v");
+        assert!(server.evicted() > 0, "{core_count} cores");
+    }
+}
+
+/// Weighs the clients of a core, as the server does at the end of a turn, after it was said whether
+/// they must stay.
+fn weigh(server: &mut Limited, core: usize, no_evict: bool) {
+    let core = server.cluster.core(core);
+    let ids: Vec<_> = core.sessions().map(|(id, _)| id).collect();
+    for id in ids {
+        core.session_mut(id).expect("it is open").no_evict = no_evict;
+        core.weigh(id);
+    }
 }

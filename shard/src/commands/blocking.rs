@@ -57,6 +57,7 @@ pub(super) fn wait_for<C: Collection>(
         keys,
         deadline_ms,
         is_ready: holds::<C>,
+        ready_at_ms: None,
         serve,
         on_timeout: |reply| reply.null_array(),
         wants_missing: false,

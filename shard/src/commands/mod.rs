@@ -86,6 +86,7 @@ mod stream_claim;
 mod stream_delete;
 mod stream_group;
 mod stream_id;
+mod stream_idle;
 mod stream_info;
 mod stream_pending;
 mod stream_read;

@@ -6,6 +6,7 @@
 //! | `stream_add` | XADD XTRIM |
 //! | `stream_delete` | XDEL XDELEX XACK XACKDEL |
 //! | `stream_read` | XREAD XREADGROUP |
+//! | `stream_idle` | CLAIM of XREADGROUP |
 //! | `stream_group` | XGROUP |
 //! | `stream_pending` | XPENDING |
 //! | `stream_claim` | XCLAIM XAUTOCLAIM |
@@ -49,6 +50,11 @@ pub(super) fn reply_id(reply: &mut Reply<'_>, id: StreamId) {
 /// Answers with an entry: its id and its fields.
 pub(super) fn reply_entry(reply: &mut Reply<'_>, entry: Entry<'_>) {
     reply.array_len(2);
+    reply_entry_parts(reply, entry);
+}
+
+/// Answers with the id and the fields of an entry, as two of the elements of an array.
+pub(super) fn reply_entry_parts(reply: &mut Reply<'_>, entry: Entry<'_>) {
     reply_id(reply, entry.id);
     reply.array_len(2 * entry.fields.len());
     for (name, value) in entry.fields {
@@ -199,7 +205,7 @@ impl Counters {
         const FEWER_THAN_THERE_ARE: CommandError = CommandError::Fixed(
             "ERR The entries_added specified in XSETID is smaller than the target stream length",
         );
-        let log = stream.log_mut();
+        let log = stream.log();
         if self.last_id < log.max_deleted_id() {
             return Err(BELOW_DELETED);
         }
@@ -209,7 +215,8 @@ impl Counters {
         if self.entries_added.is_some_and(|count| count < log.len() as u64) {
             return Err(FEWER_THAN_THERE_ARE);
         }
-        log.set_last_id(self.last_id);
+        stream.set_last_id(self.last_id);
+        let log = stream.log_mut();
         if let Some(count) = self.entries_added {
             log.set_entries_added(count);
         }

@@ -184,6 +184,8 @@ fn claim_from(
     }
     if claimed.changes {
         call.store.changed_quietly(key);
+        // What is pending now may be what a reader waits for.
+        call.store.tell_waiters(key);
         if call.store.journal.is_on() {
             journal_claimed(call, key, (name, consumer), &claimed)?;
         }

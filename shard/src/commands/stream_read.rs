@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::operand::integer;
 use super::stream::{reply_entry, reply_id};
 use super::stream_id::id_at;
+use super::stream_idle::{self, IdleEntry};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::error::{self, CommandError, Outcome};
@@ -28,6 +29,8 @@ struct Reader<'a> {
     consumer: &'a [u8],
     /// Whether what is delivered becomes pending.
     acknowledges_later: bool,
+    /// How long entries must have been pending for being claimed, in milliseconds, if it claims.
+    idle_ms_min: Option<i64>,
 }
 
 /// What is to be read.
@@ -70,6 +73,8 @@ enum Entries {
     From(StreamId, usize),
     /// These, which a consumer had pending; some may be gone.
     Pending(Vec<StreamId>),
+    /// These, which were claimed, and so many new ones from this id on.
+    Claimed(Vec<IdleEntry>, StreamId, usize),
 }
 
 impl<'a> Request<'a> {
@@ -82,7 +87,7 @@ impl<'a> Request<'a> {
             CommandError::Fixed("ERR Missing GROUP option for XREADGROUP");
         let mut request =
             Self { reader: None, count: usize::MAX, timeout_ms: None, first_key: 0, key_count: 0 };
-        let (mut names, mut acknowledges_later) = (None, true);
+        let (mut names, mut acknowledges_later, mut idle_ms_min) = (None, true, None);
         let mut index = 1;
         while request.first_key == 0 {
             let more = arguments.len().saturating_sub(index + 1);
@@ -102,6 +107,10 @@ impl<'a> Request<'a> {
                 require_group_read("GROUP", is_group_read)?;
                 names = Some((arguments.at(index + 1), arguments.at(index + 2)));
                 index += 3;
+            } else if arguments.is(index, "claim") && more > 0 {
+                require_group_read("CLAIM", is_group_read)?;
+                idle_ms_min = Some(stream_idle::idle_ms_min(arguments, index + 1)?);
+                index += 2;
             } else if arguments.is(index, "noack") {
                 require_group_read("NOACK", is_group_read)?;
                 acknowledges_later = false;
@@ -112,7 +121,7 @@ impl<'a> Request<'a> {
         }
         if is_group_read {
             let (group, consumer) = names.ok_or(NO_GROUP)?;
-            request.reader = Some(Reader { group, consumer, acknowledges_later });
+            request.reader = Some(Reader { group, consumer, acknowledges_later, idle_ms_min });
         }
         Ok(request)
     }
@@ -274,10 +283,7 @@ fn deliver(
                 let ids = deliver_again(group, log, consumer, start, request.count, now_ms);
                 Some(Entries::Pending(ids))
             }
-            Position::New => {
-                let pending_for = reader.acknowledges_later.then_some(consumer);
-                deliver_new(group, log, pending_for, request.count, now_ms)
-            }
+            Position::New => deliver_unread(group, log, (reader, consumer), request.count, now_ms),
         };
         (is_new, entries.map(|entries| Share { stream, entries }))
     };
@@ -311,25 +317,30 @@ fn journal_share(call: &mut Call<'_>, key: Key<'_>, reader: Reader<'_>, share: &
     let stream = call.store.collection::<Stream>(key, Access::Peek)?;
     let stream = stream.expect("something was delivered from it");
     let group = stream.group(reader.group).expect("it has delivered something");
-    let pending: Vec<Pending> = match &share.entries {
-        Entries::From(start, count) => {
-            let ids = stream.log().range(*start, StreamId::MAX).take(*count).map(|entry| entry.id);
-            ids.filter_map(|id| group.find_pending(id).copied()).collect()
-        }
+    let log = stream.log();
+    // What is read without acknowledgement may be pending for somebody who read it before; that
+    // stays as it is.
+    let pending_new = |start: StreamId, count: usize| {
+        let count = if reader.acknowledges_later { count } else { 0 };
+        log.range(start, StreamId::MAX).take(count).map(|entry| entry.id)
+    };
+    let (ids, is_new): (Vec<StreamId>, bool) = match &share.entries {
+        Entries::From(start, count) => (pending_new(*start, *count).collect(), true),
         Entries::Pending(ids) => {
-            let is_there = |id: &&StreamId| stream.log().contains(**id);
-            ids.iter().filter(is_there).filter_map(|id| group.find_pending(*id).copied()).collect()
+            (ids.iter().copied().filter(|id| log.contains(*id)).collect(), false)
+        }
+        Entries::Claimed(claimed, start, count) => {
+            let ids = claimed.iter().map(|entry| entry.id);
+            (ids.chain(pending_new(*start, *count)).collect(), *count > 0)
         }
     };
+    let pending = ids.into_iter().filter_map(|id| group.find_pending(id).copied());
+    let pending: Vec<Pending> = pending.collect();
     let (last_id, entries_read) = (group.last_id(), group.entries_read());
-    let is_new = matches!(share.entries, Entries::From(..));
     if !is_new && pending.is_empty() {
         call.store.journal.retract();
     }
-    // An entry read without acknowledgement may be pending for somebody who read it before.
-    if reader.acknowledges_later || !is_new {
-        journal_pending(call, key, (reader.group, reader.consumer), &pending, last_id);
-    }
+    journal_pending(call, key, (reader.group, reader.consumer), &pending, last_id);
     if is_new {
         let last_id = last_id.to_string();
         let entries_read = entries_read.map_or("-1".to_owned(), |count| count.to_string());
@@ -377,15 +388,38 @@ pub(super) fn seen_consumer(group: &mut Group, name: &[u8], now_ms: i64) -> (Con
     }
 }
 
-/// Delivers entries for the first time, if there are any.
+/// Delivers what a consumer asks for by `>`: what is idle, if it claims that, and what is new.
+fn deliver_unread(
+    group: &mut Group,
+    log: &Log,
+    (reader, consumer): (Reader<'_>, ConsumerId),
+    count_max: usize,
+    now_ms: i64,
+) -> Option<Entries> {
+    let claim =
+        |idle_ms_min| stream_idle::claim(group, log, consumer, (idle_ms_min, count_max), now_ms);
+    let claimed = reader.idle_ms_min.map(claim);
+    let count_left = count_max - claimed.as_ref().map_or(0, Vec::len);
+    let pending_for = reader.acknowledges_later.then_some(consumer);
+    let (start, count) = deliver_new(group, log, pending_for, count_left, now_ms);
+    match claimed {
+        Some(claimed) if !claimed.is_empty() || count > 0 => {
+            Some(Entries::Claimed(claimed, start, count))
+        }
+        None if count > 0 => Some(Entries::From(start, count)),
+        _ => None,
+    }
+}
+
+/// Delivers entries for the first time, if there are any. Returns how many, and from which id on.
 fn deliver_new(
     group: &mut Group,
     log: &Log,
     pending_for: Option<ConsumerId>,
     count_max: usize,
     now_ms: i64,
-) -> Option<Entries> {
-    let start = group.last_id().next()?;
+) -> (StreamId, usize) {
+    let Some(start) = group.last_id().next() else { return (StreamId::MAX, 0) };
     let mut count = 0;
     for entry in log.range(start, StreamId::MAX).take(count_max) {
         group.advance(entry.id, log);
@@ -397,7 +431,7 @@ fn deliver_new(
     if let Some(consumer) = pending_for.filter(|_| count > 0) {
         group.consumer_mut(consumer).active_ms = Some(now_ms);
     }
-    (count > 0).then_some(Entries::From(start, count))
+    (start, count)
 }
 
 /// Delivers pending entries of a consumer once more. Returns which.
@@ -436,6 +470,15 @@ fn reply_share(call: &mut Call<'_>, request: &Request<'_>, share: Share) -> Outc
         Entries::Pending(ids) => {
             call.reply.array_len(ids.len());
             ids.into_iter().for_each(|id| reply_pending(&mut call.reply, log, id));
+        }
+        Entries::Claimed(claimed, start, count) => {
+            call.reply.array_len(claimed.len() + count);
+            let entry_of = |id| log.get(id).expect("only entries that are there are claimed");
+            for IdleEntry { id, idle_ms, deliveries } in claimed {
+                stream_idle::reply(&mut call.reply, entry_of(id), idle_ms, deliveries);
+            }
+            let new = log.range(start, StreamId::MAX).take(count);
+            new.for_each(|entry| stream_idle::reply(&mut call.reply, entry, 0, 0));
         }
     }
     Ok(())
@@ -489,6 +532,7 @@ fn wait(call: &mut Call<'_>, request: &Request<'_>, positions: &Positions, timeo
         keys: request.first_key..first_id,
         deadline_ms: (timeout_ms > 0).then(|| now_ms.saturating_add(timeout_ms)),
         is_ready: if is_group_read { has_news } else { has_more },
+        ready_at_ms: request.reader.and_then(|reader| reader.idle_ms_min).map(|_| NEXT_IDLE),
         serve: match is_group_read {
             true => |call, _| serve_waiting(call, true),
             false => |call, _| serve_waiting(call, false),
@@ -525,6 +569,29 @@ fn has_news(call: &mut Call<'_>, index: usize) -> bool {
     let Some(group) = stream.group(reader.group) else { return true };
     let start = group.last_id().next();
     start.is_some_and(|start| stream.log().range(start, StreamId::MAX).next().is_some())
+        || idle_in_ms(call, key, reader).is_some_and(|ms| ms <= 0)
+}
+
+/// For [`KeyWait::ready_at_ms`]: when the stream at an argument has an entry for a waiting
+/// XREADGROUP to claim.
+const NEXT_IDLE: fn(&mut Call<'_>, usize) -> Option<u64> = |call, index| {
+    let request = waiting_request(call, true);
+    let reader = request.reader.expect("XREADGROUP has a reader");
+    let key = request.key(call, index - request.first_key);
+    let in_ms = u64::try_from(idle_in_ms(call, key, reader)?.max(0)).expect("it is not negative");
+    call.store.now().monotonic_ms().checked_add(in_ms)
+};
+
+/// In how many milliseconds the first pending entry has been idle for as long as the reader asks
+/// for; negative if it is already. `None` if none will be, or the reader does not claim.
+fn idle_in_ms(call: &mut Call<'_>, key: Key<'_>, reader: Reader<'_>) -> Option<i64> {
+    let (idle_ms_min, now_ms) = (reader.idle_ms_min?, call.store.now_ms());
+    // What is pending does not change, but how it is listed may.
+    let first = call.store.change_collection(key, Missing::Skip, |stream: &mut Stream| {
+        stream.change_group(reader.group, |group, log| group.first_delivered_ms(log))
+    });
+    let delivered_ms = first.ok().flatten().flatten().flatten()?;
+    delivered_ms.checked_add(idle_ms_min)?.checked_sub(now_ms)
 }
 
 /// Answers a command that waited with what the streams that are here have to give.

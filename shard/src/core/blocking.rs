@@ -30,10 +30,12 @@ pub struct Block {
 
 /// What a session waits for.
 pub(super) struct Blocked {
-    place: u64,
+    pub(super) place: u64,
     block: Block,
     /// What stands in the lines of its keys, if it is keys it waits for.
-    waiter: Option<Arc<KeyWaiter>>,
+    pub(super) waiter: Option<Arc<KeyWaiter>>,
+    /// When its keys are to be looked at again, monotonic milliseconds.
+    pub(super) alarm_ms: Option<u64>,
     /// What has to reach the disk, if it is that it waits for.
     mark: Option<Box<dyn DurableMark>>,
 }
@@ -77,7 +79,7 @@ impl Core {
         if mark.is_some() {
             self.disk_waits.push(session);
         }
-        self.note_blocked(session, Blocked { place, block, waiter: None, mark });
+        self.note_blocked(session, Blocked { place, block, waiter: None, alarm_ms: None, mark });
     }
 
     /// A command of a session of this core has begun to wait for keys.
@@ -88,13 +90,16 @@ impl Core {
         }
         let block =
             Block { deadline_ms: waiter.wait.deadline_ms, on_timeout: waiter.wait.on_timeout };
-        self.note_blocked(session, Blocked { place, block, waiter: Some(waiter), mark: None });
+        let alarm_ms = waiter.alarm_ms();
+        let blocked = Blocked { place, block, waiter: Some(waiter), alarm_ms, mark: None };
+        self.note_blocked(session, blocked);
     }
 
     fn note_blocked(&mut self, id: SessionId, blocked: Blocked) {
         if let Some(deadline_ms) = blocked.block.deadline_ms {
             self.deadlines.insert((deadline_ms, id));
         }
+        self.move_alarm(id, None, blocked.alarm_ms);
         self.blocked_clients += 1;
         let session = self.session_mut(id).expect("a session waits while it is open");
         assert!(session.blocked.is_none(), "a session waits for one thing at a time");
@@ -108,6 +113,7 @@ impl Core {
         if let Some(deadline_ms) = blocked.block.deadline_ms {
             self.deadlines.remove(&(deadline_ms, id));
         }
+        self.move_alarm(id, blocked.alarm_ms, None);
         if let Some(waiter) = &blocked.waiter {
             self.forget_waiter(waiter);
         }
@@ -128,9 +134,11 @@ impl Core {
         self.deadlines.len()
     }
 
-    /// When the first of them has waited long enough, monotonic milliseconds.
+    /// When the first of them has waited long enough, or keys are to be looked at again for a
+    /// client that waits, monotonic milliseconds.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.first().map(|&(at_ms, _)| at_ms)
+        let deadline_ms = self.deadlines.first().map(|&(at_ms, _)| at_ms);
+        deadline_ms.into_iter().chain(self.next_alarm_ms()).min()
     }
 
     /// Answers all whose time is over.

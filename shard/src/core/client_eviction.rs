@@ -18,6 +18,13 @@ pub(super) struct Weight {
     class: Option<u8>,
 }
 
+impl Weight {
+    /// What of it may be ended, in bytes.
+    fn endable_bytes(self) -> i64 {
+        self.class.map_or(0, |_| self.bytes as i64)
+    }
+}
+
 /// The clients of a core by size.
 pub(super) struct Scales {
     /// 0 for no limit: then nobody is weighed.
@@ -88,9 +95,17 @@ impl Core {
         self.scales.shift(id, from, to);
         let growth_bytes = to.bytes as i64 - from.bytes as i64;
         // Whoever sees a client gone from its class sees it gone from the total, too.
-        self.shared.weights.add(growth_bytes);
+        self.shared.weights.add(growth_bytes, to.endable_bytes() - from.endable_bytes());
         for class in [from.class, to.class].into_iter().flatten().map(usize::from) {
             self.shared.weights.post(self.id, class, self.scales.sums[class]);
+        }
+    }
+
+    /// What clients hold that are about to be ended, on any core, in bytes. O(1).
+    pub(super) fn leaving_client_bytes(&self) -> u64 {
+        match self.scales.limit_bytes {
+            0 => 0,
+            limit_bytes => self.shared.weights.leaving_bytes(limit_bytes),
         }
     }
 

@@ -225,10 +225,16 @@ impl Core {
         self.shared.board.post(self.id, self.eviction.level());
     }
 
-    /// By how much memory is over the limit, in bytes. What waits to be freed counts as free.
+    /// By how much memory is over the limit, in bytes. What waits to be freed counts as free, and
+    /// so does what clients hold that are about to be ended: whoever evicted keys for them would
+    /// have taken room twice.
     #[inline]
     fn over_bytes(&self) -> i64 {
         let used = self.host.used_bytes() as i64 - self.store.garbage_bytes() as i64;
-        used - self.eviction.limit_bytes as i64
+        let over_bytes = used - self.eviction.limit_bytes as i64;
+        if over_bytes <= 0 {
+            return over_bytes;
+        }
+        over_bytes - self.leaving_client_bytes() as i64
     }
 }

@@ -29,6 +29,7 @@
 //! messages.
 
 mod admission;
+mod alarms;
 mod auditing;
 pub(crate) mod baggage;
 pub mod blocking;
@@ -241,6 +242,8 @@ pub struct Core {
     disk_waits: Vec<SessionId>,
     /// Blocked sessions whose time will be over, by when.
     deadlines: BTreeSet<(u64, SessionId)>,
+    /// Blocked sessions whose keys are to be looked at again, and when.
+    alarms: BTreeSet<(u64, SessionId)>,
     /// The transaction of this core that has all slots, between two of its steps.
     exclusive: Option<Box<Exclusive>>,
     /// Commands whose keys travel to other servers.
@@ -288,15 +291,27 @@ fn even_shares(core_count: u16) -> Box<[CoreId]> {
     HashSlot::all().map(|slot| CoreId(share(slot) as u16)).collect()
 }
 
+/// The store of a core, with the slots it owns at the start.
+fn new_store(
+    id: CoreId,
+    owners: &[CoreId],
+    seed: u64,
+    settings: Arc<Settings>,
+    acl: Arc<Acl>,
+) -> Store {
+    let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
+    let mut store = Store::new(owned, seed, u64::from(id.0), settings);
+    store.set_acl(acl);
+    store
+}
+
 impl Core {
     /// A core that owns its even share of the slots, a contiguous range.
     pub fn new(options: CoreOptions, mesh: Box<dyn Mesh>, host: Box<dyn Host>) -> Self {
         let CoreOptions { id, core_count, seed, settings, shared, acl, renames } = options;
         assert!(id.0 < core_count, "a core's number is below the number of cores");
         let owners = even_shares(core_count);
-        let owned = HashSlot::all().filter(|slot| owners[slot.index()] == id);
-        let mut store = Store::new(owned, seed, u64::from(id.0), settings);
-        store.set_acl(acl);
+        let store = new_store(id, &owners, seed, settings, acl);
         Self {
             id,
             core_count,
@@ -339,6 +354,7 @@ impl Core {
             blocked_clients: 0,
             disk_waits: Vec::new(),
             deadlines: BTreeSet::new(),
+            alarms: BTreeSet::new(),
             exclusive: None,
             departed: Vec::new(),
             services_under_way: 0,
@@ -392,6 +408,7 @@ impl Core {
             self.unpause();
         }
         self.end_blocking();
+        self.ring_alarms();
         self.settle_if_due();
     }
 

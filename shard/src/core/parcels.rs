@@ -1,5 +1,5 @@
-//! Small things cores send each other beside the boxes: replies for clients that waited, and word
-//! that somebody waits or watches no more.
+//! Small things cores send each other beside the boxes: replies for clients that waited, word of
+//! when to look at their keys again, and that somebody waits or watches no more.
 //!
 //! Any number of clients may be served at once (one XADD, ten thousand readers), so these cannot
 //! count against credit. Instead each core has one bag for each other core: what is to be sent is
@@ -21,6 +21,8 @@ pub(super) enum Parcel {
     Reply(Address, Output),
     /// Somebody waits or watches no more.
     Forget(Observer),
+    /// When to look at the keys of a client that waits has changed.
+    Alarm(Address),
     /// A command of a session was slow, for the log at home.
     Slow(SessionId, SlowCommand),
     /// A session of the sender monitors no more.
@@ -76,6 +78,7 @@ impl Core {
             match parcel {
                 Parcel::Reply(address, output) => self.end_wait(address, output),
                 Parcel::Forget(observer) => self.forget(observer),
+                Parcel::Alarm(address) => self.set_alarm(address),
                 Parcel::MonitorLeft(id) => self.forget_monitor(sender, id),
                 Parcel::Slow(id, command) => self.log_slow_command(Some(id), command),
             }

@@ -6,6 +6,8 @@
 //! to where the client is. What that changes may list further keys (a BLMOVE feeds another list),
 //! which are looked at the same way until none is left.
 //!
+//! A waiter may also be looked at because time has passed (see `alarms`).
+//!
 //! Some need a second key (the target of BLMOVE). If its slot is here the same happens; else an
 //! envelope is sent to collect both slots, and nobody behind that waiter in the line is served
 //! before it has run. Should another client have emptied the list meanwhile, the waiter stays where
@@ -57,6 +59,7 @@ impl Core {
     ) -> Arc<KeyWaiter> {
         let waiter = Arc::new(KeyWaiter::new(row, arguments, caller, address, wait));
         self.store.add_waiter(&waiter);
+        self.note_first_alarm(&waiter);
         waiter
     }
 
@@ -100,6 +103,7 @@ impl Core {
         let mut output = Output::default();
         let Self { store, .. } = self;
         if !(waiter.wait.is_ready)(&mut call_of(store, waiter, &mut output), argument) {
+            self.note_alarm(waiter, argument);
             return Attempt::NotReady;
         }
         if let Err(error) = self.check_waiter(waiter) {
@@ -181,6 +185,11 @@ impl Core {
         let waits = self.store.waits_mut(HashSlot::of_key(name));
         let waits = waits.expect("the waiter is in the line of this key");
         waits.set_under_way((waiter.caller.db, name), waiter, true);
+        self.send_service_or_put_off(waiter);
+    }
+
+    /// Sends an envelope for a waiter, or has it wait for those under way.
+    pub(super) fn send_service_or_put_off(&mut self, waiter: &Arc<KeyWaiter>) {
         if self.services_under_way == SERVICES_MAX {
             self.services_put_off.push_back(Arc::clone(waiter));
         } else {
@@ -252,7 +261,7 @@ impl Core {
 }
 
 /// The call of a waiter's command on slots that are here.
-fn call_of<'a>(
+pub(super) fn call_of<'a>(
     store: &'a mut crate::store::Store,
     waiter: &'a KeyWaiter,
     output: &'a mut Output,

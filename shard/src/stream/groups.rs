@@ -58,15 +58,27 @@ impl Groups {
         Some(result)
     }
 
-    /// Takes an entry off the pending ones of all groups.
-    pub(super) fn forget(&mut self, id: StreamId) {
+    /// Changes every group and keeps the account.
+    fn change_each(&mut self, mut change: impl FnMut(&mut Group)) {
         let mut place = self.by_name.start();
         while let Some(group) = self.by_name.get_mut(place) {
             let before = bytes_of(group);
-            group.acknowledge(id);
+            change(group);
             self.group_bytes = self.group_bytes - before + bytes_of(group);
             place = self.by_name.next(place);
         }
+    }
+
+    /// Takes an entry off the pending ones of all groups.
+    pub(super) fn forget(&mut self, id: StreamId) {
+        self.change_each(|group| {
+            group.acknowledge(id);
+        });
+    }
+
+    /// Has all groups forget which pending entries they found to be gone.
+    pub(super) fn forget_delivery_orders(&mut self) {
+        self.change_each(Group::forget_delivery_order);
     }
 
     pub(super) fn create(

@@ -5,6 +5,7 @@
 //! | `log`, `range`, `trim` | the entries: adding, finding, walking, cutting off |
 //! | `block`, `entry`, `varint` | how entries are written: about a hundred in a run of bytes |
 //! | `group`, `groups` | consumer groups, their consumers and pending entries |
+//! | `idle` | pending entries by when they were delivered |
 //! | `transfer` | blocks whole, on their way to files and from them |
 //! | `runs` | the sorted sequence all of them are kept in |
 //! | `id` | ids |
@@ -21,6 +22,7 @@ mod entry;
 mod group;
 mod groups;
 mod id;
+mod idle;
 mod log;
 mod range;
 mod runs;
@@ -99,6 +101,15 @@ impl Stream {
     /// The entries, for change.
     pub fn log_mut(&mut self) -> &mut Log {
         &mut self.0.log
+    }
+
+    /// Sets the greatest id that was given out. O(1), and O(groups) if it was greater: then ids of
+    /// entries that are gone may come again, and what groups have noted of these is void.
+    pub fn set_last_id(&mut self, id: StreamId) {
+        if id < self.log().last_id() {
+            self.0.groups.forget_delivery_orders();
+        }
+        self.log_mut().set_last_id(id);
     }
 
     /// Number of groups. O(1).

@@ -201,6 +201,86 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Deliveries at any time, acknowledgements and deletions against a map, with questions for
+    /// idle entries from some moment on.
+    #[test]
+    fn idle_entries_are_found_by_when_they_were_delivered(
+        changes in prop::collection::vec((0u8..12, 1u64..120, -5i64..60), 0..400),
+    ) {
+        let limit = BlockLimit { bytes_max: 4096, entries_max: 10 };
+        let mut stream = Stream::default();
+        let field = [(&b"f"[..], &b"v"[..])];
+        let append = |stream: &mut Stream, id| {
+            stream.log_mut().append(id, field.into_iter(), limit).expect("ascending")
+        };
+        (1..120).for_each(|ms| append(&mut stream, StreamId::new(ms, 0)));
+        prop_assert!(stream.create_group(b"g", StreamId::MIN, None));
+        stream.change_group(b"g", |group, _| group.create_consumer(b"c", 5));
+        let empty_bytes = stream.footprint_bytes();
+        let mut model: BTreeMap<StreamId, i64> = BTreeMap::new();
+        for (kind, number, time_ms) in changes {
+            let id = StreamId::new(number, 0);
+            match kind {
+                0..6 => {
+                    model.insert(id, time_ms);
+                    stream.change_group(b"g", |group, _| {
+                        let consumer = group.find_consumer(b"c").expect("it was made");
+                        let delivered_ms = time_ms;
+                        group.assign(Pending { id, delivered_ms, deliveries: 1, consumer });
+                    });
+                }
+                6..8 => {
+                    model.remove(&id);
+                    stream.change_group(b"g", |group, _| group.acknowledge(id));
+                }
+                8 => {
+                    stream.delete(id, References::Keep);
+                }
+                _ => check_idle(&mut stream, &model, time_ms, number as usize % 20),
+            }
+        }
+        check_idle(&mut stream, &model, i64::MAX, usize::MAX);
+        let copy = &mut stream.clone();
+        check_idle(copy, &model, i64::MAX, usize::MAX);
+        // An id that is gone comes again, if clients lower the last id.
+        if stream.log().last_entry_id() < StreamId::new(119, 0) {
+            stream.set_last_id(StreamId::new(118, 0));
+            append(&mut stream, StreamId::new(119, 0));
+            check_idle(&mut stream, &model, i64::MAX, usize::MAX);
+        }
+        for id in model.keys() {
+            stream.change_group(b"g", |group, _| group.acknowledge(*id));
+        }
+        prop_assert!(stream.footprint_bytes() < empty_bytes + 1000);
+    }
+}
+
+fn check_idle(
+    stream: &mut Stream,
+    model: &BTreeMap<StreamId, i64>,
+    until_ms: i64,
+    count_max: usize,
+) {
+    let is_there = |(id, _): &(&StreamId, &i64)| stream.log().contains(**id);
+    let mut expected: Vec<(i64, StreamId)> =
+        model.iter().filter(is_there).map(|(id, ms)| (*ms, *id)).collect();
+    expected.sort_unstable();
+    let first_ms = expected.first().map(|(ms, _)| *ms);
+    expected.retain(|(ms, _)| *ms <= until_ms);
+    expected.truncate(count_max);
+    let found = stream.change_group(b"g", |group, log| {
+        let found = group.delivered_until(until_ms, count_max, log);
+        assert_eq!(group.first_delivered_ms(log), first_ms);
+        found
+    });
+    let found = found.expect("the group is there").into_iter();
+    assert_eq!(found.map(|old| (old.delivered_ms, old.id)).collect::<Vec<_>>(), expected);
+    assert_eq!(stream.group(b"g").map(Group::pending_len), Some(model.len()));
+}
+
 fn check_group(group: &Group, model: &BTreeMap<StreamId, (String, u64)>) {
     let owner = |pending: &Pending| group.consumer(pending.consumer).name().to_vec();
     let records = group.pending_from(StreamId::MIN);

@@ -174,7 +174,10 @@ pub(super) const ROWS: &[Command] = &[
              milliseconds] [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]",
         )
         .summary("Reads entries from streams on behalf of a consumer of a group.")
-        .complexity("O(N), N entries returned")
+        .complexity(
+            "O(N), N entries returned, and O(log M) for each that is claimed, M entries pending; \
+             the first CLAIM of a group sorts these",
+        )
         .history(&[("8.4.0", "Accepts `CLAIM`."), ("8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`.")])
         .handler(on_keys!(stream::xreadgroup)),
     row("xrevrange", -4)
