@@ -1,5 +1,5 @@
-//! Debugging sessions of scripts over sockets (SCRIPT DEBUG): what a client sees of its script, what
-//! others see meanwhile, and what is left afterwards.
+//! Debugging sessions of scripts over sockets (SCRIPT DEBUG): what a client sees of its script,
+//! what others see meanwhile, and what is left afterwards.
 //!
 //! While a script stands still, its core takes no new connections, so tests connect before.
 

@@ -426,7 +426,7 @@ pub trait Host: Send {
         false
     }
 
-    /// Whether the process is about to be told to end, as soon as the first core has time for that.
+    /// Whether the process is to end as soon as the first core has time for that.
     fn is_asked_to_end(&self) -> bool {
         false
     }

@@ -1,7 +1,7 @@
 //! What the client of a debugging session says: arrays of words, as commands are sent.
 //!
-//! Lenient as Redis is: whatever stands before an array is passed over. Short words and few of them,
-//! so that what waits to become whole stays small.
+//! Lenient as Redis is: whatever stands before an array is passed over. Short words and few of
+//! them, so that what waits to become whole stays small.
 
 /// Words of a command.
 const WORDS_MAX: i64 = 1024;
