@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use support::{
-    Client, Fields, IoBackend, OK, Process, Resp, Server, ServerConfig, TestDirectory, bulk,
+    Client, Fields, IoBackend, OK, Process, Reply, Resp, Server, ServerConfig, TestDirectory, bulk,
     eventually, owned, signal,
 };
 
