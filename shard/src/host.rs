@@ -440,8 +440,8 @@ pub trait Host: Send {
     /// Sends a short reply to such a command at once.
     fn send_while_busy(&mut self, _descriptor: i32, _bytes: &[u8]) {}
 
-    /// What the client of a debugging session says, of whose socket nobody else knows now: waits for
-    /// a small part of a second. A host without sockets has nobody there.
+    /// What the client of a debugging session says, of whose socket nobody else knows now: waits
+    /// for a small part of a second. A host without sockets has nobody there.
     fn receive_from_debugger(&mut self, _descriptor: i32, _bytes: &mut [u8]) -> Heard {
         Heard::Ended
     }

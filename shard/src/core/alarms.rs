@@ -4,8 +4,8 @@
 //!
 //! Whichever core looks at a key for such a waiter and finds nothing works out when there would be
 //! something, and the waiter notes the earliest of these moments. Its client's core keeps the
-//! alarm: when that is due it sends an envelope that collects the slots of the command and has its keys
-//! looked at once more, just as after a change. Then either the client is served, or there is
+//! alarm: when that is due it sends an envelope that collects the slots of the command and has its
+//! keys looked at once more, just as after a change. Then either the client is served, or there is
 //! another moment to wait for.
 //!
 //! Moments are lower bounds. What happens to the stream meanwhile makes them later, or is a change

@@ -159,8 +159,8 @@ impl Buffers {
         if !self.touched || !are_all_back {
             return;
         }
-        // SAFETY: the mapping is ours, and no buffer of it is, so nobody minds that its bytes become
-        // zeros; the kernel, which has the others, only ever writes to them.
+        // SAFETY: the mapping is ours, and no buffer of it is, so nobody minds that its bytes
+        // become zeros; the kernel, which has the others, only ever writes to them.
         let result = unsafe {
             libc::madvise(self.memory.start.as_ptr().cast(), self.memory.len, libc::MADV_DONTNEED)
         };
@@ -228,6 +228,7 @@ mod tests {
         buffers.rest();
         assert_eq!(buffers.slice(offset, 3), [0; 3]);
         assert!(!buffers.touched, "once is enough");
+        // Before the buffers, as it has to be.
         drop(ring);
     }
 }
