@@ -17,10 +17,9 @@ use crate::field_news::Fields;
 use crate::glob::{self, Case};
 use crate::hash::HashSlot;
 use crate::interests::{Directory, Kind};
-use crate::object::Object;
 use crate::settings::Settings;
 use crate::store::{Access, Key, Store};
-use crate::table::{SharedBytes, Value};
+use crate::table::SharedBytes;
 use crate::types::Type;
 
 /// A message on a channel.
@@ -261,7 +260,11 @@ impl Store {
 
     /// The type of the value that is about to be replaced whole, for [`Store::note_replaced`].
     /// `None` as well where nobody listens to that.
+    #[inline]
     pub(crate) fn type_to_replace(&mut self, key: Key<'_>) -> Option<Type> {
+        if !self.news.is_asked_for() {
+            return None;
+        }
         let classes = [EventClasses::OVERWRITTEN, EventClasses::TYPE_CHANGED];
         if !classes.into_iter().any(|class| self.news.wants(class)) {
             return None;
@@ -271,8 +274,15 @@ impl Store {
 
     /// A key has another value, if there was one before, which was of this type. That is no change
     /// by itself: the command reports one, too.
+    #[inline]
     pub(crate) fn note_replaced(&mut self, key: Key<'_>, old: Option<Type>) {
-        let Some(old) = old else { return };
+        if let Some(old) = old {
+            self.publish_replacement(key, old);
+        }
+    }
+
+    #[cold]
+    fn publish_replacement(&mut self, key: Key<'_>, old: Type) {
         let new = self.entry(key).map(|entry| Type::of(entry.kind())).expect("it was stored");
         if self.news.wants(EventClasses::OVERWRITTEN) {
             self.news.publish_event(key, "overwritten");
@@ -280,22 +290,6 @@ impl Store {
         if old.name() != new.name() && self.news.wants(EventClasses::TYPE_CHANGED) {
             self.news.publish_event(key, "type_changed");
         }
-    }
-
-    /// [`Store::replace`] where a change may be news.
-    #[cold]
-    pub(crate) fn replace_as_news(
-        &mut self,
-        key: Key<'_>,
-        kind: Type,
-        value: Value<'_, Object>,
-        expiry_ms: Option<i64>,
-        event: Event,
-    ) {
-        let old = self.type_to_replace(key);
-        self.set(key, kind, value, expiry_ms);
-        self.note_replaced(key, old);
-        self.changed(key, event);
     }
 
     /// Publishes a message; its slot is here. Returns how many clients will receive it.

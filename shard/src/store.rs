@@ -11,9 +11,9 @@ pub(crate) mod ahead;
 mod databases;
 mod disposal;
 pub mod holding;
+mod reports;
 
 use std::collections::VecDeque;
-use std::iter;
 use std::sync::Arc;
 
 use self::holding::SlotList;
@@ -210,7 +210,7 @@ impl Store {
     /// A store like this one, at the same time, without slots: for a thread that fills some.
     pub fn sibling(&self) -> Self {
         let settings = Arc::clone(&self.settings);
-        let mut sibling = Self::new(iter::empty(), self.seed, u64::MAX, settings);
+        let mut sibling = Self::new(std::iter::empty(), self.seed, u64::MAX, settings);
         sibling.acl = Arc::clone(&self.acl);
         sibling.is_loading = self.is_loading;
         sibling.set_now(self.now);
@@ -457,26 +457,6 @@ impl Store {
         self.insert(key, record)
     }
 
-    /// Stores a value in place of whatever was there and reports it: for commands that replace
-    /// values whole. Costs no more questions than [`Store::set`] and [`Store::changed`].
-    #[inline]
-    pub fn replace(
-        &mut self,
-        key: Key<'_>,
-        kind: Type,
-        value: Value<'_, Object>,
-        expiry_ms: Option<i64>,
-        event: Event,
-    ) {
-        if self.news.is_asked_for() {
-            self.replace_as_news(key, kind, value, expiry_ms, event);
-        } else {
-            self.set(key, kind, value, expiry_ms);
-            self.stats.changes += 1;
-            self.touch_and_observe(key, event);
-        }
-    }
-
     /// Stores what an entry held under another name: its value, expiry and access bits.
     pub fn put_renamed(&mut self, key: Key<'_>, mut entry: OwnedEntry<Object>) {
         self.remove_if_expired(key);
@@ -651,89 +631,6 @@ impl Store {
         self.stats.changes += 1;
         if lazily {
             self.dispose_entry(entry);
-        }
-    }
-
-    /// The one place every change is reported to, once, after it was made: from here it reaches the
-    /// journal, watchers, waiters, subscribers and clients that remember the key.
-    #[inline]
-    pub fn changed(&mut self, key: Key<'_>, event: Event) {
-        self.changed_fields(key, event, iter::empty());
-    }
-
-    /// The same for a change of some fields of a hash.
-    #[inline]
-    pub fn changed_fields<'f>(
-        &mut self,
-        key: Key<'_>,
-        event: Event,
-        fields: impl Iterator<Item = &'f [u8]>,
-    ) {
-        self.stats.changes += 1;
-        self.changed_fields_too(key, event, fields);
-    }
-
-    /// Reports what belongs to a change that was reported already and does not count as another:
-    /// the expiry set along with a value, the other key of a RENAME.
-    #[inline]
-    pub fn changed_too(&mut self, key: Key<'_>, event: Event) {
-        self.changed_fields_too(key, event, iter::empty());
-    }
-
-    /// The same for a change of some fields of a hash.
-    #[inline]
-    pub fn changed_fields_too<'f>(
-        &mut self,
-        key: Key<'_>,
-        event: Event,
-        mut fields: impl Iterator<Item = &'f [u8]>,
-    ) {
-        self.touch_and_observe(key, event);
-        if self.news.is_asked_for() {
-            self.note_news(key, event, &mut fields);
-        }
-    }
-
-    /// Reports a change to the journal, and to those who wait in the slot for one of the key.
-    #[inline]
-    fn touch_and_observe(&mut self, key: Key<'_>, event: Event) {
-        if self.journal.is_on() {
-            self.journal.touch(key.slot);
-        }
-        if self.slot_mut(key.slot).observers.is_some() {
-            self.tell_observers(key, event);
-        }
-    }
-
-    /// Reports what no command has done: the end of a key whose time had come. The caller tells the
-    /// journal.
-    #[inline]
-    pub(crate) fn changed_by_itself(&mut self, key: Key<'_>, event: Event) {
-        self.changed_fields_by_itself(key, event, iter::empty());
-    }
-
-    /// The same of the end of fields of a hash.
-    #[inline]
-    pub(crate) fn changed_fields_by_itself<'f>(
-        &mut self,
-        key: Key<'_>,
-        event: Event,
-        mut fields: impl Iterator<Item = &'f [u8]>,
-    ) {
-        if self.slot_mut(key.slot).observers.is_some() {
-            self.tell_observers(key, event);
-        }
-        if self.news.is_asked_for() {
-            self.note_news(key, event, &mut fields);
-        }
-    }
-
-    /// Reports a change of a value that means the same as before (a count it keeps, another
-    /// encoding): it must reach files and replicas, but no subscriber hears of it.
-    pub fn changed_quietly(&mut self, key: Key<'_>) {
-        self.stats.changes += 1;
-        if self.journal.is_on() {
-            self.journal.touch(key.slot);
         }
     }
 

@@ -25,6 +25,7 @@ pub mod engine;
 pub mod functions;
 mod libraries;
 mod lua;
+mod reply_reader;
 pub mod run;
 mod sandbox;
 pub mod source;

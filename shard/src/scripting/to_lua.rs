@@ -13,6 +13,7 @@
 //! The bytes are our own commands', so they are well formed; that they are is asserted.
 
 use super::lua::{Kind, Lua};
+use super::reply_reader::ReplyReader;
 use crate::reply::Output;
 
 /// Pushes the one reply in `output`.
@@ -20,9 +21,9 @@ pub(super) fn push_reply(lua: Lua, output: &mut Output) {
     if !output.shared.is_empty() {
         flatten(output);
     }
-    let mut reader = Reader { bytes: &output.bytes, position: 0 };
+    let mut reader = ReplyReader::new(&output.bytes);
     reader.push(lua);
-    assert!(reader.position == output.bytes.len(), "a command writes one reply");
+    assert!(reader.is_at_end(), "a command writes one reply");
 }
 
 /// Puts shared buffers where they belong among the bytes.
@@ -39,29 +40,11 @@ fn flatten(output: &mut Output) {
     output.shared.clear();
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    position: usize,
-}
-
-impl<'a> Reader<'a> {
-    /// The rest of the line, without its end.
-    fn line(&mut self) -> &'a [u8] {
-        let rest = &self.bytes[self.position..];
-        let len = memchr::memchr(b'\r', rest).expect("a line ends");
-        self.position += len + 2;
-        &rest[..len]
-    }
-
-    fn integer(&mut self) -> i64 {
-        crate::number::parse_integer(self.line()).expect("a number stands here")
-    }
-
+/// Replies on their way to the stack.
+impl ReplyReader<'_> {
     fn push(&mut self, lua: Lua) {
         assert!(lua.has_room(6), "replies are nested a few levels deep");
-        let kind = self.bytes[self.position];
-        self.position += 1;
-        match kind {
+        match self.kind() {
             b'+' => push_in_table(lua, "ok", |lua| lua.push_bytes(self.line())),
             b'-' => push_in_table(lua, "err", |lua| lua.push_bytes(self.line())),
             b':' => lua.push_number(self.integer() as f64),
@@ -96,13 +79,6 @@ impl<'a> Reader<'a> {
             -1 => lua.push_boolean(false),
             len => lua.push_bytes(self.take(len)),
         }
-    }
-
-    fn take(&mut self, len: i64) -> &'a [u8] {
-        let len = usize::try_from(len).expect("lengths are positive");
-        let bytes = &self.bytes[self.position..][..len];
-        self.position += len + 2;
-        bytes
     }
 
     fn push_array(&mut self, lua: Lua) {

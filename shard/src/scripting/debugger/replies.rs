@@ -1,42 +1,17 @@
 //! Replies of commands as people read them.
-//!
-//! The bytes are our own commands', so they are well formed; that they are is asserted.
 
+use super::super::reply_reader::ReplyReader;
 use super::text::Text;
-use crate::number::parse_integer;
 
 /// Writes a reply, in either protocol.
 pub(super) fn describe(text: &mut Text, reply: &[u8]) {
-    Reader { bytes: reply, position: 0 }.describe(text);
+    ReplyReader::new(reply).describe(text);
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    position: usize,
-}
-
-impl<'a> Reader<'a> {
-    /// The rest of the line, without its end.
-    fn line(&mut self) -> &'a [u8] {
-        let rest = &self.bytes[self.position..];
-        let len = memchr::memchr(b'\r', rest).expect("a line ends");
-        self.position += len + 2;
-        &rest[..len]
-    }
-
-    fn integer(&mut self) -> i64 {
-        parse_integer(self.line()).expect("a number stands here")
-    }
-
+impl ReplyReader<'_> {
     fn describe(&mut self, text: &mut Text) {
-        let start = self.position;
-        let kind = self.bytes[start];
-        self.position += 1;
-        match kind {
-            b'+' | b'-' => {
-                self.line();
-                text.push_quoted(&self.bytes[start..self.position - 2]);
-            }
+        match self.kind() {
+            kind @ (b'+' | b'-') => text.push_quoted(&[&[kind][..], self.line()].concat()),
             b':' | b'(' => text.push(self.line()),
             b'$' | b'=' => self.describe_bulk(text),
             b'_' => {
@@ -62,9 +37,10 @@ impl<'a> Reader<'a> {
     }
 
     fn describe_bulk(&mut self, text: &mut Text) {
-        let Ok(len) = usize::try_from(self.integer()) else { return text.push(b"NULL") };
-        text.push_quoted(&self.bytes[self.position..][..len]);
-        self.position += len + 2;
+        match self.integer() {
+            -1 => text.push(b"NULL"),
+            len => text.push_quoted(self.take(len)),
+        }
     }
 
     fn describe_elements(&mut self, text: &mut Text, [opening, closing]: [&str; 2]) {
