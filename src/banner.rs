@@ -11,6 +11,8 @@
 
 use std::io::IsTerminal;
 
+use basalt_shard::commands::connection::REDIS_VERSION;
+
 use crate::config::Settings;
 use crate::{logging, notice, warning};
 
@@ -23,10 +25,15 @@ pub const COMMIT: &str = match option_env!("BASALT_COMMIT") {
     None => "00000000",
 };
 
-/// What `--version` prints.
+/// What `--version` prints. Tools read from `v=` what a server can do, as they do from INFO's
+/// `redis_version`, so it tells the version of Redis that Basalt is compatible with; its own is
+/// behind `build=`.
 pub fn version() -> String {
     let bits = usize::BITS;
-    format!("Basalt server v={VERSION} sha={COMMIT}:0 malloc=jemalloc bits={bits}\n")
+    format!(
+        "Basalt server v={REDIS_VERSION} sha={COMMIT}:0 malloc=jemalloc bits={bits} \
+         build=basalt-{VERSION}\n"
+    )
 }
 
 /// The first lines, once the log is open and the process is the one that stays.
@@ -97,7 +104,7 @@ fn logo(port: u16, process: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{logo, version};
+    use super::{REDIS_VERSION, VERSION, logo, version};
 
     #[test]
     fn the_logo_says_what_tests_look_for() {
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_version_has_the_form_of_redis() {
-        assert!(version().starts_with("Basalt server v="));
-        assert!(version().ends_with(" bits=64\n"));
+        assert!(version().starts_with(&format!("Basalt server v={REDIS_VERSION} sha=")));
+        assert!(version().ends_with(&format!(" bits=64 build=basalt-{VERSION}\n")));
     }
 }
