@@ -61,11 +61,11 @@ impl Driver {
         self.received_from = moved;
     }
 
-    fn evict_client(&mut self, session: SessionId) {
+    /// Ends a client for what all weigh together, and says so.
+    pub(super) fn evict_client(&mut self, session: SessionId) {
+        let Some(state) = self.core.session(session) else { return };
         let mut line = String::new();
-        if let Some(state) = self.core.session(session) {
-            client::describe(&self.core, state, &mut line);
-        }
+        client::describe(&self.core, state, &mut line);
         notice!("Evicting client: {}", line.trim_end());
         self.core.stats.evicted_clients += 1;
         self.close(connection_of(session));

@@ -7,7 +7,7 @@
 use basalt_net::reactor::{BufferRef, Reactor};
 use basalt_net::resp::{Limits, Parsed, ProtocolError};
 use basalt_shard::arguments::Arguments;
-use basalt_shard::core::{Flow, SessionId};
+use basalt_shard::core::{Ending, Flow, SessionId};
 use basalt_shard::error::CommandError;
 
 use super::clock;
@@ -373,7 +373,7 @@ impl Driver {
         }
         let error = CommandError::worded(format!("ERR {error}"));
         self.core.reply_error(session, &error);
-        self.core.close_connection(session, true);
+        self.core.close_connection(session, Ending::AfterOutput);
         Step::Done
     }
 }

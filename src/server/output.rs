@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_net::reactor::{ConnectionId, Reactor};
-use basalt_shard::core::SessionId;
+use basalt_shard::core::{Ending, SessionId};
 use basalt_shard::reply::Output;
 
 use super::connection::{connection_of, session_of};
@@ -35,13 +35,14 @@ impl Driver {
         self.replied = changed;
         for closing in self.core.take_closings() {
             let id = connection_of(closing.session);
-            if !closing.after_output {
-                self.close(id);
-            } else if self.core.session(closing.session).is_some_and(|session| session.is_owed()) {
+            let is_owed =
+                self.core.session(closing.session).is_some_and(|session| session.is_owed());
+            match closing.ending {
+                Ending::AtOnce => self.close(id),
+                Ending::Evicted => self.evict_client(closing.session),
                 // Replies are still on their way from other cores; `send_replies` comes back to it.
-                self.closing_later.push(closing.session);
-            } else {
-                self.close_after_output(id);
+                Ending::AfterOutput if is_owed => self.closing_later.push(closing.session),
+                Ending::AfterOutput => self.close_after_output(id),
             }
         }
         self.end_closing_later();

@@ -11,7 +11,7 @@ use crate::core::blocking::Unblock;
 use crate::core::session::{ReplyMode, Session};
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::tracking::TrackingMode;
-use crate::core::{Core, SessionId};
+use crate::core::{Core, Ending, SessionId};
 use crate::error::{self, CommandError, Outcome};
 use crate::interests::Kind;
 use crate::number::parse_integer;
@@ -230,7 +230,8 @@ struct List {
 
 impl TourTask for List {
     fn visit(&mut self, core: &mut Core) {
-        for (_, session) in core.sessions() {
+        core.end_excess_clients();
+        for (_, session) in core.sessions().filter(|(_, session)| !session.is_gone) {
             if self.filter.matches(core, session) {
                 let mut line = String::new();
                 describe(core, session, &mut line);
@@ -275,14 +276,13 @@ impl TourTask for Kill {
     fn visit(&mut self, core: &mut Core) {
         let condemned: Vec<(SessionId, u64)> = core
             .sessions()
-            .filter(|(_, session)| self.filter.matches(core, session))
+            .filter(|(_, session)| !session.is_gone && self.filter.matches(core, session))
             .filter(|(_, session)| !(self.skip_self && session.client_id == self.asker))
             .map(|(id, session)| (id, session.client_id))
             .collect();
         for (id, client_id) in condemned {
             self.killed += 1;
-            // Who kills itself still gets its answer.
-            core.close_connection(id, client_id == self.asker);
+            core.close_connection(id, Ending::asked_for_by(self.asker, client_id));
         }
     }
 

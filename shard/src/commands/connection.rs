@@ -3,6 +3,7 @@
 use crate::acl::DEFAULT_USER;
 use crate::call::SessionCall;
 use crate::commands::client;
+use crate::core::Ending;
 use crate::core::session::ReplyMode;
 use crate::error::{self, CommandError, Outcome};
 use crate::number::parse_integer;
@@ -39,7 +40,7 @@ pub fn echo(call: &mut SessionCall<'_>) -> Outcome {
 pub fn quit(call: &mut SessionCall<'_>) -> Outcome {
     call.reply.ok();
     let session = call.session;
-    call.core.close_connection(session, true);
+    call.core.close_connection(session, Ending::AfterOutput);
     Ok(())
 }
 

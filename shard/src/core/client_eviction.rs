@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::message::Message;
-use super::{Core, SessionId};
+use super::{Core, Ending, SessionId};
 use crate::client_weights::{CLASSES, class_of};
 
 /// What a client weighed when it was looked at last.
@@ -67,7 +67,9 @@ impl Core {
 
     /// Weighs a client anew, as its figures are; whether it has come down by a class at least.
     pub fn weigh(&mut self, id: SessionId) -> bool {
-        let Some(session) = self.session(id) else { return true };
+        let Some(session) = self.session(id).filter(|session| !session.is_gone) else {
+            return true;
+        };
         let before = session.weight.class;
         let bytes = match session.is_monitor {
             true => 0,
@@ -141,6 +143,22 @@ impl Core {
         self.mesh.end_turn();
         let heaviest = self.scales.ranks.last().filter(|_| plan.is_own_turn);
         heaviest.map(|(_, id)| *id)
+    }
+
+    /// Ends the clients of this core that have to go, by what they weighed last, before the turn is
+    /// over: who asks for the clients is shown none that is as good as gone, on whatever core.
+    /// O(clients).
+    pub(crate) fn end_excess_clients(&mut self) {
+        let limit_bytes = self.scales.limit_bytes;
+        let is_over = |core: &Core| {
+            let weights = &core.shared.weights;
+            weights.total_bytes() > limit_bytes && weights.plan(core.id, limit_bytes).is_own_turn
+        };
+        while limit_bytes != 0 && is_over(self) {
+            let Some(&(_, id)) = self.scales.ranks.last() else { return };
+            self.unweigh(id);
+            self.close_connection(id, Ending::Evicted);
+        }
     }
 
     /// Another core has found that clients weigh too much: whoever drives this one looks at the end

@@ -7,7 +7,7 @@
 use super::message::{Batch, Route};
 use super::session::{Hold, ReplyMode};
 use super::transaction::aborted_by;
-use super::{Core, CoreId, SessionId};
+use super::{Core, CoreId, Ending, SessionId};
 use crate::arguments::Arguments;
 use crate::call::Travel;
 use crate::command::{self, Command, Handler, KeysHandler, flag};
@@ -155,7 +155,7 @@ impl Core {
                  Host: commands to Redis. This is likely due to an attacker attempting to use \
                  Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
             );
-            self.close_connection(id, false);
+            self.close_connection(id, Ending::AtOnce);
             return Offer::Aside;
         }
         let row = match self.admit(id, prepared, arguments) {

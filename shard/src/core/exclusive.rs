@@ -14,7 +14,7 @@
 
 use super::message::{Envelope, Errand};
 use super::tour::{Asker, TourKind, TourTask};
-use super::{Core, CoreId, SessionId};
+use super::{Core, CoreId, Ending, SessionId};
 use crate::command::Handler;
 use crate::error::CommandError;
 use crate::hash::HashSlot;
@@ -193,7 +193,7 @@ impl Core {
         self.fill_place(id, place, output);
         if is_debugged {
             // The client sees by that that the session is over.
-            self.close_connection(id, true);
+            self.close_connection(id, Ending::AfterOutput);
         }
         self.keep_batch(batch);
         self.return_credit();

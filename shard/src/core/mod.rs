@@ -172,8 +172,26 @@ pub struct CoreOptions {
 pub struct Closing {
     /// Which one.
     pub session: SessionId,
-    /// Whether its output is to be sent first.
-    pub after_output: bool,
+    /// How.
+    pub ending: Ending,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its output is sent first.
+    AfterOutput,
+    /// At once.
+    AtOnce,
+    /// At once, because clients weigh more than they may.
+    Evicted,
+}
+
+impl Ending {
+    /// That of a client which some client asked to be ended: who asks for its own end is answered.
+    pub(crate) fn asked_for_by(asker: u64, client_id: u64) -> Self {
+        if client_id == asker { Self::AfterOutput } else { Self::AtOnce }
+    }
 }
 
 /// One core.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::session::Rights;
 use super::transaction::Execution;
-use super::{Core, SessionId};
+use super::{Core, Ending, SessionId};
 use crate::acl::log::{self, Context, Entry, Log, Reason};
 use crate::acl::{self, Acl, UserId};
 use crate::arguments::Arguments;
@@ -49,12 +49,12 @@ impl Core {
                     let is_listening = session.is_subscriber();
                     self.note_rights(id);
                     if is_listening && !user.keeps_channels(&before) && self.overhears(id) {
-                        self.close_connection(id, client_id == asker);
+                        self.close_connection(id, Ending::asked_for_by(asker, client_id));
                     }
                 }
                 None => {
                     self.log_out(id);
-                    self.close_connection(id, client_id == asker);
+                    self.close_connection(id, Ending::asked_for_by(asker, client_id));
                 }
             }
         }

@@ -196,6 +196,8 @@ pub struct Session {
     pub holds: Holds,
     /// Nothing more is read; the connection ends when its replies have left.
     pub closing: bool,
+    /// It ends with this turn, whatever is left for it: nobody is shown it any more.
+    pub(crate) is_gone: bool,
     /// What it has queued since MULTI.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What it watches.
@@ -290,6 +292,7 @@ impl Session {
             debugging: Debugging::Off,
             holds: Holds::default(),
             closing: false,
+            is_gone: false,
             transaction: None,
             watchers: Vec::new(),
             watched_bytes: 0,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::session::{Hold, Origin, Session};
-use super::{Closing, Core, SessionId};
+use super::{Closing, Core, Ending, SessionId};
 use crate::audit::AuditEvent;
 use crate::interests::Kind;
 
@@ -105,10 +105,11 @@ impl Core {
     }
 
     /// Asks for the end of a connection.
-    pub fn close_connection(&mut self, session: SessionId, after_output: bool) {
+    pub fn close_connection(&mut self, session: SessionId, ending: Ending) {
         if let Some(open) = self.session_mut(session) {
             open.closing = true;
-            self.closings.push(Closing { session, after_output });
+            open.is_gone |= ending != Ending::AfterOutput;
+            self.closings.push(Closing { session, ending });
         }
     }
 
