@@ -97,8 +97,7 @@ fn time_runs_out_when_it_should() {
             let begun = Instant::now();
             t.check(command, NIL_ARRAY);
             let passed = begun.elapsed();
-            // The server counts whole milliseconds, and may begin to count within one.
-            assert!(passed >= Duration::from_millis(least_ms - 1), "{command}: {passed:?}");
+            assert!(passed >= Duration::from_millis(least_ms), "{command}: {passed:?}");
         }
     });
 }
@@ -114,5 +113,24 @@ fn a_client_that_hangs_up_waits_no_more() {
         eventually("one is left", || t.info("clients").number("blocked_clients") == 1);
         t.check("RPUSH a v", 1);
         waiting.check_next("BLPOP", array([bulk("a"), bulk("v")]));
+    });
+}
+
+/// Symptom: a client that hung up right behind a command that waits was served ever after: its
+/// session stayed for ever. Cause: a session that is owed a reply is let go when that arrives, but
+/// the core of the key answered that it waits. Fix: whoever begins to wait is looked at again.
+#[test]
+fn a_client_that_hangs_up_at_once_does_not_stay() {
+    each(|t| {
+        for number in 0..20 {
+            let mut leaving = t.connect();
+            leaving.send(format!("BLPOP key{number} 0\r\n").as_bytes());
+        }
+        let is_over = |t: &mut Test| {
+            let clients = t.info("clients");
+            let left = (clients.number("connected_clients"), clients.number("blocked_clients"));
+            left == (1, 0)
+        };
+        eventually("all have left", || is_over(t));
     });
 }

@@ -26,4 +26,10 @@ impl Now {
     pub fn monotonic_ms(self) -> u64 {
         self.monotonic_us / 1000
     }
+
+    /// The first whole millisecond of the monotonic clock at which `ms` will have passed, none of
+    /// them cut short.
+    pub fn monotonic_ms_after(self, ms: u64) -> u64 {
+        self.monotonic_us.div_ceil(1000).saturating_add(ms)
+    }
 }

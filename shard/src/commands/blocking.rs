@@ -44,7 +44,7 @@ fn deadline_in(call: &Call<'_>, timeout_ms: u64) -> Result<Option<u64>, CommandE
     if timeout_ms > i64::MAX as u64 - unix_ms {
         return Err(TIMEOUT_TOO_LARGE);
     }
-    Ok((timeout_ms > 0).then(|| call.store.now().monotonic_ms() + timeout_ms))
+    Ok((timeout_ms > 0).then(|| call.store.now().monotonic_ms_after(timeout_ms)))
 }
 
 /// A wait for keys to hold a collection of type `C`, which `serve` takes from.

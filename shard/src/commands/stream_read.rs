@@ -527,10 +527,10 @@ fn wait(call: &mut Call<'_>, request: &Request<'_>, positions: &Positions, timeo
         Position::New => None,
     });
     let resolved = resolved.collect();
-    let (now_ms, is_group_read) = (call.store.now().monotonic_ms(), request.reader.is_some());
+    let (now, is_group_read) = (call.store.now(), request.reader.is_some());
     call.wait(KeyWait {
         keys: request.first_key..first_id,
-        deadline_ms: (timeout_ms > 0).then(|| now_ms.saturating_add(timeout_ms)),
+        deadline_ms: (timeout_ms > 0).then(|| now.monotonic_ms_after(timeout_ms)),
         is_ready: if is_group_read { has_news } else { has_more },
         ready_at_ms: request.reader.and_then(|reader| reader.idle_ms_min).map(|_| NEXT_IDLE),
         serve: match is_group_read {

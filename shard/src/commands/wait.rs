@@ -35,8 +35,8 @@ fn deadline(call: &SessionCall<'_>, index: usize) -> Result<Option<u64>, Command
         .ok_or(CommandError::Fixed("ERR timeout is not an integer or out of range"))?;
     let timeout_ms =
         u64::try_from(timeout_ms).map_err(|_| CommandError::Fixed("ERR timeout is negative"))?;
-    let now_ms = call.core.store.now().monotonic_ms();
-    Ok((timeout_ms > 0).then(|| now_ms.saturating_add(timeout_ms)))
+    let now = call.core.store.now();
+    Ok((timeout_ms > 0).then(|| now.monotonic_ms_after(timeout_ms)))
 }
 
 /// WAITAOF.

@@ -104,6 +104,9 @@ impl Core {
         let session = self.session_mut(id).expect("a session waits while it is open");
         assert!(session.blocked.is_none(), "a session waits for one thing at a time");
         session.blocked = Some(Box::new(blocked));
+        if session.has_ended {
+            self.resumed.push(id);
+        }
     }
 
     /// The session waits no more: it has left every line it stood in.

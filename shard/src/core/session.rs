@@ -196,6 +196,8 @@ pub struct Session {
     pub holds: Holds,
     /// Nothing more is read; the connection ends when its replies have left.
     pub closing: bool,
+    /// Nothing more will come from its client, and it is looked at again once that is served.
+    pub(super) has_ended: bool,
     /// It ends with this turn, whatever is left for it: nobody is shown it any more.
     pub(crate) is_gone: bool,
     /// What it has queued since MULTI.
@@ -292,6 +294,7 @@ impl Session {
             debugging: Debugging::Off,
             holds: Holds::default(),
             closing: false,
+            has_ended: false,
             is_gone: false,
             transaction: None,
             watchers: Vec::new(),

@@ -94,7 +94,7 @@ impl Core {
         }
     }
 
-    /// Sessions whose held commands may be offered again.
+    /// Sessions whose held commands may be offered again, or whose clients are to be let go.
     pub fn take_resumed(&mut self) -> Vec<SessionId> {
         std::mem::take(&mut self.resumed)
     }
@@ -129,9 +129,13 @@ impl Core {
         }
     }
 
-    /// Holds a session until it is owed nothing.
+    /// The client has sent its last byte. The session is among those that may go on once it is owed
+    /// nothing, or waits for what may never come.
     pub fn hold_until_answered(&mut self, id: SessionId) {
         self.hold(id, Hold::Replies);
+        if let Some(session) = self.session_mut(id) {
+            session.has_ended = true;
+        }
     }
 
     /// Whether a session's commands have to wait.
