@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::message::Message;
 use super::{Core, Ending, SessionId};
-use crate::client_weights::{CLASSES, class_of};
+use crate::client_weights::{CLASSES, Plan, class_of};
 
 /// What a client weighed when it was looked at last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,11 +130,7 @@ impl Core {
     /// it is not for others to end theirs; those are asked to. It may have grown lighter since it
     /// was weighed. O(cores) where there is something to do.
     pub fn heaviest_client_to_end(&mut self) -> Option<SessionId> {
-        let limit_bytes = self.scales.limit_bytes;
-        if limit_bytes == 0 || self.shared.weights.total_bytes() <= limit_bytes {
-            return None;
-        }
-        let plan = self.shared.weights.plan(self.id, limit_bytes);
+        let plan = self.plan_of_endings()?;
         for core in plan.others {
             if self.shared.weights.ask(core) {
                 self.send(core, Message::EndClients);
@@ -147,18 +143,20 @@ impl Core {
 
     /// Ends the clients of this core that have to go, by what they weighed last, before the turn is
     /// over: who asks for the clients is shown none that is as good as gone, on whatever core.
-    /// O(clients).
+    /// O(cores) for each that is ended.
     pub(crate) fn end_excess_clients(&mut self) {
-        let limit_bytes = self.scales.limit_bytes;
-        let is_over = |core: &Core| {
-            let weights = &core.shared.weights;
-            weights.total_bytes() > limit_bytes && weights.plan(core.id, limit_bytes).is_own_turn
-        };
-        while limit_bytes != 0 && is_over(self) {
+        while self.plan_of_endings().is_some_and(|plan| plan.is_own_turn) {
             let Some(&(_, id)) = self.scales.ranks.last() else { return };
             self.unweigh(id);
             self.close_connection(id, Ending::Evicted);
         }
+    }
+
+    /// Who has to end clients, if they weigh more than they may.
+    fn plan_of_endings(&self) -> Option<Plan> {
+        let (limit_bytes, weights) = (self.scales.limit_bytes, &self.shared.weights);
+        let is_over = limit_bytes != 0 && weights.total_bytes() > limit_bytes;
+        is_over.then(|| weights.plan(self.id, limit_bytes))
     }
 
     /// Another core has found that clients weigh too much: whoever drives this one looks at the end
