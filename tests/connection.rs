@@ -2,7 +2,9 @@
 
 mod support;
 
-use support::{Expect, NIL, OK, Reply, Resp, Test, bulk, each, each_with, encode, eventually};
+use support::{
+    Expect, NIL, OK, Reply, Resp, Test, bulk, each, each_core_count, each_with, encode, eventually,
+};
 
 const NO_AUTH: &str = "-NOAUTH Authentication required.";
 const WRONG_PASS: &str = "-WRONGPASS invalid username-password pair or user is disabled.";
@@ -272,5 +274,30 @@ fn a_client_may_say_who_it_is_while_a_script_is_busy() {
         t.check("SCRIPT KILL", OK);
         other.check("CLIENT GETNAME", bulk("me"));
         assert!(matches!(busy.read_reply(), Reply::Error(_)));
+    });
+}
+
+/// So many clients at once that some are not even owed a reply when they hang up, since a core may
+/// have only so much under way. It is the half that sends that they close.
+#[test]
+fn everything_runs_that_was_sent_before_hanging_up() {
+    const CLIENTS: usize = 1600;
+    let transaction = b"MULTI\r\nINCR a\r\nINCR b\r\nINCR c\r\nINCR d\r\nEXEC\r\n";
+    each_core_count(&[2], |t| {
+        let mut clients: Vec<_> = (0..CLIENTS).map(|_| t.connect()).collect();
+        // Nobody's transaction comes back meanwhile.
+        t.send_command("DEBUG SLEEP 0.3");
+        for client in &mut clients {
+            client.send(transaction);
+            client.finish_sending();
+        }
+        t.check_next("DEBUG SLEEP", OK);
+        for client in &mut clients {
+            let replies = client.read_until_closed();
+            assert_eq!(replies.iter().filter(|byte| **byte == b':').count(), 4);
+        }
+        for key in ["a", "b", "c", "d"] {
+            t.check(format!("GET {key}"), bulk(CLIENTS.to_string()));
+        }
     });
 }

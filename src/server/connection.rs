@@ -5,6 +5,7 @@ use basalt_net::resp::RequestParser;
 use basalt_shard::core::SessionId;
 
 use super::pending::Pending;
+use super::stage::STAGE_COMMANDS_MAX;
 use super::tls::Secured;
 
 /// Bytes of input that wait, and where the parser stands in them.
@@ -15,6 +16,9 @@ pub struct Connection {
     pub parser: RequestParser,
     /// Received and not yet run: an incomplete command, or commands that have to wait.
     pub pending: Pending,
+    /// How many of its commands are gathered at once: as many as ran of those before, since what is
+    /// gathered behind one that holds the session is looked at for nothing.
+    pub stage_commands: u8,
     /// Bytes the command at the front of `pending` needs in all, as far as the parser knows; 0
     /// unless `pending` is one incomplete command and nothing before it.
     pub wanted_bytes: usize,
@@ -31,6 +35,8 @@ pub struct Connection {
     pub is_suspended: bool,
     /// Receiving is suspended because more is pending than its commands have had time to run.
     pub is_throttled: bool,
+    /// Its replies wait for those behind them.
+    pub is_withheld: bool,
     /// Since when the output is above the soft limit, monotonic milliseconds.
     pub soft_limit_since_ms: Option<u64>,
     /// Its side of TLS, if it came by that.
@@ -44,6 +50,7 @@ impl Connection {
             id,
             parser: RequestParser::new(),
             pending: Pending::default(),
+            stage_commands: STAGE_COMMANDS_MAX as u8,
             wanted_bytes: 0,
             argument_start: 0,
             filling_counted: None,
@@ -51,9 +58,15 @@ impl Connection {
             is_ready: false,
             is_suspended: false,
             is_throttled: false,
+            is_withheld: false,
             soft_limit_since_ms: None,
             tls: None,
         }
+    }
+
+    /// Everything that was gathered ran, and more may: next time twice as many.
+    pub fn stage_more(&mut self) {
+        self.stage_commands = self.stage_commands.saturating_mul(2).min(STAGE_COMMANDS_MAX as u8);
     }
 
     /// Forgets that anything after the last command that ran was parsed.

@@ -100,6 +100,8 @@ pub struct Driver {
     pub(super) posted_changes: i64,
     /// Replies that wait for the disk.
     pub(super) held: HeldReplies,
+    /// Sessions whose replies wait for those behind them.
+    pub(super) withheld: Vec<SessionId>,
     /// A script was put off until replies of its turn have left.
     pub(super) has_put_off: bool,
     /// Who was sent replies in the last turn.
@@ -154,6 +156,7 @@ impl Driver {
             loading,
             posted_changes: 0,
             held: HeldReplies::default(),
+            withheld: Vec::new(),
             has_put_off: false,
             replied: Vec::new(),
             received_from: Vec::new(),
@@ -178,7 +181,7 @@ impl Driver {
             }
         }
         // Whoever is owed a reply that is made already still gets it, if it may be told.
-        self.flush_replies();
+        self.flush_at_the_end();
         self.process.append_only.stop(self.core.id(), &mut self.core.store);
         self.release_replies();
         self.core.store.abandon();

@@ -45,16 +45,18 @@ impl Driver {
     pub(super) fn stage_buffer(&mut self, session: SessionId, buffer: BufferRef) {
         let mut start = 0;
         loop {
-            let at_once = if self.is_authenticated(session) { STAGE_COMMANDS_MAX } else { 1 };
+            let at_once = self.commands_at_once(session);
             match self.parse(session, Source::Buffer(buffer), start, at_once) {
                 Stop::Full(next) => {
                     self.run_stage();
                     start = next;
+                    let is_held = self.core.is_held(session);
                     let Some(connection) = self.connection(connection_of(session)) else { return };
-                    if !connection.pending.is_empty() || self.core.is_held(session) {
+                    if !connection.pending.is_empty() || is_held {
                         // The stage gave commands back: the rest goes behind them.
                         return self.keep_rest(session, buffer, start);
                     }
+                    connection.stage_more();
                 }
                 // What ends with a command leaves nothing to keep.
                 Stop::Incomplete(next, _) if next == self.reactor.bytes(buffer).len() => return,
@@ -67,8 +69,12 @@ impl Driver {
         }
     }
 
-    fn is_authenticated(&self, session: SessionId) -> bool {
-        self.core.session(session).is_some_and(|session| session.is_authenticated())
+    /// How many commands of a client to gather before they run.
+    fn commands_at_once(&mut self, session: SessionId) -> usize {
+        if !self.core.session(session).is_some_and(|session| session.is_authenticated()) {
+            return 1;
+        }
+        self.connection(connection_of(session)).map_or(1, |it| it.stage_commands.into())
     }
 
     /// Keeps the end of a buffer for later.
@@ -141,17 +147,22 @@ impl Driver {
         if connection.pending.is_empty() || self.core.is_held(session) {
             return None;
         }
-        let at_once = if self.is_authenticated(session) { STAGE_COMMANDS_MAX } else { 1 };
+        let at_once = self.commands_at_once(session);
         let stop = self.parse(session, Source::Pending, 0, at_once);
         let ran = self.run_stage();
+        let is_held = self.core.is_held(session);
         let connection = self.connection(connection_of(session))?;
         match (stop, ran) {
-            (_, Ran::UpTo(end)) => {
+            (_, Ran::UpTo { end, commands }) => {
+                connection.stage_commands = commands.clamp(1, STAGE_COMMANDS_MAX) as u8;
                 connection.rewind();
                 connection.pending.consume(end);
                 self.come_back(session);
             }
             (Stop::Full(next), Ran::All) => {
+                if !is_held {
+                    connection.stage_more();
+                }
                 connection.pending.consume(next);
                 return Some(next);
             }
@@ -172,11 +183,15 @@ impl Driver {
         if !connection.is_ended || connection.is_ready {
             return;
         }
+        let has_more = !connection.pending.is_empty();
+        let is_suspended = connection.is_suspended;
         let Some(state) = self.core.session(session) else { return };
-        if state.is_owed() && !state.is_blocked() {
+        if state.is_blocked() {
+            self.close_after_output(id);
+        } else if state.is_owed() {
             // Comes back here once the last reply has arrived.
             self.core.hold_until_answered(session);
-        } else {
+        } else if !has_more || !(is_suspended || state.has_to_wait_for_cores()) {
             self.close_after_output(id);
         }
     }
@@ -304,7 +319,11 @@ impl Driver {
             }
         }
         match command.source {
-            Source::Pending => pass.ran = Ran::UpTo(command.span.0),
+            Source::Pending => {
+                let is_before = |other: &&Staged| other.span.0 < command.span.0;
+                let commands = stage.commands.iter().take_while(is_before).count();
+                pass.ran = Ran::UpTo { end: command.span.0, commands };
+            }
             Source::Buffer(_) => give_back(&self.reactor, &mut pass.refused, command),
         }
     }
@@ -405,8 +424,8 @@ pub(super) enum Ran {
     /// All of it (what came from buffers and was refused is pending now).
     #[default]
     All,
-    /// Of the pending bytes, up to here.
-    UpTo(usize),
+    /// Of the pending bytes, up to this one, with so many commands.
+    UpTo { end: usize, commands: usize },
 }
 
 /// Adds the bytes of a refused command to those to be given back.

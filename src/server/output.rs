@@ -14,6 +14,9 @@ use crate::warning;
 /// output would cut it.
 const SUSPEND_BYTES: usize = 1 << 20;
 
+/// Bytes of replies that leave without waiting for those behind them.
+const WITHHELD_BYTES_MAX: usize = 16 * 1024;
+
 /// Where the limits of each class of clients stand among `client-output-buffer-limit`.
 const CLASS_OF_OTHERS: usize = 0;
 const CLASS_OF_REPLICAS: usize = 1;
@@ -26,10 +29,15 @@ impl Driver {
         if !self.held.is_empty() {
             self.release_replies();
         }
-        let changed = self.core.take_changed();
+        let mut changed = self.core.take_changed();
+        self.release_withheld(&mut changed);
         if !self.hold_replies(&changed) {
             for &session in &changed {
-                self.send_replies(session);
+                if self.is_about_to_get_more(session) {
+                    self.withhold(session);
+                } else {
+                    self.send_replies(session);
+                }
             }
         }
         self.replied = changed;
@@ -46,6 +54,46 @@ impl Driver {
             }
         }
         self.end_closing_later();
+    }
+
+    /// Whether replies other cores are making stand right behind those a session has: then one
+    /// message takes all of them to the client, as if they had been made here. A client that is
+    /// blocked may wait for ever, so what it has leaves.
+    #[inline]
+    fn is_about_to_get_more(&self, session: SessionId) -> bool {
+        self.core.session(session).is_some_and(|state| {
+            state.is_owed() && !state.is_blocked() && state.output.len() < WITHHELD_BYTES_MAX
+        })
+    }
+
+    /// The replies of a session stay where they are for now.
+    fn withhold(&mut self, session: SessionId) {
+        let Some(connection) = self.connection(connection_of(session)) else { return };
+        if !connection.is_withheld {
+            connection.is_withheld = true;
+            self.withheld.push(session);
+        }
+    }
+
+    /// Adds those whose replies were withheld and who are owed nothing any more, or wait for long,
+    /// to those that have something to be sent.
+    fn release_withheld(&mut self, changed: &mut Vec<SessionId>) {
+        for session in std::mem::take(&mut self.withheld) {
+            if self.is_about_to_get_more(session) {
+                self.withheld.push(session);
+            } else if let Some(connection) = self.connection(connection_of(session)) {
+                connection.is_withheld = false;
+                changed.push(session);
+            }
+        }
+    }
+
+    /// Sends everything there is, since no turn follows.
+    pub(super) fn flush_at_the_end(&mut self) {
+        self.flush_replies();
+        for session in std::mem::take(&mut self.withheld) {
+            self.send_replies(session);
+        }
     }
 
     /// Notes of what replies of the last turn has left by now: a script that takes long has to

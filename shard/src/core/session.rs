@@ -336,6 +336,11 @@ impl Session {
         self.blocked.as_ref().is_some_and(|blocked| !blocked.is_claimed())
     }
 
+    /// Whether its commands wait for something that other cores are about to bring.
+    pub fn has_to_wait_for_cores(&self) -> bool {
+        [Hold::Credit, Hold::Ahead, Hold::Scripts].iter().any(|&hold| self.holds.contains(hold))
+    }
+
     /// Number of keys it watches.
     pub fn watched_keys(&self) -> usize {
         self.watchers.iter().map(|watcher| watcher.names().len()).sum()
