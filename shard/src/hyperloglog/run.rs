@@ -62,21 +62,51 @@ impl Run {
     }
 }
 
-/// Registers the eight runs in `bytes` cover together, or `None` if one of them is a long run of
-/// zeros. Works on all eight at once: this is what finding a register spends its time on.
-#[inline]
-pub(super) fn span_of_eight(bytes: [u8; 8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
-    let word = u64::from_le_bytes(bytes);
-    let ranked = word >> 7 & ONES;
-    if word >> 6 & ONES & !ranked != 0 {
-        return None;
+/// Runs in a row that are passed in one step: what finding a register spends its time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stride {
+    /// Registers they cover together.
+    pub(super) length: usize,
+    /// Bytes they take.
+    pub(super) size: usize,
+    /// Registers the last of them covers.
+    pub(super) last_length: usize,
+    /// Bytes the last of them takes.
+    pub(super) last_size: usize,
+}
+
+impl Stride {
+    /// The runs at the start of `bytes` up to the first long run of zeros, that one too unless it
+    /// breaks off; all eight if there is none. Works on all bytes at once.
+    #[inline]
+    pub(super) fn of(bytes: [u8; 8]) -> Self {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+        let word = u64::from_le_bytes(bytes);
+        let ranked = word >> 7 & ONES;
+        let long = word >> 6 & ONES & !ranked;
+        // The length less one is in the low six bits, of ranked runs in the low two.
+        let lengths = word & (0x3f * ONES - 0x3c * ranked);
+        let sum = |lengths: u64| {
+            let pairs = (lengths & EVEN) + (lengths >> 8 & EVEN);
+            (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize
+        };
+        // A case of its own, since the next step need not wait to know where it starts.
+        if long == 0 {
+            let last_length = (lengths >> 56) as usize + 1;
+            return Self { length: sum(lengths) + 8, size: 8, last_length, last_size: 1 };
+        }
+        let shorts = long.trailing_zeros() as usize / 8;
+        let lengths = lengths & ((1 << (8 * shorts)) - 1);
+        let length = sum(lengths) + shorts;
+        if shorts == 7 {
+            let last_length = (lengths >> 48) as usize + 1;
+            return Self { length, size: 7, last_length, last_size: 1 };
+        }
+        let zeros = (word >> (8 * shorts)) as u16;
+        let last_length = usize::from((zeros & 0x3f) << 8 | zeros >> 8) + 1;
+        Self { length: length + last_length, size: shorts + 2, last_length, last_size: 2 }
     }
-    // The length less one is in the low six bits, of ranked runs in the low two.
-    let lengths = word & (0x3f * ONES - 0x3c * ranked);
-    let pairs = (lengths & EVEN) + (lengths >> 8 & EVEN);
-    Some((pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize + 8)
 }
 
 #[cfg(test)]
@@ -84,18 +114,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// All bytes; only short runs of zeros; only zeros.
+    const MASKS: [u8; 3] = [0xff, 0x3f, 0x7f];
+
     proptest! {
         #[test]
-        fn eight_runs_at_once_are_eight_runs(bytes: [u8; 8]) {
-            let mut at = 0;
-            let mut span = 0;
-            let mut all_short = true;
+        fn a_stride_is_the_runs_one_by_one(
+            bytes: [u8; 8],
+            mask in prop::sample::select(&MASKS[..]),
+        ) {
+            let bytes = bytes.map(|byte| byte & mask);
+            let stride = Stride::of(bytes);
+            let (mut at, mut length, mut last) = (0, 0, None);
             while let Some(run) = Run::at(&bytes, at) {
-                (at, span) = (at + run.size, span + run.length);
-                all_short &= run.size == 1;
+                (at, length, last) = (at + run.size, length + run.length, Some(run));
+                if run.size == 2 {
+                    break;
+                }
             }
-            let expected = (all_short && at == 8).then_some(span);
-            prop_assert_eq!(span_of_eight(bytes), expected);
+            let last = last.expect("a run of two bytes fits into eight");
+            prop_assert_eq!((stride.size, stride.length), (at, length));
+            prop_assert_eq!((stride.last_size, stride.last_length), (last.size, last.length));
         }
 
         #[test]

@@ -4,15 +4,12 @@
 //! equal rank where the new ones touch the old. Which neighbours are looked at decides the bytes,
 //! and these are format, so the reach is that of Redis: five runs from the one before.
 //!
-//! Finding the run is a walk from the front, eight runs a step. Whoever raises registers in
+//! Finding the run is a walk from the front, up to eight runs a step. Whoever raises registers in
 //! ascending order goes on from a [`Mark`] instead, so that merging many costs one walk.
 
 use super::observation::Observation;
-use super::run::{self, RANKED_LENGTH_MAX, Run, span_of_eight};
+use super::run::{self, RANKED_LENGTH_MAX, Run, Stride};
 use super::{Corrupted, HEADER_SIZE, REGISTER_COUNT};
-
-/// Runs passed one by one before eight at once are tried again: where one is long, others are near.
-const SINGLE_STEPS: usize = 8;
 
 /// Runs looked at when neighbours are joined.
 const JOIN_REACH: usize = 5;
@@ -56,24 +53,22 @@ pub(super) fn rank(bytes: &[u8], register: usize) -> Result<(u8, Mark), Corrupte
 /// Finds the run that covers `register`, which is not before `start`.
 fn find(bytes: &[u8], start: Mark, register: usize) -> Result<Found, Corrupted> {
     let (mut mark, mut before) = (start, None);
+    while let Some(eight) = bytes.get(mark.at..).and_then(<[u8]>::first_chunk) {
+        let Stride { length, size, last_length, last_size } = Stride::of(*eight);
+        let next = Mark { at: mark.at + size, register: mark.register + length };
+        if next.register > register {
+            break;
+        }
+        let last = Mark { at: next.at - last_size, register: next.register - last_length };
+        (mark, before) = (next, Some(last));
+    }
     loop {
-        if let Some(eight) = bytes.get(mark.at..).and_then(<[u8]>::first_chunk::<8>)
-            && let Some(span) = span_of_eight(*eight)
-            && mark.register + span <= register
-        {
-            let last = Run::at(eight, 7).expect("eight short runs");
-            mark = Mark { at: mark.at + 8, register: mark.register + span };
-            before = Some(Mark { at: mark.at - 1, register: mark.register - last.length });
-            continue;
+        let run = Run::at(bytes, mark.at).ok_or(Corrupted)?;
+        if register < mark.register + run.length {
+            return Ok(Found { mark, run, before });
         }
-        for _ in 0..SINGLE_STEPS {
-            let run = Run::at(bytes, mark.at).ok_or(Corrupted)?;
-            if register < mark.register + run.length {
-                return Ok(Found { mark, run, before });
-            }
-            before = Some(mark);
-            mark = Mark { at: mark.at + run.size, register: mark.register + run.length };
-        }
+        before = Some(mark);
+        mark = Mark { at: mark.at + run.size, register: mark.register + run.length };
     }
 }
 
