@@ -28,6 +28,7 @@ use basalt_shard::store::Store;
 
 use super::clock;
 use super::process::Process;
+use super::processors;
 use crate::config::{EvictionPolicy, Settings};
 use crate::{memory, notice, warning};
 
@@ -447,6 +448,10 @@ fn start_writer(
     // The directory of now, should `dir` change while it is written.
     let (directory, name) = (std::env::current_dir(), settings.snapshots.dbfilename.clone());
     let open = move || -> std::io::Result<Box<dyn Output>> {
+        // Nobody is served while a snapshot in the foreground is made.
+        if kind != SaveKind::Foreground {
+            processors::yield_to_cores();
+        }
         let directory = directory?;
         let temporary = directory.join(temporary_name(kind, number));
         let output =

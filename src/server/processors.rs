@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::config::Cores;
+use crate::debug;
 
 /// The processors this process may run on, ascending.
 ///
@@ -46,6 +47,14 @@ pub fn is_oversubscribed(assigned: &[usize]) -> bool {
 /// Keeps the calling thread on one processor. Where the system refuses, it runs where it likes.
 pub fn pin_current_thread(processor: usize) -> bool {
     core_affinity::set_for_current(core_affinity::CoreId { id: processor })
+}
+
+/// Lets the cores go before the calling thread, which has time. Where the system refuses, it
+/// competes with them.
+pub fn yield_to_cores() {
+    if let Err(error) = basalt_net::sys::yield_current_thread_to_others() {
+        debug!("Cannot lower the priority of a thread: {error}");
+    }
 }
 
 #[cfg(test)]

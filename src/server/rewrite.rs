@@ -15,6 +15,7 @@ use super::clock;
 use super::host::command_settings;
 use super::persistence::{order_of, preamble_of};
 use super::process::Process;
+use super::processors;
 use crate::config::Settings;
 use crate::{notice, warning};
 
@@ -85,6 +86,7 @@ fn prepare(
     let has_times = settings.append_only.aof_timestamp_enabled;
     let seconds = has_times.then(|| clock::now().unix_seconds());
     let open = move || -> std::io::Result<Box<dyn Output>> {
+        processors::yield_to_cores();
         Ok(match commands {
             None => Box::new(FileOutput::create(place.disk, &temporary, &target, syncs)?),
             Some(commands) => Box::new(TextBase::create(
