@@ -277,6 +277,31 @@ fn a_client_may_say_who_it_is_while_a_script_is_busy() {
     });
 }
 
+/// The answer to what is asked in the moment in which a script begins that takes long is not left
+/// behind that script.
+#[test]
+fn who_asks_while_a_script_begins_is_answered() {
+    const TIMES: usize = 60;
+    let library = "#!lua name=endless\n\
+                   redis.register_function('endless', function() while true do end end)";
+    let input =
+        [encode(["FUNCTION", "LOAD", "REPLACE", library]), encode("FCALL endless 0")].concat();
+    let is_busy = |reply: &Reply| matches!(reply, Reply::Error(text) if text.starts_with("BUSY"));
+    each_with(&["--busy-reply-threshold", "10"], |t| {
+        for _ in 0..TIMES {
+            let (mut busy, mut other) = (t.connect(), t.connect());
+            other.check("CONFIG SET busy-reply-threshold 10", OK);
+            busy.send(&input);
+            let reply = other.call("PING");
+            assert!(is_busy(&reply) || reply.text() == "PONG");
+            eventually("the script is busy", || is_busy(&t.call("PING")));
+            t.check("FUNCTION KILL", OK);
+            assert_eq!(busy.read_reply().text(), "endless");
+            assert!(matches!(busy.read_reply(), Reply::Error(_)));
+        }
+    });
+}
+
 /// So many clients at once that some are not even owed a reply when they hang up, since a core may
 /// have only so much under way. It is the half that sends that they close.
 #[test]

@@ -102,8 +102,8 @@ pub struct Driver {
     pub(super) held: HeldReplies,
     /// Sessions whose replies wait for those behind them.
     pub(super) withheld: Vec<SessionId>,
-    /// A script was put off until replies of its turn have left.
-    pub(super) has_put_off: bool,
+    /// How many turns a script was put off for, until replies of the turn had left.
+    pub(super) times_put_off: u8,
     /// Who was sent replies in the last turn.
     pub(super) replied: Vec<SessionId>,
     /// Who sent something in this turn, noted while clients are weighed.
@@ -157,7 +157,7 @@ impl Driver {
             posted_changes: 0,
             held: HeldReplies::default(),
             withheld: Vec::new(),
-            has_put_off: false,
+            times_put_off: 0,
             replied: Vec::new(),
             received_from: Vec::new(),
             has_clients_to_end: false,

@@ -30,6 +30,10 @@ const LARGE_ARGUMENT_BYTES: usize = 32 * 1024;
 /// Arguments of one command at most, as in Redis since 7.0.
 const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
+/// Turns in a row a script is put off for because others were answered in them: whoever is answered
+/// in the turn in which one runs that takes long gets that answer behind it.
+const PUT_OFF_MAX: u8 = 8;
+
 /// Why parsing stopped.
 enum Stop {
     /// The stage is full; what follows starts here.
@@ -340,7 +344,7 @@ impl Driver {
     #[inline]
     fn run_staged(&mut self, stage: &Stage, command: &Staged) -> Step {
         let id = connection_of(command.session);
-        let Self { core, reactor, connections, has_put_off, .. } = self;
+        let Self { core, reactor, connections, times_put_off, .. } = self;
         let Some(session) = core.session(command.session) else { return Step::Done };
         let connection = connections[id.index as usize].as_deref();
         let is_suspended = connection.is_some_and(|connection| connection.is_suspended);
@@ -356,13 +360,13 @@ impl Driver {
         }
         if prepared.is_script() && core.runs_scripts_last() {
             // What was answered before it in this turn leaves first, so it waits for the next one;
-            // only once, lest others keep it from ever running.
+            // not for long, lest others keep it from ever running.
             let is_early = matches!(command.source, Source::Buffer(_));
-            if is_early || (core.has_changed() && !*has_put_off) {
-                *has_put_off |= !is_early;
+            if is_early || (core.has_changed() && *times_put_off < PUT_OFF_MAX) {
+                *times_put_off += u8::from(!is_early);
                 return Step::Refused;
             }
-            *has_put_off = false;
+            *times_put_off = 0;
         }
         let bytes = match (command.unquoted, command.source) {
             (Some(index), _) => &stage.unquoted[index][..],
