@@ -61,7 +61,8 @@ pub(crate) struct Spec {
     pub(crate) name: &'static str,
     /// First lines of the help.
     pub(crate) about: &'static str,
-    /// Groups of option rows; a group may be shared by several subcommands.
+    /// Groups of option rows; a group may be shared by several subcommands. A row hides those of
+    /// the same name in later groups: so a subcommand has a default of its own.
     pub(crate) groups: &'static [&'static [Opt]],
     /// Last lines of the help: examples.
     pub(crate) examples: &'static str,
@@ -71,7 +72,10 @@ const HELP_COLUMN: usize = 36;
 
 impl Spec {
     fn options(&self) -> impl Iterator<Item = &'static Opt> {
-        self.groups.iter().flat_map(|group| group.iter())
+        self.groups.iter().enumerate().flat_map(move |(index, group)| {
+            let earlier = move || self.groups[..index].iter().flat_map(|group| group.iter());
+            group.iter().filter(move |row| earlier().all(|other| other.name != row.name))
+        })
     }
 
     fn named(&self, name: &str) -> Option<&'static Opt> {
@@ -246,11 +250,14 @@ mod tests {
     static SPEC: Spec = Spec {
         name: "try",
         about: "for tests",
-        groups: &[&[
-            Opt::new("connections", "N", "How many.").short('c').default("50"),
-            Opt::new("cpus", "LIST", "Where."),
-            Opt::switch("quiet", "Say nothing."),
-        ]],
+        groups: &[
+            &[
+                Opt::new("connections", "N", "How many.").short('c').default("50"),
+                Opt::new("cpus", "LIST", "Where."),
+                Opt::switch("quiet", "Say nothing."),
+            ],
+            &[Opt::new("connections", "N", "As everywhere.").short('c').default("99")],
+        ],
         examples: "  none\n",
     };
 
@@ -311,5 +318,6 @@ mod tests {
         for word in ["--connections N", "[50]", "--cpus LIST", "--quiet", "--help"] {
             assert!(help.contains(word), "{help}");
         }
+        assert!(!help.contains("As everywhere."), "a row of an earlier group hides it: {help}");
     }
 }

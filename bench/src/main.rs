@@ -7,6 +7,7 @@
 //! basalt-bench memory-types   what an element of each type costs
 //! basalt-bench snapshot  seconds of a snapshot, what clients wait meanwhile, extra memory
 //! basalt-bench restart   seconds until the data is back, by the kind of file it is in
+//! basalt-bench eviction  hit rates under maxmemory, and how well the limit is kept
 //! basalt-bench idle      CPU and memory of a server that nobody asks anything
 //! ```
 //!
@@ -46,6 +47,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     (&harness::memory_types::SPEC, harness::memory_types::run),
     (&harness::snapshot::SPEC, harness::snapshot::run),
     (&harness::restart::SPEC, harness::restart::run),
+    (&harness::eviction::SPEC, harness::eviction::run),
     (&harness::idle::SPEC, harness::idle::run),
 ];
 

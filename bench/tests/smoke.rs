@@ -343,6 +343,19 @@ fn restarts_bring_all_data_back() {
 }
 
 #[test]
+fn evictions_give_hit_rates_near_those_of_an_exact_cache() {
+    let few = ["--megabytes", "5", "--requests", "150000", "--keys", "60000"];
+    let policies = ["--policies", "volatile-lru", "--seed", "11"];
+    let Some(samples) = samples("eviction", &[few.as_slice(), &policies].concat()) else { return };
+    let figure = |name: &str| samples[0][name].as_f64().expect("a figure");
+    assert_eq!((figure("seed"), figure("limit_bytes")), (11.0, 5.0 * 1024.0 * 1024.0));
+    assert!(figure("requests") <= 100_000.0 && figure("keys_evicted") > 0.0, "{samples}");
+    // Clocks of LRU tick once a second, so a run this short hardly tells old keys from new ones.
+    let distance = figure("exact_hit_percent") - figure("hit_percent");
+    assert!(distance.abs() < 10.0, "{samples}");
+}
+
+#[test]
 fn a_server_that_dies_is_reported_with_its_log() {
     let output = bench(&["compare", "--peer", "broken=/bin/false", "--rounds", "1"]);
     assert_eq!(output.status.code(), Some(1));
@@ -352,7 +365,7 @@ fn a_server_that_dies_is_reported_with_its_log() {
 
 #[test]
 fn help_and_usage() {
-    for name in ["load", "compare", "scale", "snapshot", "restart", "idle"] {
+    for name in ["load", "compare", "scale", "snapshot", "restart", "eviction", "idle"] {
         let help = bench(&[name, "--help"]);
         assert!(help.status.success() && text(&help).contains("Options:"), "{}", text(&help));
         assert!(text(&bench(&["--help"])).contains(name));

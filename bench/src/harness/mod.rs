@@ -3,6 +3,7 @@
 pub(crate) mod certificate;
 pub(crate) mod compare;
 pub(crate) mod comparison;
+pub(crate) mod eviction;
 pub(crate) mod idle;
 pub(crate) mod memory;
 pub(crate) mod memory_types;

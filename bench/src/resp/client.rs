@@ -72,17 +72,28 @@ impl Client {
 
     /// Sends several commands at once and reads all replies.
     pub(crate) fn pipeline(&mut self, commands: &[&[&str]]) -> Outcome<Vec<Value>> {
-        let failed = |doing: &str| BenchError::io(format!("{doing} {}", self.endpoint));
-        let (write_failed, read_failed) = (failed("write to"), failed("read from"));
         let mut bytes = Vec::new();
         for command in commands {
             encode(command, &mut bytes);
         }
+        self.send(&bytes)?;
+        commands.iter().map(|_| self.receive()).collect()
+    }
+
+    /// Sends prepared commands. Each one's reply has to be received.
+    pub(crate) fn send(&mut self, commands: &[u8]) -> Outcome<()> {
         let wire = self.stream.get_mut();
-        wire.write_all(&bytes).and_then(|()| wire.flush()).map_err(write_failed)?;
-        let replies: io::Result<Vec<Value>> =
-            commands.iter().map(|_| Value::read(&mut self.stream)).collect();
-        replies.map_err(read_failed)
+        let sent = wire.write_all(commands).and_then(|()| wire.flush());
+        sent.map_err(|source| self.failed("write to", source))
+    }
+
+    /// Reads the next reply, whatever it is.
+    pub(crate) fn receive(&mut self) -> Outcome<Value> {
+        Value::read(&mut self.stream).map_err(|source| self.failed("read from", source))
+    }
+
+    fn failed(&self, doing: &str, source: io::Error) -> BenchError {
+        BenchError::io(format!("{doing} {}", self.endpoint))(source)
     }
 
     /// Text of one `field:value` line of INFO.
@@ -104,7 +115,8 @@ impl Client {
     }
 }
 
-fn info_line<'a>(info: &'a str, field: &str) -> Option<&'a str> {
+/// Text behind the colon of a `field:value` line of INFO.
+pub(crate) fn info_line<'a>(info: &'a str, field: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
 }
 
