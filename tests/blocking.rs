@@ -7,22 +7,6 @@ use std::time::{Duration, Instant};
 
 use support::{Client, NIL, NIL_ARRAY, OK, Test, array, bulk, each, eventually};
 
-/// Replies ahead of one that another core makes leave with that; not so if it may never come.
-#[test]
-fn what_is_answered_ahead_of_a_wait_leaves_at_once() {
-    each(|t| {
-        for number in 0..16 {
-            let mut client = t.connect();
-            client.send(format!("PING\r\nGET k\r\nBLPOP list{number} 0\r\n").as_bytes());
-            client.check_next("PING", "+PONG");
-            client.check_next("GET", NIL);
-            t.check(format!("RPUSH list{number} a"), 1);
-            let popped = array([bulk(format!("list{number}")), bulk("a")]);
-            client.check_next("BLPOP", popped);
-        }
-    });
-}
-
 /// Sends a command that finds nothing, and returns once the server lets its client wait.
 fn wait(t: &mut Test, client: &mut Client, command: &str) {
     let before = t.info("clients").number("blocked_clients");
@@ -148,5 +132,21 @@ fn a_client_that_hangs_up_at_once_does_not_stay() {
             left == (1, 0)
         };
         eventually("all have left", || is_over(t));
+    });
+}
+
+/// Replies ahead of one that another core makes leave with that; not so if it may never come.
+#[test]
+fn what_is_answered_ahead_of_a_wait_leaves_at_once() {
+    each(|t| {
+        for number in 0..16 {
+            let mut client = t.connect();
+            client.send(format!("PING\r\nGET k\r\nBLPOP list{number} 0\r\n").as_bytes());
+            client.check_next("PING", "+PONG");
+            client.check_next("GET", NIL);
+            t.check(format!("RPUSH list{number} a"), 1);
+            let popped = array([bulk(format!("list{number}")), bulk("a")]);
+            client.check_next("BLPOP", popped);
+        }
     });
 }

@@ -187,15 +187,13 @@ impl Driver {
         if !connection.is_ended || connection.is_ready {
             return;
         }
-        let has_more = !connection.pending.is_empty();
-        let is_suspended = connection.is_suspended;
+        let (has_more, is_suspended) = (!connection.pending.is_empty(), connection.is_suspended);
         let Some(state) = self.core.session(session) else { return };
-        if state.is_blocked() {
-            self.close_after_output(id);
-        } else if state.is_owed() {
-            // Comes back here once the last reply has arrived.
+        // In both cases it comes back here: once it may go on, or once the last reply has arrived.
+        let goes_on = has_more && (is_suspended || state.has_to_wait_for_cores());
+        if !state.is_blocked() && state.is_owed() {
             self.core.hold_until_answered(session);
-        } else if !has_more || !(is_suspended || state.has_to_wait_for_cores()) {
+        } else if state.is_blocked() || !goes_on {
             self.close_after_output(id);
         }
     }

@@ -11,7 +11,7 @@ use crate::args::{Opt, Parsed, Spec, usage};
 use crate::error::Outcome;
 use crate::harness::comparison::{self, Comparison, Participant, Sample};
 use crate::harness::memory;
-use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::options::{self, HARNESS_OPTIONS, SERVER_OPTIONS, Setup};
 use crate::harness::results;
 use crate::harness::server::{Kind, Server, ServerSpec};
 use crate::harness::window::{self, Job};
@@ -28,8 +28,6 @@ use crate::request::workloads::{self, Fill, Workload};
 const DATA_BYTES_MAX: u64 = 256 << 20;
 
 const OPTIONS: &[Opt] = &[
-    Opt::new("basalt", "PATH", "The subject of all ratios."),
-    Opt::new("peer", "[LABEL=]PATH", "A server to compare with, in quotes with arguments; repeat."),
     Opt::new("set", "NAMES", "Sets of workloads, or all.").default("strings"),
     Opt::new("tests", "NAMES", "Workloads by name instead of sets.").short('t'),
     Opt::new("pipelines", "LIST", "Requests in flight per connection.").default("1,16,64"),
@@ -43,7 +41,7 @@ const OPTIONS: &[Opt] = &[
 pub(crate) static SPEC: Spec = Spec {
     name: "compare",
     about: "starts servers in turn and measures them side by side",
-    groups: &[OPTIONS, HARNESS_OPTIONS],
+    groups: &[SERVER_OPTIONS, OPTIONS, HARNESS_OPTIONS],
     examples: "  \
   basalt-bench compare --basalt target/release/basalt-server --peer valkey-server
   basalt-bench compare --basalt ./basalt-server --peer 'old=../old/basalt-server' --set all

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Opt, Parsed, Spec};
 use crate::error::Outcome;
 use crate::harness::memory::at_rest;
-use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::options::{self, HARNESS_OPTIONS, SERVER_OPTIONS, Setup};
 use crate::harness::results;
 use crate::harness::server::{Kind, Server, ServerSpec};
 use crate::harness::spread::Spread;
@@ -27,17 +27,14 @@ const SMALL_ELEMENTS: u64 = 100;
 /// Payload of values, in bytes.
 const VALUE_LEN: usize = 16;
 
-const OPTIONS: &[Opt] = &[
-    Opt::new("basalt", "PATH", "The subject of all ratios."),
-    Opt::new("peer", "[LABEL=]PATH", "A server to compare with, in quotes with arguments; repeat."),
-    Opt::new("elements", "N", "Elements of each row, in all.").default("1000000"),
-];
+const OPTIONS: &[Opt] =
+    &[Opt::new("elements", "N", "Elements of each row, in all.").default("1000000")];
 
 /// The subcommand.
 pub(crate) static SPEC: Spec = Spec {
     name: "memory-types",
     about: "measures memory per element of lists, sets, hashes, sorted sets and streams",
-    groups: &[OPTIONS, HARNESS_OPTIONS],
+    groups: &[SERVER_OPTIONS, OPTIONS, HARNESS_OPTIONS],
     examples: "  \
   basalt-bench memory-types --basalt ./basalt-server --peer valkey-server --rounds 1
 ",

@@ -16,6 +16,20 @@ use crate::request::template::ValueSize;
 use crate::resp::client::Session;
 use crate::resp::endpoint::Endpoint;
 
+/// Which servers are measured: see [`servers`].
+pub(crate) const SERVER_OPTIONS: &[Opt] = &[
+    Opt::new("basalt", "PATH", "The subject of all ratios."),
+    Opt::new("peer", "[LABEL=]PATH", "A server to compare with, in quotes with arguments; repeat."),
+];
+
+/// With how many cores: see [`with_cores`].
+pub(crate) const CORES_OPTIONS: &[Opt] = &[Opt::new(
+    "cores",
+    "LIST",
+    "Run a server that has such a directive with so many cores in turn.",
+)
+.default("1,2")];
+
 /// Where servers and clients run, how often, and where the results go.
 pub(crate) const HARNESS_OPTIONS: &[Opt] = &[
     Opt::new("server-cpus", "LIST", "CPUs of the server.").default("0"),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::{Opt, Parsed, Spec, usage};
 use crate::error::{BenchError, Outcome};
-use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::options::{self, CORES_OPTIONS, HARNESS_OPTIONS, SERVER_OPTIONS, Setup};
 use crate::harness::results;
 use crate::harness::server::{Layout, Server, ServerSpec};
 use crate::harness::snapshot;
@@ -33,10 +33,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const REWRITE_TIMEOUT: Duration = Duration::from_secs(600);
 
 const OPTIONS: &[Opt] = &[
-    Opt::new("basalt", "PATH", "The subject of all ratios."),
-    Opt::new("peer", "[LABEL=]PATH", "A server to compare with, in quotes with arguments; repeat."),
-    Opt::new("cores", "LIST", "Run a server that has such a directive with so many cores in turn.")
-        .default("1,2"),
     Opt::new("files", "NAMES", "rdb, aof, text.").default("rdb,aof,text"),
     Opt::new("value-size", "BYTES", "Payload of a value.").short('d').default("64"),
 ];
@@ -45,7 +41,7 @@ const OPTIONS: &[Opt] = &[
 pub(crate) static SPEC: Spec = Spec {
     name: "restart",
     about: "measures how long loading takes, by the kind of file the data is in",
-    groups: &[OPTIONS, HARNESS_OPTIONS],
+    groups: &[SERVER_OPTIONS, CORES_OPTIONS, OPTIONS, HARNESS_OPTIONS],
     examples: "  \
   basalt-bench restart --basalt ./basalt-server --peer valkey-server --server-cpus 0,1
   basalt-bench restart --basalt ./basalt-server --files text --keys 5000000 --rounds 1

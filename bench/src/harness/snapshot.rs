@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Opt, Parsed, Spec, usage};
 use crate::error::{BenchError, Outcome};
 use crate::harness::memory::at_rest;
-use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::options::{self, CORES_OPTIONS, HARNESS_OPTIONS, SERVER_OPTIONS, Setup};
 use crate::harness::results;
 use crate::harness::server::{Layout, Server, ServerSpec};
 use crate::harness::spread::Spread;
@@ -44,10 +44,6 @@ const SAVE_TIMEOUT: Duration = Duration::from_secs(600);
 const WINDOW_FACTOR: f64 = 1.5;
 
 const OPTIONS: &[Opt] = &[
-    Opt::new("basalt", "PATH", "The subject of all ratios."),
-    Opt::new("peer", "[LABEL=]PATH", "A server to compare with, in quotes with arguments; repeat."),
-    Opt::new("cores", "LIST", "Run a server that has such a directive with so many cores in turn.")
-        .default("1,2"),
     Opt::new("gigabytes", "N", "Payload of the data set; takes the place of --keys.")
         .default("0.25"),
     Opt::new("value-size", "BYTES", "Payload of a value.").short('d').default("256"),
@@ -58,7 +54,7 @@ const OPTIONS: &[Opt] = &[
 pub(crate) static SPEC: Spec = Spec {
     name: "snapshot",
     about: "measures snapshots: seconds, what clients wait meanwhile, extra memory",
-    groups: &[OPTIONS, HARNESS_OPTIONS],
+    groups: &[SERVER_OPTIONS, CORES_OPTIONS, OPTIONS, HARNESS_OPTIONS],
     examples: "  \
   basalt-bench snapshot --basalt ./basalt-server --peer valkey-server --server-cpus 0,1
   basalt-bench snapshot --basalt ./basalt-server --gigabytes 5 -d 1024 --rounds 1

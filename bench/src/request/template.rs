@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::args::usage;
 use crate::error::Outcome;
-use crate::keys::shape::{KeyShape, digits_of, write_digits};
+use crate::keys::shape::{Key, KeyShape, digits_of, write_digits};
 use crate::keys::source::KeySource;
 use crate::request::syntax::{self, Argument, Piece};
 
@@ -127,13 +127,24 @@ impl Template {
     #[inline]
     pub(crate) fn append(&self, keys: &KeySource, random: &mut fastrand::Rng, out: &mut Vec<u8>) {
         let mut request_keys = keys.request();
+        self.append_for(|random| request_keys.draw(random), random, out);
+    }
+
+    /// Appends one request, with the keys `next_key` names. O(bytes of the request).
+    #[inline]
+    pub(crate) fn append_for(
+        &self,
+        mut next_key: impl FnMut(&mut fastrand::Rng) -> Key,
+        random: &mut fastrand::Rng,
+        out: &mut Vec<u8>,
+    ) {
         for stretch in &self.stretches {
             let base = out.len();
             out.extend_from_slice(&stretch.bytes);
             for patch in &stretch.patches {
                 let blank = &mut out[base + patch.start..base + patch.end];
                 match patch.what {
-                    Filling::Key => self.shape.patch(blank, request_keys.draw(random)),
+                    Filling::Key => self.shape.patch(blank, next_key(random)),
                     Filling::Number { low, span } => write_digits(blank, low + random.u64(0..span)),
                 }
             }

@@ -31,7 +31,7 @@ use crate::harness::eviction::report::Sample;
 use crate::harness::eviction::sequence::{BATCH_LEN, Demand, Hits};
 use crate::harness::eviction::traffic::{CacheAside, Lifetime};
 use crate::harness::eviction::watch::Peak;
-use crate::harness::options::{self, HARNESS_OPTIONS, Setup};
+use crate::harness::options::{self, CORES_OPTIONS, HARNESS_OPTIONS, SERVER_OPTIONS, Setup};
 use crate::harness::results;
 use crate::harness::server::{Layout, Server, ServerSpec};
 use crate::keys::distribution::Distribution;
@@ -40,10 +40,6 @@ use crate::keys::distribution::Distribution;
 const EVICTION_SAMPLES: &str = "10";
 
 const OPTIONS: &[Opt] = &[
-    Opt::new("basalt", "PATH", "The subject."),
-    Opt::new("peer", "[LABEL=]PATH", "A server to compare with, in quotes with arguments; repeat."),
-    Opt::new("cores", "LIST", "Run a server that has such a directive with so many cores in turn.")
-        .default("1,2"),
     Opt::new("policies", "NAMES", "Values of maxmemory-policy; keys of volatile-* expire.")
         .default("allkeys-lru,allkeys-lfu"),
     Opt::new("megabytes", "N", "The limit, maxmemory.").default("100"),
@@ -61,7 +57,7 @@ const OPTIONS: &[Opt] = &[
 pub(crate) static SPEC: Spec = Spec {
     name: "eviction",
     about: "measures hit rates under maxmemory, and how well the limit is kept",
-    groups: &[OPTIONS, HARNESS_OPTIONS],
+    groups: &[SERVER_OPTIONS, CORES_OPTIONS, OPTIONS, HARNESS_OPTIONS],
     examples: "  \
   basalt-bench eviction --basalt ./basalt-server --peer redis-server --server-cpus 0,1
   basalt-bench eviction --basalt ./basalt-server --policies volatile-lru --megabytes 50

@@ -8,7 +8,8 @@ use crate::error::{BenchError, Outcome};
 use crate::harness::eviction::sequence::{BATCH_LEN, Demand, Hits, Sequence};
 use crate::harness::options::KEY_LEN;
 use crate::keys::shape::{Key, KeyShape};
-use crate::resp::client::{self, Client};
+use crate::request::template::{Frame, Template, ValueSize};
+use crate::resp::client::Client;
 use crate::resp::value::Value;
 
 /// Whether what is written expires.
@@ -24,10 +25,10 @@ pub(super) enum Lifetime {
 #[derive(Debug)]
 pub(super) struct CacheAside {
     clients: Vec<Client>,
-    get: Prepared,
-    set: Prepared,
+    get: Template,
+    set: Template,
     value_len: usize,
-    bytes: Vec<u8>,
+    outbox: Outbox,
 }
 
 impl CacheAside {
@@ -41,17 +42,17 @@ impl CacheAside {
         (value_len, lifetime): (usize, Lifetime),
     ) -> Outcome<Self> {
         let shape = KeyShape::new("key:", KEY_LEN, false, key_count)?;
-        let value = "x".repeat(value_len);
-        let expiry: &[&str] = match lifetime {
-            Lifetime::Unlimited => &[],
-            Lifetime::Hour => &["EX", "3600"],
+        let frame = Frame { shape, value: ValueSize::fixed(value_len), key_count };
+        let set = match lifetime {
+            Lifetime::Unlimited => "SET __key__ __value__",
+            Lifetime::Hour => "SET __key__ __value__ EX 3600",
         };
         Ok(Self {
             clients,
-            get: Prepared::new(&shape, "GET", &[]),
-            set: Prepared::new(&shape, "SET", &[&[value.as_str()], expiry].concat()),
+            get: Template::compile("GET __key__", &frame)?,
+            set: Template::compile(set, &frame)?,
             value_len,
-            bytes: Vec::new(),
+            outbox: Outbox::default(),
         })
     }
 
@@ -77,7 +78,7 @@ impl CacheAside {
     /// What was not there of each connection's batch.
     fn get_all(&mut self, batches: &[&[u64]]) -> Outcome<Vec<Vec<u64>>> {
         for (client, batch) in self.clients.iter_mut().zip(batches) {
-            send(client, &self.get, batch, &mut self.bytes)?;
+            self.outbox.send(client, &self.get, batch)?;
         }
         let mut missed = Vec::with_capacity(batches.len());
         for (client, batch) in self.clients.iter_mut().zip(batches) {
@@ -96,7 +97,7 @@ impl CacheAside {
 
     fn set_all(&mut self, batches: &[Vec<u64>]) -> Outcome<()> {
         for (client, batch) in self.clients.iter_mut().zip(batches) {
-            send(client, &self.set, batch, &mut self.bytes)?;
+            self.outbox.send(client, &self.set, batch)?;
         }
         for (client, batch) in self.clients.iter_mut().zip(batches) {
             for _ in batch {
@@ -110,61 +111,50 @@ impl CacheAside {
     }
 }
 
-/// Sends the command of each key in one piece; `bytes` is room for it.
-fn send(client: &mut Client, command: &Prepared, keys: &[u64], bytes: &mut Vec<u8>) -> Outcome<()> {
-    bytes.clear();
-    keys.iter().for_each(|key| command.append(*key, bytes));
-    if bytes.is_empty() { Ok(()) } else { client.send(bytes) }
+/// Room for what is about to be sent.
+#[derive(Debug, Default)]
+struct Outbox {
+    bytes: Vec<u8>,
+    /// Templates ask for one. Keys are given here and values are of one size, so it is not used.
+    random: fastrand::Rng,
+}
+
+impl Outbox {
+    /// Sends the command of each key, all in one piece.
+    fn send(&mut self, client: &mut Client, command: &Template, keys: &[u64]) -> Outcome<()> {
+        self.bytes.clear();
+        self.write(command, keys);
+        if self.bytes.is_empty() { Ok(()) } else { client.send(&self.bytes) }
+    }
+
+    fn write(&mut self, command: &Template, keys: &[u64]) {
+        for &number in keys {
+            let key = Key { tag: None, number };
+            command.append_for(|_| key, &mut self.random, &mut self.bytes);
+        }
+    }
 }
 
 fn wrong_reply(command: &str, reply: &Value) -> BenchError {
     BenchError::Reply { command: command.to_owned(), text: reply.text() }
 }
 
-/// A command with a blank key, to be copied and patched.
-#[derive(Debug)]
-struct Prepared {
-    frame: Vec<u8>,
-    key_start: usize,
-    shape: KeyShape,
-}
-
-impl Prepared {
-    /// The command `name KEY rest...`.
-    fn new(shape: &KeyShape, name: &str, rest: &[&str]) -> Self {
-        let blank = String::from_utf8(shape.blank()).expect("keys are plain text");
-        let mut frame = Vec::new();
-        client::encode(&[&[name, &blank], rest].concat(), &mut frame);
-        let is_key = |window: &[u8]| window == blank.as_bytes();
-        let key_start = frame.windows(blank.len()).position(is_key).expect("the key is in it");
-        Self { frame, key_start, shape: shape.clone() }
-    }
-
-    fn append(&self, number: u64, out: &mut Vec<u8>) {
-        let start = out.len() + self.key_start;
-        out.extend_from_slice(&self.frame);
-        let blank = &mut out[start..start + self.shape.key_len()];
-        self.shape.patch(blank, Key { tag: None, number });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resp::client;
 
     #[test]
     fn commands_carry_key_value_and_expiry() {
-        let cache =
-            CacheAside::new(Vec::new(), 1000, (3, Lifetime::Hour)).expect("the keys have room");
-        let mut bytes = Vec::new();
-        cache.get.append(7, &mut bytes);
-        cache.get.append(123, &mut bytes);
-        cache.set.append(45, &mut bytes);
+        let cache = CacheAside::new(Vec::new(), 1000, (0, Lifetime::Hour));
+        let CacheAside { get, set, mut outbox, .. } = cache.expect("the keys have room");
+        outbox.write(&get, &[7, 123]);
+        outbox.write(&set, &[45]);
         let mut expected = Vec::new();
         client::encode(&["GET", "key:000000000007"], &mut expected);
         client::encode(&["GET", "key:000000000123"], &mut expected);
-        client::encode(&["SET", "key:000000000045", "xxx", "EX", "3600"], &mut expected);
-        assert_eq!(bytes.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        client::encode(&["SET", "key:000000000045", "", "EX", "3600"], &mut expected);
+        assert_eq!(outbox.bytes.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 
     #[test]
