@@ -15,17 +15,20 @@
 //!   changed later may be the old ones or the new ones, in the order in which they were changed.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use crate::system_file::SystemFile;
 
 /// A file that is written to, always at its end.
 pub trait DiskFile: Send {
-    /// Appends bytes at the end.
+    /// Appends bytes at the end, one piece behind the other.
     ///
     /// # Errors
-    /// When the system refuses; any part of them may be there then.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// When the system refuses; any part of them may be there then, and nothing may be appended
+    /// before the file is cut.
+    fn append(&mut self, pieces: &[&[u8]]) -> io::Result<()>;
 
     /// Brings everything to the disk.
     ///
@@ -100,30 +103,13 @@ pub trait Disk: Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDisk;
 
-impl DiskFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
-    }
-}
-
 impl Disk for SystemDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(File::create(path)?))
+        Ok(Box::new(SystemFile::create(path)?))
     }
 
     fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(Box::new(file))
+        Ok(Box::new(SystemFile::open(path)?))
     }
 
     fn open(&self, path: &Path, offset: u64) -> io::Result<Box<dyn Read + Send>> {

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`aof`] | the append-only file |
 //! | [`save`], `queue` | a snapshot on its way from the cores to one place |
-//! | [`disk`], [`memory_disk`] | files behind a trait; a disk in memory that forgets and fails |
+//! | [`disk`], `system_file` | files behind a trait; those of the system |
+//! | [`memory_disk`] | a disk in memory that forgets and fails |
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
 //! | [`load`], [`parallel`] | from a file to the cores; to one store, by several threads |
@@ -31,3 +32,4 @@ pub mod preamble;
 mod queue;
 pub mod reader;
 pub mod save;
+mod system_file;

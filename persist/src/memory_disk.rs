@@ -297,8 +297,9 @@ impl MemoryFile {
 }
 
 impl DiskFile for MemoryFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.state(Operation::Append).inspect_err(|_| self.append_half(bytes))?;
+    fn append(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let bytes = pieces.concat();
+        let mut state = self.state(Operation::Append).inspect_err(|_| self.append_half(&bytes))?;
         let room = state.capacity_bytes.map(|most| most.saturating_sub(state.used_bytes()));
         let fits = room.unwrap_or(bytes.len()).min(bytes.len());
         state.contents[self.content].change(Piece::Append(bytes[..fits].to_vec()));
@@ -397,15 +398,15 @@ mod tests {
         for _ in 0..200 {
             let disk = MemoryDisk::default();
             let mut file = disk.create(&path("a")).expect("there is room");
-            file.append(b"safe").expect("there is room");
+            file.append(&[b"safe"]).expect("there is room");
             file.sync().expect("nothing fails");
             disk.sync_directory(&path("a")).expect("nothing fails");
-            file.append(b"one").expect("there is room");
-            file.append(b"two").expect("there is room");
+            file.append(&[b"one"]).expect("there is room");
+            file.append(&[b"two"]).expect("there is room");
             disk.lose_power(&mut draw);
             let content = disk.read(&path("a")).expect("its name is safe");
             assert!(content.len() >= 4 && b"safeonetwo".starts_with(&content), "{content:?}");
-            assert!(file.append(b"more").is_err(), "the file is that of a dead process");
+            assert!(file.append(&[b"more"]).is_err(), "the file is that of a dead process");
         }
     }
 
@@ -414,12 +415,12 @@ mod tests {
         let disk = MemoryDisk::default();
         let mut file = disk.create(&path("a")).expect("there is room");
         disk.sync_directory(&path("a")).expect("nothing fails");
-        file.append(b"safe").expect("there is room");
+        file.append(&[b"safe"]).expect("there is room");
         file.sync().expect("nothing fails");
         disk.fail_power_after(1);
-        file.append(b"one").expect("there is room");
+        file.append(&[b"one"]).expect("there is room");
         assert!(!disk.has_power_failed());
-        file.append(b"two").expect("nobody here notices");
+        file.append(&[b"two"]).expect("nobody here notices");
         assert!(disk.has_power_failed());
         let (all, nothing) = (&mut |most: usize| most, &mut |_: usize| 0);
         for (draw, expected) in [(all as Draw<'_>, "safeone"), (nothing, "safe")] {
@@ -453,7 +454,7 @@ mod tests {
         let disk = MemoryDisk::default();
         disk.set_capacity(5);
         let mut file = disk.create(&path("a")).expect("names take no room");
-        let error = file.append(b"1234567").expect_err("it is full");
+        let error = file.append(&[b"1234567"]).expect_err("it is full");
         assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
         assert_eq!(disk.read(&path("a")).expect("it is there"), b"12345");
         disk.recover();

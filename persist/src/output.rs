@@ -32,12 +32,16 @@ pub trait Output: Send {
 /// pause at its end (`rdb-save-incremental-fsync`).
 const SYNC_BYTES: u64 = 4 << 20;
 
+/// What is written at once, a whole number of pages: so much goes past the page cache.
+const GATHERED_BYTES: usize = 1 << 20;
+
 /// A file that takes the place of another once it is complete.
 pub struct FileOutput {
     disk: Arc<dyn Disk>,
     file: Box<dyn DiskFile>,
     temporary: PathBuf,
     target: PathBuf,
+    gathered: Vec<u8>,
     syncs_on_the_way: bool,
     unsynced_bytes: u64,
 }
@@ -55,23 +59,39 @@ impl FileOutput {
     ) -> io::Result<Self> {
         let file = disk.create(temporary)?;
         let (temporary, target) = (temporary.to_owned(), target.to_owned());
-        Ok(Self { disk, file, temporary, target, syncs_on_the_way, unsynced_bytes: 0 })
+        let gathered = Vec::with_capacity(GATHERED_BYTES);
+        Ok(Self { disk, file, temporary, target, gathered, syncs_on_the_way, unsynced_bytes: 0 })
     }
-}
 
-impl Output for FileOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.append(bytes)?;
-        self.unsynced_bytes += bytes.len() as u64;
+    /// Writes what has been gathered.
+    fn write_gathered(&mut self) -> io::Result<()> {
+        self.file.append(&[&self.gathered])?;
+        self.unsynced_bytes += self.gathered.len() as u64;
+        self.gathered.clear();
         if self.syncs_on_the_way && self.unsynced_bytes >= SYNC_BYTES {
             self.unsynced_bytes = 0;
             self.file.sync()?;
         }
         Ok(())
     }
+}
+
+impl Output for FileOutput {
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = GATHERED_BYTES - self.gathered.len();
+            let (now, later) = bytes.split_at(bytes.len().min(room));
+            self.gathered.extend_from_slice(now);
+            bytes = later;
+            if self.gathered.len() == GATHERED_BYTES {
+                self.write_gathered()?;
+            }
+        }
+        Ok(())
+    }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        let synced = self.file.sync();
+        let synced = self.write_gathered().and_then(|()| self.file.sync());
         if let Err(error) = synced.and_then(|()| self.disk.rename(&self.temporary, &self.target)) {
             self.discard();
             return Err(error);

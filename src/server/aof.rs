@@ -357,7 +357,7 @@ impl AppendOnly {
         let base = state.manifest.next_base(&location.prefix, form);
         let mut file = location.disk.create(&location.file(&base.name))?;
         if form == BaseForm::Rdb {
-            file.append(&empty_file(preamble_of(settings, &Cut::default(), "1")))?;
+            file.append(&[&empty_file(preamble_of(settings, &Cut::default(), "1"))])?;
         }
         file.sync()?;
         notice!("Creating AOF base file {} on server start", base.name);

@@ -24,7 +24,6 @@ use basalt_net::reactor::{
     BufferRef, CloseReason, Company, ConnectionId, Event, ListenerId, Reactor,
 };
 use basalt_shard::core::{Core, SessionId};
-use basalt_shard::snapshot::WalkState;
 
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
@@ -36,6 +35,7 @@ use super::loading::CoreLoading;
 use super::process::Process;
 use super::stage::Stage;
 use super::tls::TlsWork;
+use super::walk_pace::WalkPace;
 use crate::config::Settings;
 use crate::warning;
 
@@ -98,6 +98,7 @@ pub struct Driver {
     pub(super) loading: Option<CoreLoading>,
     /// Changes the others know of.
     pub(super) posted_changes: i64,
+    pub(super) walk_pace: WalkPace,
     /// Replies that wait for the disk.
     pub(super) held: HeldReplies,
     /// Sessions whose replies wait for those behind them.
@@ -155,6 +156,7 @@ impl Driver {
             output_watch_bytes,
             loading,
             posted_changes: 0,
+            walk_pace: WalkPace::default(),
             held: HeldReplies::default(),
             withheld: Vec::new(),
             times_put_off: 0,
@@ -214,7 +216,7 @@ impl Driver {
             || self.has_clients_to_end
             || self.loading.is_some()
             || (self.tls.count > 0 && self.has_tls_work())
-            || self.core.store.snapshot_state() == WalkState::Busy;
+            || self.walk_patience().is_zero();
         if !self.ready.is_empty() || self.core.has_mail() || has_chores {
             return self.reactor.poll(Some(Duration::ZERO));
         }
@@ -252,11 +254,11 @@ impl Driver {
 
     fn sleep(&mut self, company: Company) -> std::io::Result<()> {
         self.doorbell.prepare_sleep();
-        let begun_ns = clock::elapsed_ns();
+        let (begun_ns, patience) = (clock::elapsed_ns(), self.patience());
         let result = if self.core.has_mail() || self.process.is_stopping() {
             Ok(())
         } else {
-            self.reactor.poll_in_company(self.patience(), company)
+            self.reactor.poll_in_company(patience, company)
         };
         self.last_sleep = Duration::from_nanos(clock::elapsed_ns().saturating_sub(begun_ns));
         self.doorbell.cancel_sleep();
@@ -264,12 +266,13 @@ impl Driver {
     }
 
     /// How long it may sleep: until the next housekeeping, until a blocked client's time is over,
-    /// or until defragmentation goes on.
-    fn patience(&self) -> Duration {
+    /// or until defragmentation or a snapshot goes on.
+    fn patience(&mut self) -> Duration {
         let now_ms = clock::now().monotonic_ms();
         let left_ms = self.core.next_deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
         let until_deadline = left_ms.map_or(Duration::MAX, Duration::from_millis);
-        until_deadline.min(self.defragmentation_patience()).min(housekeeping::INTERVAL)
+        let until_slice = self.defragmentation_patience().min(self.walk_patience());
+        until_deadline.min(until_slice).min(housekeeping::INTERVAL)
     }
 
     /// Looks for work for a while without giving up the processor; whether there is some.

@@ -19,12 +19,6 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 /// Work units of active expiry in one turn, times the configured effort; some microseconds.
 const EXPIRE_WORK_PER_TURN: usize = 128;
 
-/// What a snapshot may write in a turn that serves clients, before it is compressed: some tens of
-/// microseconds.
-const WALK_BYTES_BUSY: u64 = 8 * 1024;
-/// And in one that does not: some tens more, for whoever comes next waits for it.
-const WALK_BYTES_IDLE: u64 = 24 * 1024;
-
 impl Driver {
     /// A bounded amount of work at the end of each turn.
     pub(super) fn keep_house(&mut self) {
@@ -89,9 +83,7 @@ impl Driver {
         {
             self.loading = None;
         }
-        let has_clients_waiting = self.last_events > 0 || self.had_mail || !self.ready.is_empty();
-        let budget_bytes = if has_clients_waiting { WALK_BYTES_BUSY } else { WALK_BYTES_IDLE };
-        self.core.store.walk_snapshot(budget_bytes);
+        self.walk_snapshot();
         if self.core.id() == CoreId(0)
             && !self.core.is_cron_paused
             && let Some(options) = self.process.take_shutdown_wish()

@@ -12,6 +12,7 @@
 //! | `mesh` | the inboxes between cores |
 //! | [`process`], `host` | what cores share, and how commands reach it |
 //! | [`persistence`], [`loading`] | snapshots, and the data set at the start |
+//! | `walk_pace` | when a core goes on with a snapshot |
 //! | [`aof`], [`rewrite`], `held` | the append-only file, and the replies that wait for it |
 //! | [`migration`] | the way of MIGRATE to other servers |
 //! | [`clock`] | time |
@@ -44,3 +45,4 @@ pub mod stage;
 mod throttle;
 pub mod tls;
 pub mod tls_files;
+mod walk_pace;

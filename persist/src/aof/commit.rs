@@ -180,7 +180,7 @@ mod tests {
     struct Nowhere;
 
     impl DiskFile for Nowhere {
-        fn append(&mut self, _: &[u8]) -> std::io::Result<()> {
+        fn append(&mut self, _: &[&[u8]]) -> std::io::Result<()> {
             Ok(())
         }
 

@@ -200,7 +200,7 @@ impl Manifest {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("manifest");
         let temporary = path.with_file_name(format!("temp-{name}"));
         let mut file = disk.create(&temporary)?;
-        file.append(self.to_text().as_bytes())?;
+        file.append(&[self.to_text().as_bytes()])?;
         file.sync()?;
         disk.rename(&temporary, path)?;
         disk.sync_directory(path)

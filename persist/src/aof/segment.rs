@@ -173,9 +173,8 @@ impl Segment {
         }
         // Whatever goes wrong from here on, the file is cut back before it is written to again.
         if self.written < self.unsafe_bytes.len() {
-            for piece in self.unsafe_bytes.behind(self.written) {
-                self.file.append(piece)?;
-            }
+            let pieces: Vec<&[u8]> = self.unsafe_bytes.behind(self.written).collect();
+            self.file.append(&pieces)?;
             self.written = self.unsafe_bytes.len();
             self.durable.bytes.store(self.safe_length + self.written as u64, SeqCst);
         }

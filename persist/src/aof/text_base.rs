@@ -94,7 +94,7 @@ impl TextBase {
 
 impl Output for TextBase {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.snapshot.append(bytes)
+        self.snapshot.append(&[bytes])
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {

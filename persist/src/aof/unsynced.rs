@@ -1,15 +1,16 @@
 //! What a segment keeps in memory until it is safe, so that it can be written again.
 //!
 //! ```text
-//! chunks:  [64 KiB][64 KiB][64 KiB][17 KiB    ]     spare: [64 KiB][64 KiB]
+//! chunks:  [1 MiB][1 MiB][1 MiB][17 KiB    ]     spare: [1 MiB][1 MiB]
 //! ```
 //!
 //! Bytes never move: one block that grew would be copied, and the memory of its earlier sizes given
 //! back and faulted in again, many times a second. Chunks of one interval serve the next one, but
 //! not more of them than it needed.
 
-/// Bytes of a chunk.
-const CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of a chunk: so many that one is worth a write past the page cache. Pages of it that are
+/// never used are never there.
+const CHUNK_BYTES: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
 
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
