@@ -13,6 +13,7 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::{
     Client, Fields, OK, Reply, Resp, Seeded, Server, ServerConfig, TestDirectory, announce,
@@ -82,8 +83,7 @@ fn write_until_refused(client: &mut Client) -> usize {
     for number in 0..10_000 {
         let line = format!("SET key{number} {value}{number}");
         if let Reply::Error(text) = client.call(line.as_str()) {
-            let expected = "MISCONF Errors writing to the AOF file: No space left on device";
-            assert_eq!(text, expected);
+            assert_eq!(text, DISK_IS_FULL);
             return number;
         }
     }
@@ -114,12 +114,47 @@ fn an_append_only_file_goes_on_when_there_is_room_again() {
     });
 }
 
+const DISK_IS_FULL: &str = "MISCONF Errors writing to the AOF file: No space left on device";
+
+/// A client that came when the server knew already that its disk fails. Who has asked before waits.
+fn client_of_failing(server: &Server) -> Client {
+    let mut found = None;
+    eventually("the server notices that its disk fails", || {
+        let mut client = server.connect(Resp::Two);
+        client.send_command("PING");
+        let is_answered = !client.is_silent_for(Duration::from_millis(100));
+        if is_answered && matches!(client.read_reply(), Reply::Error(_)) {
+            found = Some(client);
+        }
+        found.is_some()
+    });
+    found.expect("it was found")
+}
+
+/// Whoever comes while the disk fails is told so, and nothing of the data. `queued` has a
+/// transaction that reads, from before.
+fn is_told_what_is_wrong(client: &mut Client, queued: &mut Client) {
+    for command in ["PING", "GET key0", "SET k v", "EVAL \"return redis.call('GET','k')\" 0"] {
+        match client.call(command) {
+            Reply::Error(text) => assert!(text.contains(DISK_IS_FULL), "{command}: {text}"),
+            other => panic!("{command}: {other:?}"),
+        }
+    }
+    let aborted = format!("-EXECABORT Transaction discarded because of: {DISK_IS_FULL}");
+    queued.check("EXEC", aborted.as_str());
+    assert_eq!(info(client).text("aof_last_write_status"), "err");
+    client.check("CLIENT SETNAME operator", OK);
+}
+
 #[test]
 fn with_always_nobody_is_told_before_there_is_room() {
     let Some(mut disk) = SmallDisk::mount("a full disk, fsync always") else { return };
     disk.fill();
     let arguments = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
     let (mut server, mut client) = disk.start(&arguments);
+    let mut queued = server.connect(Resp::Two);
+    queued.check("MULTI", OK);
+    queued.check("GET key0", "+QUEUED");
     let value = "x".repeat(8192);
     let total = 100;
     for number in 0..total {
@@ -134,6 +169,7 @@ fn with_always_nobody_is_told_before_there_is_room() {
         files.map_or(0, |files| files.map(length).sum::<u64>())
     };
     eventually("the disk is full", || size() > 100 << 10);
+    is_told_what_is_wrong(&mut client_of_failing(&server), &mut queued);
     disk.empty();
     let mut taken = 0;
     for _ in 0..total {

@@ -276,8 +276,8 @@ impl AppendOnly {
 
     /// Something has reached the disk, or failed to: tells the cores.
     fn note_progress(&self, process: &Process) {
-        process.persistence.set_append_error(self.error());
         let is_always = process.settings().append_only.appendfsync == SyncPolicy::Always;
+        process.persistence.set_append_error(self.error(), is_always);
         if is_always || self.marks.load(Ordering::Relaxed) > 0 {
             process.wake_cores();
         }

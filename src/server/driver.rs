@@ -28,7 +28,7 @@ use basalt_shard::core::{Core, SessionId};
 use super::clock;
 use super::connection::{Connection, connection_of, session_of};
 use super::defragmentation::Defragmentation;
-use super::held::{HeldReplies, has_held};
+use super::held::{DiskFailure, HeldReplies, has_held};
 use super::housekeeping;
 use super::listening::ListenerKind;
 use super::loading::CoreLoading;
@@ -101,6 +101,7 @@ pub struct Driver {
     pub(super) walk_pace: WalkPace,
     /// Replies that wait for the disk.
     pub(super) held: HeldReplies,
+    pub(super) disk_failure: DiskFailure,
     /// Sessions whose replies wait for those behind them.
     pub(super) withheld: Vec<SessionId>,
     /// How many turns a script was put off for, until replies of the turn had left.
@@ -158,6 +159,7 @@ impl Driver {
             posted_changes: 0,
             walk_pace: WalkPace::default(),
             held: HeldReplies::default(),
+            disk_failure: DiskFailure::default(),
             withheld: Vec::new(),
             times_put_off: 0,
             replied: Vec::new(),
@@ -292,6 +294,7 @@ impl Driver {
     fn turn(&mut self) {
         let begun_ns = clock::elapsed_ns();
         self.core.begin_turn(clock::now());
+        self.note_disk_failure();
         if self.process.settings_version() != self.settings_version {
             self.take_settings();
         }

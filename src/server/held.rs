@@ -1,7 +1,14 @@
 //! Replies that wait for the disk (`appendfsync always`), as the loop of a core sees them. What
 //! they wait for, and why, stands in [`basalt_persist::aof::commit`].
+//!
+//! While the disk fails that may be long. Commands that would change the data or tell of it are
+//! refused then, so what is answered from there on (errors, INFO, CONFIG) need not wait behind what
+//! others were to be told: whoever comes to see what is wrong gets an answer.
 
-use basalt_persist::aof::commit::Held;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use basalt_persist::aof::commit::{Generation, Held};
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::core::SessionId;
 use basalt_shard::reply::Output;
@@ -11,6 +18,14 @@ use super::driver::Driver;
 
 /// Bytes of replies that may wait. With more, commands wait as well.
 const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// What is known of replies since the disk began to fail.
+#[derive(Default)]
+pub(super) struct DiskFailure {
+    is_noticed: bool,
+    /// Those who were owed something then: it may tell of the data, and waits.
+    owed: HashSet<SessionId>,
+}
 
 /// The replies of each turn.
 pub type HeldReplies = Held<Vec<(SessionId, Output)>>;
@@ -36,18 +51,57 @@ impl Driver {
         self.core.stats.journal_ns += clock::elapsed_ns() - begun_ns;
     }
 
-    /// Puts the replies of this turn aside, if they have to wait; whether it has.
-    pub(super) fn hold_replies(&mut self, sessions: &[SessionId]) -> bool {
+    /// Puts the replies of this turn aside that have to wait; returns the sessions of the others.
+    pub(super) fn hold_replies<'a>(&mut self, sessions: &'a mut [SessionId]) -> &'a [SessionId] {
         if sessions.is_empty() || !self.core.store.journal().is_on() {
-            return false;
+            return sessions;
         }
         if self.settings.append_only.appendfsync != SyncPolicy::Always {
-            return false;
+            return sessions;
         }
         let Some(generation) = self.process.append_only.generation(self.core.id()) else {
-            return false;
+            return sessions;
         };
-        let Some(items) = self.held.wait_for(&generation) else { return false };
+        let Some(items) = self.held.wait_for(&generation) else { return sessions };
+        let (waiting, free) = self.part_the_unsafe(sessions);
+        self.put_aside(waiting, generation, items);
+        free
+    }
+
+    /// To be called at the beginning of a turn, once the core knows whether the disk fails: what is
+    /// under way then may tell of the data, what is asked from then on does not.
+    pub(super) fn note_disk_failure(&mut self) {
+        if self.core.is_data_unsafe() == self.disk_failure.is_noticed {
+            return;
+        }
+        self.disk_failure = DiskFailure::default();
+        if self.core.is_data_unsafe() {
+            let all = self.core.sessions();
+            let owed = all.filter(|(_, session)| session.is_owed() || session.is_blocked());
+            self.disk_failure =
+                DiskFailure { is_noticed: true, owed: owed.map(|(id, _)| id).collect() };
+        }
+    }
+
+    /// Parts sessions whose replies have to wait from those that may be answered although the disk
+    /// fails.
+    fn part_the_unsafe<'a>(
+        &self,
+        sessions: &'a mut [SessionId],
+    ) -> (&'a [SessionId], &'a [SessionId]) {
+        let failure = &self.disk_failure;
+        if !failure.is_noticed {
+            return (sessions, &[]);
+        }
+        let is_free = |session: &SessionId| {
+            !failure.owed.contains(session) && !has_held(&self.held, *session)
+        };
+        sessions.sort_by_key(is_free);
+        let waiting = sessions.partition_point(|session| !is_free(session));
+        sessions.split_at(waiting)
+    }
+
+    fn put_aside(&mut self, sessions: &[SessionId], generation: Arc<Generation>, items: Vec<u64>) {
         let (mut replies, mut bytes) = (Vec::with_capacity(sessions.len()), 0);
         for &session in sessions {
             if let Some(state) = self.core.session_mut(session) {
@@ -57,7 +111,6 @@ impl Driver {
             }
         }
         self.held.push(generation, items, replies, bytes);
-        true
     }
 
     /// Sends the replies whose changes are on the disk by now.

@@ -31,13 +31,11 @@ impl Driver {
         }
         let mut changed = self.core.take_changed();
         self.release_withheld(&mut changed);
-        if !self.hold_replies(&changed) {
-            for &session in &changed {
-                if self.is_about_to_get_more(session) {
-                    self.withhold(session);
-                } else {
-                    self.send_replies(session);
-                }
+        for &session in self.hold_replies(&mut changed) {
+            if self.is_about_to_get_more(session) {
+                self.withhold(session);
+            } else {
+                self.send_replies(session);
             }
         }
         self.replied = changed;

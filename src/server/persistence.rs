@@ -218,9 +218,11 @@ impl Persistence {
         }
     }
 
-    /// The append-only file cannot be written, or can be again: the number of the error.
-    pub(super) fn set_append_error(&self, number: i32) {
+    /// The append-only file cannot be written, or can be again: the number of the error, and
+    /// whether replies wait for it.
+    pub(super) fn set_append_error(&self, number: i32, holds_replies: bool) {
         if let Some(shared) = self.shared.get() {
+            shared.holds_replies.store(holds_replies, Ordering::SeqCst);
             shared.append_error.store(number, Ordering::SeqCst);
         }
     }

@@ -6,7 +6,7 @@ use super::session::{Hold, Rights, Session};
 use super::shared::Restrictions;
 use super::{Core, SessionId};
 use crate::arguments::Arguments;
-use crate::command::{self, Command, flag};
+use crate::command::{self, Command, CommandFlags, flag};
 use crate::error::{self, CommandError};
 use crate::reply::Protocol;
 
@@ -47,25 +47,36 @@ impl Core {
     /// Checks what the state of files and of loading forbids for now.
     #[inline]
     pub(crate) fn check_restrictions(&self, row: &Command) -> Result<(), CommandError> {
-        match self.restrictions == Restrictions::default() {
-            true => Ok(()),
-            false => self.check_against_restrictions(row),
+        if self.restrictions == Restrictions::default() {
+            return Ok(());
         }
-    }
-
-    #[cold]
-    fn check_against_restrictions(&self, row: &Command) -> Result<(), CommandError> {
-        let is_write = row.flags.contains(flag::WRITE) || row.name == "ping";
-        if self.restrictions.refuses_writes && is_write {
-            return Err(error::SNAPSHOTS_FAIL);
-        }
-        if self.restrictions.append_error != 0 && is_write {
-            return Err(error::append_fails(self.restrictions.append_error));
-        }
+        // Who asks for the health of the server is told that it takes no writes.
+        let is_ping = row.name == "ping";
+        self.check_disk(if is_ping { row.flags.with(flag::WRITE) } else { row.flags })?;
         if self.restrictions.is_loading && !row.flags.contains(flag::LOADING) {
             return Err(error::LOADING);
         }
         Ok(())
+    }
+
+    /// Checks whether commands that together have these flags may run, or whether the disk fails.
+    pub(super) fn check_disk(&self, flags: CommandFlags) -> Result<(), CommandError> {
+        let Restrictions { refuses_writes, append_error, is_data_unsafe, .. } = self.restrictions;
+        let is_write = flags.contains(flag::WRITE);
+        if refuses_writes && is_write {
+            return Err(error::SNAPSHOTS_FAIL);
+        }
+        let is_unsafe = is_data_unsafe && flags.contains(flag::READONLY);
+        if append_error != 0 && (is_write || is_unsafe) {
+            return Err(error::append_fails(append_error));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of the data may be told now: the disk fails, and nobody is to be told of
+    /// what it does not hold. What is answered since this turn began tells nothing of it.
+    pub fn is_data_unsafe(&self) -> bool {
+        self.restrictions.is_data_unsafe
     }
 
     /// The error for a command that is not in the table.

@@ -34,6 +34,8 @@ pub(super) struct Restrictions {
     pub(super) refuses_writes: bool,
     /// No writes, since the append-only file cannot be written: the number of the error.
     pub(super) append_error: i32,
+    /// Nor may anything of the data be told, which may hold what never reaches the disk.
+    pub(super) is_data_unsafe: bool,
 }
 
 /// Counters that all cores of a server share.
@@ -59,6 +61,9 @@ pub struct Shared {
     pub refuses_writes: AtomicBool,
     /// Number of the system's error that keeps the append-only file from being written; 0 for none.
     pub append_error: AtomicI32,
+    /// Whether nobody is told of a change before it is on the disk (`appendfsync always`), as far as
+    /// that matters: while there is such an error.
+    pub holds_replies: AtomicBool,
     /// Changes that cores have counted, as far as they have posted them.
     pub changes: AtomicI64,
     /// Keys that are remembered for clients which track what they read.
@@ -84,6 +89,7 @@ impl Shared {
             is_loading: AtomicBool::new(false),
             refuses_writes: AtomicBool::new(false),
             append_error: AtomicI32::new(0),
+            holds_replies: AtomicBool::new(false),
             changes: AtomicI64::new(0),
             tracked_keys: AtomicI64::new(0),
         }
@@ -96,10 +102,12 @@ impl Shared {
 
     /// What no core may do at present.
     pub(super) fn restrictions(&self) -> Restrictions {
+        let append_error = self.append_error.load(SeqCst);
         Restrictions {
             is_loading: self.is_loading.load(SeqCst),
             refuses_writes: self.refuses_writes.load(SeqCst),
-            append_error: self.append_error.load(SeqCst),
+            append_error,
+            is_data_unsafe: append_error != 0 && self.holds_replies.load(SeqCst),
         }
     }
 

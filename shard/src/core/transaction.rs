@@ -166,9 +166,9 @@ impl Core {
         let Transaction { mut batch, flags, .. } = transaction;
         let session = self.session_mut(id).expect("seen by the caller");
         let watchers = session.take_watchers();
-        if flags.contains(flag::DENYOOM)
-            && let Err(error) = self.check_memory(flags)
-        {
+        let needs_room = flags.contains(flag::DENYOOM);
+        let has_room = if needs_room { self.check_memory(flags) } else { Ok(()) };
+        if let Err(error) = has_room.and_then(|()| self.check_disk(flags)) {
             self.reject(id, None, &aborted_by(&error));
             return self.end_watching(watchers);
         }
