@@ -6,18 +6,21 @@
 //! counter for all of them. After the kill the server starts again, perhaps with another number of
 //! cores, and:
 //!
-//! * with `appendfsync always` everything that was answered is there;
+//! * with `appendfsync always` everything that was answered is there, with the others what was
+//!   answered more than a second before the kill;
 //! * with any policy what is there is a prefix of history: whatever was answered before something
 //!   was sent that is there, is there, too;
 //! * no transaction and no script is there by halves, and nothing is there that was not asked.
 //!
-//! `BASALT_CRASH_RUNS` says how many data sets are made, each with several kills; 2 unless set.
+//! `BASALT_CRASH_RUNS` says how many data sets are made, each with several kills and a policy in
+//! turn; 3 unless set.
 //! `BASALT_TEST_SEED` replays the choices, if not the moments.
 
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use support::{
     Client, Resp, Seeded, Server, ServerConfig, TestDirectory, backends, core_counts,
@@ -30,8 +33,22 @@ const NAMES: [&str; 5] = ["before", "left", "log", "right", "after"];
 /// Kills of one data set.
 const KILLS: usize = 4;
 
+const POLICIES: [&str; 3] = ["always", "everysec", "no"];
+/// What was answered so long before a kill is there, whatever the policy.
+const LOST_AT_MOST: Duration = Duration::from_secs(1);
+
 /// When a round was sent, and when it was answered, if it was.
-type Round = (u64, Option<u64>);
+#[derive(Clone, Copy)]
+struct Round {
+    sent: u64,
+    answered: Option<Answer>,
+}
+
+#[derive(Clone, Copy)]
+struct Answer {
+    tick: u64,
+    at: Instant,
+}
 
 /// What writers have done so far.
 struct History {
@@ -40,12 +57,14 @@ struct History {
     /// By writer.
     rounds: Vec<Mutex<Vec<Round>>>,
     is_over: AtomicBool,
+    killed_at: Mutex<Instant>,
 }
 
 impl History {
     fn new() -> Self {
         let rounds = (0..WRITERS).map(|_| Mutex::default()).collect();
-        Self { clock: AtomicU64::new(0), rounds, is_over: AtomicBool::new(false) }
+        let (clock, killed_at) = (AtomicU64::new(0), Mutex::new(Instant::now()));
+        Self { clock, rounds, is_over: AtomicBool::new(false), killed_at }
     }
 
     fn tick(&self) -> u64 {
@@ -56,10 +75,26 @@ impl History {
         self.rounds[writer].lock().expect("nobody panics with the lock")
     }
 
+    fn answer(&self) -> Answer {
+        Answer { tick: self.tick(), at: Instant::now() }
+    }
+
+    /// How many rounds of a writer, from the first on, were answered as is wanted.
+    fn count_answered(&self, writer: usize, is_wanted: impl Fn(&Answer) -> bool) -> usize {
+        let rounds = self.rounds(writer);
+        rounds.iter().take_while(|round| round.answered.as_ref().is_some_and(&is_wanted)).count()
+    }
+
     /// Rounds that were answered.
     fn answered(&self, writer: usize) -> usize {
-        let rounds = self.rounds(writer);
-        rounds.iter().take_while(|(_, answered)| answered.is_some()).count()
+        self.count_answered(writer, |_| true)
+    }
+
+    /// Rounds that have to be there after the kill.
+    fn promised(&self, writer: usize, policy: &str) -> usize {
+        let killed_at = *self.killed_at.lock().expect("nobody panics with the lock");
+        let is_old = |answer: &Answer| killed_at.duration_since(answer.at) > LOST_AT_MOST;
+        self.count_answered(writer, |answer| policy == "always" || is_old(answer))
     }
 }
 
@@ -88,7 +123,7 @@ fn write(history: &History, mut client: Client, writer: usize) {
         let number = history.rounds(writer).len() + 1;
         let (bytes, lines) = round(writer, number);
         let sent = history.tick();
-        history.rounds(writer).push((sent, None));
+        history.rounds(writer).push(Round { sent, answered: None });
         if client.try_send(&bytes).is_err() {
             return;
         }
@@ -98,8 +133,8 @@ fn write(history: &History, mut client: Client, writer: usize) {
                 None => return,
             }
         }
-        let answered = history.tick();
-        history.rounds(writer).last_mut().expect("it was pushed above").1 = Some(answered);
+        let answered = Some(history.answer());
+        history.rounds(writer).last_mut().expect("it was pushed above").answered = answered;
     }
 }
 
@@ -135,6 +170,7 @@ fn write_and_kill(mut server: Server, history: &History, cores: u32, random: &mu
         let (client, own) = (server.connect(Resp::Two), random.fork());
         scope.spawn(move || disturb(history, client, cores, own));
         eventually("enough is written", || answered() >= target);
+        *history.killed_at.lock().expect("nobody panics with the lock") = Instant::now();
         signal(process, "KILL");
         history.is_over.store(true, SeqCst);
     });
@@ -166,30 +202,26 @@ fn check(client: &mut Client, history: &History, policy: &str, context: &str) {
     for (writer, &count) in kept.iter().enumerate() {
         let sent = match count {
             0 => 0,
-            count => history.rounds(writer)[count - 1].0,
+            count => history.rounds(writer)[count - 1].sent,
         };
         for (other, &other_count) in kept.iter().enumerate() {
-            let rounds = history.rounds(other);
-            let is_before = |answered: &Option<u64>| answered.is_some_and(|at| at < sent);
-            let before = rounds.iter().take_while(|(_, answered)| is_before(answered)).count();
+            let before = history.count_answered(other, |answer| answer.tick < sent);
             assert!(
                 before <= other_count,
                 "{context}: round {count} of writer {writer} is there, but of those of {other} \
                  that were answered before only {other_count} of {before}"
             );
         }
-        if policy == "always" {
-            let answered = history.answered(writer);
-            assert!(count >= answered, "{context}: {count} of {answered} answered rounds");
-        }
+        let promised = history.promised(writer, policy);
+        assert!(count >= promised, "{context}: {count} of {promised} rounds that must be there");
     }
     for (writer, &count) in kept.iter().enumerate() {
         let mut rounds = history.rounds(writer);
         rounds.truncate(count);
         // What is there now happened, whether somebody was told or not; and if the command behind
         // the last unit is lost it is as if it came now.
-        let last = history.tick();
-        rounds.iter_mut().for_each(|(_, answered)| *answered = answered.or(Some(last)));
+        let last = history.answer();
+        rounds.iter_mut().for_each(|round| round.answered = round.answered.or(Some(last)));
         drop(rounds);
         client.call(format!("SET after{writer} {count}").as_str());
     }
@@ -199,8 +231,8 @@ fn check(client: &mut Client, history: &History, policy: &str, context: &str) {
 fn what_a_kill_leaves_is_a_prefix_of_history() {
     let Seeded { seed, generator: mut random } = Seeded::announced("kills");
     let (core_counts, backends) = (core_counts(&[1, 2, 3]), backends());
-    for run in 0..environment_number("BASALT_CRASH_RUNS").unwrap_or(2) {
-        let policy = if run % 2 == 0 { "always" } else { "everysec" };
+    for run in 0..environment_number("BASALT_CRASH_RUNS").unwrap_or(3) {
+        let policy = POLICIES[run as usize % POLICIES.len()];
         let (files, history) = (TestDirectory::create(), History::new());
         for kill in 0..=KILLS {
             let core_count = *random.choice(&core_counts).expect("there are some");
