@@ -63,7 +63,7 @@ impl Driver {
             return sessions;
         };
         let Some(items) = self.held.wait_for(&generation) else { return sessions };
-        let (waiting, free) = self.part_the_unsafe(sessions);
+        let (waiting, free) = self.part_the_waiting(sessions);
         self.put_aside(waiting, generation, items);
         free
     }
@@ -71,11 +71,11 @@ impl Driver {
     /// To be called at the beginning of a turn, once the core knows whether the disk fails: what is
     /// under way then may tell of the data, what is asked from then on does not.
     pub(super) fn note_disk_failure(&mut self) {
-        if self.core.is_data_unsafe() == self.disk_failure.is_noticed {
+        if self.core.hides_data() == self.disk_failure.is_noticed {
             return;
         }
         self.disk_failure = DiskFailure::default();
-        if self.core.is_data_unsafe() {
+        if self.core.hides_data() {
             let all = self.core.sessions();
             let owed = all.filter(|(_, session)| session.is_owed() || session.is_blocked());
             self.disk_failure =
@@ -85,7 +85,7 @@ impl Driver {
 
     /// Parts sessions whose replies have to wait from those that may be answered although the disk
     /// fails.
-    fn part_the_unsafe<'a>(
+    fn part_the_waiting<'a>(
         &self,
         sessions: &'a mut [SessionId],
     ) -> (&'a [SessionId], &'a [SessionId]) {

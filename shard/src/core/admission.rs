@@ -61,13 +61,13 @@ impl Core {
 
     /// Checks whether commands that together have these flags may run, or whether the disk fails.
     pub(super) fn check_disk(&self, flags: CommandFlags) -> Result<(), CommandError> {
-        let Restrictions { refuses_writes, append_error, is_data_unsafe, .. } = self.restrictions;
+        let Restrictions { refuses_writes, append_error, hides_data, .. } = self.restrictions;
         let is_write = flags.contains(flag::WRITE);
         if refuses_writes && is_write {
             return Err(error::SNAPSHOTS_FAIL);
         }
-        let is_unsafe = is_data_unsafe && flags.contains(flag::READONLY);
-        if append_error != 0 && (is_write || is_unsafe) {
+        let is_hidden = hides_data && flags.contains(flag::READONLY);
+        if append_error != 0 && (is_write || is_hidden) {
             return Err(error::append_fails(append_error));
         }
         Ok(())
@@ -75,8 +75,8 @@ impl Core {
 
     /// Whether nothing of the data may be told now: the disk fails, and nobody is to be told of
     /// what it does not hold. What is answered since this turn began tells nothing of it.
-    pub fn is_data_unsafe(&self) -> bool {
-        self.restrictions.is_data_unsafe
+    pub fn hides_data(&self) -> bool {
+        self.restrictions.hides_data
     }
 
     /// The error for a command that is not in the table.

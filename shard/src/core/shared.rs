@@ -35,7 +35,7 @@ pub(super) struct Restrictions {
     /// No writes, since the append-only file cannot be written: the number of the error.
     pub(super) append_error: i32,
     /// Nor may anything of the data be told, which may hold what never reaches the disk.
-    pub(super) is_data_unsafe: bool,
+    pub(super) hides_data: bool,
 }
 
 /// Counters that all cores of a server share.
@@ -61,8 +61,8 @@ pub struct Shared {
     pub refuses_writes: AtomicBool,
     /// Number of the system's error that keeps the append-only file from being written; 0 for none.
     pub append_error: AtomicI32,
-    /// Whether nobody is told of a change before it is on the disk (`appendfsync always`), as far as
-    /// that matters: while there is such an error.
+    /// Whether nobody is told of a change before it is on the disk (`appendfsync always`); looked at
+    /// while there is such an error.
     pub holds_replies: AtomicBool,
     /// Changes that cores have counted, as far as they have posted them.
     pub changes: AtomicI64,
@@ -107,7 +107,7 @@ impl Shared {
             is_loading: self.is_loading.load(SeqCst),
             refuses_writes: self.refuses_writes.load(SeqCst),
             append_error,
-            is_data_unsafe: append_error != 0 && self.holds_replies.load(SeqCst),
+            hides_data: append_error != 0 && self.holds_replies.load(SeqCst),
         }
     }
 
