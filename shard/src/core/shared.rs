@@ -61,8 +61,8 @@ pub struct Shared {
     pub refuses_writes: AtomicBool,
     /// Number of the system's error that keeps the append-only file from being written; 0 for none.
     pub append_error: AtomicI32,
-    /// Whether nobody is told of a change before it is on the disk (`appendfsync always`); looked at
-    /// while there is such an error.
+    /// Whether nobody is told of a change before it is on the disk (`appendfsync always`). Of
+    /// interest while there is such an error.
     pub holds_replies: AtomicBool,
     /// Changes that cores have counted, as far as they have posted them.
     pub changes: AtomicI64,
