@@ -5,6 +5,7 @@
 //! | [`ahead`] | a segment that is read ahead by a thread |
 //! | `batch` | records on their way to a thread |
 //! | [`check`] | looking through files, mending them, making one of them |
+//! | `group` | how long one fsync waits for those who may share it |
 //! | `hands` | records, run by several threads |
 //! | [`item`] | a segment, read item by item |
 //! | [`commit`] | what replies wait for |
@@ -23,6 +24,7 @@ mod batch;
 pub mod check;
 pub mod commit;
 pub mod cut;
+mod group;
 mod hands;
 pub mod item;
 pub mod load;

@@ -16,6 +16,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::commit::Generation;
+use super::group::Group;
 use super::segment::SyncPolicy;
 use super::writer::SegmentWriter;
 use crate::disk::DiskFile;
@@ -136,6 +137,8 @@ impl SegmentThread {
             on_durable,
             way: Arc::clone(&way),
             delay: Duration::ZERO,
+            items: 0,
+            group: Group::default(),
         };
         let work = move || worker.run(&received);
         let thread = Builder::new().name(format!("aof-{core}")).spawn(work)?;
@@ -208,6 +211,9 @@ struct Worker<N> {
     way: Arc<Way>,
     /// How long a write is put off, so that tests can see what does not wait for it.
     delay: Duration,
+    /// Items handed over in this generation.
+    items: u64,
+    group: Group,
 }
 
 impl<N: Fn()> Worker<N> {
@@ -215,14 +221,9 @@ impl<N: Fn()> Worker<N> {
         let mut last_sync = Instant::now();
         let mut gathers_until = last_sync;
         loop {
-            let until_sync = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
-            let wait =
-                if self.writer.may_write() { until_sync } else { until_sync.min(TURN_PAUSE) };
-            let first = match orders.recv_timeout(wait) {
-                Ok(order) => Some(order),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
-            };
+            let early = orders.try_recv().ok();
+            let came_early = early.is_some();
+            let first = early.or_else(|| self.wait(orders, last_sync));
             if matches!(first, Some(Order::Append { .. })) && !self.writer.is_awaited() {
                 std::thread::sleep(gathers_until.saturating_duration_since(Instant::now()));
             }
@@ -231,13 +232,43 @@ impl<N: Fn()> Worker<N> {
                     return;
                 }
             }
+            self.group.begin(if came_early { self.items } else { 0 });
+            if self.writer.is_awaited() && !self.wait_for_company(orders) {
+                return;
+            }
             let due = last_sync.elapsed() >= SYNC_INTERVAL;
             if due {
                 last_sync = Instant::now();
             }
+            let begun = Instant::now();
             self.flush(due);
+            self.group.written(self.items, begun.elapsed());
             gathers_until = Instant::now() + GATHERING;
         }
+    }
+
+    /// Waits for something to do, until the next fsync is due.
+    fn wait(&self, orders: &Receiver<Order>, last_sync: Instant) -> Option<Order> {
+        let until_sync = SYNC_INTERVAL.saturating_sub(last_sync.elapsed());
+        let wait = if self.writer.may_write() { until_sync } else { until_sync.min(TURN_PAUSE) };
+        match orders.recv_timeout(wait) {
+            Ok(order) => Some(order),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
+        }
+    }
+
+    /// Takes what still comes of the group; whether to go on.
+    fn wait_for_company(&mut self, orders: &Receiver<Order>) -> bool {
+        let until = Instant::now() + self.group.patience();
+        while self.group.lacks(self.items) {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(order) = orders.recv_timeout(left) else { break };
+            if !self.take(order) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits until it is the turn of this core's oldest segment, as long as that makes sense: other
@@ -264,9 +295,11 @@ impl<N: Fn()> Worker<N> {
             Order::Append { bytes, items } => {
                 self.writer.append(&bytes, items);
                 self.way.leave(bytes);
+                self.items = items;
             }
             Order::Begin { file, length, generation } => {
                 self.writer.begin(file, length, generation);
+                (self.items, self.group) = (0, Group::default());
                 (self.on_durable)();
             }
             Order::Policy(policy) => self.writer.set_policy(policy),
