@@ -2,18 +2,20 @@
 //!
 //! What is checked is what loading would check: every item of every file, and that the files of a
 //! generation are a prefix of history. Mending cuts files, never writes into them.
+//!
+//! The lines are those of `redis-check-aof`, since scripts read them. What that asks before it cuts
+//! a file is asked here once for all files of a generation, since they are cut together. Nothing is
+//! cut before it is certain that everything will be.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Write};
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::cut::{Kept, Survey, cut};
-use super::item::{Item, Reader};
-use super::load::Location;
-use super::manifest::{FileKind, Manifest};
+use super::cut::{Survey, cut};
+use super::item::{Damage, Item, Reader};
+use super::manifest::Manifest;
 use super::merge::Merge;
-use crate::disk::SystemDisk;
-use crate::reader::{ChecksumUse, Item as RdbItem, RdbReader};
+use super::parts::{Part, Parts, Style, explained, length_of, name_of, open, open_at};
 use basalt_shard::journal::write_command;
 
 /// What is to be done besides looking.
@@ -34,238 +36,294 @@ pub enum Verdict {
     Damaged,
     /// Something is wrong that cutting does not mend.
     Hopeless,
+    /// What was asked for is not done, and no file was touched; the report says why.
+    Refused,
 }
 
-/// A generation: files, and where the commands of each begin.
-struct Part {
-    /// What its files are called.
-    style: &'static str,
-    files: Vec<(PathBuf, u64)>,
+/// A file of a generation, and how much of it stays.
+struct Finding<'a> {
+    path: &'a Path,
+    /// Where its commands begin.
+    start: u64,
+    /// Bytes it has.
+    length: u64,
+    /// Bytes of it that stay.
+    kept: u64,
+    /// Bytes of it that would stay if time did not matter.
+    sound: u64,
+    /// How its commands end.
+    survey: &'a Survey,
 }
 
-/// The generations of what was named, oldest first.
-struct Parts {
-    generations: Vec<Part>,
-    /// Whether they are one file, or files a stock server would load one after the other.
-    is_plain: bool,
-}
+impl Finding<'_> {
+    fn is_short(&self) -> bool {
+        self.kept < self.length
+    }
 
-impl Parts {
-    /// The files behind a manifest, or a single file.
-    fn of(path: &Path, report: &mut dyn Write) -> io::Result<Option<Self>> {
-        let is_manifest = path.extension().is_some_and(|extension| extension == "manifest");
-        if !is_manifest {
-            writeln!(report, "Start checking Old-Style AOF")?;
-            let Some(position) = after_preamble(path, report)? else { return Ok(None) };
-            let generations = vec![Part { style: "AOF", files: vec![(path.to_owned(), position)] }];
-            return Ok(Some(Self { generations, is_plain: true }));
-        }
-        writeln!(report, "Start checking Multi Part AOF")?;
-        let manifest = match Manifest::read(&SystemDisk, path) {
-            Ok(Some(manifest)) => manifest,
-            Ok(None) => return Err(io::ErrorKind::NotFound.into()),
-            Err(error) => {
-                writeln!(report, "{error}")?;
-                return Ok(None);
-            }
-        };
-        let directory = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let location = Location::new(directory, String::new());
-        let mut generations = Vec::new();
-        if let Some(base) = manifest.base() {
-            let base = location.file(&base.name);
-            let form = if is_rdb(&base)? { "RDB" } else { "RESP" };
-            writeln!(report, "Start to check BASE AOF ({form} format).")?;
-            let Some(position) = after_preamble(&base, report)? else { return Ok(None) };
-            generations.push(Part { style: "BASE AOF", files: vec![(base, position)] });
-        }
-        for files in manifest.generations() {
-            let files = files.iter().map(|file| (location.file(&file.name), 0)).collect();
-            generations.push(Part { style: "INCR AOF", files });
-        }
-        let is_plain = manifest.files.iter().all(|file| file.kind != FileKind::Segment);
-        Ok(Some(Self { generations, is_plain }))
+    /// Whether it is cut for what is lost, not for what came too late.
+    fn is_unsound(&self) -> bool {
+        self.is_short() && self.kept == self.sound
     }
 }
 
-fn is_rdb(path: &Path) -> io::Result<bool> {
-    let mut signature = [0; 5];
-    let read = io::Read::read(&mut File::open(path)?, &mut signature)?;
-    Ok(read == 5 && signature == *b"REDIS")
-}
-
-/// Where the commands of a file begin: behind an RDB preamble, if it has one. `None` if that is
-/// damaged.
-fn after_preamble(path: &Path, report: &mut dyn Write) -> io::Result<Option<u64>> {
-    if !is_rdb(path)? {
-        return Ok(Some(0));
-    }
-    let length = path.metadata()?.len();
-    let checked = RdbReader::new(File::open(path)?, Some(length), ChecksumUse::Verify).and_then(
-        |mut reader| {
-            while !matches!(reader.read_item()?, RdbItem::End) {}
-            Ok(reader.offset())
-        },
-    );
-    match checked {
-        Ok(position) => {
-            writeln!(report, "RDB preamble is OK, proceeding with AOF tail...")?;
-            Ok(Some(position))
-        }
-        Err(fault) => {
-            writeln!(report, "RDB preamble of {} is not sane: {fault}", path.display())?;
-            Ok(None)
-        }
-    }
-}
-
-/// Checks, and mends if that is asked for.
+/// Checks, and mends if that is asked for; `answers` is where whoever is asked answers.
 ///
 /// # Errors
 /// When files cannot be read or cut, or the report cannot be written.
-pub fn check(path: &Path, options: CheckOptions, report: &mut dyn Write) -> io::Result<Verdict> {
+pub fn check(
+    path: &Path,
+    options: CheckOptions,
+    answers: &mut dyn BufRead,
+    report: &mut dyn Write,
+) -> io::Result<Verdict> {
     let Some(parts) = Parts::of(path, report)? else { return Ok(Verdict::Hopeless) };
-    let mut is_over = false;
-    for (index, part) in parts.generations.iter().enumerate() {
-        let follows_increments = index > 0 && parts.generations[index - 1].style == part.style;
-        if part.style == "INCR AOF" && !follows_increments {
-            writeln!(report, "Start to check INCR files.")?;
-        }
-        if is_over {
-            // History ended in an earlier generation: nothing of this one remains.
-            let nothing = vec![Kept { items: 0, bytes: 0 }; part.files.len()];
-            cut_all(&part.files, &nothing, report)?;
-            continue;
-        }
-        // Nothing of a generation is written before all of the one before is on the disk.
-        let is_bare =
-            |(path, _): &(PathBuf, u64)| path.metadata().is_ok_and(|file| file.len() == 0);
-        let is_last =
-            parts.generations[index + 1..].iter().flat_map(|part| &part.files).all(is_bare);
-        match check_part(part, options, (is_last, parts.is_plain), report)? {
-            (Verdict::Good, was_cut) => is_over = was_cut && options.until_unix_seconds.is_some(),
-            (verdict, _) => return Ok(verdict),
-        }
+    if parts.is_lone_segment(report)? {
+        return Ok(Verdict::Refused);
     }
-    Ok(Verdict::Good)
+    Checker { options, answers, report, has_history: false }.check(&parts)
 }
 
-/// Checks a generation, and mends it; whether something was cut off.
-fn check_part(
-    part: &Part,
+struct Checker<'a> {
     options: CheckOptions,
-    (is_last, is_plain): (bool, bool),
-    report: &mut dyn Write,
-) -> io::Result<(Verdict, bool)> {
-    let surveys = survey(&part.files)?;
-    let kept = cut(&surveys, options.until_unix_seconds);
-    let mut short = None;
-    for (((path, position), survey), kept) in part.files.iter().zip(&surveys).zip(&kept) {
-        let (length, bytes) = (path.metadata()?.len(), kept.bytes.max(*position));
+    answers: &'a mut dyn BufRead,
+    report: &'a mut dyn Write,
+    /// Whether there was a generation behind the base that had anything in it.
+    has_history: bool,
+}
+
+impl Checker<'_> {
+    /// Goes through the generations up to the first of which something is to be cut off: that is
+    /// where history ends.
+    fn check(&mut self, parts: &Parts) -> io::Result<Verdict> {
+        let mut previous = Style::Base;
+        for (index, part) in parts.generations.iter().enumerate() {
+            if part.style == Style::Increment && previous != part.style {
+                writeln!(self.report, "Start to check INCR files.")?;
+            }
+            previous = part.style;
+            let surveys = survey(part)?;
+            let findings = self.findings(part, &surveys)?;
+            self.tell(part.style, &findings)?;
+            if findings.iter().any(Finding::is_short) {
+                let later = &parts.generations[index + 1..];
+                return self.mend(&findings, parts.is_plain || part.style == Style::Base, later);
+            }
+            let is_bare = findings.iter().all(|finding| finding.length == 0);
+            self.has_history |= part.style == Style::Increment && !is_bare;
+        }
+        Ok(Verdict::Good)
+    }
+
+    fn findings<'a>(&self, part: &'a Part, surveys: &'a [Survey]) -> io::Result<Vec<Finding<'a>>> {
+        let sound = cut(surveys, None);
+        let kept = cut(surveys, self.options.until_unix_seconds);
+        let files = part.files.iter().zip(surveys).zip(sound.iter().zip(&kept));
+        files
+            .map(|(((path, start), survey), (sound, kept))| {
+                Ok(Finding {
+                    path,
+                    start: *start,
+                    length: length_of(path)?,
+                    kept: kept.bytes.max(*start),
+                    sound: sound.bytes.max(*start),
+                    survey,
+                })
+            })
+            .collect()
+    }
+
+    /// Says how the files of a generation are.
+    fn tell(&mut self, style: Style, findings: &[Finding<'_>]) -> io::Result<()> {
+        for finding in findings {
+            let (style, name) = (style.name(), name_of(finding.path));
+            if finding.length == 0 {
+                writeln!(self.report, "{style} {name} is empty")?;
+                continue;
+            }
+            match self.options.until_unix_seconds {
+                // Damage behind that time does no harm.
+                Some(_) if finding.is_short() && !finding.is_unsound() => {}
+                Some(seconds) if !finding.is_short() => {
+                    let report = &mut self.report;
+                    writeln!(report, "Truncate nothing in AOF {name} to timestamp {seconds}")?;
+                }
+                _ => self.analyze(finding)?,
+            }
+            if !finding.is_short() {
+                writeln!(self.report, "{style} {name} is valid")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn analyze(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        let Finding { path, start, length, kept, survey, .. } = *finding;
         if let Some(damage) = &survey.damage {
-            writeln!(report, "0x{:16x}: {damage}", survey.good_bytes)?;
+            writeln!(self.report, "0x{:16x}: {damage}", survey.good_bytes)?;
         }
         writeln!(
-            report,
-            "AOF analyzed: filename={}, size={length}, ok_up_to={bytes}, ok_up_to_line={}, diff={}",
+            self.report,
+            "AOF analyzed: filename={}, size={length}, ok_up_to={kept}, ok_up_to_line={}, diff={}",
             name_of(path),
-            line_at(path, *position, bytes)?,
-            length - bytes
-        )?;
-        if bytes < length {
-            short = short.or(Some((path, bytes)));
-        } else {
-            writeln!(report, "{} {} is valid", part.style, name_of(path))?;
-        }
+            line_at(path, start, kept)?,
+            length - kept
+        )
     }
-    let Some((path, bytes)) = short else { return Ok((Verdict::Good, false)) };
-    if let Some(seconds) = options.until_unix_seconds {
-        let refusal = match () {
-            () if is_plain && bytes == 0 => {
-                format!("AOF {} has nothing before timestamp {seconds}, aborting...", name_of(path))
-            }
-            () if is_plain && !is_last => format!(
-                "Failed to truncate AOF {} to timestamp {seconds} to offset {bytes} because it is \
-                 not the last file.",
-                name_of(path)
-            ),
-            () => String::new(),
-        };
-        if !refusal.is_empty() {
-            writeln!(report, "{refusal}")?;
-            return Ok((Verdict::Hopeless, false));
-        }
-    } else if options.fixes && !is_last {
-        let name = name_of(path);
-        writeln!(report, "Failed to truncate AOF {name} because it is not the last file")?;
-        return Ok((Verdict::Hopeless, false));
-    } else if !options.fixes {
-        let name = name_of(path);
-        writeln!(report, "AOF {name} is not valid. Use the --fix option to try fixing it.")?;
-        return Ok((Verdict::Damaged, false));
-    }
-    cut_all(&part.files, &kept, report)?;
-    Ok((Verdict::Good, true))
-}
 
-fn name_of(path: &Path) -> std::path::Display<'_> {
-    Path::new(path.file_name().unwrap_or(path.as_os_str())).display()
+    /// Cuts a generation, and what came `later`, if that is asked for and nothing speaks against
+    /// it. Only if it `stands_alone` would a stock server load it, too.
+    fn mend(
+        &mut self,
+        findings: &[Finding<'_>],
+        stands_alone: bool,
+        later: &[Part],
+    ) -> io::Result<Verdict> {
+        let unsound = findings.iter().find(|finding| finding.is_unsound());
+        if let Some(finding) = unsound.filter(|_| !self.options.fixes) {
+            let name = name_of(finding.path);
+            let report = &mut self.report;
+            writeln!(report, "AOF {name} is not valid. Use the --fix option to try fixing it.")?;
+            return Ok(Verdict::Damaged);
+        }
+        let mut is_last = true;
+        for part in later {
+            // Nothing of a generation is written before all of the one before is on the disk.
+            is_last &= part.is_bare()?;
+        }
+        if let Some(refusal) = self.refusal(findings, stands_alone, is_last) {
+            writeln!(self.report, "{refusal}")?;
+            return Ok(Verdict::Refused);
+        }
+        if unsound.is_some() && !self.is_agreed(findings)? {
+            writeln!(self.report, "Aborting...")?;
+            return Ok(Verdict::Refused);
+        }
+        self.truncate(findings, later)?;
+        Ok(Verdict::Good)
+    }
+
+    /// Why these files must not be cut, if there is a reason.
+    fn refusal(
+        &self,
+        findings: &[Finding<'_>],
+        stands_alone: bool,
+        is_last: bool,
+    ) -> Option<String> {
+        let first = findings.iter().find(|finding| finding.is_short())?;
+        let (name, kept) = (name_of(first.path), first.kept);
+        let Some(seconds) = self.options.until_unix_seconds else {
+            let refusal =
+                || format!("Failed to truncate AOF {name} because it is not the last file");
+            return (!is_last).then(refusal);
+        };
+        // What a base holds has no time, and may all have come later.
+        let is_nothing = findings.iter().all(|finding| finding.kept == 0);
+        if is_nothing && (stands_alone || !self.has_history) {
+            return Some(format!("AOF {name} has nothing before timestamp {seconds}, aborting..."));
+        }
+        (stands_alone && !is_last).then(|| {
+            format!(
+                "Failed to truncate AOF {name} to timestamp {seconds} to offset {kept} because it \
+                 is not the last file."
+            )
+        })
+    }
+
+    /// Says what would be lost, and asks whether it may be. Anything but a yes is a no, and so is
+    /// no answer.
+    fn is_agreed(&mut self, findings: &[Finding<'_>]) -> io::Result<bool> {
+        for finding in findings.iter().filter(|finding| finding.is_short()) {
+            let Finding { path, length, kept, .. } = *finding;
+            writeln!(
+                self.report,
+                "This will shrink the AOF {} from {length} bytes, with {} bytes, to {kept} bytes",
+                name_of(path),
+                length - kept
+            )?;
+        }
+        write!(self.report, "Continue? [y/N]: ")?;
+        self.report.flush()?;
+        let mut answer = [0];
+        let count = self.answers.read(&mut answer)?;
+        Ok(count == 1 && answer[0].eq_ignore_ascii_case(&b'y'))
+    }
+
+    /// Cuts the files, and all that came `later`, the last first: whoever is stopped half way
+    /// leaves a prefix of history.
+    fn truncate(&mut self, findings: &[Finding<'_>], later: &[Part]) -> io::Result<()> {
+        let later = later.iter().rev().flat_map(|part| &part.files).map(|(path, _)| (&**path, 0));
+        let these = findings.iter().map(|finding| (finding.path, finding.kept));
+        let mut files = Vec::new();
+        for (path, kept) in later.chain(these) {
+            if kept < length_of(path)? {
+                let file = OpenOptions::new().write(true).open(path);
+                files.push((path, file.map_err(explained("Cannot open file", path))?, kept));
+            }
+        }
+        for (path, file, kept) in files {
+            let cut = file.set_len(kept).and_then(|()| file.sync_all());
+            cut.map_err(explained("Failed to truncate AOF", path))?;
+            let name = name_of(path);
+            match self.options.until_unix_seconds {
+                None => writeln!(self.report, "Successfully truncated AOF {name}")?,
+                Some(seconds) => writeln!(
+                    self.report,
+                    "Successfully truncated AOF {name} to timestamp {seconds}"
+                )?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The number of the line that begins at byte `end`, counted from where commands begin.
 fn line_at(path: &Path, start: u64, end: u64) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    io::Seek::seek(&mut file, io::SeekFrom::Start(start))?;
-    let mut reader = BufReader::new(io::Read::take(file, end - start));
+    let mut file = open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut reader = BufReader::new(file.take(end - start));
     let mut lines = 1;
     loop {
-        let bytes = io::BufRead::fill_buf(&mut reader)?;
+        let bytes = reader.fill_buf().map_err(explained("Cannot read file", path))?;
         if bytes.is_empty() {
             return Ok(lines);
         }
         lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         let count = bytes.len();
-        io::BufRead::consume(&mut reader, count);
+        reader.consume(count);
     }
 }
 
-fn survey(files: &[(PathBuf, u64)]) -> io::Result<Vec<Survey>> {
-    files.iter().map(|(path, position)| Ok(Survey::of(&mut open_at(path, *position)?))).collect()
-}
-
-fn open_at(path: &Path, position: u64) -> io::Result<Reader<BufReader<File>>> {
-    let mut file = File::open(path)?;
-    io::Seek::seek(&mut file, io::SeekFrom::Start(position))?;
-    Ok(Reader::new(BufReader::new(file), position))
-}
-
-fn cut_all(files: &[(PathBuf, u64)], kept: &[Kept], report: &mut dyn Write) -> io::Result<()> {
-    for ((path, position), kept) in files.iter().zip(kept) {
-        let file = OpenOptions::new().write(true).open(path)?;
-        let (length, bytes) = (file.metadata()?.len(), kept.bytes.max(*position));
-        if bytes < length {
-            file.set_len(bytes)?;
-            file.sync_all()?;
-            writeln!(report, "Successfully truncated AOF {} to {bytes} bytes", name_of(path))?;
+/// Looks through the files of a generation.
+fn survey(part: &Part) -> io::Result<Vec<Survey>> {
+    let survey = |(path, position): &(PathBuf, u64)| {
+        let survey = Survey::of(&mut open_at(path, *position)?);
+        match survey.damage {
+            // What cannot be read may still be whole.
+            Some(Damage::Io(error)) => Err(explained("Cannot read file", path)(error)),
+            _ => Ok(survey),
         }
-    }
-    Ok(())
+    };
+    part.files.iter().map(survey).collect()
 }
 
 /// Writes everything behind a manifest as one plain append-only file, which any server loads: the
 /// base as it is, and the commands of all segments behind it in an order in which they may run.
-/// Returns `false` if the files are damaged.
+/// Returns `false` if the files are damaged, or only one of several.
 ///
 /// # Errors
 /// When files cannot be read, or the export cannot be written.
 pub fn export(path: &Path, to: &mut dyn Write, report: &mut dyn Write) -> io::Result<bool> {
     let Some(parts) = Parts::of(path, report)? else { return Ok(false) };
+    if parts.is_lone_segment(report)? {
+        return Ok(false);
+    }
     let mut selected: Vec<u8> = Vec::new();
-    for Part { files, .. } in &parts.generations {
+    for part in &parts.generations {
+        let files = &part.files;
         if let [(path, position @ 1..)] = &files[..] {
-            io::copy(&mut io::Read::take(File::open(path)?, *position), to)?;
+            io::copy(&mut open(path)?.take(*position), to)?;
         }
-        let surveys = survey(files)?;
+        let surveys = survey(part)?;
         let kept = cut(&surveys, None);
         let readers: Vec<_> = files
             .iter()

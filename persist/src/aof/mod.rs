@@ -13,6 +13,7 @@
 //! | [`load`], `load_error` | from a directory to the data; why that fails |
 //! | [`manifest`] | which files there are |
 //! | [`merge`] | the records of several segments in an order in which they may run |
+//! | `parts` | what a directory is made of, for `check` |
 //! | [`segment`] | the writing end, and what has reached the disk |
 //! | [`text_base`] | a base that is commands |
 //! | [`thread`] | who writes the segments of a core |
@@ -31,6 +32,7 @@ pub mod load;
 mod load_error;
 pub mod manifest;
 pub mod merge;
+mod parts;
 pub mod segment;
 pub mod text_base;
 pub mod thread;
