@@ -5,6 +5,7 @@ use basalt_persist::check::check;
 use basalt_persist::fault::Reason;
 use basalt_persist::load::load_all;
 use basalt_persist::preamble::{Preamble, empty_file, ending};
+use basalt_persist::progress::LoadProgress;
 use basalt_persist::reader::{ChecksumUse, Item, RdbReader};
 use basalt_shard::hash::HashSlot;
 use basalt_shard::loading::LoadRules;
@@ -63,7 +64,7 @@ fn load(bytes: &[u8]) -> Result<u64, String> {
     let length = Some(bytes.len() as u64);
     let reader = RdbReader::new(bytes, length, ChecksumUse::Verify);
     let mut reader = reader.map_err(|fault| fault.to_string())?;
-    let loaded = load_all(&mut reader, &mut store(), RULES);
+    let loaded = load_all(&mut reader, &mut store(), RULES, &LoadProgress::default());
     loaded.map(|(counts, _)| counts.loaded).map_err(|fault| fault.to_string())
 }
 
@@ -72,7 +73,7 @@ fn forms_of_all_ages_are_read() {
     assert_eq!(load(&file(&records())), Ok(10));
     let bytes = file(&records());
     let mut reader = RdbReader::new(&bytes[..], None, ChecksumUse::Verify).expect("a header");
-    let (_, contents) = load_all(&mut reader, &mut store(), RULES).expect("it is whole");
+    let (_, contents) = load_all(&mut reader, &mut store(), RULES, &LoadProgress::default()).expect("it is whole");
     assert_eq!(contents.functions, [b"#!lua name=library\n"]);
     assert_eq!(contents.module_data, 1);
     assert_eq!(contents.aux, [(b"redis-ver".to_vec(), b"7.2.0".to_vec())]);
@@ -83,7 +84,7 @@ fn what_follows_the_end_is_left_to_others() {
     let mut bytes = file(&records());
     bytes.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
     let mut reader = RdbReader::new(&bytes[..], None, ChecksumUse::Verify).expect("a header");
-    load_all(&mut reader, &mut store(), RULES).expect("it is whole");
+    load_all(&mut reader, &mut store(), RULES, &LoadProgress::default()).expect("it is whole");
     assert_eq!(reader.into_rest().0, b"*1\r\n$4\r\nPING\r\n");
 }
 

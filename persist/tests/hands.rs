@@ -5,7 +5,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use basalt_persist::aof::load::{LoadError, LoadOptions, LoadReport, Location, load};
 use basalt_persist::aof::manifest::{FileEntry, Manifest};
@@ -185,7 +184,7 @@ impl Directory {
         let options = LoadOptions { thread_count, ..LoadOptions::default() };
         let progress = Arc::clone(&options.progress);
         let report = self.load_with(store, options)?;
-        assert_eq!(progress.load(Ordering::Relaxed), report.bytes, "every byte is counted once");
+        assert_eq!(progress.going().bytes, report.bytes, "every byte is counted once");
         Ok(report)
     }
 
