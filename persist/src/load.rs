@@ -241,7 +241,9 @@ pub fn load_all<R: Read>(
             Item::End => return Ok((counts, contents)),
             item => contents.note(item, offset, progress)?,
         }
-        if offset - told.1 >= BATCH_BYTES as u64 || counts.loaded - told.0.loaded >= BATCH_RECORDS as u64 {
+        if offset - told.1 >= BATCH_BYTES as u64
+            || counts.loaded - told.0.loaded >= BATCH_RECORDS as u64
+        {
             progress.note(counts.since(told.0), offset - told.1);
             told = (counts, offset);
         }

@@ -652,8 +652,8 @@ pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> Opt
         return Some(Vec::new());
     }
     let rules = LoadRules { skips_expired: true, replaces };
-    let loaded = open_file(&settings.snapshots.dbfilename, &settings)
-        .and_then(|(mut reader, length)| {
+    let loaded =
+        open_file(&settings.snapshots.dbfilename, &settings).and_then(|(mut reader, length)| {
             let progress = &process.persistence.progress;
             progress.begin(length);
             Ok(load_all(&mut reader, store, rules, progress)?)

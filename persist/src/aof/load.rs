@@ -256,7 +256,11 @@ impl Loader<'_> {
     /// Tells that a file is loaded. Those of one generation take as long as all of them together.
     fn tell_loaded(&self, file: &FileEntry, begun: Instant) {
         let seconds = begun.elapsed().as_secs_f64();
-        self.options.progress.tell(LoadEvent::Loaded { kind: file.kind, name: &file.name, seconds });
+        self.options.progress.tell(LoadEvent::Loaded {
+            kind: file.kind,
+            name: &file.name,
+            seconds,
+        });
     }
 
     /// Forgets all that was loaded.
@@ -327,8 +331,8 @@ impl Loader<'_> {
         let fault = |fault| LoadError::Base(path.to_owned(), fault);
         let (check, progress) = (self.options.version_check, &self.options.progress);
         let done_before_bytes = progress.going().bytes;
-        let mut reader =
-            RdbReader::of_versions(check, file, Some(length), ChecksumUse::Verify).map_err(fault)?;
+        let mut reader = RdbReader::of_versions(check, file, Some(length), ChecksumUse::Verify)
+            .map_err(fault)?;
         // What follows may refer to keys whose time has come.
         let rules = LoadRules { skips_expired: false, replaces: false };
         let (counts, contents) =
@@ -469,8 +473,8 @@ impl Loader<'_> {
         Ok(self.is_last && tail_bytes <= self.options.corrupt_tail_bytes_max)
     }
 
-    /// Cuts files back to what counts, or says why they must not be.
-    fn cut_files(&mut self, parts: &[Part], surveys: &[Survey], kept: &[Kept]) -> Loaded<()> {
+    /// Whether files may be cut back; an error if one is damaged in a way that must stop the start.
+    fn judge_damage(&mut self, parts: &[Part], surveys: &[Survey]) -> Loaded<bool> {
         let mut may_cut = self.is_last && self.options.cuts_torn_ends;
         for ((path, _), survey) in parts.iter().zip(surveys) {
             match &survey.damage {
@@ -495,6 +499,12 @@ impl Loader<'_> {
                 }
             }
         }
+        Ok(may_cut)
+    }
+
+    /// Cuts files back to what counts, or says why they must not be.
+    fn cut_files(&mut self, parts: &[Part], surveys: &[Survey], kept: &[Kept]) -> Loaded<()> {
+        let may_cut = self.judge_damage(parts, surveys)?;
         for (((path, position), survey), kept) in parts.iter().zip(surveys).zip(kept) {
             let length = self.length(path)?;
             if kept.bytes.max(*position) >= length {
@@ -503,9 +513,7 @@ impl Loader<'_> {
             if !may_cut {
                 return Err(LoadError::Torn(path.clone(), kept.bytes));
             }
-            if matches!(survey.damage, Some(Damage::Malformed(_)))
-                && survey.items == kept.items
-            {
+            if matches!(survey.damage, Some(Damage::Malformed(_))) && survey.items == kept.items {
                 continue;
             }
             self.report.warnings.push(format!(
