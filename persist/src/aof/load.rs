@@ -475,13 +475,13 @@ impl Loader<'_> {
 
     /// Whether files may be cut back; an error if one is damaged in a way that must stop the start.
     fn judge_damage(&mut self, parts: &[Part], surveys: &[Survey]) -> Loaded<bool> {
-        let mut may_cut = self.is_last && self.options.cuts_torn_ends;
+        let (mut is_torn, mut is_corrupt) = (false, false);
         for ((path, _), survey) in parts.iter().zip(surveys) {
             match &survey.damage {
-                None | Some(Damage::Truncated) => {}
+                None => {}
+                Some(Damage::Truncated) => is_torn = true,
                 Some(Damage::Malformed(what)) if self.may_cut_corrupt(path, survey)? => {
-                    // What others have told after what is lost goes with it.
-                    may_cut = true;
+                    is_corrupt = true;
                     self.report.warnings.push(format!(
                         "!!! Warning: corrupt tail of the AOF file {}: {what} behind byte {}!!! AOF \
                          loaded anyway because aof-load-corrupt-tail-max-size is enabled",
@@ -499,7 +499,9 @@ impl Loader<'_> {
                 }
             }
         }
-        Ok(may_cut)
+        // What others have told after what is lost goes with it, whichever way it was lost.
+        let may_cut_torn = self.is_last && self.options.cuts_torn_ends;
+        Ok(may_cut_torn || (is_corrupt && !is_torn))
     }
 
     /// Cuts files back to what counts, or says why they must not be.
