@@ -483,8 +483,8 @@ impl Loader<'_> {
                 Some(Damage::Malformed(what)) if self.may_cut_corrupt(path, survey)? => {
                     is_corrupt = true;
                     self.report.warnings.push(format!(
-                        "!!! Warning: corrupt tail of the AOF file {}: {what} behind byte {}!!! AOF \
-                         loaded anyway because aof-load-corrupt-tail-max-size is enabled",
+                        "!!! Warning: corrupt tail of the AOF file {}: {what} behind byte {}!!! \
+                         AOF loaded anyway because aof-load-corrupt-tail-max-size is enabled",
                         path.display(),
                         survey.good_bytes
                     ));
