@@ -142,13 +142,23 @@ fn clients_wait_while_data_is_loaded() {
     let (server, mut client) = start(2, &files, &[]);
     client.check("DEBUG POPULATE 20000", OK);
     shut_down(server, client, "SHUTDOWN SAVE");
-    let (_server, mut client) = start(2, &files, &["--key-load-delay", "200"]);
+    let (server, mut client) = start(2, &files, &["--key-load-delay", "500"]);
     let refusal = "-LOADING Redis is loading the dataset in memory";
     client.check("GET key:1", refusal);
     client.check("SET key:1 x", refusal);
     let info = persistence(&mut client);
     assert_eq!(info.number("loading"), 1);
     assert!(info.number("loading_total_bytes") > 100_000);
+    assert!(info.number("loading_rdb_used_mem") > 0);
+    // What is told is in the cores, part of it for a while.
+    let mut info = info;
+    eventually("keys are counted", || {
+        info = persistence(&mut client);
+        info.number("rdb_last_load_keys_loaded") > 0
+    });
+    assert_eq!(info.number("loading"), 1);
+    assert!(info.number("rdb_last_load_keys_loaded") < 20_000);
+    assert!(info.number("loading_loaded_bytes") < info.number("loading_total_bytes"));
     client.check("MULTI", OK);
     client.check("GET key:1", refusal);
     client.check("EXEC", "-EXECABORT Transaction discarded because of previous errors.");
@@ -156,6 +166,14 @@ fn clients_wait_while_data_is_loaded() {
     eventually("the data is loaded", || persistence(&mut client).number("loading") == 0);
     client.check("GET key:1", bulk("value:1"));
     assert_eq!(client.integer("DBSIZE"), 20_000);
+    for line in [
+        "Loading RDB produced by version",
+        "RDB age ",
+        "RDB memory usage when created ",
+        "Done loading RDB, keys loaded: 20000, keys expired: 0.",
+    ] {
+        server.wait_for_log(line);
+    }
 }
 
 #[test]
@@ -170,7 +188,7 @@ fn a_damaged_file_stops_the_start_and_says_where() {
     for (damaged, reason) in [
         (&whole[..whole.len() / 2], "the file ends early"),
         (&flipped[..], "at offset"),
-        (b"no snapshot at all", "wrong signature"),
+        (b"no snapshot at all", "Wrong signature trying to load DB from file"),
     ] {
         fs::write(files.file("dump.rdb"), damaged).expect("a file");
         let directory = files.path().to_str().expect("plain");

@@ -18,6 +18,8 @@ pub enum Reason {
     Version(u16),
     /// It ends in the midst of something.
     Truncated,
+    /// Data of a module that belongs to no key; the id of the module.
+    ModuleAux(u64),
     /// A byte that is neither an opcode nor a type.
     Opcode(u8),
     /// Something is in no form that exists.
@@ -54,15 +56,22 @@ impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(out),
-            Self::NotRdb => out.write_str("wrong signature: this is no RDB file"),
-            Self::Version(version) => write!(out, "can't handle RDB format version {version}"),
+            Self::NotRdb => out.write_str("Wrong signature trying to load DB from file"),
+            Self::Version(version) => write!(out, "Can't handle RDB format version {version}"),
             Self::Truncated => out.write_str("the file ends early"),
+            Self::ModuleAux(id) => write!(
+                out,
+                "The RDB file contains AUX module data I can't load: no matching module '{}'",
+                module_name(*id)
+            ),
             Self::Opcode(byte) => write!(out, "{byte} is neither an opcode nor a type of value"),
             Self::Format(fault) => fault.fmt(out),
             Self::Key(fault) => fault.fmt(out),
-            Self::Checksum { expected, found } => {
-                write!(out, "RDB CRC error: expected {expected:016x}, found {found:016x}")
-            }
+            // In the words of Redis, which expects what it has worked out.
+            Self::Checksum { expected, found } => write!(
+                out,
+                "RDB CRC error: Wrong RDB checksum expected: ({found:x}) but got ({expected:x})"
+            ),
             Self::Function(error) => {
                 write!(out, "a library of functions cannot be loaded: {error}")
             }
@@ -71,6 +80,13 @@ impl fmt::Display for Reason {
             }
         }
     }
+}
+
+/// The name in the id of a module: nine letters of six bits each, in front of ten for its version.
+fn module_name(id: u64) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let letter = |index: u32| char::from(LETTERS[(id >> (10 + 6 * index)) as usize & 63]);
+    (0..9).rev().map(letter).collect()
 }
 
 impl fmt::Display for RdbFault {

@@ -12,6 +12,7 @@
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
 //! | [`load`], [`parallel`] | from a file to the cores; to one store, by several threads |
+//! | [`progress`] | how far that has come |
 //! | [`check`] | from a file to a report |
 //! | [`fuzz`] | what must hold for any bytes whatever |
 //!
@@ -29,6 +30,7 @@ pub mod memory_disk;
 pub mod output;
 pub mod parallel;
 pub mod preamble;
+pub mod progress;
 mod queue;
 pub mod reader;
 pub mod save;

@@ -13,10 +13,12 @@ use std::ops::Range;
 
 use basalt_shard::hash::HashSlot;
 use basalt_shard::loading::{LoadFault, LoadRules, Loaded, Record, Usage};
+use basalt_shard::rdb::opcode;
 use basalt_shard::rdb::value_type::{Project, ValueType};
 use basalt_shard::store::Store;
 
 use crate::fault::{RdbFault, Reason};
+use crate::progress::LoadProgress;
 use crate::reader::{Item, RdbReader};
 
 /// A batch is sent when it holds so much ...
@@ -31,6 +33,8 @@ const KEYS_AHEAD: usize = 32;
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
+    /// Bytes of the file its records take.
+    file_bytes: u64,
     records: Vec<Place>,
 }
 
@@ -56,6 +60,8 @@ pub struct LoadCounts {
     pub expired: u64,
     /// Collections without elements.
     pub empty: u64,
+    /// Those of the keys that are there without something nothing here can hold.
+    pub reduced: u64,
 }
 
 impl LoadCounts {
@@ -64,11 +70,23 @@ impl LoadCounts {
         self.loaded += other.loaded;
         self.expired += other.expired;
         self.empty += other.empty;
+        self.reduced += other.reduced;
+    }
+
+    /// What was added since they were `before`.
+    fn since(self, before: Self) -> Self {
+        Self {
+            loaded: self.loaded - before.loaded,
+            expired: self.expired - before.expired,
+            empty: self.empty - before.empty,
+            reduced: self.reduced - before.reduced,
+        }
     }
 
     fn note(&mut self, outcome: Loaded) {
         match outcome {
             Loaded::Added => self.loaded += 1,
+            Loaded::Reduced => (self.loaded, self.reduced) = (self.loaded + 1, self.reduced + 1),
             Loaded::Expired => self.expired += 1,
             Loaded::Empty => self.empty += 1,
         }
@@ -78,6 +96,11 @@ impl LoadCounts {
 impl Batch {
     fn is_full(&self) -> bool {
         self.bytes.len() >= BATCH_BYTES || self.records.len() >= BATCH_RECORDS
+    }
+
+    /// Bytes of the file its records take.
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     fn push(&mut self, record: &Record<'_>, offset: u64) {
@@ -147,17 +170,12 @@ pub struct Contents {
     pub aux: Vec<(Vec<u8>, Vec<u8>)>,
     /// The code of each library of functions.
     pub functions: Vec<Vec<u8>>,
-    /// Pieces of data that modules have left and that are skipped.
-    pub module_data: u64,
 }
 
 /// Takes what is found in a file.
 pub trait Receiver {
     /// Takes records for the slots of core `core`; whether there is any use in going on.
     fn take(&mut self, core: usize, batch: Batch) -> bool;
-
-    /// So many bytes of the file are done.
-    fn progress(&mut self, offset: u64);
 }
 
 /// Divides a file among cores, `core_of` saying which one has a slot. Ends early where the receiver
@@ -170,24 +188,27 @@ pub fn divide<R: Read>(
     core_count: usize,
     core_of: impl Fn(HashSlot) -> usize,
     receiver: &mut dyn Receiver,
+    progress: &LoadProgress,
 ) -> Result<Contents, RdbFault> {
     let mut contents = Contents::default();
     let mut batches: Vec<Batch> = (0..core_count).map(|_| Batch::default()).collect();
     loop {
         let offset = reader.offset();
-        match reader.read_item()? {
+        let core = match reader.read_item()? {
             Item::Key(record) => {
                 let core = core_of(HashSlot::of_key(record.name));
                 batches[core].push(&record, offset);
-                if batches[core].is_full() {
-                    if !receiver.take(core, std::mem::take(&mut batches[core])) {
-                        return Ok(contents);
-                    }
-                    receiver.progress(offset);
-                }
+                core
             }
             Item::End => break,
-            item => contents.note(item),
+            item => {
+                contents.note(item, offset, progress)?;
+                continue;
+            }
+        };
+        batches[core].file_bytes += reader.offset() - offset;
+        if batches[core].is_full() && !receiver.take(core, std::mem::take(&mut batches[core])) {
+            return Ok(contents);
         }
     }
     for (core, batch) in batches.into_iter().enumerate() {
@@ -195,7 +216,6 @@ pub fn divide<R: Read>(
             break;
         }
     }
-    receiver.progress(reader.offset());
     Ok(contents)
 }
 
@@ -207,8 +227,10 @@ pub fn load_all<R: Read>(
     reader: &mut RdbReader<R>,
     store: &mut Store,
     rules: LoadRules,
+    progress: &LoadProgress,
 ) -> Result<(LoadCounts, Contents), RdbFault> {
     let (mut counts, mut contents) = (LoadCounts::default(), Contents::default());
+    let mut told = (LoadCounts::default(), reader.offset());
     loop {
         let offset = reader.offset();
         match reader.read_item()? {
@@ -217,18 +239,37 @@ pub fn load_all<R: Read>(
                 counts.note(outcome.map_err(|fault| fault_of(&record, offset, fault))?);
             }
             Item::End => return Ok((counts, contents)),
-            item => contents.note(item),
+            item => contents.note(item, offset, progress)?,
+        }
+        if offset - told.1 >= BATCH_BYTES as u64
+            || counts.loaded - told.0.loaded >= BATCH_RECORDS as u64
+        {
+            progress.note(counts.since(told.0), offset - told.1);
+            told = (counts, offset);
         }
     }
 }
 
 impl Contents {
-    fn note(&mut self, item: Item<'_>) {
+    fn note(
+        &mut self,
+        item: Item<'_>,
+        offset: u64,
+        progress: &LoadProgress,
+    ) -> Result<(), RdbFault> {
         match item {
-            Item::Aux { name, value } => self.aux.push((name, value)),
+            Item::Aux { name, value } => {
+                progress.note_aux(&name, &value);
+                self.aux.push((name, value));
+            }
             Item::Function(code) => self.functions.push(code),
-            Item::ModuleAux(_) => self.module_data += 1,
+            // To leave it out would be to lose it at the next snapshot.
+            Item::ModuleAux(id) => {
+                let (opcode, reason) = (Some(opcode::MODULE_AUX), Reason::ModuleAux(id));
+                return Err(RdbFault { offset, opcode, key: None, reason });
+            }
             Item::Resize { .. } | Item::Key(_) | Item::End => {}
         }
+        Ok(())
     }
 }

@@ -19,6 +19,7 @@ use basalt_shard::store::Store;
 
 use crate::fault::RdbFault;
 use crate::load::{self, Batch, Contents, LoadCounts, divide, load_all};
+use crate::progress::LoadProgress;
 use crate::reader::RdbReader;
 
 /// Batches under way to one thread.
@@ -35,20 +36,21 @@ pub fn load_all_on<R: Read>(
     reader: &mut RdbReader<R>,
     store: &mut Store,
     rules: LoadRules,
+    progress: &LoadProgress,
 ) -> Result<(LoadCounts, Contents), RdbFault> {
     if thread_count < 2 {
-        return load_all(reader, store, rules);
+        return load_all(reader, store, rules, progress);
     }
     let part_of = |slot| part_of(slot, thread_count);
     let parts = share_out(store, thread_count);
     std::thread::scope(|scope| {
         let start = |part| {
             let (sender, batches) = sync_channel(BATCHES_MAX);
-            (sender, scope.spawn(move || fill(part, &batches, rules)))
+            (sender, scope.spawn(move || fill(part, &batches, rules, progress)))
         };
         let (senders, threads): (Vec<_>, Vec<_>) = parts.into_iter().map(start).unzip();
         let mut receiver = ToThreads(senders);
-        let contents = divide(reader, thread_count, part_of, &mut receiver);
+        let contents = divide(reader, thread_count, part_of, &mut receiver, progress);
         drop(receiver);
         let mut result = Ok(LoadCounts::default());
         for thread in threads {
@@ -96,11 +98,15 @@ fn fill(
     mut part: Store,
     batches: &Receiver<Batch>,
     rules: LoadRules,
+    progress: &LoadProgress,
 ) -> (Store, Result<LoadCounts, RdbFault>) {
     let mut counts = LoadCounts::default();
     for batch in batches {
         match batch.load_into(&mut part, rules) {
-            Ok(loaded) => counts.add(loaded),
+            Ok(loaded) => {
+                progress.note(loaded, batch.file_bytes());
+                counts.add(loaded);
+            }
             Err(fault) => return (part, Err(fault)),
         }
     }
@@ -113,6 +119,4 @@ impl load::Receiver for ToThreads {
     fn take(&mut self, part: usize, batch: Batch) -> bool {
         self.0[part].send(batch).is_ok()
     }
-
-    fn progress(&mut self, _: u64) {}
 }

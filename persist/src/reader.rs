@@ -15,6 +15,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use basalt_shard::loading::{Record, Usage};
+use basalt_shard::rdb::FormatError;
 use basalt_shard::rdb::crc64::Checksum;
 use basalt_shard::rdb::opcode;
 use basalt_shard::rdb::reader::Reader;
@@ -41,6 +42,16 @@ pub enum ChecksumUse {
     Verify,
     /// It is read and means nothing.
     Ignore,
+}
+
+/// Whether files of versions that are not known yet are read (`rdb-version-check`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VersionCheck {
+    /// They are refused.
+    #[default]
+    Strict,
+    /// They are read up to whatever is not known.
+    Relaxed,
 }
 
 /// Something that stands in a file.
@@ -120,6 +131,19 @@ impl<R: Read> RdbReader<R> {
         length: Option<u64>,
         checksum_use: ChecksumUse,
     ) -> Result<Self, RdbFault> {
+        Self::of_versions(VersionCheck::Strict, source, length, checksum_use)
+    }
+
+    /// The same for files of the versions that `version_check` allows.
+    ///
+    /// # Errors
+    /// As those of [`RdbReader::new`].
+    pub fn of_versions(
+        version_check: VersionCheck,
+        source: R,
+        length: Option<u64>,
+        checksum_use: ChecksumUse,
+    ) -> Result<Self, RdbFault> {
         let mut reader = Self {
             source,
             source_left: length,
@@ -134,9 +158,13 @@ impl<R: Read> RdbReader<R> {
             name: Vec::new(),
         };
         reader.require(HEADER_BYTES as u64, None)?;
-        let version = version_of(&reader.window[..HEADER_BYTES]);
-        let version = version.ok_or_else(|| reader.fault(None, Reason::NotRdb))?;
-        let known = Project::of_version(version).ok().filter(|_| version > 0);
+        let header = version_of(&reader.window[..HEADER_BYTES]);
+        let (signature, version) = header.ok_or_else(|| reader.fault(None, Reason::NotRdb))?;
+        let known = match version_check {
+            VersionCheck::Strict => Project::of_version(version).ok(),
+            VersionCheck::Relaxed => Project::of_any_version(version, signature),
+        };
+        let known = known.filter(|_| version > 0);
         let refusal = Reason::Version(version);
         reader.project = known.ok_or_else(|| reader.fault(None, refusal))?;
         reader.version = version;
@@ -147,6 +175,11 @@ impl<R: Read> RdbReader<R> {
     /// The version of the format.
     pub fn version(&self) -> u16 {
         self.version
+    }
+
+    /// Whether the version is newer than any that is known.
+    pub fn is_newer(&self) -> bool {
+        Project::of_version(self.version).is_err()
     }
 
     /// Bytes that were taken.
@@ -302,11 +335,14 @@ impl<R: Read> RdbReader<R> {
     }
 }
 
-/// The version a header names.
-fn version_of(header: &[u8]) -> Option<u16> {
-    let digits = header.strip_prefix(b"REDIS").or_else(|| header.strip_prefix(b"VALKEY"))?;
+/// Whose signature a header has, and the version it names.
+fn version_of(header: &[u8]) -> Option<(Project, u16)> {
+    let of_redis = header.strip_prefix(b"REDIS").map(|digits| (Project::Redis, digits));
+    let of_valkey = || header.strip_prefix(b"VALKEY").map(|digits| (Project::Valkey, digits));
+    let (signature, digits) = of_redis.or_else(of_valkey)?;
     let is_number = digits.iter().all(u8::is_ascii_digit);
-    is_number.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
+    let number = || digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    is_number.then(|| (signature, number()))
 }
 
 /// Why there is no item.
@@ -368,6 +404,23 @@ fn module_aux(skimmer: &mut Skimmer<'_>) -> Result<u64, Stop> {
     }
 }
 
+/// Why an opcode that is none of those above is refused.
+fn refused_opcode(code: u8, project: Project) -> Stop {
+    let what = match (code, project) {
+        (opcode::KEY_META_OR_SLOT_IMPORT, Project::Redis) => {
+            "written by a newer server: metadata that modules keep of keys"
+        }
+        (opcode::KEY_META_OR_SLOT_IMPORT, Project::Valkey) => {
+            "written by a newer server: slots that were being moved to it"
+        }
+        (opcode::HASH_TEMPLATE, Project::Redis) => {
+            "written by a newer server: hashes with templates"
+        }
+        _ => return Stop::Other(code, Reason::Opcode(code)),
+    };
+    Stop::Other(code, Reason::Format(FormatError::Unsupported(what)))
+}
+
 fn find_key(skimmer: &mut Skimmer<'_>, project: Project) -> Result<FoundKey, Stop> {
     let (mut expiry_ms, mut usage) = (None, Usage::Unsaid);
     let code = loop {
@@ -379,7 +432,7 @@ fn find_key(skimmer: &mut Skimmer<'_>, project: Project) -> Result<FoundKey, Sto
             }
             opcode::IDLE => usage = Usage::IdleSeconds(skimmer.length()?),
             opcode::FREQUENCY => usage = Usage::Counter(skimmer.array::<1>()?[0]),
-            code if code >= opcode::LOWEST => return Err(Stop::Other(code, Reason::Opcode(code))),
+            code if code >= opcode::LOWEST => return Err(refused_opcode(code, project)),
             code => break code,
         }
     };

@@ -5,7 +5,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use basalt_persist::aof::load::{LoadError, LoadOptions, LoadReport, Location, load};
 use basalt_persist::aof::manifest::{FileEntry, Manifest};
@@ -185,7 +184,7 @@ impl Directory {
         let options = LoadOptions { thread_count, ..LoadOptions::default() };
         let progress = Arc::clone(&options.progress);
         let report = self.load_with(store, options)?;
-        assert_eq!(progress.load(Ordering::Relaxed), report.bytes, "every byte is counted once");
+        assert_eq!(progress.going().bytes, report.bytes, "every byte is counted once");
         Ok(report)
     }
 
@@ -268,6 +267,55 @@ fn a_torn_end_is_told_and_cut_off_at_the_same_place() {
         let path = directory.location().file(&directory.manifest().generations()[0][0].name);
         assert_eq!(fs::read_to_string(path).expect("it is there"), whole);
     }
+}
+
+#[test]
+fn a_corrupt_tail_is_cut_off_if_it_is_short_enough() {
+    let whole: String = (0..200).map(|number| command(&format!("SET k{number} x"))).collect();
+    let tail = "this is no command\r\n";
+    for corrupt_tail_bytes_max in [0, tail.len() as u64 - 1, tail.len() as u64] {
+        let directory = Directory::new(&[whole.clone() + tail]);
+        // It has nothing to do with what is merely torn.
+        let options =
+            LoadOptions { corrupt_tail_bytes_max, thread_count: 1, ..LoadOptions::default() };
+        let loaded = directory.load_with(&mut store(1), options);
+        let path = directory.location().file(&directory.manifest().generations()[0][0].name);
+        let left = fs::read_to_string(path).expect("it is there");
+        if corrupt_tail_bytes_max < tail.len() as u64 {
+            let error = loaded.expect_err("it is damaged");
+            assert!(matches!(error, LoadError::Damaged(_, at, _) if at == whole.len() as u64));
+            assert!(left.ends_with(tail), "nothing is cut");
+        } else {
+            let report = loaded.expect("the tail is short");
+            assert_eq!((report.commands, left == whole), (200, true));
+            assert!(report.warnings[0].contains("corrupt tail of the AOF"), "{report:?}");
+        }
+    }
+}
+
+/// What one segment has lost takes with it what another has told after it.
+#[test]
+fn a_corrupt_tail_of_one_of_several_segments_is_cut_off_with_what_needs_it() {
+    let record = |key: &str| {
+        let slot = HashSlot::of_key(key.as_bytes()).index();
+        format!("#S:{slot}:1\r\n{}", command(&format!("SET {key} x")))
+    };
+    let one = record("a") + "*x\r\n" + &record("b");
+    let other = format!("{}#D:0:2\r\n{}", record("c"), record("d"));
+    let directory = Directory::new(&[one.clone(), other.clone()]);
+    let error = directory.load(&mut store(1), 2).expect_err("it is damaged");
+    assert!(matches!(error, LoadError::Damaged(..)), "{error}");
+    let mut store = store(1);
+    let options =
+        LoadOptions { corrupt_tail_bytes_max: 1000, thread_count: 2, ..LoadOptions::default() };
+    let report = directory.load_with(&mut store, options).expect("the tail is short");
+    assert_eq!((report.commands, report.warnings.len()), (2, 2), "{report:?}");
+    let manifest = directory.manifest();
+    let length = |file: &FileEntry| {
+        fs::metadata(directory.location().file(&file.name)).expect("it is there").len()
+    };
+    let kept: Vec<u64> = manifest.files.iter().map(length).collect();
+    assert_eq!(kept, [record("a").len() as u64, record("c").len() as u64]);
 }
 
 /// Segments that end as after a shutdown are run before it is certain that nothing is missing.

@@ -4,6 +4,7 @@ use basalt_persist::fault::Reason;
 use basalt_persist::load::{LoadCounts, load_all};
 use basalt_persist::parallel::load_all_on;
 use basalt_persist::preamble::{Preamble, ending};
+use basalt_persist::progress::LoadProgress;
 use basalt_persist::reader::{ChecksumUse, RdbReader};
 use basalt_shard::hash::HashSlot;
 use basalt_shard::loading::{LoadFault, LoadRules};
@@ -66,11 +67,18 @@ fn inventory(store: &Store) -> Vec<String> {
 fn several_threads_load_what_one_does() {
     let bytes = file(&[]);
     let mut alone = store();
-    let (counts, _) = load_all(&mut reader(&bytes), &mut alone, RULES).expect("it is whole");
+    let (counts, _) = load_all(&mut reader(&bytes), &mut alone, RULES, &LoadProgress::default())
+        .expect("it is whole");
     assert_eq!(counts, LoadCounts { loaded: u64::from(KEYS), expired: 0, empty: 0 });
     for thread_count in [1, 2, 3, 8] {
         let mut together = store();
-        let loaded = load_all_on(thread_count, &mut reader(&bytes), &mut together, RULES);
+        let loaded = load_all_on(
+            thread_count,
+            &mut reader(&bytes),
+            &mut together,
+            RULES,
+            &LoadProgress::default(),
+        );
         assert_eq!(loaded.expect("it is whole").0, counts);
         assert_eq!(inventory(&together), inventory(&alone), "{thread_count} threads");
     }
@@ -82,7 +90,8 @@ fn a_fault_is_told_and_no_slot_gets_lost() {
     let twice = [0, 5, b'k', b'e', b'y', b':', b'1', 1, b'x'];
     let bytes = file(&[&[opcode::SELECT_DB, 0][..], &twice].concat());
     let mut store = store();
-    let fault = load_all_on(3, &mut reader(&bytes), &mut store, RULES).expect_err("it comes twice");
+    let fault = load_all_on(3, &mut reader(&bytes), &mut store, RULES, &LoadProgress::default())
+        .expect_err("it comes twice");
     assert!(matches!(fault.reason, Reason::Key(LoadFault::DuplicateKey)), "{fault}");
     assert_eq!(fault.key.as_deref(), Some(&b"key:1"[..]));
     assert!(HashSlot::all().all(|slot| store.has_slot(slot)));
@@ -93,7 +102,8 @@ fn a_file_that_ends_early_is_told_and_no_slot_gets_lost() {
     let mut bytes = file(&[]);
     bytes.truncate(bytes.len() / 2);
     let mut store = store();
-    let fault = load_all_on(2, &mut reader(&bytes), &mut store, RULES).expect_err("it ends");
+    let fault = load_all_on(2, &mut reader(&bytes), &mut store, RULES, &LoadProgress::default())
+        .expect_err("it ends");
     assert!(fault.to_string().ends_with("the file ends early"), "{fault}");
     assert!(HashSlot::all().all(|slot| store.has_slot(slot)));
 }

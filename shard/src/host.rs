@@ -112,6 +112,8 @@ pub struct PersistenceFacts {
     pub loading_total_bytes: u64,
     /// How many of them are done.
     pub loading_done_bytes: u64,
+    /// Memory the data took where the file that is loaded was written, in bytes.
+    pub loading_used_memory_bytes: u64,
     /// Snapshots, and bases of the append-only file, begun in the background.
     pub background_writes: u64,
     /// A snapshot is being written.

@@ -57,6 +57,8 @@ pub struct LoadRules {
 pub enum Loaded {
     /// The key is there.
     Added,
+    /// The key is there, without what nothing here can hold: idempotent ids of a stream.
+    Reduced,
     /// Its time had come.
     Expired,
     /// It was a collection without elements, which older servers may have written.
@@ -112,7 +114,9 @@ impl Store {
         if is_past && rules.skips_expired {
             return Ok(Loaded::Expired);
         }
-        let Some(decoded) = self.decoded(record)? else { return Ok(Loaded::Empty) };
+        let Some((decoded, was_reduced)) = self.decoded(record)? else {
+            return Ok(Loaded::Empty);
+        };
         let is_readable = match &decoded {
             Decoded::Object(Object::Hash(hash)) => hash.len(self.now_ms()) > 0,
             _ => true,
@@ -128,7 +132,11 @@ impl Store {
             }
             Usage::Counter(counter) => self.set_use_counter(key, counter),
         }
-        Ok(if is_readable { Loaded::Added } else { Loaded::Expired })
+        Ok(match is_readable {
+            false => Loaded::Expired,
+            true if was_reduced => Loaded::Reduced,
+            true => Loaded::Added,
+        })
     }
 
     /// Decodes a record as [`Store::load`] does, and forgets it. O(bytes), O(n log n) for some
@@ -141,6 +149,7 @@ impl Store {
         Ok(match self.decoded(record)? {
             None => Loaded::Empty,
             Some(_) if is_past => Loaded::Expired,
+            Some((_, true)) => Loaded::Reduced,
             Some(_) => Loaded::Added,
         })
     }
@@ -151,18 +160,22 @@ impl Store {
     /// # Errors
     /// [`LoadFault::Format`].
     pub fn tell(&mut self, record: &Record<'_>, to: &mut Vec<u8>) -> Result<(), LoadFault> {
-        if let Some(decoded) = self.decoded(record)? {
+        if let Some((decoded, _)) = self.decoded(record)? {
             write_key(record, decoded, to);
         }
         Ok(())
     }
 
-    /// The value of a record; `None` if it has no elements.
-    fn decoded<'a>(&mut self, record: &Record<'a>) -> Result<Option<Decoded<'a>>, LoadFault> {
+    /// The value of a record, and whether something of it has no place here; `None` if it has no
+    /// elements.
+    fn decoded<'a>(
+        &mut self,
+        record: &Record<'a>,
+    ) -> Result<Option<(Decoded<'a>, bool)>, LoadFault> {
         let mut reader = Reader::new(record.value, record.project);
         let limits = limits_of(self);
         match decode(record.value_type, &mut reader, &limits) {
-            Ok(decoded) => Ok(Some(decoded)),
+            Ok(decoded) => Ok(Some((decoded, reader.was_reduced()))),
             Err(FormatError::Empty) => Ok(None),
             Err(fault) => Err(LoadFault::Format(fault)),
         }

@@ -23,6 +23,7 @@ use basalt_persist::disk::{Disk, DiskFile};
 use basalt_persist::load::load_all;
 use basalt_persist::memory_disk::{Draw, MemoryDisk, Operation};
 use basalt_persist::output::{FileOutput, Output};
+use basalt_persist::progress::LoadProgress;
 use basalt_persist::reader::{ChecksumUse, RdbReader};
 use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
@@ -398,7 +399,7 @@ pub fn load_snapshot(file: &[u8], settings: &Settings, seed: u64) -> Result<Stor
     let mut reader =
         RdbReader::new(file, Some(file.len() as u64), ChecksumUse::Verify).map_err(say)?;
     let rules = LoadRules { skips_expired: false, replaces: false };
-    load_all(&mut reader, &mut store, rules).map_err(say)?;
+    load_all(&mut reader, &mut store, rules, &LoadProgress::default()).map_err(say)?;
     Ok(store)
 }
 

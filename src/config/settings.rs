@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use basalt_persist::aof::segment::SyncPolicy;
+use basalt_persist::reader::VersionCheck;
 use basalt_shard::rdb::value_type::RdbVersion;
 
 use super::cores::Cores;
@@ -94,6 +95,8 @@ pub struct SnapshotSettings {
     pub rdbcompression: bool,
     /// Which readers files and DUMP payloads are written for.
     pub rdb_version: RdbVersion,
+    /// Whether files of versions that are not known are loaded as far as they are.
+    pub rdb_version_check: VersionCheck,
     pub rdbchecksum: bool,
     pub rdb_save_incremental_fsync: bool,
     /// A part of a microsecond where negative.
@@ -112,6 +115,8 @@ pub struct AppendOnlySettings {
     pub appenddirname: String,
     pub appendfsync: SyncPolicy,
     pub aof_load_truncated: bool,
+    /// Zero for none.
+    pub aof_load_corrupt_tail_max_size_bytes: u64,
     /// Whether files that a rewrite has replaced are kept.
     pub aof_disable_auto_gc: bool,
     pub aof_timestamp_enabled: bool,
@@ -429,6 +434,10 @@ impl Config {
             rdbcompression: self.flag("rdbcompression"),
             rdb_version: RdbVersion::of_number(self.number("rdb-version"))
                 .expect("the bounds of the row are the versions there are"),
+            rdb_version_check: match self.word("rdb-version-check") {
+                "relaxed" => VersionCheck::Relaxed,
+                _ => VersionCheck::Strict,
+            },
             rdbchecksum: self.flag("rdbchecksum"),
             rdb_save_incremental_fsync: self.flag("rdb-save-incremental-fsync"),
             rdb_key_save_delay_microseconds: self.number("rdb-key-save-delay"),
@@ -444,6 +453,7 @@ impl Config {
             appenddirname: String::from_utf8_lossy(&self.text("appenddirname")).into_owned(),
             appendfsync: self.sync_policy(),
             aof_load_truncated: self.flag("aof-load-truncated"),
+            aof_load_corrupt_tail_max_size_bytes: self.number("aof-load-corrupt-tail-max-size"),
             aof_disable_auto_gc: self.flag("aof-disable-auto-gc"),
             aof_timestamp_enabled: self.flag("aof-timestamp-enabled"),
             aof_use_rdb_preamble: self.flag("aof-use-rdb-preamble"),

@@ -30,6 +30,7 @@ use basalt_persist::aof::segment::SyncPolicy;
 use basalt_persist::aof::thread::SegmentThread;
 use basalt_persist::disk::DiskFile;
 use basalt_persist::preamble::empty_file;
+use basalt_persist::progress::LoadProgress;
 use basalt_shard::core::CoreId;
 use basalt_shard::host::{AppendOnlyFacts, Cut, DurableMark, DurableState};
 use basalt_shard::store::Store;
@@ -200,7 +201,7 @@ impl AppendOnly {
         settings: &Settings,
         store: &mut Store,
         thread_count: usize,
-        progress: Arc<AtomicU64>,
+        progress: Arc<LoadProgress>,
     ) -> Result<LoadReport, load::LoadError> {
         let report = self.load_again(settings, store, thread_count, progress)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
@@ -217,11 +218,17 @@ impl AppendOnly {
         settings: &Settings,
         store: &mut Store,
         thread_count: usize,
-        progress: Arc<AtomicU64>,
+        progress: Arc<LoadProgress>,
     ) -> Result<LoadReport, load::LoadError> {
         let manifest = self.state().manifest.clone();
         let cuts_torn_ends = settings.append_only.aof_load_truncated;
-        let options = LoadOptions { cuts_torn_ends, thread_count, progress };
+        let options = LoadOptions {
+            cuts_torn_ends,
+            corrupt_tail_bytes_max: settings.append_only.aof_load_corrupt_tail_max_size_bytes,
+            thread_count,
+            version_check: settings.snapshots.rdb_version_check,
+            progress,
+        };
         load::load(&location(settings), &manifest, options, store)
     }
 
@@ -337,8 +344,15 @@ impl AppendOnly {
         let last = self.state().manifest.last_increment().cloned();
         let Some(last) = last.filter(|_| core_count == 1) else {
             self.forget_empty(&location)?;
-            return self.new_generation(settings, core_count, true);
+            let new = self.new_generation(settings, core_count, true)?;
+            let state = self.state();
+            let is_new = |file: &&FileEntry| file.generation == Some(new.number());
+            for file in state.manifest.files.iter().filter(is_new) {
+                notice!("Creating AOF incr file {} on server start", file.name);
+            }
+            return Ok(new);
         };
+        notice!("Opening AOF incr file {} on server start", last.name);
         let path = location.file(&last.name);
         let (file, length) = (location.disk.open_to_write(&path)?, location.disk.length(&path)?);
         self.closed_bytes.fetch_sub(length, Ordering::Relaxed);

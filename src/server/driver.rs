@@ -195,7 +195,7 @@ impl Driver {
     /// A data set that takes no time is loaded before anybody is answered, as Redis does: whoever
     /// connects at the start does not meet LOADING for it.
     fn load_what_is_small(&mut self) {
-        let bytes = self.process.persistence.loading_total_bytes.load(Ordering::Relaxed);
+        let bytes = self.process.persistence.progress.going().total_bytes;
         let is_slowed = self.settings.snapshots.key_load_delay_microseconds != 0;
         if bytes > SMALL_DATA_BYTES || is_slowed {
             return;

@@ -10,13 +10,14 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use basalt_persist::aof::manifest::FileKind;
 use basalt_persist::fault::{RdbFault, Reason};
 use basalt_persist::load::{self, Batch, Contents, LoadCounts, divide};
+use basalt_persist::progress::LoadEvent;
 use basalt_persist::reader::RdbReader;
 use basalt_shard::core::Core;
 use basalt_shard::hash::HashSlot;
@@ -26,6 +27,7 @@ use basalt_shard::slot::Slot;
 use basalt_shard::store::{DatabaseCount, Store};
 
 use super::aof::NewGeneration;
+use super::clock;
 use super::host::command_settings;
 use super::persistence::open_file;
 use super::process::Process;
@@ -107,7 +109,6 @@ pub fn open(process: &Process) -> Result<Option<Opened>, Box<dyn std::error::Err
         format!("Fatal error loading the DB {}: {error}. Exiting.", path.display())
     })?;
     process.persistence.begin_loading(length);
-    notice!("Loading RDB of format version {}", reader.version());
     Ok(Some(Opened { reader }))
 }
 
@@ -130,8 +131,9 @@ pub fn start(process: &Arc<Process>, file: Opened, batches: Batches) -> io::Resu
         let core_count = senders.len();
         // As cores divide the slots at the start; no slot moves while the data set is loaded.
         let core_of = |slot: HashSlot| slot.index() * core_count / usize::from(HashSlot::COUNT);
-        let mut receiver = ToCores { senders, process: Arc::clone(&process) };
-        let contents = divide(&mut reader, core_count, core_of, &mut receiver)?;
+        let mut receiver = ToCores { senders };
+        let progress = &process.persistence.progress;
+        let contents = divide(&mut reader, core_count, core_of, &mut receiver, progress)?;
         // Cores look for them when the receiver, which goes after this, gives them no more records.
         process.persistence.set_functions(&contents.functions);
         Ok(contents)
@@ -141,16 +143,11 @@ pub fn start(process: &Arc<Process>, file: Opened, batches: Batches) -> io::Resu
 
 struct ToCores {
     senders: Vec<SyncSender<Batch>>,
-    process: Arc<Process>,
 }
 
 impl load::Receiver for ToCores {
     fn take(&mut self, core: usize, batch: Batch) -> bool {
         self.senders[core].send(batch).is_ok()
-    }
-
-    fn progress(&mut self, offset: u64) {
-        self.process.persistence.loading_done_bytes.store(offset, Ordering::Relaxed);
     }
 }
 
@@ -234,6 +231,7 @@ impl RecordLoading {
         match batch.load_into(&mut core.store, rules) {
             Ok(counts) => {
                 self.counts.add(counts);
+                process.persistence.progress.note(counts, batch.file_bytes());
                 let delay_us = settings.snapshots.key_load_delay_microseconds.max(0) as u64;
                 self.next = Instant::now() + Duration::from_micros(delay_us * counts.loaded);
                 true
@@ -268,6 +266,40 @@ pub enum Source {
     Snapshot(Opened, Batches),
     /// From the append-only file.
     AppendOnly(Vec<SyncSender<Delivery>>),
+}
+
+/// Tells the log what a load has to tell, in the words of Redis.
+pub(super) fn tell(event: LoadEvent<'_>) {
+    match event {
+        LoadEvent::Aux { name, value } => tell_aux(name, value),
+        LoadEvent::Loaded { kind: FileKind::Base, name, seconds } => {
+            notice!("DB loaded from base file {name}: {seconds:.3} seconds");
+        }
+        LoadEvent::Loaded { name, seconds, .. } => {
+            notice!("DB loaded from incr file {name}: {seconds:.3} seconds");
+        }
+        LoadEvent::Going(going) => notice!("{going}"),
+    }
+}
+
+/// Tells what a file says about itself.
+fn tell_aux(name: &[u8], value: &[u8]) {
+    let number = || std::str::from_utf8(value).ok()?.parse::<i64>().ok();
+    match (name, number()) {
+        (b"redis-ver" | b"valkey-ver", _) => {
+            notice!("Loading RDB produced by version {}", value.escape_ascii());
+        }
+        (b"ctime", Some(made_seconds)) => {
+            let age_seconds = (clock::now().unix_seconds() - made_seconds).max(0);
+            notice!("RDB age {age_seconds} seconds");
+        }
+        (b"used-mem", Some(bytes)) => {
+            let megabytes = bytes as f64 / f64::from(1 << 20);
+            notice!("RDB memory usage when created {megabytes:.2} Mb");
+        }
+        (b"aof-base", Some(1)) => notice!("RDB is base AOF"),
+        _ => {}
+    }
 }
 
 /// The data set on its way.
@@ -399,8 +431,8 @@ fn load_append_only(
     let (settings, begun) = (process.settings(), Instant::now());
     let commands = Arc::new(command_settings(&settings));
     let mut store = Store::new(HashSlot::all(), seed, u64::MAX, commands);
-    store.set_now(super::clock::now());
-    let progress = Arc::clone(&process.persistence.loading_done_bytes);
+    store.set_now(clock::now());
+    let progress = Arc::clone(&process.persistence.progress);
     let report = process.append_only.load(&settings, &mut store, ways.len(), progress)?;
     for line in &report.warnings {
         warning!("{line}");

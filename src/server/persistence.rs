@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use basalt_persist::disk::SystemDisk;
 use basalt_persist::load::{Contents, LoadCounts, load_all};
 use basalt_persist::output::{FileOutput, Output};
 use basalt_persist::preamble::Preamble;
+use basalt_persist::progress::LoadProgress;
 use basalt_persist::reader::{ChecksumUse, RdbReader};
 use basalt_persist::save::{Outcome, Save, SaveOptions, SaveProgress};
 use basalt_shard::commands::connection::REDIS_VERSION;
@@ -51,8 +52,8 @@ pub struct Persistence {
     writers: Mutex<i32>,
     writer_ended: Condvar,
     pub(super) is_loading: AtomicBool,
-    pub(super) loading_done_bytes: Arc<AtomicU64>,
-    pub(super) loading_total_bytes: AtomicU64,
+    /// How far the load under way is.
+    pub(super) progress: Arc<LoadProgress>,
 }
 
 struct State {
@@ -114,8 +115,7 @@ impl Persistence {
             writers: Mutex::new(0),
             writer_ended: Condvar::new(),
             is_loading: AtomicBool::new(false),
-            loading_done_bytes: Arc::default(),
-            loading_total_bytes: AtomicU64::new(0),
+            progress: Arc::new(LoadProgress::telling(super::loading::tell)),
         }
     }
 
@@ -140,11 +140,13 @@ impl Persistence {
         let now_seconds = clock::now().unix_seconds();
         let running = state.running.as_ref().filter(|running| running.kind == SaveKind::Background);
         let progress = running.and_then(|running| running.progress.as_ref());
+        let (is_loading, going) = (self.is_loading(), self.progress.going());
         PersistenceFacts {
-            is_loading: self.is_loading(),
+            is_loading,
             loading_since_unix_seconds: state.loading_since_seconds,
-            loading_total_bytes: self.loading_total_bytes.load(Ordering::Relaxed),
-            loading_done_bytes: self.loading_done_bytes.load(Ordering::Relaxed),
+            loading_total_bytes: going.total_bytes,
+            loading_done_bytes: going.bytes,
+            loading_used_memory_bytes: self.progress.used_memory_bytes(),
             background_writes: state.background_writes,
             is_saving: state
                 .running
@@ -158,8 +160,11 @@ impl Persistence {
             was_last_save_ok: state.was_last_ok,
             last_save_took_seconds: state.last_took_seconds,
             saves: state.saves,
-            loaded_keys_expired: state.loaded.expired,
-            loaded_keys: state.loaded.loaded,
+            loaded_keys_expired: match is_loading {
+                true => self.progress.expired(),
+                false => state.loaded.expired,
+            },
+            loaded_keys: if is_loading { going.keys } else { state.loaded.loaded },
             has_save_points: !settings.snapshots.save.is_empty(),
             append_only: AppendOnlyFacts::default(),
         }
@@ -305,8 +310,7 @@ impl Persistence {
     /// The data set begins to be loaded.
     pub(super) fn begin_loading(&self, total_bytes: u64) {
         self.state().loading_since_seconds = clock::now().unix_seconds();
-        self.loading_total_bytes.store(total_bytes, Ordering::Relaxed);
-        self.loading_done_bytes.store(0, Ordering::Relaxed);
+        self.progress.begin(total_bytes);
         self.is_loading.store(true, Ordering::SeqCst);
     }
 
@@ -314,18 +318,23 @@ impl Persistence {
     pub(super) fn end_loading(&self, counts: LoadCounts, contents: &Contents) {
         self.end_loading_quietly(counts, contents);
         self.finish_loading();
-        if counts.empty > 0 {
-            warning!("{} collections without elements were left out.", counts.empty);
-        }
-        if contents.module_data > 0 {
-            warning!("Data of modules that belongs to no key was left out.");
-        }
-        let (loaded, expired) = (counts.loaded, counts.expired);
-        notice!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}.");
     }
 
     /// What was loaded is known; commands have to wait on.
     pub(super) fn end_loading_quietly(&self, counts: LoadCounts, contents: &Contents) {
+        if counts.empty > 0 {
+            warning!("{} collections without elements were left out.", counts.empty);
+        }
+        if counts.reduced > 0 {
+            warning!(
+                "Idempotent ids of producers are not supported and were left out: {} streams.",
+                counts.reduced
+            );
+        }
+        if !contents.aux.is_empty() || counts != LoadCounts::default() {
+            let (loaded, expired) = (counts.loaded, counts.expired);
+            notice!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}.");
+        }
         let mut state = self.state();
         state.loaded = counts;
         state.functions.clone_from(&contents.functions);
@@ -628,7 +637,13 @@ pub(super) fn open_file(
     let length = file.metadata()?.len();
     let checksum =
         if settings.snapshots.rdbchecksum { ChecksumUse::Verify } else { ChecksumUse::Ignore };
-    Ok((RdbReader::new(file, Some(length), checksum)?, length))
+    let check = settings.snapshots.rdb_version_check;
+    let reader = RdbReader::of_versions(check, file, Some(length), checksum)?;
+    if reader.is_newer() {
+        let version = reader.version();
+        warning!("RDB format version {version} is not known: it is loaded as far as it is.");
+    }
+    Ok((reader, length))
 }
 
 /// Loads the file into a store that has all slots; returns the texts of the libraries in it, `None`
@@ -639,8 +654,12 @@ pub fn load_at_once(process: &Process, store: &mut Store, replaces: bool) -> Opt
         return Some(Vec::new());
     }
     let rules = LoadRules { skips_expired: true, replaces };
-    let loaded = open_file(&settings.snapshots.dbfilename, &settings)
-        .and_then(|(mut reader, _)| Ok(load_all(&mut reader, store, rules)?));
+    let loaded =
+        open_file(&settings.snapshots.dbfilename, &settings).and_then(|(mut reader, length)| {
+            let progress = &process.persistence.progress;
+            progress.begin(length);
+            Ok(load_all(&mut reader, store, rules, progress)?)
+        });
     match loaded {
         Ok((counts, contents)) => {
             process.persistence.end_loading(counts, &contents);

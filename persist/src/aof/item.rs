@@ -223,6 +223,9 @@ impl<R: BufRead> Reader<R> {
                 Ok(true)
             }
             Some(_) if self.line.len() == LINE_BYTES_MAX => Err(Damage::Malformed("a long line")),
+            // So do zeros: a file system may have made the file longer before the power failed, and
+            // never written what belongs there. What was not written was not safe, and as with any
+            // other torn end nothing that counts can follow it.
             Some(_) => Err(Damage::Truncated),
         }
     }

@@ -12,7 +12,7 @@
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use basalt_shard::loading::LoadRules;
 use basalt_shard::scripting::texts::LibraryTexts;
@@ -29,7 +29,8 @@ use crate::disk::{Disk, SystemDisk};
 use crate::fault::{RdbFault, Reason};
 use crate::load::{Contents, LoadCounts};
 use crate::parallel::load_all_on;
-use crate::reader::{ChecksumUse, RdbReader};
+use crate::progress::{LoadEvent, LoadProgress};
+use crate::reader::{ChecksumUse, RdbReader, VersionCheck};
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -70,10 +71,15 @@ impl Location {
 pub struct LoadOptions {
     /// Whether an end that is torn is cut off, rather than fatal (`aof-load-truncated`).
     pub cuts_torn_ends: bool,
+    /// Longest damaged end of a segment that is cut off, rather than fatal
+    /// (`aof-load-corrupt-tail-max-size`).
+    pub corrupt_tail_bytes_max: u64,
     /// Threads that decode the base at the same time, or run the records of several segments.
     pub thread_count: usize,
-    /// Counts the bytes of all files as they are read for good.
-    pub progress: Arc<AtomicU64>,
+    /// Which versions of RDB a base may have.
+    pub version_check: VersionCheck,
+    /// How far it is.
+    pub progress: Arc<LoadProgress>,
 }
 
 /// What came of it.
@@ -153,7 +159,7 @@ pub fn load(
     store.set_loading(true);
     let mut loader = Loader {
         disk: &*location.disk,
-        may_cut: false,
+        is_last: false,
         may_trust: true,
         went_too_far: false,
         options: &options,
@@ -161,10 +167,10 @@ pub fn load(
         libraries: LibraryTexts::default(),
         report: LoadReport::default(),
     };
-    let read_before = options.progress.load(Ordering::Relaxed);
+    let done_before_bytes = options.progress.going().bytes;
     let mut result = loader.load_files(location, manifest);
     if loader.went_too_far {
-        options.progress.store(read_before, Ordering::Relaxed);
+        options.progress.rewind(done_before_bytes);
         loader.begin_again();
         result = loader.load_files(location, manifest);
     }
@@ -177,8 +183,8 @@ pub fn load(
 /// A load under way.
 struct Loader<'a> {
     disk: &'a dyn Disk,
-    /// Whether what is being loaded may be cut back.
-    may_cut: bool,
+    /// Whether nothing follows what is being loaded, so that it may be cut back.
+    is_last: bool,
     /// Whether segments that look whole may be run before that is certain.
     may_trust: bool,
     /// Segments that were trusted are not whole: what was loaded is not the data.
@@ -192,13 +198,13 @@ struct Loader<'a> {
 /// A file whose bytes are counted.
 struct Counted {
     input: Box<dyn Read + Send>,
-    count: Arc<AtomicU64>,
+    progress: Arc<LoadProgress>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
-        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        self.progress.note(LoadCounts::default(), count as u64);
         Ok(count)
     }
 }
@@ -216,8 +222,10 @@ impl Loader<'_> {
         }
         let generations = manifest.generations();
         if let Some(base) = manifest.base() {
-            self.may_cut = self.options.cuts_torn_ends && generations.is_empty();
+            self.is_last = generations.is_empty();
+            let begun = Instant::now();
             self.load_base(&location.file(&base.name))?;
+            self.tell_loaded(base, begun);
             self.report.base_bytes = self.report.bytes;
         }
         // Nothing of a generation is written before all of the one before is on the disk.
@@ -227,8 +235,9 @@ impl Loader<'_> {
         };
         let last = generations.iter().rposition(is_filled).unwrap_or(0);
         for (index, files) in generations.iter().enumerate() {
+            let begun = Instant::now();
             let paths: Vec<PathBuf> = files.iter().map(|file| location.file(&file.name)).collect();
-            self.may_cut = self.options.cuts_torn_ends && index >= last;
+            self.is_last = index >= last;
             for path in &paths {
                 self.report.bytes += self.length(path)?;
             }
@@ -239,8 +248,19 @@ impl Loader<'_> {
             } else {
                 self.load_segments(&parts)?;
             }
+            files.iter().for_each(|file| self.tell_loaded(file, begun));
         }
         Ok(())
+    }
+
+    /// Tells that a file is loaded. Those of one generation take as long as all of them together.
+    fn tell_loaded(&self, file: &FileEntry, begun: Instant) {
+        let seconds = begun.elapsed().as_secs_f64();
+        self.options.progress.tell(LoadEvent::Loaded {
+            kind: file.kind,
+            name: &file.name,
+            seconds,
+        });
     }
 
     /// Forgets all that was loaded.
@@ -294,7 +314,7 @@ impl Loader<'_> {
         let file = self.disk.open(path, 0).map_err(io_error)?;
         file.take(5).read_to_end(&mut signature).map_err(io_error)?;
         let mut position = 0;
-        if signature == *b"REDIS" {
+        if signature == *b"REDIS" || signature == *b"VALKE" {
             position = self.load_rdb(path, length)?;
         }
         self.report.bytes += length;
@@ -306,14 +326,19 @@ impl Loader<'_> {
 
     /// Loads the RDB file that a base is, or begins with; returns where that ends.
     fn load_rdb(&mut self, path: &Path, length: u64) -> Loaded<u64> {
-        let file = self.open_counted(path, 0)?;
+        let file = self.disk.open(path, 0);
+        let file = file.map_err(|error| LoadError::Io(path.to_owned(), error))?;
         let fault = |fault| LoadError::Base(path.to_owned(), fault);
-        let mut reader = RdbReader::new(file, Some(length), ChecksumUse::Verify).map_err(fault)?;
+        let (check, progress) = (self.options.version_check, &self.options.progress);
+        let done_before_bytes = progress.going().bytes;
+        let mut reader = RdbReader::of_versions(check, file, Some(length), ChecksumUse::Verify)
+            .map_err(fault)?;
         // What follows may refer to keys whose time has come.
         let rules = LoadRules { skips_expired: false, replaces: false };
         let (counts, contents) =
-            load_all_on(self.options.thread_count, &mut reader, self.store, rules)
+            load_all_on(self.options.thread_count, &mut reader, self.store, rules, progress)
                 .map_err(fault)?;
+        progress.settle(done_before_bytes + reader.offset());
         for text in &contents.functions {
             self.libraries.load(text).map_err(|error| {
                 let reason = Reason::Function(error.text().to_string());
@@ -433,7 +458,7 @@ impl Loader<'_> {
     fn open_counted(&self, path: &Path, position: u64) -> Loaded<Counted> {
         let input = self.disk.open(path, position);
         let input = input.map_err(|error| LoadError::Io(path.to_owned(), error))?;
-        Ok(Counted { input, count: Arc::clone(&self.options.progress) })
+        Ok(Counted { input, progress: Arc::clone(&self.options.progress) })
     }
 
     fn open_at(&self, (path, position): &Part) -> Loaded<Reader<impl io::BufRead + Send + use<>>> {
@@ -442,11 +467,28 @@ impl Loader<'_> {
         Ok(Reader::new(BufReader::with_capacity(BUFFER_BYTES, file), *position))
     }
 
-    /// Cuts files back to what counts, or says why they must not be.
-    fn cut_files(&mut self, parts: &[Part], surveys: &[Survey], kept: &[Kept]) -> Loaded<()> {
-        for (((path, position), survey), kept) in parts.iter().zip(surveys).zip(kept) {
+    /// Whether the damaged end of a segment may be cut off.
+    fn may_cut_corrupt(&self, path: &Path, survey: &Survey) -> Loaded<bool> {
+        let tail_bytes = self.length(path)?.saturating_sub(survey.good_bytes);
+        Ok(self.is_last && tail_bytes <= self.options.corrupt_tail_bytes_max)
+    }
+
+    /// Whether files may be cut back; an error if one is damaged in a way that must stop the start.
+    fn judge_damage(&mut self, parts: &[Part], surveys: &[Survey]) -> Loaded<bool> {
+        let (mut is_torn, mut is_corrupt) = (false, false);
+        for ((path, _), survey) in parts.iter().zip(surveys) {
             match &survey.damage {
-                None | Some(Damage::Truncated) => {}
+                None => {}
+                Some(Damage::Truncated) => is_torn = true,
+                Some(Damage::Malformed(what)) if self.may_cut_corrupt(path, survey)? => {
+                    is_corrupt = true;
+                    self.report.warnings.push(format!(
+                        "!!! Warning: corrupt tail of the AOF file {}: {what} behind byte {}!!! \
+                         AOF loaded anyway because aof-load-corrupt-tail-max-size is enabled",
+                        path.display(),
+                        survey.good_bytes
+                    ));
+                }
                 Some(Damage::Malformed(what)) => {
                     let damage = Damage::Malformed(what);
                     return Err(LoadError::Damaged(path.clone(), survey.good_bytes, damage));
@@ -456,12 +498,25 @@ impl Loader<'_> {
                     return Err(LoadError::Io(path.clone(), error));
                 }
             }
+        }
+        // What others have told after what is lost goes with it, whichever way it was lost.
+        let may_cut_torn = self.is_last && self.options.cuts_torn_ends;
+        Ok(may_cut_torn || (is_corrupt && !is_torn))
+    }
+
+    /// Cuts files back to what counts, or says why they must not be.
+    fn cut_files(&mut self, parts: &[Part], surveys: &[Survey], kept: &[Kept]) -> Loaded<()> {
+        let may_cut = self.judge_damage(parts, surveys)?;
+        for (((path, position), survey), kept) in parts.iter().zip(surveys).zip(kept) {
             let length = self.length(path)?;
             if kept.bytes.max(*position) >= length {
                 continue;
             }
-            if !self.may_cut {
+            if !may_cut {
                 return Err(LoadError::Torn(path.clone(), kept.bytes));
+            }
+            if matches!(survey.damage, Some(Damage::Malformed(_))) && survey.items == kept.items {
+                continue;
             }
             self.report.warnings.push(format!(
                 "!!! Warning: short read while loading the AOF file {}!!! AOF loaded anyway \

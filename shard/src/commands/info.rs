@@ -540,7 +540,7 @@ impl Report {
         fields!(text;
             "loading_start_time": facts.loading_since_unix_seconds,
             "loading_total_bytes": total,
-            "loading_rdb_used_mem": 0,
+            "loading_rdb_used_mem": facts.loading_used_memory_bytes,
             "loading_loaded_bytes": done,
             "loading_loaded_perc": percent(done, total).trim_end_matches('%'),
             "loading_eta_seconds": eta,

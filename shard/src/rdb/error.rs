@@ -12,6 +12,8 @@ pub enum FormatError {
     Form(u8),
     /// No value has this type byte, or nothing here can hold such a value.
     UnknownType(u8),
+    /// It is known what it is, in words, but nothing here can hold it.
+    Unsupported(&'static str),
     /// The value belongs to a module.
     ModuleValue,
     /// A compact encoding or a compressed string contradicts itself.
@@ -34,6 +36,7 @@ impl fmt::Display for FormatError {
             Self::Truncated => formatter.write_str("the data ends early"),
             Self::Form(byte) => write!(formatter, "byte {byte:#04x} starts no length or string"),
             Self::UnknownType(byte) => write!(formatter, "value type {byte} is not known"),
+            Self::Unsupported(what) => write!(formatter, "{what} are not supported"),
             Self::ModuleValue => formatter.write_str("values of modules are not supported"),
             Self::Corrupt(what) => write!(formatter, "the {what} is damaged"),
             Self::Duplicate => formatter.write_str("an element comes twice"),

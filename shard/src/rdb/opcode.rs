@@ -36,6 +36,11 @@ pub const FUNCTION: u8 = 245;
 /// A slot, its keys and how many of them expire. A hint.
 pub const SLOT_INFO: u8 = 244;
 
+/// Redis: what modules keep of the next key. Valkey: a slot that is being moved to its server.
+pub const KEY_META_OR_SLOT_IMPORT: u8 = 243;
+/// The names of the fields of hashes that name it.
+pub const HASH_TEMPLATE: u8 = 242;
+
 /// The lowest byte that is no type of value in any version that is known.
 pub const LOWEST: u8 = 241;
 
@@ -53,6 +58,8 @@ pub fn name(opcode: u8) -> &'static str {
         MODULE_AUX => "module-aux",
         FUNCTION_BEFORE_RELEASE | FUNCTION => "function",
         SLOT_INFO => "slot-info",
+        KEY_META_OR_SLOT_IMPORT => "key-meta or slot-import",
+        HASH_TEMPLATE => "hash-template",
         _ => "unknown",
     }
 }

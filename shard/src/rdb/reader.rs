@@ -71,12 +71,23 @@ impl<'a> Text<'a> {
 pub struct Reader<'a> {
     rest: &'a [u8],
     project: Project,
+    was_reduced: bool,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of `bytes`, which `project` has written.
     pub fn new(bytes: &'a [u8], project: Project) -> Self {
-        Self { rest: bytes, project }
+        Self { rest: bytes, project, was_reduced: false }
+    }
+
+    /// Something was read that nothing here can hold.
+    pub(super) fn note_reduced(&mut self) {
+        self.was_reduced = true;
+    }
+
+    /// Whether something was left out since nothing here can hold it.
+    pub fn was_reduced(&self) -> bool {
+        self.was_reduced
     }
 
     /// Whose numbering of types holds.

@@ -162,13 +162,15 @@ impl<'a> Skimmer<'a> {
                 })
             }
             T::HashListpackEx => self.skip(8).and_then(|()| self.string()),
-            T::Stream | T::Stream2 | T::Stream3 => self.stream(value_type),
+            T::Stream | T::Stream2 | T::Stream3 | T::Stream4 | T::Stream5 => {
+                self.stream(value_type)
+            }
         }
     }
 
     fn stream(&mut self, value_type: ValueType) -> Step {
         let has_counts = value_type != ValueType::Stream;
-        let has_activity = value_type == ValueType::Stream3;
+        let has_activity = value_type.code() >= ValueType::Stream3.code();
         self.repeat(|it| it.string().and_then(|()| it.string()))?;
         // Length and last id; then the first id, the last that was deleted, and how many there
         // were.
@@ -181,8 +183,23 @@ impl<'a> Skimmer<'a> {
                 consumer.string()?;
                 consumer.skip(if has_activity { 16 } else { 8 })?;
                 consumer.repeat(|pending| pending.skip(16))
-            })
-        })
+            })?;
+            match value_type {
+                ValueType::Stream5 => it.repeat(|given_back| given_back.skip(16)),
+                _ => Ok(()),
+            }
+        })?;
+        if value_type.code() < ValueType::Stream4.code() {
+            return Ok(());
+        }
+        // How long and how many ids are remembered; then those of each producer.
+        self.lengths(2)?;
+        self.repeat(|producer| {
+            producer.string()?;
+            producer.repeat(|id| id.string().and_then(|()| id.lengths(2)))
+        })?;
+        // How many ids there were, and how many came twice.
+        self.lengths(2)
     }
 }
 

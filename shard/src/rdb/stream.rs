@@ -12,11 +12,21 @@
 //!         name, time seen
 //!         time active, -1 for never                                       from type 21 on
 //!         count of pending entries, then the id of each
+//!     count of entries given back, then the id of each                    from type 27 on
+//! seconds and number of idempotent ids that are remembered                from type 26 on
+//! count of producers, then for each:
+//!     name, count of ids, then for each: the id, the id of its entry
+//! idempotent ids ever added, ids that came twice
 //! ```
 //!
 //! Ids among lengths are two lengths; those of pending entries and nodes are sixteen bytes, high
 //! byte first. Times are eight bytes, low byte first. What the listpack of a node holds is drawn in
 //! `stream_node`.
+//!
+//! What Redis 8.6 and 8.8 have added has no place here. Idempotent ids are left out, which
+//! [`Reader::was_reduced`] tells: they would be forgotten after a while anyway. Entries that
+//! consumers have given back have nobody to belong to, and to leave them out would be to lose them:
+//! a stream that has any is refused.
 //!
 //! Redis does not compare what is said in several places. Here the number of entries, the order of
 //! their ids, the last id, and who has which pending entry must agree.
@@ -33,6 +43,10 @@ const UNKNOWN: u64 = u64::MAX;
 
 /// The time a consumer was active that never was.
 const NEVER: i64 = -1;
+
+const GIVEN_BACK: FormatError = FormatError::Unsupported(
+    "written by a newer server: entries of streams that consumers have given back (XNACK)",
+);
 
 const BAD_STREAM: FormatError = FormatError::Corrupt("stream");
 
@@ -118,7 +132,29 @@ pub(super) fn decode(
     for _ in 0..reader.count()? {
         read_group(value_type, reader, &mut stream)?;
     }
+    if value_type.code() >= ValueType::Stream4.code() {
+        skip_idempotent_ids(reader)?;
+    }
     Ok(stream)
+}
+
+/// Reads what is remembered of producers.
+fn skip_idempotent_ids(reader: &mut Reader<'_>) -> Result<(), FormatError> {
+    for _ in 0..2 {
+        reader.length()?;
+    }
+    for _ in 0..reader.count()? {
+        reader.blob()?;
+        for _ in 0..reader.count()? {
+            reader.blob()?;
+            read_id(reader)?;
+            reader.note_reduced();
+        }
+    }
+    for _ in 0..2 {
+        reader.length()?;
+    }
+    Ok(())
 }
 
 fn read_counters(
@@ -171,6 +207,9 @@ fn read_group(
                 .try_for_each(|_| read_consumer(value_type, reader, group, &mut deliveries))
         })
         .expect("the group was just made")?;
+    if value_type == ValueType::Stream5 && reader.count()? > 0 {
+        return Err(GIVEN_BACK);
+    }
     deliveries.iter().all(|delivery| delivery.is_taken).then_some(()).ok_or(BAD_STREAM)
 }
 
@@ -200,9 +239,9 @@ fn read_consumer(
 ) -> Result<(), FormatError> {
     let (name, seen_ms) = (reader.blob()?, reader.int_64()?);
     let active_ms = match value_type {
-        ValueType::Stream3 => Some(reader.int_64()?).filter(|at_ms| *at_ms != NEVER),
         // The best that can be said of it.
-        _ => Some(seen_ms),
+        ValueType::Stream | ValueType::Stream2 => Some(seen_ms),
+        _ => Some(reader.int_64()?).filter(|at_ms| *at_ms != NEVER),
     };
     let consumer = group.create_consumer(&name, seen_ms).ok_or(FormatError::DuplicateConsumer)?;
     group.consumer_mut(consumer).active_ms = active_ms;

@@ -96,7 +96,9 @@ pub fn decode<'a>(
         | T::HashWithExpiry
         | T::HashMetadata
         | T::HashListpackEx => Object::Hash(hash::decode(value_type, reader, &limits.hash)?),
-        T::Stream | T::Stream2 | T::Stream3 => Object::Stream(stream::decode(value_type, reader)?),
+        T::Stream | T::Stream2 | T::Stream3 | T::Stream4 | T::Stream5 => {
+            Object::Stream(stream::decode(value_type, reader)?)
+        }
     };
     Ok(Decoded::Object(object))
 }

@@ -8,7 +8,8 @@
 //! |---|---|
 //! | 1 to 9 | Redis up to 6 |
 //! | 10, 11 | Redis 7.0, 7.2; 11 also Valkey up to 8.1 |
-//! | 12 to 16 | Redis from 7.4 on |
+//! | 12 | Redis 7.4 to 8.4 |
+//! | 13, 14, 15 | Redis 8.6, 8.8, 8.10 |
 //! | 80, 81 | Valkey from 9.0 on |
 
 use super::error::FormatError;
@@ -56,6 +57,16 @@ pub enum Project {
 }
 
 impl Project {
+    /// Who writes a version that may be newer than any that is known, in a file with the
+    /// signature of one of them; `None` if there can be no such file.
+    pub fn of_any_version(version: u16, signature: Self) -> Option<Self> {
+        match (Self::of_version(version), signature) {
+            (Ok(project), _) => Some(project),
+            (Err(_), Self::Redis) => Some(Self::Redis),
+            (Err(_), Self::Valkey) => (version >= 80).then_some(Self::Valkey),
+        }
+    }
+
     /// Who writes this version.
     ///
     /// # Errors
@@ -117,13 +128,34 @@ pub enum ValueType {
     HashMetadata = 24,
     /// Redis' hash of fields with deadlines as a listpack.
     HashListpackEx = 25,
+    /// A stream with the idempotent ids of its producers.
+    Stream4 = 26,
+    /// A stream with entries that consumers have given back.
+    Stream5 = 27,
 }
 
 /// Values of modules, before and since their format was settled.
 const MODULE_TYPES: [u8; 2] = [6, 7];
 
+/// Why a type that is none of [`ValueType`] is refused.
+fn refusal(code: u8, project: Project) -> FormatError {
+    match (code, project) {
+        (22 | 23, Project::Redis) => FormatError::Unsupported(
+            "written by a release candidate of Redis 7.4: hashes whose fields have deadlines",
+        ),
+        (28, Project::Redis) => FormatError::Unsupported("written by a newer server: arrays"),
+        (29..=32, Project::Redis) => {
+            FormatError::Unsupported("written by a newer server: hashes with templates")
+        }
+        (33, Project::Redis) => {
+            FormatError::Unsupported("written by a newer server: rate limiters (GCRA)")
+        }
+        _ => FormatError::UnknownType(code),
+    }
+}
+
 impl ValueType {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 24] = [
         Self::String,
         Self::List,
         Self::Set,
@@ -146,6 +178,8 @@ impl ValueType {
         Self::HashWithExpiry,
         Self::HashMetadata,
         Self::HashListpackEx,
+        Self::Stream4,
+        Self::Stream5,
     ];
 
     /// The byte in front of a value.
@@ -171,32 +205,39 @@ impl ValueType {
             Self::HashZipmap => "Zipmap",
             Self::HashZiplist => "Hash ziplist",
             Self::HashListpack | Self::HashListpackEx => "Hash listpack",
-            Self::Stream | Self::Stream2 | Self::Stream3 => "Stream listpack",
+            Self::Stream | Self::Stream2 | Self::Stream3 | Self::Stream4 | Self::Stream5 => {
+                "Stream listpack"
+            }
         }
     }
 
     /// The type with this code in a project's numbering.
     ///
     /// # Errors
-    /// [`FormatError::ModuleValue`] and [`FormatError::UnknownType`].
+    /// [`FormatError::ModuleValue`], [`FormatError::Unsupported`] where it is known what the type
+    /// is, and [`FormatError::UnknownType`].
     pub fn of_code(code: u8, project: Project) -> Result<Self, FormatError> {
         if MODULE_TYPES.contains(&code) {
             return Err(FormatError::ModuleValue);
         }
         let is_known_to = |value_type: &Self| match value_type {
             Self::HashWithExpiry => project == Project::Valkey,
-            Self::HashMetadata | Self::HashListpackEx => project == Project::Redis,
+            Self::HashMetadata | Self::HashListpackEx | Self::Stream4 | Self::Stream5 => {
+                project == Project::Redis
+            }
             _ => true,
         };
         Self::ALL
             .into_iter()
             .find(|value_type| value_type.code() == code && is_known_to(value_type))
-            .ok_or(FormatError::UnknownType(code))
+            .ok_or_else(|| refusal(code, project))
     }
 
     /// The lowest version whose readers know the type, as far back as Redis 5.
     pub fn oldest_version(self) -> u16 {
         match self {
+            Self::Stream5 => 14,
+            Self::Stream4 => 13,
             Self::HashMetadata | Self::HashListpackEx => VERSION_WITH_FIELD_DEADLINES,
             Self::SetListpack | Self::Stream3 => 11,
             Self::HashListpack | Self::SortedSetListpack | Self::ListQuicklist2 | Self::Stream2 => {
