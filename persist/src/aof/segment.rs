@@ -186,7 +186,9 @@ impl Segment {
         match result {
             Ok(()) => {
                 self.has_failed = false;
-                self.durable.is_sync_pending.store(false, SeqCst);
+                if due || self.policy == SyncPolicy::Never {
+                    self.durable.is_sync_pending.store(false, SeqCst);
+                }
                 self.durable.error.store(0, SeqCst);
             }
             Err(error) => {
