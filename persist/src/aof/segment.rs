@@ -259,6 +259,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_in_the_file_or_not_on_the_disk_is_shown() {
+        let durable = Arc::new(Durable::default());
+        let (disk, path) = (MemoryDisk::default(), Path::new("segment"));
+        let file = disk.create(path).expect("there is room");
+        let mut segment = Segment::new(file, 0, SyncPolicy::EverySecond, Arc::clone(&durable));
+        let shown = || (durable.unwritten_bytes(), durable.is_sync_pending());
+        segment.push(b"one", 1);
+        assert_eq!(shown(), (3, false));
+        segment.flush(false);
+        assert_eq!(shown(), (0, false), "its time has not come");
+        disk.fail(Operation::Sync, libc::EIO, 1);
+        segment.flush(true);
+        assert_eq!(shown(), (0, true), "it has failed");
+        segment.push(b"two", 2);
+        disk.fail(Operation::Append, libc::ENOSPC, 1);
+        segment.flush(true);
+        assert_eq!(shown(), (6, true), "the file was cut back");
+        segment.flush(true);
+        assert_eq!(shown(), (0, false));
+    }
+
+    #[test]
     fn what_counts_as_durable_is_on_the_disk_in_order() {
         let seed = std::env::var("BASALT_TEST_SEED").ok().and_then(|text| text.parse().ok());
         let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
