@@ -267,6 +267,125 @@ fn it_is_turned_on_and_off_at_run_time() {
     kill(server);
 }
 
+/// Where the files are to be; nothing else is there.
+fn directory_of(files: &TestDirectory) -> std::path::PathBuf {
+    files.path().join("appendonlydir")
+}
+
+#[test]
+fn what_cannot_be_turned_on_stays_off_and_so_does_what_was_set_with_it() {
+    for core_count in [1, 2] {
+        let files = TestDirectory::create();
+        let directory = files.path().to_str().expect("test paths are plain text");
+        let server = Server::start(&cores(core_count), &["--dir", directory]);
+        let mut client = server.connect(Resp::Two);
+        client.check("SET before 1", OK);
+        files.write("appendonlydir", "a file");
+        let refused = "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable \
+                       to turn on AOF. Check server logs.";
+        client.check("CONFIG SET maxmemory 1gb appendonly yes appendfsync always", refused);
+        for (name, value) in [("maxmemory", "0"), ("appendonly", "no"), ("appendfsync", "everysec")]
+        {
+            assert_eq!(client.call(["CONFIG", "GET", name]).texts(), [name, value]);
+        }
+        let fields = info(&mut client);
+        assert_eq!(fields.number("aof_enabled"), 0);
+        assert_eq!(fields.text("aof_last_bgrewrite_status"), "err");
+        fs::remove_file(directory_of(&files)).expect("it is there");
+        client.check("CONFIG SET appendonly yes appendfsync always", OK);
+        eventually("the base is written", || info(&mut client).number("aof_rewrites") == 1);
+        assert_eq!(info(&mut client).text("aof_last_bgrewrite_status"), "ok");
+        client.check("SET after 2", OK);
+        kill(server);
+        let (server, mut client) = start(core_count, &files, &[]);
+        assert_eq!(client.call("MGET before after").texts(), ["1", "2"]);
+        kill(server);
+    }
+}
+
+#[test]
+fn what_cannot_be_turned_on_later_shows_that_and_waits_on() {
+    let files = TestDirectory::create();
+    let directory = files.path().to_str().expect("test paths are plain text");
+    let server = Server::start(&cores(2), &["--dir", directory]);
+    let mut client = server.connect(Resp::Two);
+    client.check("DEBUG POPULATE 1000", OK);
+    client.check("CONFIG SET rdb-key-save-delay 100000", OK);
+    client.check("BGSAVE", "+Background saving started");
+    client.check("CONFIG SET appendonly yes", OK);
+    let waits = ["aof_enabled", "aof_rewrite_scheduled", "aof_pending_rewrite"];
+    let fields = info(&mut client);
+    assert_eq!(waits.map(|name| fields.number(name)), [1, 1, 1]);
+    // Whoever thinks better of it meanwhile has nothing to wait for.
+    client.check("CONFIG SET appendonly no", OK);
+    let fields = info(&mut client);
+    assert_eq!((fields.number(waits[0]), fields.number(waits[1])), (0, 0));
+    client.check("CONFIG SET appendonly yes", OK);
+    files.write("appendonlydir", "a file");
+    client.check("BGSAVE CANCEL", "+Background saving cancelled");
+    eventually("it has failed", || info(&mut client).text("aof_last_bgrewrite_status") == "err");
+    let fields = info(&mut client);
+    assert_eq!(fields.number("aof_rewrites_consecutive_failures"), 1);
+    assert_eq!(waits.map(|name| fields.number(name)), [1, 1, 1]);
+    fs::remove_file(directory_of(&files)).expect("it is there");
+    client.check("CONFIG SET rdb-key-save-delay 0", OK);
+    client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+    eventually("it is on", || info(&mut client).number("aof_rewrites") == 1);
+    let fields = info(&mut client);
+    assert_eq!(waits.map(|name| fields.number(name)), [1, 0, 0]);
+    kill(server);
+    let (_server, mut client) = start(1, &files, &[]);
+    assert_eq!(client.integer("DBSIZE"), 1000);
+}
+
+#[test]
+fn a_rewrite_that_cannot_begin_counts_as_one_that_failed() {
+    let files = TestDirectory::create();
+    let (_server, mut client) = start(1, &files, &[]);
+    client.check("SET key value", OK);
+    let in_the_way = directory_of(&files).join("appendonly.aof.2.incr.aof");
+    fs::create_dir(&in_the_way).expect("a directory can be made");
+    let refused = "-ERR Can't execute an AOF background rewriting. Please check the server logs \
+                   for more information.";
+    for failures in 1..=2 {
+        client.check("BGREWRITEAOF", refused);
+        let fields = info(&mut client);
+        assert_eq!(fields.text("aof_last_bgrewrite_status"), "err");
+        assert_eq!(fields.number("aof_rewrites_consecutive_failures"), failures);
+    }
+    client.check("CONFIG RESETSTAT", OK);
+    let fields = info(&mut client);
+    assert_eq!(fields.text("aof_last_bgrewrite_status"), "err");
+    assert_eq!(fields.number("aof_rewrites_consecutive_failures"), 0);
+    fs::remove_dir(&in_the_way).expect("it is empty");
+    rewrite(&mut client);
+    assert_eq!(info(&mut client).text("aof_last_bgrewrite_status"), "ok");
+}
+
+#[test]
+fn what_waits_for_the_disk_is_shown() {
+    let files = TestDirectory::create();
+    let (_server, mut client) = start(2, &files, &["--appendfsync", "everysec"]);
+    client.check("DEBUG AOF-FLUSH-SLEEP 2100000", OK);
+    client.check(["SET", "k", &"v".repeat(1000)], OK);
+    let waits = |fields: &Fields| fields.number("aof_buffer_length") > 1000;
+    eventually("it waits", || waits(&info(&mut client)));
+    assert_eq!(info(&mut client).number("aof_delayed_fsync"), 0);
+    // What comes after an fsync has begun has to wait for it.
+    eventually("an fsync is due", || {
+        client.call("APPEND k v");
+        info(&mut client).number("aof_pending_bio_fsync") > 0
+    });
+    eventually("it was slow", || info(&mut client).number("aof_delayed_fsync") > 0);
+    client.check("DEBUG AOF-FLUSH-SLEEP 0", OK);
+    eventually("all is done", || {
+        let fields = info(&mut client);
+        fields.number("aof_buffer_length") + fields.number("aof_pending_bio_fsync") == 0
+    });
+    client.check("CONFIG RESETSTAT", OK);
+    assert_eq!(info(&mut client).number("aof_delayed_fsync"), 0);
+}
+
 #[test]
 fn a_torn_end_is_cut_off_and_damage_stops_the_start() {
     let files = TestDirectory::create();

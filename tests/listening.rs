@@ -4,7 +4,10 @@ mod support;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use support::{Client, OK, ReservedPort, Test, bulk, each_with, is_basalt, map};
+use support::{
+    Client, OK, Process, ReservedPort, Test, TestDirectory, bulk, each_with, eventually, is_basalt,
+    map,
+};
 
 /// Connections that spread over all cores.
 const CLIENTS: usize = 16;
@@ -128,4 +131,24 @@ fn a_transaction_may_move_the_port() {
         serves(at(new));
         is_closed(t.server.address());
     });
+}
+
+/// Symptom: a server that was started right after another one was killed on its port sometimes said
+/// that the port was in use. Cause: the kernel takes the rings of a process down, and with them its
+/// sockets, some milliseconds after it is gone. Fix: the port is tried for a second.
+#[test]
+fn a_start_waits_a_moment_for_its_port() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = taken.local_addr().expect("its address");
+    let port = address.port().to_string();
+    let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--loglevel", "verbose"];
+    let arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
+    let mut process = Process::start(TestDirectory::create(), &arguments, "");
+    eventually("it has met the port taken", || process.output().contains("; trying again"));
+    drop(taken);
+    eventually("it serves", || {
+        assert!(process.exit_status().is_none(), "{}", process.output());
+        Client::connect(address).is_ok()
+    });
+    serves(address);
 }

@@ -313,7 +313,7 @@ fn impatience_leaves_nothing_half_written() {
 fn a_snapshot_can_be_given_up() {
     let files = TestDirectory::create();
     let (_server, mut client) = start(2, &files, &[]);
-    let none = "-ERR Background save is currently not in progress or scheduled";
+    let none = "-ERR Background saving is currently not in progress or scheduled";
     client.check("BGSAVE CANCEL", none);
     client.check("DEBUG POPULATE 1000", OK);
     client.check("CONFIG SET rdb-key-save-delay 100000", OK);
@@ -332,8 +332,51 @@ fn a_snapshot_can_be_given_up() {
     client.check("CONFIG SET rdb-key-save-delay 0", OK);
     client.check("BGSAVE", "+Background saving started");
     eventually("one that is left alone succeeds", || {
-        persistence(&mut client).number("rdb_saves") == 1
+        fs::read_dir(files.path())
+            .expect("a directory")
+            .any(|entry| entry.expect("an entry").file_name() == "dump.rdb")
     });
+}
+
+#[test]
+fn a_snapshot_that_is_scheduled_can_be_given_up() {
+    let files = TestDirectory::create();
+    let (_server, mut client) = start(2, &files, &["--appendonly", "yes"]);
+    client.check("DEBUG POPULATE 200", OK);
+    client.check("CONFIG SET rdb-key-save-delay 20000", OK);
+    client.check("BGREWRITEAOF", "+Background append only file rewriting started");
+    let info = persistence(&mut client);
+    assert_eq!(info.number("current_save_keys_total"), 200);
+    client.check("BGSAVE SCHEDULE", "+Background saving scheduled");
+    client.check("BGSAVE CANCEL", "+Scheduled background saving cancelled");
+    client
+        .check("BGSAVE CANCEL", "-ERR Background saving is currently not in progress or scheduled");
+    eventually("the rewrite is over", || persistence(&mut client).number("aof_rewrites") == 1);
+    // The next one would come after it.
+    client.check("BGSAVE", "+Background saving started");
+    assert_eq!(persistence(&mut client).number("rdb_saves"), 1);
+}
+
+#[test]
+fn what_clients_and_save_points_ask_for_counts_as_a_save() {
+    let files = TestDirectory::create();
+    let (_server, mut client) = start(2, &files, &["--save", "3600 1"]);
+    let saves = |client: &mut Client| persistence(client).number("rdb_saves");
+    client.check("SET k v", OK);
+    for line in ["DEBUG RELOAD", "FLUSHALL"] {
+        client.check(line, OK);
+        assert_eq!(saves(&mut client), 0, "{line}");
+    }
+    client.check("SAVE", OK);
+    assert_eq!(saves(&mut client), 1);
+    client.check("DEBUG POPULATE 1000", OK);
+    client.check("CONFIG SET rdb-key-save-delay 100000", OK);
+    client.check("BGSAVE", "+Background saving started");
+    assert_eq!(saves(&mut client), 2, "it counts from its beginning on");
+    client.check("BGSAVE CANCEL", "+Background saving cancelled");
+    assert_eq!(saves(&mut client), 2);
+    client.check("CONFIG RESETSTAT", OK);
+    assert_eq!(saves(&mut client), 0);
 }
 
 #[test]
@@ -344,7 +387,10 @@ fn a_save_point_that_is_reached_makes_a_snapshot() {
     for number in 0..6 {
         client.check(format!("SET key{number} v").as_str(), OK);
     }
-    eventually("it is saved", || persistence(&mut client).number("rdb_saves") == 1);
+    eventually("it is saved", || {
+        let info = persistence(&mut client);
+        info.number("rdb_saves") == 1 && info.number("rdb_bgsave_in_progress") == 0
+    });
     assert!(client.integer("LASTSAVE") > before);
     assert_eq!(persistence(&mut client).number("rdb_changes_since_last_save"), 0);
     client.check("SET last v", OK);

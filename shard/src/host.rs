@@ -132,7 +132,7 @@ pub struct PersistenceFacts {
     pub was_last_save_ok: bool,
     /// How long that one took, in seconds; -1 before the first.
     pub last_save_took_seconds: i64,
-    /// Snapshots that succeeded.
+    /// Snapshots that SAVE has asked for, and those in the background, whatever came of them.
     pub saves: u64,
     /// Keys that were found expired in the file loaded last.
     pub loaded_keys_expired: u64,
@@ -147,8 +147,8 @@ pub struct PersistenceFacts {
 /// What INFO tells about the append-only file.
 #[derive(Clone, Debug, Default)]
 pub struct AppendOnlyFacts {
-    /// Changes are written.
-    pub is_on: bool,
+    /// Changes are written, or are to be as soon as the cut can be made from which on they are.
+    pub is_enabled: bool,
     /// A rewrite is under way.
     pub is_rewriting: bool,
     /// It makes the first base of what was turned on while there was data.
@@ -171,6 +171,12 @@ pub struct AppendOnlyFacts {
     pub current_bytes: u64,
     /// Size after the last rewrite, or at the start, in bytes.
     pub base_bytes: u64,
+    /// Bytes that cores have handed over and that are not in a file yet.
+    pub unwritten_bytes: u64,
+    /// Files for which an fsync is under way, or due and not done.
+    pub pending_syncs: u64,
+    /// Flushes that took so long that records had to wait for seconds.
+    pub delayed_syncs: u64,
 }
 
 /// How far something is on its way to the disk.
@@ -198,6 +204,14 @@ pub trait RewriteTarget: Send {
 
     /// All cores were visited.
     fn cut(&mut self, cut: &Cut);
+}
+
+/// What a CONFIG SET has led to.
+pub struct ConfigChange {
+    /// The settings from now on.
+    pub settings: Arc<Settings>,
+    /// The rewrite that turns the append-only file on, if that was asked for and can begin now.
+    pub rewrite: Option<Box<dyn RewriteTarget>>,
 }
 
 /// Facts about the process for INFO and the like.
@@ -310,13 +324,13 @@ pub trait Host: Send {
     /// this thread does, within some kilobytes for each other one. A few nanoseconds.
     fn used_bytes(&self) -> u64;
 
-    /// Changes directives, all or none, and returns the settings that result. `is_local` says that
-    /// the client is on this machine.
+    /// Changes directives, all or none, and returns what results. `is_local` says that the client
+    /// is on this machine.
     fn config_set(
         &mut self,
         pairs: &[(&[u8], &[u8])],
         is_local: bool,
-    ) -> Result<Arc<Settings>, CommandError>;
+    ) -> Result<ConfigChange, CommandError>;
 
     /// Writes the configuration file anew. `users` are the lines about users, `user alice on ...`;
     /// they belong there unless users have a file of their own. `extent` says which directives get
@@ -347,8 +361,8 @@ pub trait Host: Send {
     /// Begins a snapshot; for one in the foreground a rewrite under way is put off.
     fn begin_save(&mut self, kind: SaveKind) -> Result<Box<dyn SnapshotTarget>, CommandError>;
 
-    /// Begins a rewrite of the append-only file, turning it on if it is not; `None` if it has to
-    /// wait for a snapshot under way and begins later.
+    /// Begins a rewrite of the append-only file, turning it on if it is not and should be; `None`
+    /// if it has to wait for a snapshot under way and begins later.
     fn begin_rewrite(&mut self) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
         Err(CommandError::Fixed("ERR there is no append only file here"))
     }
@@ -359,10 +373,9 @@ pub trait Host: Send {
         None
     }
 
-    /// What CONFIG SET asks of the append-only file, if it asks for another state than it has:
-    /// whether it is to be on.
-    fn wanted_append_only(&self) -> Option<bool> {
-        None
+    /// Whether the append-only file is on, or about to be, though the configuration says no.
+    fn is_append_only_unwanted(&self) -> bool {
+        false
     }
 
     /// Puts every write to the append-only file off by so many microseconds.
@@ -379,6 +392,18 @@ pub trait Host: Send {
 
     /// Gives the snapshot up that is under way in the background; whether there was one.
     fn cancel_save(&mut self) -> bool;
+
+    /// Gives the snapshot up that waits for the rewrite under way; whether there was one.
+    fn unschedule_save(&mut self) -> bool {
+        false
+    }
+
+    /// Counts a SAVE. Those in the background count by themselves; what else makes a snapshot does
+    /// not count.
+    fn count_save(&mut self) {}
+
+    /// Begins to count anew what CONFIG RESETSTAT sets to zero: snapshots and rewrites.
+    fn reset_stats(&mut self) {}
 
     /// Loads the file of snapshots into a store that has all slots, and returns the texts of the
     /// libraries in it; `None` if it could not, and the log says why. `replaces` allows keys that

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use basalt_shard::error::CommandError;
 use basalt_shard::host::{
-    Garbage, Host, PersistenceFacts, ProcessFacts, RewriteExtent, RewriteTarget, SaveKind,
-    ShutdownOptions, SnapshotTarget,
+    ConfigChange, Garbage, Host, PersistenceFacts, ProcessFacts, RewriteExtent, RewriteTarget,
+    SaveKind, ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
-use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 
 use crate::configuration::Configuration;
@@ -93,8 +92,9 @@ impl Host for TestHost {
         &mut self,
         pairs: &[(&[u8], &[u8])],
         _: bool,
-    ) -> Result<Arc<Settings>, CommandError> {
-        self.configuration.set(pairs)
+    ) -> Result<ConfigChange, CommandError> {
+        let settings = self.configuration.set(pairs)?;
+        Ok(ConfigChange { settings, rewrite: None })
     }
 
     fn is_sensitive(&self, directive: &[u8]) -> bool {

@@ -127,7 +127,7 @@ fn health(process: &Process) -> Answer {
         (now_seconds - process.started_unix_seconds).max(0),
         facts.is_loading,
         state(facts.was_last_save_ok),
-        append_only.is_on,
+        append_only.is_enabled,
         state(append_only.was_last_write_ok),
         state(append_only.was_last_rewrite_ok),
     );

@@ -121,6 +121,8 @@ struct State {
     /// Size of everything after the last rewrite, or the load.
     base_bytes: u64,
     rewrites: u64,
+    was_last_ok: bool,
+    /// Those in a row that failed, or could not begin.
     failures: u32,
     last_took_seconds: i64,
     retry_after_seconds: i64,
@@ -139,10 +141,20 @@ struct Rewrite {
     given_up: Option<bool>,
 }
 
+impl State {
+    /// A rewrite has failed, or could not begin.
+    fn note_failure(&mut self) {
+        (self.was_last_ok, self.failures) = (false, self.failures.saturating_add(1));
+        let wait_seconds = RETRY_SECONDS_MIN << self.failures.min(7).saturating_sub(1);
+        self.retry_after_seconds =
+            clock::now().unix_seconds() + wait_seconds.min(RETRY_SECONDS_MAX);
+    }
+}
+
 impl Default for AppendOnly {
     /// Nothing is written yet.
     fn default() -> Self {
-        let state = State { last_took_seconds: -1, ..State::default() };
+        let state = State { last_took_seconds: -1, was_last_ok: true, ..State::default() };
         Self {
             cores: OnceLock::new(),
             state: Mutex::new(state),
@@ -413,7 +425,8 @@ impl AppendOnly {
         end.thread.end();
         *end.generation.lock().expect("the lock is held for moments") = None;
         self.is_on.store(false, Ordering::Release);
-        self.state().current = None;
+        let mut state = self.state();
+        (state.current, state.is_scheduled) = (None, false);
     }
 
     fn end_of(&self, core: CoreId) -> &CoreEnd {
@@ -521,9 +534,25 @@ impl AppendOnly {
         location.disk.create_directory(&location.directory)
     }
 
-    /// A rewrite cannot begin now: it does as soon as it can.
-    pub fn schedule_rewrite(&self) {
-        self.state().is_scheduled = true;
+    /// A rewrite cannot begin now: it does as soon as nothing stands in its way. That one which
+    /// `turns_on` the append-only file is due by itself, as long as the configuration asks for it.
+    pub fn put_rewrite_off(&self, turns_on: bool) {
+        let mut state = self.state();
+        state.is_scheduled |= !turns_on;
+        state.retry_after_seconds = 0;
+    }
+
+    /// A rewrite that was to begin cannot: that counts as one that failed.
+    pub fn fail_to_begin(&self) {
+        let mut state = self.state();
+        state.rewrite = None;
+        state.note_failure();
+    }
+
+    /// Whether it is on, or will be when the cut under way is made.
+    pub fn is_on_or_begins(&self) -> bool {
+        let turns_on = |rewrite: &Rewrite| rewrite.first_kept != u64::MAX;
+        self.is_on() || self.state().rewrite.as_ref().is_some_and(turns_on)
     }
 
     /// The rewrite under way is about to be given up; whether there is one. It `begins_again`
@@ -553,6 +582,7 @@ impl AppendOnly {
         let now_seconds = clock::now().unix_seconds();
         if let (Some(begins_again), None) = (rewrite.given_up, base_bytes) {
             state.is_scheduled |= begins_again;
+            state.retry_after_seconds = 0;
             return;
         }
         state.last_took_seconds = now_seconds - rewrite.begun_seconds;
@@ -573,6 +603,7 @@ impl AppendOnly {
             Ok((manifest, gone, bytes)) => {
                 state.manifest = manifest;
                 (state.rewrites, state.failures) = (state.rewrites + 1, 0);
+                state.was_last_ok = true;
                 state.lacks_base = false;
                 let closed = self.closed_bytes.load(Ordering::Relaxed);
                 let closed = closed.saturating_sub(rewrite.closed_bytes) + bytes;
@@ -584,28 +615,25 @@ impl AppendOnly {
                 notice!("Background AOF rewrite finished successfully");
             }
             Err(error) => {
-                state.failures += 1;
-                let wait = RETRY_SECONDS_MIN << state.failures.min(7).saturating_sub(1);
-                state.retry_after_seconds = now_seconds + wait.min(RETRY_SECONDS_MAX);
+                state.note_failure();
                 warning!("Background AOF rewrite terminated with error: {error}");
             }
         }
     }
 
-    /// Whether a rewrite is due: the files have grown enough, or there is no base yet for what was
-    /// there when the append-only file was turned on.
+    /// Whether a rewrite is due: one was put off, the append-only file is to be turned on, there is
+    /// no base yet for what was there when it was, or the files have grown enough. To be asked when
+    /// the data set is loaded.
     pub fn is_rewrite_due(&self, settings: &Settings, now_seconds: i64) -> bool {
         let percentage = u64::from(settings.append_only.auto_aof_rewrite_percentage);
-        if self.is_scheduled() {
-            return true;
-        }
-        if !self.is_on() {
-            return false;
-        }
         let total = self.total_bytes();
         let state = self.state();
         if state.rewrite.is_some() || now_seconds < state.retry_after_seconds {
             return false;
+        }
+        let is_asked_for = state.is_scheduled || self.waits_to_be_on(settings);
+        if is_asked_for || !self.is_on() {
+            return is_asked_for;
         }
         if state.lacks_base || percentage == 0 {
             return state.lacks_base;
@@ -620,10 +648,9 @@ impl AppendOnly {
         is_due
     }
 
-    /// Whether a rewrite waits for its time.
-    fn is_scheduled(&self) -> bool {
-        let state = self.state();
-        state.is_scheduled && state.rewrite.is_none()
+    /// Whether the configuration asks for an append-only file that is not on.
+    fn waits_to_be_on(&self, settings: &Settings) -> bool {
+        settings.append_only.appendonly && !self.is_on()
     }
 
     /// Whether a rewrite is under way.
@@ -631,27 +658,74 @@ impl AppendOnly {
         self.state().rewrite.is_some()
     }
 
-    /// What INFO tells.
-    pub fn facts(&self) -> AppendOnlyFacts {
+    /// What INFO tells. While the data set `is_loading`, nothing waits to be turned on: it is at
+    /// the end of that.
+    pub fn facts(&self, settings: &Settings, is_loading: bool) -> AppendOnlyFacts {
         let total = self.total_bytes();
         let error = self.error();
+        let current = self.state().current.clone();
+        let current = current.as_deref();
+        let ends = || self.cores.get().into_iter().flatten();
+        let queued_bytes: u64 = ends().map(|end| end.thread.queued_bytes()).sum();
         let state = self.state();
         let running = state.rewrite.as_ref();
         let now_seconds = clock::now().unix_seconds();
+        let waits_to_be_on = self.waits_to_be_on(settings) && running.is_none() && !is_loading;
         AppendOnlyFacts {
-            is_on: self.is_on(),
+            is_enabled: settings.append_only.appendonly || self.is_on(),
             is_rewriting: running.is_some(),
             is_first_rewrite: running.is_some() && state.lacks_base,
-            is_rewrite_scheduled: state.is_scheduled,
+            is_rewrite_scheduled: state.is_scheduled || waits_to_be_on,
             rewriting_for_seconds: running
                 .map_or(-1, |running| now_seconds - running.begun_seconds),
             last_rewrite_took_seconds: state.last_took_seconds,
-            was_last_rewrite_ok: state.failures == 0,
+            was_last_rewrite_ok: state.was_last_ok,
             rewrites: state.rewrites,
             rewrite_failures: u64::from(state.failures),
             was_last_write_ok: error == 0,
             current_bytes: total,
             base_bytes: state.base_bytes,
+            unwritten_bytes: queued_bytes + current.map_or(0, Generation::unwritten_bytes),
+            pending_syncs: current.map_or(0, Generation::pending_syncs),
+            delayed_syncs: ends().map(|end| end.thread.delayed_syncs()).sum(),
         }
+    }
+
+    /// Begins to count anew what CONFIG RESETSTAT sets to zero.
+    pub fn reset_stats(&self) {
+        let mut state = self.state();
+        (state.rewrites, state.failures) = (0, 0);
+        drop(state);
+        self.cores.get().into_iter().flatten().for_each(|end| end.thread.reset_stats());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, SetContext};
+
+    #[test]
+    fn what_cannot_begin_is_tried_again_later_and_later() {
+        let mut config = Config::default();
+        let context = SetContext { is_loading: false, is_local: true };
+        let changed = config.set(&[(b"appendonly", b"yes")], context);
+        assert!(changed.expect("it can be set").contains("appendonly"));
+        let (settings, append_only) = (config.settings(), AppendOnly::default());
+        let is_due = |after_seconds: i64| {
+            append_only.is_rewrite_due(&settings, clock::now().unix_seconds() + after_seconds)
+        };
+        assert!(is_due(0), "it is to be turned on");
+        // The clock may go on by a few seconds while this runs.
+        for wait_seconds in [60, 120, 240] {
+            append_only.fail_to_begin();
+            assert!(!is_due(wait_seconds - 10) && is_due(wait_seconds + 1));
+        }
+        append_only.put_rewrite_off(true);
+        assert!(is_due(0), "somebody asks for it");
+        let off = Config::default().settings();
+        assert!(!append_only.is_rewrite_due(&off, clock::now().unix_seconds()));
+        append_only.put_rewrite_off(false);
+        assert!(append_only.is_rewrite_due(&off, clock::now().unix_seconds()));
     }
 }

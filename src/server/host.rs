@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use basalt_net::tls::TlsServer;
 use basalt_persist::aof::segment::SyncPolicy;
 use basalt_shard::arguments::OwnedArguments;
 use basalt_shard::audit::AuditRecord;
@@ -12,8 +13,8 @@ use basalt_shard::core::CoreId;
 use basalt_shard::error::CommandError;
 use basalt_shard::event::EventClasses;
 use basalt_shard::host::{
-    DurableMark, Garbage, Heard, Host, LogLevel, PersistenceFacts, ProcessFacts, RewriteExtent,
-    RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
+    ConfigChange, DurableMark, Garbage, Heard, Host, LogLevel, PersistenceFacts, ProcessFacts,
+    RewriteExtent, RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
 use basalt_shard::rate_limit::RateLimits;
@@ -23,7 +24,7 @@ use basalt_shard::settings::{
 use basalt_shard::store::Store;
 
 use super::aof::AppendOnly;
-use super::listening::{self, ListenerKind};
+use super::listening::{self, ListenerKind, NewSockets};
 use super::process::Process;
 use super::{busy, clock, migration, persistence, rewrite, tls_files};
 use crate::config::{Allowed, Config, EvictionPolicy, SetContext, Settings};
@@ -66,22 +67,26 @@ impl Host for CoreHost {
         &mut self,
         pairs: &[(&[u8], &[u8])],
         is_local: bool,
-    ) -> Result<Arc<CommandSettings>, CommandError> {
+    ) -> Result<ConfigChange, CommandError> {
         let mut config = self.process.config();
         let is_loading = self.process.persistence.is_loading();
         let context = SetContext { is_loading, is_local };
         let changed =
             config.set(pairs, context).map_err(|error| CommandError::worded(error.to_string()))?;
-        if let Err((name, reason)) = act_on(&self.process, &config, &changed) {
+        let rewrite = act_on(&self.process, &config, &changed).map_err(|(name, reason)| {
             config.revert(&changed);
             // What was done before that failed is undone the way it was done.
             let _ = act_on_process(&self.process, &config, &changed);
             let error = crate::config::ConfigError::Apply(name, reason);
-            return Err(CommandError::worded(error.to_string()));
-        }
+            CommandError::worded(error.to_string())
+        })?;
         let settings = self.process.publish_settings(&config);
         self.process.persistence.judge_writes(&settings);
-        Ok(Arc::new(core_settings(&config, &settings)))
+        if changed.contains("appendfsync") || changed.contains("no-appendfsync-on-rewrite") {
+            let is_written = self.process.persistence.is_writing();
+            self.process.append_only.set_policy(&settings, is_written);
+        }
+        Ok(ConfigChange { settings: Arc::new(core_settings(&config, &settings)), rewrite })
     }
 
     fn config_rewrite(
@@ -108,7 +113,7 @@ impl Host for CoreHost {
     }
 
     fn begin_rewrite(&mut self) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
-        rewrite::begin(&self.process)
+        rewrite::begin(&self.process, self.process.settings())
     }
 
     fn durable_mark(&self) -> Option<Box<dyn DurableMark>> {
@@ -119,10 +124,9 @@ impl Host for CoreHost {
         self.process.persistence.schedule()
     }
 
-    fn wanted_append_only(&self) -> Option<bool> {
-        let (wanted, is_on) =
-            (self.process.settings().append_only.appendonly, self.process.append_only.is_on());
-        (wanted != is_on).then_some(wanted)
+    fn is_append_only_unwanted(&self) -> bool {
+        let is_wanted = self.process.settings().append_only.appendonly;
+        !is_wanted && self.process.append_only.is_on_or_begins()
     }
 
     fn delay_append_only(&mut self, us: u64) {
@@ -144,6 +148,19 @@ impl Host for CoreHost {
 
     fn cancel_save(&mut self) -> bool {
         self.process.persistence.cancel()
+    }
+
+    fn unschedule_save(&mut self) -> bool {
+        self.process.persistence.unschedule()
+    }
+
+    fn count_save(&mut self) {
+        self.process.persistence.count_save();
+    }
+
+    fn reset_stats(&mut self) {
+        self.process.persistence.reset_stats();
+        self.process.append_only.reset_stats();
     }
 
     fn load_snapshot(&mut self, store: &mut Store, replaces: bool) -> Option<Vec<Vec<u8>>> {
@@ -321,8 +338,10 @@ pub fn facts(process: &Process) -> ProcessFacts {
 
 /// What saving and loading have come to.
 pub fn persistence_facts(process: &Process) -> PersistenceFacts {
-    let facts = process.persistence.facts(&process.settings());
-    PersistenceFacts { append_only: process.append_only.facts(), ..facts }
+    let settings = process.settings();
+    let facts = process.persistence.facts(&settings);
+    let append_only = process.append_only.facts(&settings, facts.is_loading);
+    PersistenceFacts { append_only, ..facts }
 }
 
 /// What the system says about an error, as C programs print it.
@@ -332,14 +351,26 @@ pub fn plain_reason(error: &std::io::Error) -> String {
 }
 
 /// Acts on changed directives that concern the process as a whole; what concerns cores they see
-/// in the settings.
+/// in the settings. Returns the rewrite that turns the append-only file on.
 fn act_on(
-    process: &Process,
+    process: &Arc<Process>,
     config: &Config,
     changed: &crate::config::Changed,
-) -> Result<(), (&'static str, String)> {
+) -> Result<Option<Box<dyn RewriteTarget>>, (&'static str, String)> {
     act_on_process(process, config, changed)?;
-    act_on_connections(process, &config.settings(), changed)
+    let settings = Arc::new(config.settings());
+    let connections = NewConnections::prepare(process, &settings, changed)?;
+    let turns_on = changed.contains("appendonly")
+        && settings.append_only.appendonly
+        && !process.append_only.is_on();
+    let rewrite = match turns_on {
+        true => rewrite::begin(process, Arc::clone(&settings))
+            .map_err(|_| ("appendonly", "Unable to turn on AOF. Check server logs.".to_owned()))?,
+        false => None,
+    };
+    // Nothing can fail from here on.
+    connections.put_in_force(process, &settings);
+    Ok(rewrite)
 }
 
 /// The part of that which has nothing to do with connections.
@@ -355,9 +386,6 @@ fn act_on_process(
     }
     if changed.contains("loglevel") {
         logging::set_level(settings.loglevel);
-    }
-    if changed.contains("appendfsync") || changed.contains("no-appendfsync-on-rewrite") {
-        process.append_only.set_policy(&settings, process.persistence.is_writing());
     }
     if changed.contains("aof-disable-auto-gc") {
         process.append_only.delete_history(&settings);
@@ -393,30 +421,41 @@ fn act_on_process(
     Ok(())
 }
 
-/// The part of that which is about ways to come in. Everything that can fail is done before
-/// anything is changed.
-fn act_on_connections(
-    process: &Process,
-    settings: &Settings,
-    changed: &crate::config::Changed,
-) -> Result<(), (&'static str, String)> {
-    let of_tls = |name: &&str| name.starts_with("tls-") && *name != "tls-auto-reload-interval";
-    let tls = match changed.names().find(of_tls) {
-        None => None,
-        Some(name) => Some(tls_files::load(&settings.tls).map_err(|why| {
-            warning!("{why}");
-            (name, "Unable to update TLS configuration. Check server logs.".to_owned())
-        })?),
-    };
-    let mut kinds = Vec::new();
-    for (name, kind) in [("port", ListenerKind::Tcp), ("tls-port", ListenerKind::Tls)] {
-        if changed.contains(name) || changed.contains("bind") {
-            kinds.push(kind);
+/// What changed directives make of connections. Dropped before it is put in force, nothing has
+/// happened.
+#[derive(Default)]
+struct NewConnections {
+    /// What TLS connections use, if that changes; none without a port for them.
+    tls: Option<Option<Arc<TlsServer>>>,
+    sockets: Option<NewSockets>,
+}
+
+impl NewConnections {
+    /// Opens what there will be.
+    fn prepare(
+        process: &Process,
+        settings: &Settings,
+        changed: &crate::config::Changed,
+    ) -> Result<Self, (&'static str, String)> {
+        let mut new = Self::default();
+        let of_tls = |name: &&str| name.starts_with("tls-") && *name != "tls-auto-reload-interval";
+        if let Some(name) = changed.names().find(of_tls) {
+            new.tls = Some(tls_files::load(&settings.tls).map_err(|why| {
+                warning!("{why}");
+                (name, "Unable to update TLS configuration. Check server logs.".to_owned())
+            })?);
         }
-    }
-    if !kinds.is_empty() {
+        let mut kinds = Vec::new();
+        for (name, kind) in [("port", ListenerKind::Tcp), ("tls-port", ListenerKind::Tls)] {
+            if changed.contains(name) || changed.contains("bind") {
+                kinds.push(kind);
+            }
+        }
+        if kinds.is_empty() {
+            return Ok(new);
+        }
         let prepared = process.listening().prepare(settings, &kinds);
-        let sockets = prepared.map_err(|failure| {
+        new.sockets = Some(prepared.map_err(|failure| {
             warning!("{}", failure.error);
             match (changed.contains("bind"), failure.kind) {
                 (true, _) => ("bind", "Failed to bind to specified addresses.".to_owned()),
@@ -425,16 +464,19 @@ fn act_on_connections(
                     "Unable to listen on this port. Check server logs.".to_owned(),
                 ),
             }
-        })?;
-        // Whoever takes a new TLS port has to find its certificate.
-        if let Some(server) = tls {
+        })?);
+        Ok(new)
+    }
+
+    /// From now on clients come this way. Whoever takes a new TLS port has to find its certificate.
+    fn put_in_force(self, process: &Process, settings: &Settings) {
+        if let Some(server) = self.tls {
             process.tls.replace(server, &settings.tls);
         }
-        process.listening().exchange(sockets);
-    } else if let Some(server) = tls {
-        process.tls.replace(server, &settings.tls);
+        if let Some(sockets) = self.sockets {
+            process.listening().exchange(sockets);
+        }
     }
-    Ok(())
 }
 
 /// The certificates INFO tells of, with their numbers and ends.

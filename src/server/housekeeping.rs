@@ -64,14 +64,18 @@ impl Driver {
         let shared = self.core.shared();
         let total = shared.changes.fetch_add(news, Ordering::Relaxed) + news;
         let now_seconds = self.core.store.now().unix_seconds();
-        let is_first = self.core.id() == CoreId(0);
-        if is_first
-            && !self.process.persistence.is_writing()
-            && self.process.append_only.is_rewrite_due(&self.settings, now_seconds)
+        if self.core.id() != CoreId(0) {
+            return;
+        }
+        // Those in force: the core may not have seen yet that the append-only file was turned off.
+        let settings = self.process.settings();
+        if !self.process.persistence.is_writing()
+            && !self.process.persistence.is_loading()
+            && self.process.append_only.is_rewrite_due(&settings, now_seconds)
         {
             self.core.begin_background_rewrite();
         }
-        if is_first && self.process.persistence.is_save_due(&self.settings, total, now_seconds) {
+        if self.process.persistence.is_save_due(&settings, total, now_seconds) {
             self.core.begin_background_save();
         }
     }

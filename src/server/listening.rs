@@ -11,12 +11,20 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use basalt_net::listen::{self, BindAddress, ListenError};
 use basalt_shard::core::CoreId;
 use socket2::SockRef;
 
 use crate::config::Settings;
+use crate::verbose;
+
+/// How long a port that is taken is tried at the start.
+const TAKEN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Between two of these attempts.
+const TAKEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// How clients of a listening socket come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +76,15 @@ pub struct Failure {
 }
 
 impl Listening {
-    /// Opens everything the settings name, for so many cores.
+    /// Opens everything the settings name, for so many cores. A port that is taken is tried for a
+    /// second.
     ///
     /// # Errors
     /// The first address that cannot be listened on.
     pub fn open(settings: &Settings, cores: usize) -> Result<Listening, Failure> {
         let mut groups = vec![
-            open_port(settings, ListenerKind::Tcp, cores, &[])?,
-            open_port(settings, ListenerKind::Tls, cores, &[])?,
+            open_port_patiently(settings, ListenerKind::Tcp, cores)?,
+            open_port_patiently(settings, ListenerKind::Tls, cores)?,
         ];
         if let Some(path) = &settings.unixsocket {
             let path = settings.directory.join(path);
@@ -165,6 +174,28 @@ fn port_of(settings: &Settings, kind: ListenerKind) -> u16 {
         ListenerKind::Tcp => settings.port,
         ListenerKind::Tls => settings.tls.port,
         ListenerKind::Unix => 0,
+    }
+}
+
+/// Opens a port at the start. The sockets of a server that was killed a moment ago may still be
+/// there: the kernel takes its rings, which hold them, down after the process is gone.
+fn open_port_patiently(
+    settings: &Settings,
+    kind: ListenerKind,
+    cores: usize,
+) -> Result<Group, Failure> {
+    let begun = Instant::now();
+    loop {
+        let opened = open_port(settings, kind, cores, &[]);
+        let is_taken = |failure: &Failure| failure.error.error.kind() == io::ErrorKind::AddrInUse;
+        let may_wait = settings.port != settings.tls.port && begun.elapsed() < TAKEN_PATIENCE;
+        match opened {
+            Err(failure) if may_wait && is_taken(&failure) => {
+                verbose!("{}; trying again", failure.error);
+                std::thread::sleep(TAKEN_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 

@@ -139,7 +139,9 @@ impl Persistence {
         let state = self.state();
         let now_seconds = clock::now().unix_seconds();
         let running = state.running.as_ref().filter(|running| running.kind == SaveKind::Background);
-        let progress = running.and_then(|running| running.progress.as_ref());
+        // Nobody can ask while one is made in the foreground.
+        let written = state.running.as_ref().filter(|running| running.kind != SaveKind::Foreground);
+        let progress = written.and_then(|written| written.progress.as_ref());
         let (is_loading, going) = (self.is_loading(), self.progress.going());
         PersistenceFacts {
             is_loading,
@@ -154,7 +156,7 @@ impl Persistence {
                 .is_some_and(|running| running.kind != SaveKind::Rewrite),
             saving_for_seconds: running.map_or(-1, |running| now_seconds - running.begun_seconds),
             saving_keys_done: progress.map_or(0, SaveProgress::keys),
-            saving_keys_total: running.map_or(0, |running| running.keys),
+            saving_keys_total: written.map_or(0, |written| written.keys),
             changes_saved: state.changes_saved,
             last_save_unix_seconds: state.last_save_seconds,
             was_last_save_ok: state.was_last_ok,
@@ -212,6 +214,25 @@ impl Persistence {
         running.is_some()
     }
 
+    /// Gives up the snapshot that waits for the rewrite under way; whether there was one.
+    pub fn unschedule(&self) -> bool {
+        let was_scheduled = std::mem::take(&mut self.state().is_scheduled);
+        if was_scheduled {
+            notice!("The snapshot that was scheduled is given up.");
+        }
+        was_scheduled
+    }
+
+    /// Counts a SAVE.
+    pub fn count_save(&self) {
+        self.state().saves += 1;
+    }
+
+    /// Begins to count anew what CONFIG RESETSTAT sets to zero.
+    pub fn reset_stats(&self) {
+        self.state().saves = 0;
+    }
+
     /// Works out whether writes have to be refused since snapshots fail.
     pub fn judge_writes(&self, settings: &Settings) {
         let fails = !self.state().was_last_ok;
@@ -256,6 +277,15 @@ impl Persistence {
         let mut state = self.state();
         if let Some(running) = state.running.as_mut().filter(|running| running.number == number) {
             running.progress = Some(progress);
+        }
+    }
+
+    /// The cut of what is being written is made: what there is to write is known.
+    pub(super) fn note_cut(&self, number: u32, cut: &Cut) {
+        let mut state = self.state();
+        if let Some(running) = state.running.as_mut().filter(|running| running.number == number) {
+            running.keys = cut.databases.iter().map(|(_, keys, _)| keys).sum();
+            running.changes = cut.changes;
         }
     }
 
@@ -361,7 +391,6 @@ impl Persistence {
         }
         match outcome {
             Outcome::Done(_) => {
-                state.saves += 1;
                 state.changes_saved = running.changes;
                 state.last_save_seconds = now_seconds;
                 state.was_last_ok = true;
@@ -408,7 +437,10 @@ pub fn begin(
         let now_seconds = clock::now().unix_seconds();
         state.last_try_seconds = now_seconds;
         state.number += 1;
-        state.background_writes += u64::from(kind == SaveKind::Background);
+        if kind == SaveKind::Background {
+            state.background_writes += 1;
+            state.saves += 1;
+        }
         let number = state.number;
         state.running = Some(Running {
             number,
@@ -546,12 +578,7 @@ impl SnapshotTarget for Target {
     }
 
     fn cut(&mut self, cut: &Cut) {
-        let mut state = self.process.persistence.state();
-        if let Some(running) = &mut state.running {
-            running.keys = cut.databases.iter().map(|(_, keys, _)| keys).sum();
-            running.changes = cut.changes;
-        }
-        drop(state);
+        self.process.persistence.note_cut(self.number, cut);
         self.is_cut = true;
         self.save().cut(&preamble_of(&self.settings, cut, "0"));
     }

@@ -26,27 +26,31 @@ const CANNOT_BEGIN: CommandError = CommandError::Fixed(
      information.",
 );
 
-/// Begins a rewrite. The append-only file is on from its cut on, if it was not.
+/// Begins a rewrite. The append-only file is on from its cut on, if it was not and `settings` ask
+/// for it.
 ///
 /// # Errors
-/// When one is under way, or the system refuses. While a snapshot is made there is none: it is
-/// scheduled.
-pub fn begin(process: &Arc<Process>) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
+/// When one is under way, or the system refuses. While a snapshot is made there is none: it is put
+/// off.
+pub fn begin(
+    process: &Arc<Process>,
+    settings: Arc<Settings>,
+) -> Result<Option<Box<dyn RewriteTarget>>, CommandError> {
+    let turns_on = settings.append_only.appendonly && !process.append_only.is_on();
     // Files that are not needed any more are still removed when there is a new base.
-    if process.append_only.is_rewriting() || process.persistence.is_making_base() {
-        let is_to_be_on = process.settings().append_only.appendonly;
-        if is_to_be_on && !process.append_only.is_on() {
-            // It was turned on while a base is written that has no use for what comes.
-            process.append_only.schedule_rewrite();
-            return Ok(None);
-        }
+    let is_rewriting = process.append_only.is_rewriting() || process.persistence.is_making_base();
+    if is_rewriting && !turns_on {
         return Err(IN_PROGRESS);
     }
-    let Some(number) = process.persistence.reserve_for_rewrite() else {
-        process.append_only.schedule_rewrite();
+    // A base that is written while it is off has no use for what comes.
+    let number = if is_rewriting { None } else { process.persistence.reserve_for_rewrite() };
+    let Some(number) = number else {
+        process.append_only.put_rewrite_off(turns_on);
+        if turns_on {
+            notice!("The append only file is turned on when what is being written is complete.");
+        }
         return Ok(None);
     };
-    let settings = process.settings();
     match prepare(process, &settings, number) {
         Ok((new, save)) => {
             notice!("Background append only file rewriting started");
@@ -55,7 +59,7 @@ pub fn begin(process: &Arc<Process>) -> Result<Option<Box<dyn RewriteTarget>>, C
             Ok(Some(Box::new(target)))
         }
         Err(error) => {
-            process.append_only.end_rewrite(&settings, None);
+            process.append_only.fail_to_begin();
             process.persistence.release_rewrite(number);
             warning!("Can't rewrite append only file in background: {error}");
             Err(CANNOT_BEGIN)
@@ -149,6 +153,7 @@ impl RewriteTarget for Target {
 
     fn cut(&mut self, cut: &Cut) {
         self.is_cut = true;
+        self.process.persistence.note_cut(self.number, cut);
         self.save().cut(&preamble_of(&self.settings, cut, "1"));
     }
 }

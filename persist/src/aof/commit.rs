@@ -101,6 +101,24 @@ impl Generation {
         self.durable.iter().map(|durable| durable.bytes()).sum()
     }
 
+    /// Bytes that are not in the files of this generation and of those before yet.
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.sum(|durable| durable.unwritten_bytes())
+    }
+
+    /// Segments of this generation and of those before for which an fsync is under way, or due and
+    /// not done.
+    pub fn pending_syncs(&self) -> u64 {
+        self.sum(|durable| u64::from(durable.is_sync_pending()))
+    }
+
+    /// Adds up what there is of all segments that may not be on the disk.
+    fn sum(&self, figure: impl Fn(&Durable) -> u64 + Copy) -> u64 {
+        let own: u64 = self.durable.iter().map(|durable| figure(durable)).sum();
+        let before = self.before.lock().expect("nobody panics while holding it").clone();
+        own + before.map_or(0, |before| before.sum(figure))
+    }
+
     /// Number of the error that keeps any segment from being written; 0 for none.
     pub fn error(&self) -> i32 {
         let errors = self.durable.iter().map(|durable| durable.error());

@@ -49,6 +49,8 @@ pub struct Durable {
     items: AtomicU64,
     synced: AtomicU64,
     bytes: AtomicU64,
+    unwritten_bytes: AtomicU64,
+    is_sync_pending: AtomicBool,
     error: AtomicI32,
     is_over: AtomicBool,
 }
@@ -67,6 +69,16 @@ impl Durable {
     /// Bytes written to the file.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(SeqCst)
+    }
+
+    /// Bytes that are to be written and are not in the file, or were there when a write failed.
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.unwritten_bytes.load(SeqCst)
+    }
+
+    /// Whether an fsync is under way, or due and not done: its turn has not come, or it has failed.
+    pub fn is_sync_pending(&self) -> bool {
+        self.is_sync_pending.load(SeqCst)
     }
 
     /// Whether nothing more will be written, and all of it is on the disk.
@@ -121,6 +133,13 @@ impl Segment {
     pub fn push(&mut self, bytes: &[u8], items: u64) {
         self.unsafe_bytes.push(bytes);
         self.items = items;
+        self.note_written();
+    }
+
+    /// Tells how much has to be written yet.
+    fn note_written(&self) {
+        let unwritten = self.unsafe_bytes.len() - self.written;
+        self.durable.unwritten_bytes.store(unwritten as u64, SeqCst);
     }
 
     /// Changes the policy.
@@ -149,13 +168,27 @@ impl Segment {
         self.durable.error.store(number, SeqCst);
     }
 
-    /// Writes what was pushed, and brings it to the disk if that is `due`, or always done.
-    pub fn flush(&mut self, due: bool) {
+    /// A flush begins soon; whether an fsync belongs to it. That counts as pending from here on.
+    pub fn announce_flush(&mut self, due: bool) -> bool {
         let due = due || self.policy == SyncPolicy::Always;
         let due = due || self.unsafe_bytes.len() > UNSYNCED_BYTES_MAX;
-        match self.try_flush(due) {
+        if due && self.policy != SyncPolicy::Never {
+            self.durable.is_sync_pending.store(true, SeqCst);
+        }
+        due
+    }
+
+    /// Writes what was pushed, and brings it to the disk if that is `due`, or always done.
+    pub fn flush(&mut self, due: bool) {
+        let due = self.announce_flush(due);
+        let result = self.try_flush(due);
+        self.note_written();
+        match result {
             Ok(()) => {
                 self.has_failed = false;
+                if due || self.policy == SyncPolicy::Never {
+                    self.durable.is_sync_pending.store(false, SeqCst);
+                }
                 self.durable.error.store(0, SeqCst);
             }
             Err(error) => {
@@ -223,6 +256,28 @@ mod tests {
             let kind = kinds[random.usize(..kinds.len())];
             disk.fail(kind, [libc::EIO, libc::ENOSPC][random.usize(..2)], random.u32(1..4));
         }
+    }
+
+    #[test]
+    fn what_is_not_in_the_file_or_not_on_the_disk_is_shown() {
+        let durable = Arc::new(Durable::default());
+        let (disk, path) = (MemoryDisk::default(), Path::new("segment"));
+        let file = disk.create(path).expect("there is room");
+        let mut segment = Segment::new(file, 0, SyncPolicy::EverySecond, Arc::clone(&durable));
+        let shown = || (durable.unwritten_bytes(), durable.is_sync_pending());
+        segment.push(b"one", 1);
+        assert_eq!(shown(), (3, false));
+        segment.flush(false);
+        assert_eq!(shown(), (0, false), "its time has not come");
+        disk.fail(Operation::Sync, libc::EIO, 1);
+        segment.flush(true);
+        assert_eq!(shown(), (0, true), "it has failed");
+        segment.push(b"two", 2);
+        disk.fail(Operation::Append, libc::ENOSPC, 1);
+        segment.flush(true);
+        assert_eq!(shown(), (6, true), "the file was cut back");
+        segment.flush(true);
+        assert_eq!(shown(), (0, false));
     }
 
     #[test]

@@ -49,6 +49,10 @@ const TURN_PAUSE: Duration = Duration::from_millis(1);
 /// How long the end of the thread waits for that.
 const TURN_PATIENCE: Duration = Duration::from_secs(5);
 
+/// A flush that takes so long is a slow one: records that came meanwhile have waited for it. Redis
+/// calls an fsync delayed when a write has waited as long.
+const SLOW_FLUSH: Duration = Duration::from_secs(2);
+
 /// What the thread of a segment is asked to do.
 enum Order {
     Append { bytes: Vec<u8>, items: u64 },
@@ -66,6 +70,8 @@ struct Way {
     batches: AtomicU64,
     bytes: AtomicUsize,
     spares: Mutex<Spares>,
+    /// Slow flushes that records had to wait for.
+    delayed_syncs: AtomicU64,
 }
 
 /// Empty batches.
@@ -171,6 +177,22 @@ impl SegmentThread {
     /// Whether a batch can be handed over without waiting, but for rare orders.
     pub fn has_room(&self) -> bool {
         self.way.has_room()
+    }
+
+    /// Bytes that were handed over and that the thread has not taken.
+    pub fn queued_bytes(&self) -> u64 {
+        self.way.bytes.load(SeqCst) as u64
+    }
+
+    /// How many times records had to wait for a flush of two seconds or more, with replies that do
+    /// not wait for the disk.
+    pub fn delayed_syncs(&self) -> u64 {
+        self.way.delayed_syncs.load(SeqCst)
+    }
+
+    /// Counts those anew.
+    pub fn reset_stats(&self) {
+        self.way.delayed_syncs.store(0, SeqCst);
     }
 
     /// Empty memory for the next batch, of one that was written if there is any.
@@ -281,11 +303,17 @@ impl<N: Fn()> Worker<N> {
     }
 
     fn flush(&mut self, due: bool) {
+        let begun = Instant::now();
         if !self.delay.is_zero() && self.writer.may_write_on(due) {
+            self.writer.announce_flush(due);
             std::thread::sleep(self.delay);
         }
         if self.writer.flush(due) {
             (self.on_durable)();
+        }
+        let have_waited = self.way.batches.load(SeqCst) > 0 && !self.writer.is_awaited();
+        if have_waited && begun.elapsed() >= SLOW_FLUSH {
+            self.way.delayed_syncs.fetch_add(1, SeqCst);
         }
     }
 

@@ -100,6 +100,13 @@ impl SegmentWriter {
         self.unfinished.is_empty() && self.part.as_ref().is_some_and(is_ready)
     }
 
+    /// A flush of the present segment begins soon.
+    pub fn announce_flush(&mut self, due: bool) {
+        if let Some(part) = &mut self.part {
+            part.segment.announce_flush(due);
+        }
+    }
+
     /// Writes what there is, the oldest first, and brings it to the disk if that is `due`, or
     /// always done. Returns whether anything was tried.
     pub fn flush(&mut self, due: bool) -> bool {

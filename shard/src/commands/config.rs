@@ -8,7 +8,7 @@ use crate::call::SessionCall;
 use crate::core::tour::{TourKind, TourTask};
 use crate::core::{Core, SessionId};
 use crate::error::{self, CommandError, Outcome};
-use crate::host::RewriteExtent;
+use crate::host::{ConfigChange, RewriteExtent, RewriteTarget};
 use crate::reply::Reply;
 use crate::settings::Settings;
 
@@ -52,6 +52,8 @@ struct Change {
     settings: Arc<Settings>,
     /// Other users: `requirepass` is the password of the default user.
     acl: Option<Arc<Acl>>,
+    /// The rewrite that turns the append-only file on.
+    rewrite: Option<Box<dyn RewriteTarget>>,
 }
 
 impl TourTask for Set {
@@ -72,8 +74,8 @@ impl TourTask for Set {
 
     fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
         match self.result.expect("a tour visits at least one core") {
-            Ok(_) => {
-                core.follow_append_only_setting(self.is_queued);
+            Ok(change) => {
+                core.follow_append_only_setting(change.rewrite, self.is_queued);
                 reply.ok();
             }
             Err(error) => {
@@ -87,7 +89,7 @@ impl TourTask for Set {
 fn set_here(core: &mut Core, words: &[Vec<u8>], is_local: bool) -> Result<Change, CommandError> {
     let pairs: Vec<(&[u8], &[u8])> =
         words.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
-    let mut settings = core.host.config_set(&pairs, is_local)?;
+    let ConfigChange { mut settings, rewrite } = core.host.config_set(&pairs, is_local)?;
     let old = Arc::clone(&core.store.settings().rate_limits);
     if *settings.rate_limits == *old {
         // What users have spent is not forgotten because something else has changed.
@@ -95,7 +97,7 @@ fn set_here(core: &mut Core, words: &[Vec<u8>], is_local: bool) -> Result<Change
     }
     let is_same = settings.requirepass == core.store.settings().requirepass;
     let acl = (!is_same).then(|| Arc::new(core.acl().with_default_password(&settings.requirepass)));
-    Ok(Change { settings, acl })
+    Ok(Change { settings, acl, rewrite })
 }
 
 /// CONFIG REWRITE.
@@ -126,7 +128,8 @@ impl TourTask for ResetStat {
         core.reset_eviction_stats();
     }
 
-    fn finish(self: Box<Self>, _: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+    fn finish(self: Box<Self>, core: &mut Core, _: SessionId, reply: &mut Reply<'_>) {
+        core.host.reset_stats();
         reply.ok();
     }
 }

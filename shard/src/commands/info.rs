@@ -171,6 +171,8 @@ struct Report {
     output_bytes_max: usize,
     client_bytes: usize,
     table_bytes: usize,
+    /// Records that cores have not handed over to be written.
+    journal_bytes: u64,
     pause: Option<(i64, bool)>,
     /// Longest time a core has seen memory over the limit: in all and this time.
     overrun_ms: (u64, u64),
@@ -213,6 +215,7 @@ impl TourTask for Report {
             self.tracking_clients += usize::from(session.tracking.is_some());
         }
         self.count_listeners(core);
+        self.journal_bytes += core.store.journal().text_bytes() as u64;
         self.connected_clients += clients;
         self.blocked_clients += core.blocked_clients();
         self.clients_with_deadline += core.clients_with_deadline();
@@ -492,13 +495,18 @@ impl Report {
             "mem_clients_slaves": 0,
             "mem_clients_normal": self.client_bytes,
             "mem_cluster_links": 0,
-            "mem_aof_buffer": 0,
+            "mem_aof_buffer": self.append_only_buffer_bytes(),
             "mem_allocator": "jemalloc-5.3.1",
             "mem_overhead_db_hashtable_rehashing": 0,
             "active_defrag_running": self.defragmentation_percent,
             "lazyfree_pending_objects": facts.garbage_count,
             "lazyfreed_objects": self.keyspace_stats.lazy_freed,
         );
+    }
+
+    /// Bytes of records that are not in a file of the append-only file yet.
+    fn append_only_buffer_bytes(&self) -> u64 {
+        self.journal_bytes + self.facts.persistence.append_only.unwritten_bytes
     }
 
     fn persistence(&self, text: &mut String) {
@@ -551,7 +559,7 @@ impl Report {
         let facts = &self.facts.persistence.append_only;
         let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
         fields!(text;
-            "aof_enabled": u8::from(facts.is_on),
+            "aof_enabled": u8::from(facts.is_enabled),
             "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
             "aof_rewrite_scheduled": u8::from(facts.is_rewrite_scheduled),
             "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
@@ -564,14 +572,14 @@ impl Report {
             "module_fork_in_progress": 0,
             "module_fork_last_cow_size": 0,
         );
-        if facts.is_on {
+        if facts.is_enabled {
             fields!(text;
                 "aof_current_size": facts.current_bytes,
                 "aof_base_size": facts.base_bytes,
-                "aof_pending_rewrite": 0,
-                "aof_buffer_length": 0,
-                "aof_pending_bio_fsync": 0,
-                "aof_delayed_fsync": 0,
+                "aof_pending_rewrite": u8::from(facts.is_rewrite_scheduled),
+                "aof_buffer_length": self.append_only_buffer_bytes(),
+                "aof_pending_bio_fsync": facts.pending_syncs,
+                "aof_delayed_fsync": facts.delayed_syncs,
             );
         }
     }

@@ -15,7 +15,7 @@ const SCHEDULED: &str = "Background append only file rewriting scheduled";
 /// BGREWRITEAOF.
 pub fn bgrewriteaof(call: &mut SessionCall<'_>) -> Outcome {
     match call.core.host.begin_rewrite()? {
-        Some(target) => call.tour(TourKind::Parking, Rewrite { target, cut: Cut::default() }),
+        Some(target) => call.tour(TourKind::Parking, Rewrite::new(target)),
         None => call.reply.simple(SCHEDULED),
     }
     Ok(())
@@ -25,6 +25,12 @@ pub fn bgrewriteaof(call: &mut SessionCall<'_>) -> Outcome {
 struct Rewrite {
     target: Box<dyn RewriteTarget>,
     cut: Cut,
+}
+
+impl Rewrite {
+    fn new(target: Box<dyn RewriteTarget>) -> Self {
+        Self { target, cut: Cut::default() }
+    }
 }
 
 impl TourTask for Rewrite {
@@ -60,29 +66,31 @@ impl TourTask for TurnOff {
 
 impl Core {
     /// Begins a rewrite that nobody has asked for by a command. Where it cannot, the host has told
-    /// the log.
+    /// the log, counts that as a failure, and tries again later if it is still due.
     pub fn begin_background_rewrite(&mut self) {
         if let Ok(Some(target)) = self.host.begin_rewrite() {
-            let task = Rewrite { target, cut: Cut::default() };
-            self.begin_tour_unasked(TourKind::Parking, Box::new(task));
+            self.begin_tour_unasked(TourKind::Parking, Box::new(Rewrite::new(target)));
         }
     }
 
-    /// Turns the append-only file on or off, if the configuration says otherwise than it is. Where
-    /// a transaction has changed that (`is_queued`), it begins when the transaction is over.
-    pub(crate) fn follow_append_only_setting(&mut self, is_queued: bool) {
-        match self.host.wanted_append_only() {
-            Some(true) => {
-                if is_queued {
-                    self.host.log_notice(
-                        "AOF was enabled during a transaction. An AOF background was scheduled to \
-                         start when possible.",
-                    );
-                }
-                self.begin_background_rewrite();
+    /// Turns the append-only file on, whose first rewrite a CONFIG SET has `begun`, or off, if the
+    /// configuration says so. Where a transaction has changed that (`is_queued`), it happens when
+    /// the transaction is over.
+    pub(crate) fn follow_append_only_setting(
+        &mut self,
+        begun: Option<Box<dyn RewriteTarget>>,
+        is_queued: bool,
+    ) {
+        if let Some(target) = begun {
+            if is_queued {
+                self.host.log_notice(
+                    "AOF was enabled during a transaction. An AOF background was scheduled to \
+                     start when possible.",
+                );
             }
-            Some(false) => self.begin_tour_unasked(TourKind::Parking, Box::new(TurnOff)),
-            None => {}
+            self.begin_tour_unasked(TourKind::Parking, Box::new(Rewrite::new(target)));
+        } else if self.host.is_append_only_unwanted() {
+            self.begin_tour_unasked(TourKind::Parking, Box::new(TurnOff));
         }
     }
 }

@@ -24,6 +24,9 @@ const FAILED: CommandError = CommandError::Fixed("ERR");
 const CANNOT_SHUT_DOWN: CommandError =
     CommandError::Fixed("ERR Errors trying to SHUTDOWN. Check logs.");
 
+const NOTHING_TO_CANCEL: CommandError =
+    CommandError::Fixed("ERR Background saving is currently not in progress or scheduled");
+
 const SCHEDULED: &str = "Background saving scheduled";
 
 /// LASTSAVE.
@@ -45,13 +48,7 @@ pub fn bgsave(call: &mut SessionCall<'_>) -> Outcome {
             }
         }
         2 if arguments.is(1, "cancel") => {
-            if !call.core.host.cancel_save() {
-                return Err(CommandError::Fixed(
-                    "ERR Background save is currently not in progress or scheduled",
-                ));
-            }
-            call.reply.simple("Background saving cancelled");
-            return Ok(());
+            return cancel(call);
         }
         _ => return Err(error::SYNTAX),
     }
@@ -60,13 +57,26 @@ pub fn bgsave(call: &mut SessionCall<'_>) -> Outcome {
     Ok(())
 }
 
+/// BGSAVE CANCEL.
+fn cancel(call: &mut SessionCall<'_>) -> Outcome {
+    match () {
+        () if call.core.host.cancel_save() => call.reply.simple("Background saving cancelled"),
+        () if call.core.host.unschedule_save() => {
+            call.reply.simple("Scheduled background saving cancelled");
+        }
+        () => return Err(NOTHING_TO_CANCEL),
+    }
+    Ok(())
+}
+
 /// SAVE.
 pub fn save(call: &mut SessionCall<'_>) -> Outcome {
     refuse_second(call.core)?;
-    call.tour(
-        TourKind::Parking,
-        AllSlots::new(|core, cut| save_now(core, cut).map(|()| None), answer),
-    );
+    let work = |core: &mut Core, cut: &mut Cut| {
+        core.host.count_save();
+        save_now(core, cut).map(|()| None)
+    };
+    call.tour(TourKind::Parking, AllSlots::new(work, answer));
     Ok(())
 }
 
