@@ -69,7 +69,7 @@ fn several_threads_load_what_one_does() {
     let mut alone = store();
     let (counts, _) = load_all(&mut reader(&bytes), &mut alone, RULES, &LoadProgress::default())
         .expect("it is whole");
-    assert_eq!(counts, LoadCounts { loaded: u64::from(KEYS), expired: 0, empty: 0 });
+    assert_eq!(counts, LoadCounts { loaded: u64::from(KEYS), expired: 0, empty: 0, reduced: 0 });
     for thread_count in [1, 2, 3, 8] {
         let mut together = store();
         let loaded = load_all_on(
