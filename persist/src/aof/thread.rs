@@ -263,9 +263,10 @@ impl<N: Fn()> Worker<N> {
                 last_sync = Instant::now();
             }
             let begun = Instant::now();
-            self.flush(due);
-            self.group.written(self.items, begun.elapsed());
-            gathers_until = Instant::now() + GATHERING;
+            if self.flush(due) {
+                self.group.written(self.items, begun.elapsed());
+                gathers_until = Instant::now() + GATHERING;
+            }
         }
     }
 
@@ -302,19 +303,22 @@ impl<N: Fn()> Worker<N> {
         }
     }
 
-    fn flush(&mut self, due: bool) {
+    /// Writes what there is, and brings it to the disk if that is `due`; whether there was anything.
+    fn flush(&mut self, due: bool) -> bool {
         let begun = Instant::now();
         if !self.delay.is_zero() && self.writer.may_write_on(due) {
             self.writer.announce_flush(due);
             std::thread::sleep(self.delay);
         }
-        if self.writer.flush(due) {
+        let was_tried = self.writer.flush(due);
+        if was_tried {
             (self.on_durable)();
         }
         let have_waited = self.way.batches.load(SeqCst) > 0 && !self.writer.is_awaited();
         if have_waited && begun.elapsed() >= SLOW_FLUSH {
             self.way.delayed_syncs.fetch_add(1, SeqCst);
         }
+        was_tried
     }
 
     /// Does what is asked; whether to go on.

@@ -772,7 +772,7 @@ impl Report {
             if count.keys > 0 {
                 let _ = write!(
                     text,
-                    "db{db}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
+                    "db{db}:keys={},expires={},avg_ttl={}\r\n",
                     count.keys,
                     count.expiring,
                     self.average_ttl_ms(*db),
