@@ -303,7 +303,7 @@ impl<N: Fn()> Worker<N> {
         }
     }
 
-    /// Writes what there is, and brings it to the disk if that is `due`; whether there was anything.
+    /// Writes what there is, and brings it to the disk if that is `due`; whether it tried anything.
     fn flush(&mut self, due: bool) -> bool {
         let begun = Instant::now();
         if !self.delay.is_zero() && self.writer.may_write_on(due) {
