@@ -29,10 +29,10 @@ pub(super) const ROWS: &[Command] = &[
     row("bgsave", -1)
         .since("1.0.0")
         .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
-        .syntax("[SCHEDULE | CANCEL]")
+        .syntax("[SCHEDULE]")
         .summary("Writes an RDB snapshot in the background.")
         .complexity("O(1) to start")
-        .history(&[("3.2.2", "Accepts `SCHEDULE`."), ("8.1.0", "Accepts `CANCEL`.")])
+        .history(&[("3.2.2", "Accepts `SCHEDULE`.")])
         .handler(on_session!(save::bgsave)),
     Command::new(GROUP, "command", -1)
         .since("2.8.13")
