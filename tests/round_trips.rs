@@ -292,6 +292,7 @@ fn start(core_count: u32, files: &TestDirectory, extra: &[&str]) -> (Server, Cli
     let arguments = [&["--dir", directory][..], extra].concat();
     let server = Server::start(&config, &arguments);
     let mut client = server.connect(Resp::Two);
+    client.set_read_timeout(PATIENCE).expect("a time limit can be set");
     let mut info = || Fields::of_info(&client.text("INFO persistence"));
     eventually_within(PATIENCE, "the data is loaded", || info().number("loading") == 0);
     (server, client)
@@ -329,7 +330,9 @@ impl Peer {
             let ping = client.as_mut().map(|client| client.call("PING"));
             ping == Some(Reply::Simple("PONG".into()))
         });
-        Some(Self { child, client: client.expect("it is connected") })
+        let mut client = client.expect("it is connected");
+        client.set_read_timeout(PATIENCE).expect("a time limit can be set");
+        Some(Self { child, client })
     }
 
     /// Ends it once it has written everything.
