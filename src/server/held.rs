@@ -74,13 +74,10 @@ impl Driver {
         if self.core.hides_data() == self.disk_failure.is_noticed {
             return;
         }
-        self.disk_failure = DiskFailure::default();
-        if self.core.hides_data() {
-            let all = self.core.sessions();
-            let owed = all.filter(|(_, session)| session.is_owed() || session.is_blocked());
-            self.disk_failure =
-                DiskFailure { is_noticed: true, owed: owed.map(|(id, _)| id).collect() };
-        }
+        let is_noticed = self.core.hides_data();
+        let sessions = self.core.sessions().filter(|_| is_noticed);
+        let owed = sessions.filter(|(_, session)| session.is_owed() || session.is_blocked());
+        self.disk_failure = DiskFailure { is_noticed, owed: owed.map(|(id, _)| id).collect() };
     }
 
     /// Parts sessions whose replies have to wait from those that may be answered although the disk

@@ -184,13 +184,15 @@ fn open_port_patiently(
     kind: ListenerKind,
     cores: usize,
 ) -> Result<Group, Failure> {
+    // A port that is named twice is taken by this process, which does not give it back.
+    let is_named_twice = settings.port == settings.tls.port;
+    let patience = if is_named_twice { Duration::ZERO } else { TAKEN_PATIENCE };
     let begun = Instant::now();
     loop {
         let opened = open_port(settings, kind, cores, &[]);
         let is_taken = |failure: &Failure| failure.error.error.kind() == io::ErrorKind::AddrInUse;
-        let may_wait = settings.port != settings.tls.port && begun.elapsed() < TAKEN_PATIENCE;
         match opened {
-            Err(failure) if may_wait && is_taken(&failure) => {
+            Err(failure) if is_taken(&failure) && begun.elapsed() < patience => {
                 verbose!("{}; trying again", failure.error);
                 std::thread::sleep(TAKEN_PAUSE);
             }

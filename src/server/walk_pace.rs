@@ -24,6 +24,7 @@ const ALONE: Duration = Duration::from_millis(1);
 /// Where the walk of a core stands, in nanoseconds of [`clock::elapsed_ns`].
 #[derive(Default)]
 pub(super) struct WalkPace {
+    /// When somebody was served last.
     served_ns: u64,
     rests_until_ns: u64,
 }
@@ -31,10 +32,10 @@ pub(super) struct WalkPace {
 impl Driver {
     /// Walks a slice, unless it is time to rest.
     pub(super) fn walk_snapshot(&mut self) {
-        let has_clients_waiting = self.last_events > 0 || self.had_mail || !self.ready.is_empty();
         if !self.core.store.has_snapshot() {
             return;
         }
+        let has_clients_waiting = self.last_events > 0 || self.had_mail || !self.ready.is_empty();
         let begun_ns = clock::elapsed_ns();
         if has_clients_waiting {
             self.walk_pace.served_ns = begun_ns;

@@ -42,10 +42,10 @@ impl Group {
         self.patience = (took / PATIENCE_PARTS).min(PATIENCE_MAX);
     }
 
-    /// The next group begins with what was handed over meanwhile, up to item number `items`; there
-    /// may be no such.
-    pub(super) fn begin(&mut self, items: u64) {
-        self.wanted = items.max(self.written) + self.last;
+    /// The next group begins with what was handed over meanwhile, up to item number `items`, if
+    /// anything was.
+    pub(super) fn begin(&mut self, items: Option<u64>) {
+        self.wanted = items.unwrap_or(self.written) + self.last;
     }
 
     /// Whether items are missing of what is expected.
@@ -71,7 +71,7 @@ mod tests {
         for items in 1..10 {
             assert!(!group.lacks(items));
             group.written(items, FSYNC);
-            group.begin(items);
+            group.begin(None);
         }
     }
 
@@ -80,12 +80,12 @@ mod tests {
         let mut group = Group::default();
         // A comes, and B while A is written.
         group.written(20, FSYNC);
-        group.begin(50);
+        group.begin(Some(50));
         assert!(group.lacks(50), "A is expected back");
         assert_eq!(group.patience(), FSYNC / 4);
         assert!(!group.lacks(70), "it is");
         group.written(70, FSYNC);
-        group.begin(70);
+        group.begin(None);
         assert!(!group.lacks(70), "there is nothing to be written");
         assert!(group.lacks(71) && group.lacks(119), "all fifty are expected");
         assert!(!group.lacks(120));

@@ -254,7 +254,7 @@ impl<N: Fn()> Worker<N> {
                     return;
                 }
             }
-            self.group.begin(if came_early { self.items } else { 0 });
+            self.group.begin(came_early.then_some(self.items));
             if self.writer.is_awaited() && !self.wait_for_company(orders) {
                 return;
             }

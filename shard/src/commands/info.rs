@@ -4,6 +4,9 @@
 //! Field names and their order are Redis' (a client may look for any of them); a field whose
 //! subject this server does not have shows the value that says so.
 
+mod memory;
+mod persistence;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -288,6 +291,7 @@ macro_rules! fields {
         $( write!($text, concat!($name, ":{}\r\n"), $value).expect("a string takes all"); )*
     };
 }
+use fields;
 
 /// A byte count as Redis shows it to humans.
 fn human(bytes: u64) -> String {
@@ -416,172 +420,6 @@ impl Report {
             "paused_actions": actions,
             "paused_timeout_milliseconds": left_ms,
         );
-    }
-
-    fn memory(&self, text: &mut String) {
-        let facts = &self.facts;
-        let used = self.used_bytes;
-        let peak = facts.peak_used_bytes.max(used);
-        let startup = facts.startup_used_bytes;
-        let overhead = startup + self.table_bytes as u64 + self.client_bytes as u64;
-        let dataset = used.saturating_sub(overhead);
-        fields!(text;
-            "used_memory": used,
-            "used_memory_human": human(used),
-            "used_memory_rss": facts.resident_bytes,
-            "used_memory_rss_human": human(facts.resident_bytes),
-            "used_memory_peak": peak,
-            "used_memory_peak_human": human(peak),
-            "used_memory_peak_time": facts.peak_unix_seconds,
-            "used_memory_peak_perc": percent(used, peak),
-            "used_memory_overhead": overhead.min(used),
-            "used_memory_startup": startup,
-            "used_memory_dataset": dataset,
-            "used_memory_dataset_perc": percent(dataset, used.saturating_sub(startup)),
-            "allocator_allocated": facts.allocated_bytes,
-            "allocator_active": facts.active_bytes,
-            "allocator_resident": facts.allocator_resident_bytes,
-            "allocator_muzzy": 0,
-            "total_system_memory": facts.total_system_bytes,
-            "total_system_memory_human": human(facts.total_system_bytes),
-        );
-        self.scripting_memory(text);
-        fields!(text;
-            "maxmemory": self.settings.maxmemory,
-            "maxmemory_human": human(self.settings.maxmemory),
-            "maxmemory_policy": self.settings.maxmemory_policy.name(),
-        );
-        self.fragmentation(text);
-    }
-
-    fn scripting_memory(&self, text: &mut String) {
-        let (eval, functions) = (self.machine_bytes.0 as u64, self.machine_bytes.1 as u64);
-        let library_bytes = self.libraries.bytes() as u64;
-        let script_bytes = self.scripts.bytes as u64;
-        fields!(text;
-            "used_memory_lua": eval,
-            "used_memory_vm_eval": eval,
-            "used_memory_lua_human": human(eval),
-            "used_memory_scripts_eval": script_bytes,
-            "number_of_cached_scripts": self.scripts.count,
-            "number_of_functions": self.libraries.function_count(),
-            "number_of_libraries": self.libraries.iter().len(),
-            "used_memory_vm_functions": functions,
-            "used_memory_vm_total": eval + functions,
-            "used_memory_vm_total_human": human(eval + functions),
-            "used_memory_functions": library_bytes,
-            "used_memory_scripts": script_bytes + library_bytes,
-            "used_memory_scripts_human": human(script_bytes + library_bytes),
-        );
-    }
-
-    fn fragmentation(&self, text: &mut String) {
-        let facts = &self.facts;
-        let (allocated, active) = (facts.allocated_bytes, facts.active_bytes);
-        let used = self.used_bytes;
-        let (resident, rss) = (facts.allocator_resident_bytes, facts.resident_bytes);
-        fields!(text;
-            "allocator_frag_ratio": ratio(active, allocated),
-            "allocator_frag_bytes": active.saturating_sub(allocated),
-            "allocator_rss_ratio": ratio(resident, active),
-            "allocator_rss_bytes": resident as i64 - active as i64,
-            "rss_overhead_ratio": ratio(rss, resident),
-            "rss_overhead_bytes": rss as i64 - resident as i64,
-            "mem_fragmentation_ratio": ratio(rss, used),
-            "mem_fragmentation_bytes": rss as i64 - used as i64,
-            "mem_not_counted_for_evict": 0,
-            "mem_replication_backlog": 0,
-            "mem_total_replication_buffers": 0,
-            "mem_clients_slaves": 0,
-            "mem_clients_normal": self.client_bytes,
-            "mem_cluster_links": 0,
-            "mem_aof_buffer": self.append_only_buffer_bytes(),
-            "mem_allocator": "jemalloc-5.3.1",
-            "mem_overhead_db_hashtable_rehashing": 0,
-            "active_defrag_running": self.defragmentation_percent,
-            "lazyfree_pending_objects": facts.garbage_count,
-            "lazyfreed_objects": self.keyspace_stats.lazy_freed,
-        );
-    }
-
-    /// Bytes of records that are not in a file of the append-only file yet.
-    fn append_only_buffer_bytes(&self) -> u64 {
-        self.journal_bytes + self.facts.persistence.append_only.unwritten_bytes
-    }
-
-    fn persistence(&self, text: &mut String) {
-        let facts = &self.facts.persistence;
-        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
-        let total = facts.saving_keys_total.max(facts.saving_keys_done);
-        fields!(text;
-            "loading": u8::from(facts.is_loading),
-            "async_loading": 0,
-            "current_cow_peak": 0,
-            "current_cow_size": 0,
-            "current_cow_size_age": 0,
-            "current_fork_perc": percent(facts.saving_keys_done, total).trim_end_matches('%'),
-            "current_save_keys_processed": facts.saving_keys_done,
-            "current_save_keys_total": total,
-            "rdb_changes_since_last_save": self.keyspace_stats.changes - facts.changes_saved,
-            "rdb_bgsave_in_progress": u8::from(facts.is_saving),
-            "rdb_last_save_time": facts.last_save_unix_seconds,
-            "rdb_last_bgsave_status": ok(facts.was_last_save_ok),
-            "rdb_last_bgsave_time_sec": facts.last_save_took_seconds,
-            "rdb_current_bgsave_time_sec": facts.saving_for_seconds,
-            "rdb_saves": facts.saves,
-            "rdb_last_cow_size": 0,
-            "rdb_last_load_keys_expired": facts.loaded_keys_expired,
-            "rdb_last_load_keys_loaded": facts.loaded_keys,
-        );
-        self.append_only_file(text);
-        if facts.is_loading {
-            self.loading(text);
-        }
-    }
-
-    fn loading(&self, text: &mut String) {
-        let facts = &self.facts.persistence;
-        let (done, total) = (facts.loading_done_bytes, facts.loading_total_bytes);
-        let spent = (self.now_us / 1_000_000 - facts.loading_since_unix_seconds).max(1);
-        let left = total.saturating_sub(done) as i64;
-        let eta = if done == 0 { 1 } else { spent.saturating_mul(left) / done as i64 };
-        fields!(text;
-            "loading_start_time": facts.loading_since_unix_seconds,
-            "loading_total_bytes": total,
-            "loading_rdb_used_mem": facts.loading_used_memory_bytes,
-            "loading_loaded_bytes": done,
-            "loading_loaded_perc": percent(done, total).trim_end_matches('%'),
-            "loading_eta_seconds": eta,
-        );
-    }
-
-    fn append_only_file(&self, text: &mut String) {
-        let facts = &self.facts.persistence.append_only;
-        let ok = |is_ok: bool| if is_ok { "ok" } else { "err" };
-        fields!(text;
-            "aof_enabled": u8::from(facts.is_enabled),
-            "aof_rewrite_in_progress": u8::from(facts.is_rewriting),
-            "aof_rewrite_scheduled": u8::from(facts.is_rewrite_scheduled),
-            "aof_last_rewrite_time_sec": facts.last_rewrite_took_seconds,
-            "aof_current_rewrite_time_sec": facts.rewriting_for_seconds,
-            "aof_last_bgrewrite_status": ok(facts.was_last_rewrite_ok),
-            "aof_rewrites": facts.rewrites,
-            "aof_rewrites_consecutive_failures": facts.rewrite_failures,
-            "aof_last_write_status": ok(facts.was_last_write_ok),
-            "aof_last_cow_size": 0,
-            "module_fork_in_progress": 0,
-            "module_fork_last_cow_size": 0,
-        );
-        if facts.is_enabled {
-            fields!(text;
-                "aof_current_size": facts.current_bytes,
-                "aof_base_size": facts.base_bytes,
-                "aof_pending_rewrite": u8::from(facts.is_rewrite_scheduled),
-                "aof_buffer_length": self.append_only_buffer_bytes(),
-                "aof_pending_bio_fsync": facts.pending_syncs,
-                "aof_delayed_fsync": facts.delayed_syncs,
-            );
-        }
     }
 
     fn stats(&self, text: &mut String) {
