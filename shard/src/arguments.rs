@@ -86,15 +86,7 @@ impl<'a> Arguments<'a> {
     /// at. `None` also where the command has a hundred arguments or one of a hundred bytes.
     /// O(arguments).
     pub fn as_request(self) -> Option<&'a [u8]> {
-        let mut end = request::length_line_end(self.buffer, 0, b'*', self.len())?;
-        for range in self.ranges {
-            let len = range.len as usize;
-            let start = request::length_line_end(self.buffer, end, b'$', len)?;
-            if start != range.start as usize {
-                return None;
-            }
-            end = request::line_end(self.buffer, start + len)?;
-        }
+        let end = request::end(self.buffer, self.ranges)?;
         Some(&self.buffer[..end])
     }
 

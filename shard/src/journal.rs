@@ -334,11 +334,16 @@ impl Journal {
 #[inline]
 fn select(selected: &mut Option<u32>, db: u32, to: &mut Vec<u8>) {
     if *selected != Some(db) {
-        let number = db.to_string();
-        let select: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
-        write_command(to, select.len(), select.into_iter());
         *selected = Some(db);
+        write_select(db, to);
     }
+}
+
+#[cold]
+fn write_select(db: u32, to: &mut Vec<u8>) {
+    let number = db.to_string();
+    let select: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
+    write_command(to, select.len(), select.into_iter());
 }
 
 impl Store {
