@@ -8,6 +8,7 @@
 //! | [`aof`] | the append-only file |
 //! | [`save`], `queue` | a snapshot on its way from the cores to one place |
 //! | [`disk`], `system_file` | files behind a trait; those of the system |
+//! | `page_buffer` | bytes that stand in pages as they will in a file |
 //! | [`memory_disk`] | a disk in memory that forgets and fails |
 //! | [`output`], [`preamble`] | that place, and what is written in front of the keys |
 //! | [`reader`], [`fault`] | RDB files, record by record; what is wrong with one |
@@ -28,6 +29,7 @@ pub mod fuzz;
 pub mod load;
 pub mod memory_disk;
 pub mod output;
+mod page_buffer;
 pub mod parallel;
 pub mod preamble;
 pub mod progress;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{Disk, DiskFile};
+use crate::page_buffer::PageBuffer;
 
 /// A place for the bytes of a snapshot.
 pub trait Output: Send {
@@ -41,7 +42,7 @@ pub struct FileOutput {
     file: Box<dyn DiskFile>,
     temporary: PathBuf,
     target: PathBuf,
-    gathered: Vec<u8>,
+    gathered: PageBuffer,
     syncs_on_the_way: bool,
     unsynced_bytes: u64,
 }
@@ -59,15 +60,16 @@ impl FileOutput {
     ) -> io::Result<Self> {
         let file = disk.create(temporary)?;
         let (temporary, target) = (temporary.to_owned(), target.to_owned());
-        let gathered = Vec::with_capacity(GATHERED_BYTES);
+        let gathered = PageBuffer::new(GATHERED_BYTES);
         Ok(Self { disk, file, temporary, target, gathered, syncs_on_the_way, unsynced_bytes: 0 })
     }
 
     /// Writes what has been gathered.
     fn write_gathered(&mut self) -> io::Result<()> {
-        self.file.append(&[&self.gathered])?;
-        self.unsynced_bytes += self.gathered.len() as u64;
-        self.gathered.clear();
+        self.file.append(&[self.gathered.bytes()])?;
+        self.unsynced_bytes += self.gathered.bytes().len() as u64;
+        // All but the last fill whole pages.
+        self.gathered.begin_at(0);
         if self.syncs_on_the_way && self.unsynced_bytes >= SYNC_BYTES {
             self.unsynced_bytes = 0;
             self.file.sync()?;
@@ -79,11 +81,8 @@ impl FileOutput {
 impl Output for FileOutput {
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let room = GATHERED_BYTES - self.gathered.len();
-            let (now, later) = bytes.split_at(bytes.len().min(room));
-            self.gathered.extend_from_slice(now);
-            bytes = later;
-            if self.gathered.len() == GATHERED_BYTES {
+            bytes = self.gathered.push(bytes);
+            if self.gathered.is_full() {
                 self.write_gathered()?;
             }
         }

@@ -11,6 +11,9 @@
 //!                        `direct, with the tail'       `-- the new tail, cached
 //! ```
 //!
+//! The disk takes them from where they are, so they have to stand in pages of memory as they will
+//! stand in those of the file ([`crate::page_buffer`]). Bytes that do not go through the cache.
+//!
 //! # What survives
 //!
 //! The promise of [`crate::disk`] is that of what was appended since the last sync a loss of power
@@ -25,24 +28,22 @@
 //! Where the file system knows no such writes, all go through the cache.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::mem;
+use std::io::{self, IoSlice};
+use std::iter::once;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::pwritev;
 
 use crate::disk::DiskFile;
-
-/// Place, length and memory of direct writes are multiples of this: enough for every disk that has
-/// no larger blocks, and the size of a page.
-const PAGE_BYTES: usize = 4096;
+use crate::page_buffer::{PAGE_BYTES, PageBuffer, starts_in_page_at};
 
 /// Appends that are smaller go through the cache: a direct write waits for the disk each time.
 const DIRECT_BYTES_MIN: usize = 128 << 10;
 
-/// Bytes of one direct write at most.
-const BUFFER_BYTES: usize = 1 << 20;
+/// Pieces of one direct write at most; the system takes no more than a thousand.
+const PIECES_MAX: usize = if cfg!(test) { 3 } else { 64 };
 
 /// A file that is written to, always at its end.
 pub(crate) struct SystemFile {
@@ -54,7 +55,8 @@ pub(crate) struct SystemFile {
     first_cached: Option<u64>,
     has_direct: bool,
     is_direct: bool,
-    buffer: PageBuffer,
+    /// The tail and what fills its page.
+    first_page: PageBuffer,
 }
 
 impl SystemFile {
@@ -86,7 +88,7 @@ impl SystemFile {
             first_cached: None,
             has_direct: true,
             is_direct: false,
-            buffer: PageBuffer::default(),
+            first_page: PageBuffer::new(PAGE_BYTES),
         }
     }
 
@@ -119,10 +121,17 @@ impl SystemFile {
         true
     }
 
-    fn may_write_directly(&self, bytes: usize) -> bool {
+    /// Turns to direct writes, unless it turns out that the file system knows none.
+    fn turn_to_direct(&mut self) -> bool {
+        self.has_direct = self.has_direct && self.set_direct(true);
         self.has_direct
-            && bytes >= DIRECT_BYTES_MIN
+    }
+
+    fn may_write_directly(&self, pieces: &[&[u8]]) -> bool {
+        self.has_direct
+            && pieces.iter().map(|piece| piece.len()).sum::<usize>() >= DIRECT_BYTES_MIN
             && self.first_cached.is_none_or(|page| page >= self.last_page())
+            && stand_in_pages(pieces, self.length)
     }
 
     fn append_through_cache(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -147,56 +156,77 @@ impl SystemFile {
         Ok(())
     }
 
+    /// Writes pieces that stand in pages as the file will: whole pages directly.
     fn append_directly(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
-        self.buffer.begin(&self.tail);
-        for mut piece in pieces.iter().copied() {
-            while !piece.is_empty() {
-                piece = self.buffer.push(piece);
-                if self.buffer.is_full() {
-                    self.write_buffer()?;
-                }
-            }
-        }
-        self.write_buffer()
-    }
-
-    /// Writes what is in the buffer, and empties it.
-    fn write_buffer(&mut self) -> io::Result<()> {
-        let mut buffer = mem::take(&mut self.buffer);
-        let written = self.write_pages(buffer.bytes());
-        buffer.begin(&self.tail);
-        self.buffer = buffer;
-        written
-    }
-
-    /// Writes bytes that begin with the tail of the file: whole pages directly.
-    fn write_pages(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let (pages, rest) = bytes.split_at(bytes.len() / PAGE_BYTES * PAGE_BYTES);
+        let head_bytes = (PAGE_BYTES - self.tail.len()) % PAGE_BYTES;
+        let (head, first) = pieces[0].split_at(head_bytes);
+        self.first_page.begin_at(0);
+        self.first_page.push(&self.tail);
+        self.first_page.push(head);
+        let all: Vec<&[u8]> = once(first).chain(pieces[1..].iter().copied()).collect();
+        let (last, others) = all.split_last().expect("there is the first");
+        let (pages, rest) = last.split_at(last.len() / PAGE_BYTES * PAGE_BYTES);
+        let slices = once(self.first_page.bytes()).chain(others.iter().copied()).chain(once(pages));
+        let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
+        let written: usize = slices.iter().map(|slice| slice.len()).sum();
         let start = self.length - self.tail.len() as u64;
-        if self.has_direct && !pages.is_empty() {
-            match self.file.write_all_at(pages, start) {
-                Ok(()) => {
-                    self.length = start + pages.len() as u64;
-                    self.tail.clear();
-                    self.first_cached = None;
-                    return self.append_through_cache(rest);
-                }
-                // The disk wants larger blocks, and has written nothing.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.has_direct = false,
-                Err(error) => return Err(error),
+        match write_all_at(&self.file, &mut slices, start) {
+            Ok(()) => {
+                self.length = start + written as u64;
+                self.tail.clear();
+                self.first_cached = None;
+                self.append_through_cache(rest)
             }
+            // The disk wants larger blocks.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                self.has_direct = false;
+                pieces.iter().try_for_each(|piece| self.append_through_cache(piece))
+            }
+            Err(error) => Err(error),
         }
-        self.append_through_cache(&bytes[self.tail.len()..])
     }
+}
+
+/// Whether each of these pieces begins in its page of memory where it will begin in that of a file
+/// which is so long, and fills its last page, unless it is the last one.
+fn stand_in_pages(pieces: &[&[u8]], mut length: u64) -> bool {
+    let mut is_between = true;
+    pieces.iter().all(|piece| {
+        let in_page = (length % PAGE_BYTES as u64) as usize;
+        let stands = is_between && starts_in_page_at(piece, in_page);
+        length += piece.len() as u64;
+        is_between = length.is_multiple_of(PAGE_BYTES as u64);
+        stands
+    })
+}
+
+/// Writes all of several pieces behind each other.
+fn write_all_at(file: &File, mut slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match pwritev(file, slices, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                at += written as u64;
+                IoSlice::advance_slices(&mut slices, written);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 impl DiskFile for SystemFile {
     fn append(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
-        if self.may_write_directly(pieces.iter().map(|piece| piece.len()).sum()) {
-            self.has_direct = self.set_direct(true);
-            return self.append_directly(pieces);
+        let may_be_direct = self.may_write_directly(pieces);
+        for some in pieces.chunks(PIECES_MAX) {
+            match may_be_direct && self.turn_to_direct() {
+                true => self.append_directly(some)?,
+                false => some.iter().try_for_each(|piece| self.append_through_cache(piece))?,
+            }
         }
-        pieces.iter().try_for_each(|piece| self.append_through_cache(piece))
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -214,43 +244,6 @@ impl DiskFile for SystemFile {
     }
 }
 
-/// Memory for direct writes: its bytes begin at a page of memory.
-#[derive(Default)]
-struct PageBuffer {
-    /// A page longer than what is used of it, or empty until it is needed.
-    memory: Vec<u8>,
-    start: usize,
-    len: usize,
-}
-
-impl PageBuffer {
-    /// Holds nothing but a tail.
-    fn begin(&mut self, tail: &[u8]) {
-        if self.memory.is_empty() {
-            self.memory = vec![0; BUFFER_BYTES + PAGE_BYTES];
-            self.start = self.memory.as_ptr().align_offset(PAGE_BYTES);
-        }
-        self.len = 0;
-        self.push(tail);
-    }
-
-    /// Takes as many bytes as there is room for; returns the others.
-    fn push<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (now, later) = bytes.split_at(bytes.len().min(BUFFER_BYTES - self.len));
-        self.memory[self.start + self.len..][..now.len()].copy_from_slice(now);
-        self.len += now.len();
-        later
-    }
-
-    fn is_full(&self) -> bool {
-        self.len == BUFFER_BYTES
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.memory[self.start..][..self.len]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -261,6 +254,9 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
+        /// Of so many bytes, in pages as the file will be.
+        Place(usize),
+        /// Anywhere in memory.
         Append(usize),
         Sync,
         Truncate(prop::sample::Index),
@@ -269,9 +265,10 @@ mod tests {
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
-            4 => (0..3 * PAGE_BYTES).prop_map(Step::Append),
-            4 => (DIRECT_BYTES_MIN..2 * DIRECT_BYTES_MIN).prop_map(Step::Append),
-            1 => (BUFFER_BYTES - PAGE_BYTES..2 * BUFFER_BYTES).prop_map(Step::Append),
+            2 => (0..3 * PAGE_BYTES).prop_map(Step::Append),
+            2 => (0..3 * PAGE_BYTES).prop_map(Step::Place),
+            1 => (DIRECT_BYTES_MIN..2 * DIRECT_BYTES_MIN).prop_map(Step::Append),
+            5 => (DIRECT_BYTES_MIN..8 * DIRECT_BYTES_MIN).prop_map(Step::Place),
             3 => Just(Step::Sync),
             1 => any::<prop::sample::Index>().prop_map(Step::Truncate),
             1 => Just(Step::Reopen),
@@ -300,6 +297,23 @@ mod tests {
         (0..count).map(|at| (at ^ at >> 8 ^ seed) as u8).collect()
     }
 
+    /// Bytes of a buffer in a test.
+    const PLACED_BYTES: usize = 16 * PAGE_BYTES;
+
+    /// Appends bytes from buffers in which they stand as they will in the file.
+    fn place(file: &mut SystemFile, mut bytes: &[u8]) {
+        let (mut buffers, mut position) = (Vec::new(), file.length);
+        while !bytes.is_empty() {
+            let mut buffer = PageBuffer::new(PLACED_BYTES);
+            buffer.begin_at(position);
+            bytes = buffer.push(bytes);
+            position += buffer.bytes().len() as u64;
+            buffers.push(buffer);
+        }
+        let pieces: Vec<&[u8]> = buffers.iter().map(PageBuffer::bytes).collect();
+        file.append(&pieces).expect("there is room");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -311,6 +325,11 @@ mod tests {
             let mut model = Vec::new();
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
+                    Step::Place(count) => {
+                        let bytes = bytes_of(count, number);
+                        place(&mut file, &bytes);
+                        model.extend(bytes);
+                    }
                     Step::Append(count) => {
                         let bytes = bytes_of(count, number);
                         let (one, other) = bytes.split_at(count / 3);
@@ -332,10 +351,12 @@ mod tests {
         }
     }
 
+    const FIRST_BYTES: usize = 2 * DIRECT_BYTES_MIN;
+
     /// A file, and whether the file system it lies in knows direct writes.
     fn new_file(folder: &Folder) -> (SystemFile, bool) {
         let mut file = SystemFile::create(&folder.0.join("file")).expect("it can be made");
-        file.append(&[&bytes_of(BUFFER_BYTES, 0)]).expect("there is room");
+        place(&mut file, &bytes_of(FIRST_BYTES, 0));
         let has_direct = file.is_direct;
         (file, has_direct)
     }
@@ -348,21 +369,41 @@ mod tests {
         let large = bytes_of(DIRECT_BYTES_MIN, 1);
         // A part of a page that is written again is no obstacle.
         file.append(&[b"tail"]).expect("there is room");
-        file.append(&[&large]).expect("there is room");
+        place(&mut file, &large);
         assert_eq!(file.tail, large[large.len() - 4..]);
         let is_last = file.first_cached == Some(file.last_page());
         assert_eq!(is_last, has_direct, "only the last page is in the cache");
         // Whole ones are, until they are on the disk.
         file.append(&[&bytes_of(PAGE_BYTES, 2)]).expect("there is room");
-        file.append(&[&large]).expect("there is room");
+        place(&mut file, &large);
         assert!(!file.is_direct);
         file.sync().expect("the disk works");
-        file.append(&[&large]).expect("there is room");
+        place(&mut file, &large);
         assert_eq!(file.first_cached == Some(file.last_page()), has_direct);
         // Nor is it known of a file that is cut, or was there before.
         file.truncate(PAGE_BYTES as u64 + 5).expect("it can be cut");
-        file.append(&[&large]).expect("there is room");
+        place(&mut file, &large);
         assert_eq!((file.is_direct, file.first_cached), (false, Some(0)));
+    }
+
+    #[test]
+    fn bytes_that_stand_otherwise_go_through_the_cache() {
+        let folder = Folder::new("otherwise");
+        let (mut file, _) = new_file(&folder);
+        let mut buffer = PageBuffer::new(2 * DIRECT_BYTES_MIN);
+        buffer.begin_at(1);
+        buffer.push(&bytes_of(DIRECT_BYTES_MIN, 1));
+        file.append(&[buffer.bytes()]).expect("there is room");
+        assert_eq!(file.first_cached, Some((FIRST_BYTES / PAGE_BYTES) as u64));
+        // So does what leaves a gap in a page of memory.
+        buffer.begin_at(0);
+        buffer.push(&bytes_of(2 * DIRECT_BYTES_MIN, 2));
+        let (file_length, one) = (PAGE_BYTES as u64, &buffer.bytes()[..5]);
+        let other = &buffer.bytes()[PAGE_BYTES + 5..];
+        assert!(!stand_in_pages(&[one, other], file_length));
+        assert!(stand_in_pages(&[&buffer.bytes()[..PAGE_BYTES], one], file_length));
+        place(&mut file, b"the tail");
+        assert!(!file.is_direct);
     }
 
     #[test]
@@ -371,7 +412,7 @@ mod tests {
         let (mut file, _) = new_file(&folder);
         file.has_direct = false;
         file.sync().expect("the disk works");
-        file.append(&[&bytes_of(DIRECT_BYTES_MIN, 1)]).expect("there is room");
-        assert_eq!(file.first_cached, Some((BUFFER_BYTES / PAGE_BYTES) as u64));
+        place(&mut file, &bytes_of(DIRECT_BYTES_MIN, 1));
+        assert_eq!(file.first_cached, Some((FIRST_BYTES / PAGE_BYTES) as u64));
     }
 }

@@ -101,8 +101,6 @@ pub struct Segment {
     unsafe_bytes: Unsynced,
     /// How much of it is in the file.
     written: usize,
-    /// Length of the file when it was safe.
-    safe_length: u64,
     /// Items in the file once all is written.
     items: u64,
     has_failed: bool,
@@ -121,9 +119,8 @@ impl Segment {
             file,
             durable,
             policy,
-            unsafe_bytes: Unsynced::default(),
+            unsafe_bytes: Unsynced::behind_safe(length),
             written: 0,
-            safe_length: length,
             items: 0,
             has_failed: false,
         }
@@ -201,7 +198,7 @@ impl Segment {
 
     fn try_flush(&mut self, due: bool) -> io::Result<()> {
         if self.has_failed && !mutation::is_on(Mutation::FailureNotCut) {
-            self.file.truncate(self.safe_length)?;
+            self.file.truncate(self.unsafe_bytes.position())?;
             self.written = 0;
         }
         // Whatever goes wrong from here on, the file is cut back before it is written to again.
@@ -209,7 +206,8 @@ impl Segment {
             let pieces: Vec<&[u8]> = self.unsafe_bytes.behind(self.written).collect();
             self.file.append(&pieces)?;
             self.written = self.unsafe_bytes.len();
-            self.durable.bytes.store(self.safe_length + self.written as u64, SeqCst);
+            let length = self.unsafe_bytes.position() + self.written as u64;
+            self.durable.bytes.store(length, SeqCst);
         }
         match self.policy {
             SyncPolicy::Never => {}
@@ -219,7 +217,6 @@ impl Segment {
                 self.durable.synced.store(self.items, SeqCst);
             }
         }
-        self.safe_length += self.unsafe_bytes.len() as u64;
         self.unsafe_bytes.clear();
         self.written = 0;
         self.durable.items.store(self.items, SeqCst);
