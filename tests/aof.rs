@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use support::{
-    Client, Fields, IoBackend, OK, Reply, Resp, Server, ServerConfig, TestDirectory, bulk,
-    eventually, signal,
+    Client, Fields, IoBackend, OK, Process, Reply, Resp, Server, ServerConfig, TestDirectory,
+    array, bulk, eventually, owned, signal,
 };
 
 fn cores(core_count: u32) -> ServerConfig {
@@ -608,6 +608,144 @@ fn a_single_file_of_an_old_server_becomes_the_base() {
     kill(server);
     let (_server, mut client) = start(1, &files, &[]);
     assert_eq!(client.text("GET old"), "2");
+}
+
+/// Scripts with their digests.
+const SET: [&str; 2] =
+    ["return redis.call('set',KEYS[1],ARGV[1])", "c686f316aaf1eb01d5a4de1b0b63cd233010e63d"];
+const ADD: [&str; 2] = [
+    "return redis.call('incrby','undeclared',ARGV[1])",
+    "5d14e3d624db0b6e8d1abbdb0572d40229b859a8",
+];
+const READ: [&str; 2] =
+    ["return redis.call('get','x')", "db94c2918043c41a85e5c7f5b637c7a9c9c7119c"];
+const ONE: [&str; 2] = ["return 1", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"];
+
+/// Commands as a single file of an old server tells them.
+fn old_file(lines: &[&[&str]]) -> String {
+    let told = |line: &&[&str]| {
+        let words = line.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        format!("*{}\r\n{}", line.len(), words.collect::<String>())
+    };
+    lines.iter().map(told).collect()
+}
+
+/// The keys that are there, in this order, and what else there is to ask for.
+const WHAT_SCRIPTS_LEFT: &str = "1 2 3 4 12 6 7 :0 true :15 :2 0-0 1 :1 :0 :0 :1 :1";
+
+/// What scripts of the file below have left.
+fn what_scripts_left(client: &mut Client) -> String {
+    let digests = [SET[1], ADD[1], READ[1], ONE[1]].join(" ");
+    let mut told = String::new();
+    for line in [
+        "SELECT 2",
+        "MGET named again after failed undeclared inside gone end",
+        "EXISTS old",
+        "GET soon",
+        "STRLEN id",
+        "XLEN x",
+        // Nothing has been idle for long.
+        "XAUTOCLAIM x g e 10000000 0",
+        "SELECT 3",
+        "GET elsewhere",
+        "DBSIZE",
+        &format!("SCRIPT EXISTS {digests}"),
+    ] {
+        client.send_command(line);
+        told += &String::from_utf8_lossy(&client.read_bytes());
+    }
+    client.check("SELECT 2", OK);
+    for key in ["timed", "soon", "copy"] {
+        assert!((1..=1000).contains(&client.integer(["TTL", key])), "{key}");
+    }
+    let words = told.lines().filter(|line| !line.starts_with(['$', '*', '+']));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Servers before Redis 5 wrote EVAL into the file, and later ones may have been told to.
+#[test]
+fn scripts_of_an_old_file_run_again_and_do_what_a_stock_server_makes_of_them() {
+    let elsewhere = "redis.call('select',3) redis.call('set','elsewhere','1')";
+    let timed = "redis.call('setex','timed',1000,'1') \
+                 redis.call('set','soon',tostring(redis.call('ttl','timed') < 1001)) \
+                 redis.call('expire','soon',1000) \
+                 redis.call('restore','copy',1000000,redis.call('dump','named'))";
+    let added = "redis.call('set','id',redis.call('xadd','x','*','f','v'))";
+    let claimed = "redis.call('xadd','x','*','f','v') redis.call('xgroup','create','x','g','0') \
+                   redis.call('xreadgroup','group','g','c','streams','x','>') \
+                   redis.call('xclaim','x','g','d',0,redis.call('get','id'))";
+    let file = old_file(&[
+        &["SELECT", "2"],
+        &["EVAL", SET[0], "1", "named", "1"],
+        &["EVALSHA", SET[1], "1", "again", "2"],
+        &["EVAL", elsewhere, "0"],
+        &["SET", "after", "3"],
+        &["EVAL", "redis.call('set',KEYS[1],'4') error('no')", "1", "failed"],
+        &["EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", "0"],
+        &["EVAL", "this is not Lua", "0"],
+        &["SCRIPT", "LOAD", ADD[0]],
+        &["EVALSHA", ADD[1], "0", "5"],
+        &["MULTI"],
+        &["EVALSHA", ADD[1], "0", "7"],
+        &["SET", "inside", "6"],
+        &["EXEC"],
+        &["EVALSHA_RO", ADD[1], "0", "100"],
+        // What has expired meanwhile had not when this ran, and does not come back without a time.
+        &["SET", "old", "1", "PXAT", "1000"],
+        &["EVAL", "redis.call('incr','old')", "0"],
+        &["EVAL", timed, "0"],
+        &["EVAL", added, "0"],
+        &["EVAL", claimed, "0"],
+        &["SCRIPT", "FLUSH"],
+        &["EVALSHA", SET[1], "1", "gone", "x"],
+        &["SCRIPT", "LOAD", READ[0]],
+        &["EVAL_RO", ONE[0], "0"],
+        &["SET", "end", "7"],
+    ]);
+    for core_count in [1, 3] {
+        let files = TestDirectory::create();
+        files.write("appendonly.aof", &file);
+        let (server, mut client) = start(core_count, &files, &[]);
+        assert_eq!(what_scripts_left(&mut client), WHAT_SCRIPTS_LEFT);
+        client.check("DEBUG LOADAOF", OK);
+        assert_eq!(what_scripts_left(&mut client), WHAT_SCRIPTS_LEFT);
+        server.wait_for_log("5 commands of the append only file answered with an error");
+        kill(server);
+    }
+    let files = TestDirectory::create();
+    files.write("appendonly.aof", &file);
+    if let Some(stock) = Stock::start(&files, "one") {
+        assert_eq!(what_scripts_left(&mut stock.client(&files, "one")), WHAT_SCRIPTS_LEFT);
+    }
+}
+
+/// What a script empties while it runs again is not what snapshots are about.
+#[test]
+fn a_flush_by_a_script_of_a_file_leaves_the_snapshot_alone() {
+    let files = TestDirectory::create();
+    let flushes = "redis.call('flushall') redis.call('set','behind','1')";
+    files.write("appendonly.aof", &old_file(&[&["SET", "x", "1"], &["EVAL", flushes, "0"]]));
+    files.write("dump.rdb", "a snapshot");
+    let (_server, mut client) = start(2, &files, &["--save", "3600 1"]);
+    client.check("KEYS *", array([bulk("behind")]));
+    assert_eq!(files.read("dump.rdb"), "a snapshot");
+}
+
+/// Symptom: no signal ends a server but KILL. Cause: a script of the file never ends, and the end
+/// of the process waits for the load.
+#[test]
+fn a_server_ends_while_a_script_of_its_file_does_not() {
+    let endless = "redis.call('set','x','1') while true do end";
+    let file = old_file(&[&["EVAL", endless, "0"]]);
+    let arguments = ["--port", "0", "--unixsocket", "s", "--save", "", "--cores", "2"];
+    let arguments = [&arguments[..], &["--appendonly", "yes", "--busy-reply-threshold", "1"]];
+    let files = TestDirectory::create();
+    files.write("appendonly.aof", &file);
+    let mut process = Process::start(files, &owned(&arguments.concat()), "");
+    eventually("the script is slow", || process.output().contains("Slow script detected"));
+    signal(process.id(), "TERM");
+    assert!(process.wait_for_exit().success(), "{}", process.output());
+    assert_eq!(process.directory().read("appendonlydir/appendonly.aof"), file);
 }
 
 #[test]

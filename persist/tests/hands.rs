@@ -11,9 +11,12 @@ use basalt_persist::aof::manifest::{FileEntry, Manifest};
 use basalt_persist::disk::SystemDisk;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::replay::ReplayError;
+use basalt_shard::scripting::from_file::FileScripts;
 use basalt_shard::settings::Settings;
 use basalt_shard::store::Store;
 use basalt_simulator::cluster::Cluster;
+use basalt_simulator::configuration::Configuration;
+use basalt_simulator::host::{TestHost, VirtualClock};
 
 const SEGMENTS: usize = 3;
 const PREFIX: &str = "appendonly.aof";
@@ -350,15 +353,58 @@ fn of_several_commands_that_cannot_run_the_first_is_told() {
     // Keys of any slot stand around them.
     let some = |from: u32| (from..from + 1500).map(|number| command(&format!("SET k{number} x")));
     let mut text: String = some(0).collect();
-    text += &command("EVAL first 0");
+    text += &command("FCALL first 0");
     text.extend(some(1500));
     text += &command("NOSUCH command");
     let directory = Directory::new(&[text]);
     for thread_count in [1, 2, 4] {
         let error = directory.load(&mut store(1), thread_count).expect_err("it cannot run");
         let said = error.to_string();
-        assert!(said.starts_with("Unsupported command 'EVAL' reading"), "{said}");
+        let expected = "Calls of functions are not loaded, only what they did: command 'FCALL'";
+        assert!(said.starts_with(expected), "{said}");
     }
+}
+
+/// What runs scripts, for a process that does nothing else.
+fn scripts() -> FileScripts {
+    let configuration = Configuration::new(Settings::default());
+    let host = TestHost::new(configuration, VirtualClock::starting_at_ms(1), || 1 << 30);
+    FileScripts::new(Box::new(host), Arc::default())
+}
+
+#[test]
+fn scripts_are_run_between_what_comes_before_and_behind_them() {
+    let mut text = String::new();
+    let mut expected = 0;
+    for number in 0..600 {
+        let key = number % 50;
+        text += &command(&format!("INCR k{key}"));
+        text += &match number % 3 {
+            0 => command(&format!("EVAL redis.call('incr',KEYS[1]) 1 k{key}")),
+            1 => command("MULTI") + &command("EVAL redis.call('incr','sum') 0") + &command("EXEC"),
+            _ => command("EVAL no-script 0"),
+        };
+        expected += u64::from(number % 3 == 2);
+    }
+    text += &command("EVAL redis.call('set','random',math.random()) 0");
+    // As where they ran first, numbers begin anew with each.
+    let again = "EVAL assert(redis.call('get','random')==redis.call('echo',math.random())) 0";
+    text += &command(again);
+    let directory = Directory::new(&[text]);
+    // Nobody sets limits to what was there before.
+    let settings = Arc::new(Settings { maxmemory: 1, ..Settings::default() });
+    let mut sums = Vec::new();
+    for thread_count in [1, 2, 4] {
+        let mut store = Store::new(HashSlot::all(), 1, 0, Arc::clone(&settings));
+        let options = LoadOptions { scripts: Some(scripts()), thread_count, ..Default::default() };
+        let report = directory.load_with(&mut store, options).expect("all of it can run");
+        assert_eq!((report.commands, report.failed), (1202, expected), "{report:?}");
+        assert_eq!(store.database_counts()[0].1.keys, 52);
+        sums.push(sum_up(store, 1));
+    }
+    assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
+    let error = directory.load(&mut store(1), 2).expect_err("there is nothing that runs scripts");
+    assert!(matches!(&error, LoadError::Command(_, ReplayError::NoScripts(_))), "{error}");
 }
 
 #[test]
@@ -367,10 +413,13 @@ fn records_that_do_not_name_their_slots_end_the_load() {
     assert!(HashSlot::of_key(b"k2").index() < 8192, "the first of two hands has it");
     let elsewhere = format!("#S:16383:1\r\n{}", command("SET k2 1"));
     let anywhere = format!("#S:0:1\r\n{}", command("SORT k2 BY weight_*"));
-    for lie in [elsewhere, anywhere] {
+    let scripted = format!("#S:0:1\r\n{}", command("EVAL return 0"));
+    for lie in [elsewhere, anywhere, scripted] {
         let directory = Directory::new(&[honest.clone(), lie]);
         let mut store = store(1);
-        let error = directory.load(&mut store, 2).expect_err("the record lies");
+        let options =
+            LoadOptions { scripts: Some(scripts()), thread_count: 2, ..Default::default() };
+        let error = directory.load_with(&mut store, options).expect_err("the record lies");
         let is_told = matches!(&error, LoadError::Command(_, ReplayError::BadArguments(_)));
         assert!(is_told, "{error}");
     }

@@ -15,6 +15,7 @@ use crate::core::message::{Caller, Route};
 use crate::hash::HashSlot;
 use crate::number::parse_integer;
 use crate::reply::{Output, Reply};
+use crate::scripting::from_file::{FileScripts, Outcome};
 use crate::scripting::texts::LibraryTexts;
 use crate::store::Store;
 use crate::store::ahead::Lookup;
@@ -28,6 +29,12 @@ pub enum ReplayError {
     Unsupported(Vec<u8>),
     /// Its arguments cannot be what was written.
     BadArguments(Vec<u8>),
+    /// It is about scripts, and whoever loads the file runs none.
+    NoScripts(Vec<u8>),
+    /// It calls a function. No server writes that: files tell what functions did.
+    FunctionCall(Vec<u8>),
+    /// The process is to end before it is done.
+    Interrupted(Vec<u8>),
 }
 
 impl std::fmt::Display for ReplayError {
@@ -36,6 +43,11 @@ impl std::fmt::Display for ReplayError {
             Self::UnknownCommand(name) => ("Unknown command", name),
             Self::Unsupported(name) => ("Unsupported command", name),
             Self::BadArguments(name) => ("Bad arguments of command", name),
+            Self::NoScripts(name) => ("Scripts are not run here: command", name),
+            Self::FunctionCall(name) => {
+                ("Calls of functions are not loaded, only what they did: command", name)
+            }
+            Self::Interrupted(name) => ("Told to end within command", name),
         };
         write!(formatter, "{text} '{}'", String::from_utf8_lossy(name))
     }
@@ -52,6 +64,15 @@ pub enum Reach {
     Named,
     /// Anything. Commands that cannot be run are among these.
     Everything,
+}
+
+/// What commands change beside the store.
+#[derive(Default)]
+pub struct Programs {
+    /// Libraries of functions.
+    pub libraries: LibraryTexts,
+    /// What runs scripts; without it they are refused.
+    pub scripts: Option<FileScripts>,
 }
 
 /// The state of one stream of commands: its database, and what came of them.
@@ -86,7 +107,7 @@ pub fn reach(
 ) -> Reach {
     let Ok(row) = find(last_lookup, arguments) else { return Reach::Everything };
     match row.handler {
-        Some(Handler::Keys(_)) if !row.reaches_unnamed_keys() => {
+        Some(Handler::Keys(_)) if !row.reaches_unnamed_keys() && !FileScripts::are_about(row) => {
             let mut reach = Reach::Everything;
             row.for_each_key(arguments, |key| {
                 visit(HashSlot::of_key(key));
@@ -112,8 +133,8 @@ fn find(
     if !row.accepts_argument_count(arguments.len()) {
         return Err(ReplayError::BadArguments(name.to_vec()));
     }
-    if row.flags.contains(flag::SCRIPT_RUNNER) {
-        return Err(ReplayError::Unsupported(name.to_vec()));
+    if row.flags.contains(flag::SCRIPT_RUNNER) && !FileScripts::are_about(row) {
+        return Err(ReplayError::FunctionCall(name.to_vec()));
     }
     Ok(row)
 }
@@ -149,18 +170,18 @@ impl Replay {
     }
 
     /// Runs one command on `store`, which holds all slots unless this is [`Replay::of_part`]; those
-    /// on functions change `libraries`.
+    /// on functions and scripts go to `programs`.
     ///
     /// # Errors
     /// If the command cannot come from a journal.
     pub fn apply(
         &mut self,
         store: &mut Store,
-        libraries: &mut LibraryTexts,
+        programs: &mut Programs,
         arguments: Arguments<'_>,
     ) -> Result<(), ReplayError> {
         let foreseen = self.foresee(store, self.db, arguments)?;
-        self.run(store, libraries, foreseen, arguments)
+        self.run(store, programs, foreseen, arguments)
     }
 
     /// Runs a command that was looked up with the same arguments.
@@ -170,14 +191,17 @@ impl Replay {
     pub fn run(
         &mut self,
         store: &mut Store,
-        libraries: &mut LibraryTexts,
+        programs: &mut Programs,
         Foreseen { row, route, .. }: Foreseen,
         arguments: Arguments<'_>,
     ) -> Result<(), ReplayError> {
+        if FileScripts::are_about(row) {
+            return self.run_script(store, programs, row, arguments);
+        }
         let Some(handler) = row.handler.and_then(Handler::on_keys) else {
             if row.container == "function" {
                 self.applied += 1;
-                self.failed += u64::from(libraries.apply(row.name, arguments).is_err());
+                self.failed += u64::from(programs.libraries.apply(row.name, arguments).is_err());
                 return Ok(());
             }
             return self.apply_to_all(store, row.name, arguments);
@@ -192,6 +216,28 @@ impl Replay {
         let outcome = handler(&mut call);
         self.applied += 1;
         self.failed += u64::from(outcome.is_err());
+        Ok(())
+    }
+
+    /// Runs a command about scripts, which may touch anything.
+    fn run_script(
+        &mut self,
+        store: &mut Store,
+        programs: &mut Programs,
+        row: &'static Command,
+        arguments: Arguments<'_>,
+    ) -> Result<(), ReplayError> {
+        let name = || arguments.at(0).to_vec();
+        if self.is_of_part && !HashSlot::all().all(|slot| store.has_slot(slot)) {
+            return Err(ReplayError::BadArguments(name()));
+        }
+        let scripts = programs.scripts.as_mut().ok_or_else(|| ReplayError::NoScripts(name()))?;
+        match scripts.run(store, row, self.db, arguments) {
+            Outcome::Done => {}
+            Outcome::Failed => self.failed += 1,
+            Outcome::Interrupted => return Err(ReplayError::Interrupted(name())),
+        }
+        self.applied += 1;
         Ok(())
     }
 

@@ -222,7 +222,8 @@ impl Store {
         self.now
     }
 
-    /// Wall clock of this turn, milliseconds since 1970.
+    /// What deadlines are compared with, milliseconds since 1970: the wall clock of this turn,
+    /// unless commands come from a file (see [`Store::set_loading`]).
     #[inline]
     pub fn now_ms(&self) -> i64 {
         self.now_ms
@@ -236,10 +237,16 @@ impl Store {
     }
 
     /// Says whether commands come from a file rather than from clients. For them time stands still
-    /// at 0, so that nothing expires but by what the file says.
+    /// at 0, so that nothing expires but by what the file says. Lifetimes they give count from
+    /// [`Store::now`] all the same.
     pub fn set_loading(&mut self, is_loading: bool) {
         self.is_loading = is_loading;
         self.set_now(self.now);
+    }
+
+    /// Whether commands come from a file.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.is_loading
     }
 
     /// Settings of the commands.

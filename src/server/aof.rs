@@ -34,6 +34,7 @@ use basalt_persist::preamble::empty_file;
 use basalt_persist::progress::LoadProgress;
 use basalt_shard::core::CoreId;
 use basalt_shard::host::{AppendOnlyFacts, Cut, DurableMark, DurableState};
+use basalt_shard::scripting::from_file::FileScripts;
 use basalt_shard::store::Store;
 
 use self::rewriting::Rewrite;
@@ -190,10 +191,11 @@ impl AppendOnly {
         &self,
         settings: &Settings,
         store: &mut Store,
+        scripts: FileScripts,
         thread_count: usize,
         progress: Arc<LoadProgress>,
     ) -> Result<LoadReport, load::LoadError> {
-        let report = self.load_again(settings, store, thread_count, progress)?;
+        let report = self.load_again(settings, store, scripts, thread_count, progress)?;
         self.closed_bytes.store(report.bytes, Ordering::Relaxed);
         self.state().base_bytes = report.bytes;
         Ok(report)
@@ -207,6 +209,7 @@ impl AppendOnly {
         &self,
         settings: &Settings,
         store: &mut Store,
+        scripts: FileScripts,
         thread_count: usize,
         progress: Arc<LoadProgress>,
     ) -> Result<LoadReport, load::LoadError> {
@@ -218,6 +221,7 @@ impl AppendOnly {
             thread_count,
             version_check: settings.snapshots.rdb_version_check,
             progress,
+            scripts: Some(scripts),
         };
         load::load(&location(settings), &manifest, options, store)
     }

@@ -149,8 +149,9 @@ fn serve(process: &Arc<Process>, supervision: Supervision) -> Result<(), Failure
     // As in Redis: what is wrong with the data set is told after this.
     banner::initialized();
     let (cores, source) = loading::Source::open(process, assigned.len())?;
+    let loader = CoreHost::new(Arc::clone(process), garbage.clone());
     let threads = start_cores(process, &assigned, garbage, &acl, (seed, cores))?;
-    let loaded = source.start(process, seed)?;
+    let loaded = source.start(process, seed, loader)?;
     let handler = Arc::clone(process);
     signals::listen(move |event| on_signal(&handler, event))?;
     memory::post_used_bytes();

@@ -18,6 +18,7 @@ use basalt_shard::host::{
     RewriteExtent, RewriteTarget, SaveKind, ShutdownOptions, SnapshotTarget,
 };
 use basalt_shard::migration::{Delivery, Journey, Shipment};
+use basalt_shard::scripting::from_file::FileScripts;
 use basalt_shard::store::Store;
 
 use self::changes::{act_on, act_on_process};
@@ -39,6 +40,12 @@ impl CoreHost {
     /// The way of one core. `garbage` leads to the thread that frees.
     pub fn new(process: Arc<Process>, garbage: SyncSender<Garbage>) -> Self {
         Self { process, garbage }
+    }
+
+    /// What runs the scripts of a file, with a way of its own.
+    pub fn file_scripts(&self) -> FileScripts {
+        let host = Self::new(Arc::clone(&self.process), self.garbage.clone());
+        FileScripts::new(Box::new(host), self.process.persistence.scripts())
     }
 }
 
@@ -142,7 +149,7 @@ impl Host for CoreHost {
     }
 
     fn load_append_only(&mut self, store: &mut Store) -> Option<Vec<Vec<u8>>> {
-        super::loading::append_only_at_once(&self.process, store)
+        super::loading::append_only_at_once(&self.process, store, self.file_scripts())
     }
 
     fn cancel_save(&mut self) -> bool {

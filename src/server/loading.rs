@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use basalt_persist::aof::load::LoadError;
 use basalt_persist::aof::manifest::FileKind;
 use basalt_persist::fault::{RdbFault, Reason};
 use basalt_persist::load::{self, Batch, Contents, LoadCounts, divide};
@@ -21,14 +22,17 @@ use basalt_persist::progress::LoadEvent;
 use basalt_persist::reader::RdbReader;
 use basalt_shard::core::Core;
 use basalt_shard::hash::HashSlot;
+use basalt_shard::host::ShutdownOptions;
 use basalt_shard::loading::LoadRules;
 use basalt_shard::rdb::opcode;
+use basalt_shard::replay::ReplayError;
+use basalt_shard::scripting::from_file::FileScripts;
 use basalt_shard::slot::Slot;
 use basalt_shard::store::{DatabaseCount, Store};
 
 use super::aof::NewGeneration;
 use super::clock;
-use super::host::command_settings;
+use super::host::{CoreHost, command_settings};
 use super::persistence::open_file;
 use super::process::Process;
 use crate::config::Settings;
@@ -332,15 +336,17 @@ impl Source {
         Ok((cores, file.map_or(Self::Nothing, |file| Self::Snapshot(file, batches))))
     }
 
-    /// Starts the thread that loads it.
+    /// Starts the thread that loads it. `host` is its way to the process.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(self, process: &Arc<Process>, seed: u64) -> io::Result<Load> {
+    pub fn start(self, process: &Arc<Process>, seed: u64, host: CoreHost) -> io::Result<Load> {
         Ok(match self {
             Self::Nothing => Load::Nothing,
             Self::Snapshot(file, batches) => Load::Snapshot(start(process, file, batches)?),
-            Self::AppendOnly(ways) => Load::AppendOnly(start_append_only(process, seed, ways)?),
+            Self::AppendOnly(ways) => {
+                Load::AppendOnly(start_append_only(process, seed, ways, host)?)
+            }
         })
     }
 }
@@ -381,16 +387,28 @@ fn start_append_only(
     process: &Arc<Process>,
     seed: u64,
     ways: Vec<SyncSender<Delivery>>,
+    host: CoreHost,
 ) -> io::Result<AppendLoading> {
     let process = Arc::clone(process);
     let work = move || {
-        let result = load_append_only(&process, seed, &ways);
-        result.map_err(|error| {
-            process.stop(basalt_shard::host::ShutdownOptions::default());
-            format!("Fatal error loading the append only file: {error}. Exiting.")
+        let result = load_append_only(&process, seed, &ways, &host);
+        result.or_else(|error| {
+            process.stop(ShutdownOptions::default());
+            if was_interrupted(&*error) {
+                notice!("Loading the append only file was given up.");
+                return Ok(());
+            }
+            Err(format!("Fatal error loading the append only file: {error}. Exiting."))
         })
     };
     Ok(AppendLoading(std::thread::Builder::new().name("load".into()).spawn(work)?))
+}
+
+/// Whether a load has ended because the process is to end.
+fn was_interrupted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let interrupted =
+        |error: &LoadError| matches!(error, LoadError::Command(_, ReplayError::Interrupted(_)));
+    error.downcast_ref::<LoadError>().is_some_and(interrupted)
 }
 
 impl AppendLoading {
@@ -406,10 +424,14 @@ impl AppendLoading {
 /// Loads the append-only file into an empty store that has all slots, while nothing else runs;
 /// returns the texts of the libraries in it. If it cannot be loaded the process ends: what is in
 /// memory is not the data.
-pub fn append_only_at_once(process: &Process, store: &mut Store) -> Option<Vec<Vec<u8>>> {
+pub fn append_only_at_once(
+    process: &Process,
+    store: &mut Store,
+    scripts: FileScripts,
+) -> Option<Vec<Vec<u8>>> {
     let settings = process.settings();
     // By this thread alone: others would share the processor of its core.
-    match process.append_only.load_again(&settings, store, 1, Arc::default()) {
+    match process.append_only.load_again(&settings, store, scripts, 1, Arc::default()) {
         Ok(report) => {
             report.warnings.iter().for_each(|line| warning!("{line}"));
             notice!("DB loaded from append only file");
@@ -417,7 +439,7 @@ pub fn append_only_at_once(process: &Process, store: &mut Store) -> Option<Vec<V
         }
         Err(error) => {
             warning!("Error loading the append only file: {error}");
-            process.stop(basalt_shard::host::ShutdownOptions::default());
+            process.stop(ShutdownOptions::default());
             None
         }
     }
@@ -427,13 +449,15 @@ fn load_append_only(
     process: &Arc<Process>,
     seed: u64,
     ways: &[SyncSender<Delivery>],
+    host: &CoreHost,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (settings, begun) = (process.settings(), Instant::now());
     let commands = Arc::new(command_settings(&settings));
     let mut store = Store::new(HashSlot::all(), seed, u64::MAX, commands);
     store.set_now(clock::now());
     let progress = Arc::clone(&process.persistence.progress);
-    let report = process.append_only.load(&settings, &mut store, ways.len(), progress)?;
+    let (scripts, threads) = (host.file_scripts(), ways.len());
+    let report = process.append_only.load(&settings, &mut store, scripts, threads, progress)?;
     for line in &report.warnings {
         warning!("{line}");
     }

@@ -24,6 +24,7 @@ use basalt_shard::host::{AppendOnlyFacts, Cut, PersistenceFacts, SaveKind, Snaps
 use basalt_shard::loading::LoadRules;
 use basalt_shard::rdb::value_type::{RdbVersion, VERSION_WITH_FIELD_DEADLINES};
 use basalt_shard::rdb::writer::Compression;
+use basalt_shard::scripting::cache::ScriptCache;
 use basalt_shard::snapshot::{SnapshotOrder, UsageKept};
 use basalt_shard::store::Store;
 
@@ -127,6 +128,11 @@ impl Persistence {
     pub fn share(&self, shared: &Arc<Shared>) {
         shared.is_loading.store(self.is_loading(), Ordering::SeqCst);
         let _ = self.shared.set(Arc::clone(shared));
+    }
+
+    /// The scripts of all cores, which are there before anything is loaded.
+    pub fn scripts(&self) -> Arc<ScriptCache> {
+        Arc::clone(&self.shared.get().expect("cores are started first").scripts)
     }
 
     /// Whether the data set is being loaded.

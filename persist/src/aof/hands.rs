@@ -30,8 +30,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use basalt_shard::command::LastLookup;
 use basalt_shard::hash::HashSlot;
 use basalt_shard::number::parse_integer;
-use basalt_shard::replay::{Foreseen, Reach, Replay, ReplayError, reach};
-use basalt_shard::scripting::texts::LibraryTexts;
+use basalt_shard::replay::{Foreseen, Programs, Reach, Replay, ReplayError, reach};
 use basalt_shard::slot::Slot;
 use basalt_shard::store::Store;
 
@@ -80,8 +79,8 @@ pub(super) struct Done {
 struct Hand {
     store: Store,
     replay: Replay,
-    /// Hand 0 has them: what changes them concerns all slots.
-    libraries: LibraryTexts,
+    /// Hand 0 has them: what goes to them concerns all slots.
+    programs: Programs,
     /// Commands that are about to run.
     foreseen: Vec<Result<Foreseen, ReplayError>>,
     /// Where batches go when they are done.
@@ -117,19 +116,19 @@ impl<'scope> Hands<'scope> {
     pub(super) fn start(
         scope: &'scope Scope<'scope, '_>,
         store: &mut Store,
-        libraries: LibraryTexts,
+        programs: Programs,
         hand_count: usize,
         segment_count: usize,
     ) -> Self {
         let (mut tasks, mut threads) = (Vec::new(), Vec::new());
         let (to_filler, spent) = sync_channel(hand_count * (BATCHES_MAX + 2));
-        let mut libraries = Some(libraries);
+        let mut programs = Some(programs);
         for store in share_out(store, hand_count) {
             let (sender, receiver) = sync_channel(BATCHES_MAX);
             let hand = Hand {
                 store,
                 replay: Replay::of_part(),
-                libraries: libraries.take().unwrap_or_default(),
+                programs: programs.take().unwrap_or_default(),
                 foreseen: Vec::with_capacity(FORESEEN_MAX),
                 spent: to_filler.clone(),
                 error: None,
@@ -268,22 +267,22 @@ impl<'scope> Hands<'scope> {
     ///
     /// # Errors
     /// The first record that could not run. Then slots may be missing.
-    pub(super) fn finish(mut self, store: &mut Store) -> (LibraryTexts, Result<Done, HandError>) {
+    pub(super) fn finish(mut self, store: &mut Store) -> (Programs, Result<Done, HandError>) {
         self.send_joint();
         (0..self.tasks.len()).for_each(|hand| self.send(hand));
         drop(self.tasks);
-        let (mut libraries, mut done) = (None, Done::default());
+        let (mut programs, mut done) = (None, Done::default());
         let mut first_error: Option<HandError> = None;
         for thread in self.threads {
             let hand = thread.join().expect("a thread that loads does not panic");
-            libraries.get_or_insert(hand.libraries);
+            programs.get_or_insert(hand.programs);
             crate::parallel::take_back(store, hand.store);
             done.commands += hand.replay.applied;
             done.failed += hand.replay.failed;
             let errors = first_error.into_iter().chain(hand.error);
             first_error = errors.min_by_key(|error| error.number);
         }
-        (libraries.unwrap_or_default(), first_error.map_or(Ok(done), Err))
+        (programs.unwrap_or_default(), first_error.map_or(Ok(done), Err))
     }
 }
 
@@ -318,9 +317,9 @@ impl Hand {
                 if current.replace(head.number) != Some(head.number) {
                     self.replay.select(head.db);
                 }
-                let (replay, libraries) = (&mut self.replay, &mut self.libraries);
+                let (replay, programs) = (&mut self.replay, &mut self.programs);
                 let ran = foreseen
-                    .and_then(|foreseen| replay.run(&mut self.store, libraries, foreseen, line));
+                    .and_then(|foreseen| replay.run(&mut self.store, programs, foreseen, line));
                 if let Err(error) = ran {
                     let Head { number, segment, .. } = head;
                     self.error = Some(HandError { number, segment, error });

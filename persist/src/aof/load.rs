@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use basalt_shard::loading::LoadRules;
+use basalt_shard::replay::Programs;
+use basalt_shard::scripting::from_file::FileScripts;
 use basalt_shard::scripting::texts::LibraryTexts;
 use basalt_shard::store::Store;
 
@@ -67,7 +69,7 @@ impl Location {
 }
 
 /// How files are loaded.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct LoadOptions {
     /// Whether an end that is torn is cut off, rather than fatal (`aof-load-truncated`).
     pub cuts_torn_ends: bool,
@@ -80,6 +82,8 @@ pub struct LoadOptions {
     pub version_check: VersionCheck,
     /// How far it is.
     pub progress: Arc<LoadProgress>,
+    /// What runs scripts that files tell as such; without it they are refused.
+    pub scripts: Option<FileScripts>,
 }
 
 /// What came of it.
@@ -153,10 +157,11 @@ fn take_over_old(location: &Location, manifest: Manifest) -> Loaded<Manifest> {
 pub fn load(
     location: &Location,
     manifest: &Manifest,
-    options: LoadOptions,
+    mut options: LoadOptions,
     store: &mut Store,
 ) -> Loaded<LoadReport> {
     store.set_loading(true);
+    let scripts = options.scripts.take();
     let mut loader = Loader {
         disk: &*location.disk,
         is_last: false,
@@ -164,7 +169,7 @@ pub fn load(
         went_too_far: false,
         options: &options,
         store: &mut *store,
-        libraries: LibraryTexts::default(),
+        programs: Programs { scripts, ..Programs::default() },
         report: LoadReport::default(),
     };
     let done_before_bytes = options.progress.going().bytes;
@@ -174,9 +179,9 @@ pub fn load(
         loader.begin_again();
         result = loader.load_files(location, manifest);
     }
-    let Loader { libraries, mut report, .. } = loader;
+    let Loader { programs, mut report, .. } = loader;
     store.set_loading(false);
-    report.contents.functions = libraries.into_texts();
+    report.contents.functions = programs.libraries.into_texts();
     result.map(|()| report)
 }
 
@@ -191,7 +196,7 @@ struct Loader<'a> {
     went_too_far: bool,
     options: &'a LoadOptions,
     store: &'a mut Store,
-    libraries: LibraryTexts,
+    programs: Programs,
     report: LoadReport,
 }
 
@@ -267,7 +272,8 @@ impl Loader<'_> {
     fn begin_again(&mut self) {
         drop(self.store.flush(None));
         (self.may_trust, self.went_too_far) = (false, false);
-        (self.libraries, self.report) = (LibraryTexts::default(), LoadReport::default());
+        self.programs.libraries = LibraryTexts::default();
+        self.report = LoadReport::default();
     }
 
     /// Whether segments end with the same barrier, as those do whose process was shut down. That
@@ -340,7 +346,7 @@ impl Loader<'_> {
                 .map_err(fault)?;
         progress.settle(done_before_bytes + reader.offset());
         for text in &contents.functions {
-            self.libraries.load(text).map_err(|error| {
+            self.programs.libraries.load(text).map_err(|error| {
                 let reason = Reason::Function(error.text().to_string());
                 fault(RdbFault { offset: 0, opcode: None, key: None, reason })
             })?;
@@ -389,14 +395,14 @@ impl Loader<'_> {
         give: impl FnOnce(&mut Hands<'_>) -> T,
     ) -> Loaded<T> {
         let (store, hand_count) = (&mut *self.store, self.options.thread_count.max(1));
-        let libraries = std::mem::take(&mut self.libraries);
-        let (libraries, given, done) = std::thread::scope(|scope| {
-            let mut hands = Hands::start(scope, store, libraries, hand_count, parts.len());
+        let programs = std::mem::take(&mut self.programs);
+        let (programs, given, done) = std::thread::scope(|scope| {
+            let mut hands = Hands::start(scope, store, programs, hand_count, parts.len());
             let given = give(&mut hands);
-            let (libraries, done) = hands.finish(store);
-            (libraries, given, done)
+            let (programs, done) = hands.finish(store);
+            (programs, given, done)
         });
-        self.libraries = libraries;
+        self.programs = programs;
         let done = done.map_err(|HandError { segment, error, .. }| {
             let path = parts[segment].0.clone();
             LoadError::Command(path, error)

@@ -140,7 +140,7 @@ pub fn restore(call: &mut Call<'_>) -> Outcome {
     let mut reader = payload::open_with(call.arguments.at(3), call.store.payload_checksums)
         .map_err(|_| BAD_FOOTER)?;
     let decoded = decode(call.store, &mut reader, key.name)?;
-    let deadline_ms = options.deadline_ms(ttl_ms, call.store.now_ms());
+    let deadline_ms = options.deadline_ms(ttl_ms, call.store.now().unix_ms());
     if deadline_ms.is_some_and(|at_ms| at_ms <= call.store.now_ms()) {
         remove_old(call.store, key);
     } else {

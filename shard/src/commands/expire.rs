@@ -88,13 +88,13 @@ impl Restrictions {
 fn set_deadline(call: &mut Call<'_>, form: TimeForm) -> Outcome {
     let restrictions = Restrictions::parse(call.arguments)?;
     let amount = parse_integer(call.arguments.at(2)).ok_or(error::NOT_AN_INTEGER)?;
-    let now_ms = call.store.now_ms();
-    let wanted_ms =
-        form.to_unix_ms(amount, now_ms).ok_or_else(|| error::invalid_expire_time(call.row.name))?;
+    let wanted_ms = form
+        .to_unix_ms(amount, call.store.now().unix_ms())
+        .ok_or_else(|| error::invalid_expire_time(call.row.name))?;
     let key = call.key(1);
     let present_ms = call.store.find_mut(key).map(|entry| entry.as_entry().expiry_ms());
     let applies = present_ms.is_some_and(|present_ms| restrictions.allow(present_ms, wanted_ms));
-    if applies && wanted_ms <= now_ms {
+    if applies && wanted_ms <= call.store.now_ms() {
         let lazily = call.store.settings().lazyfree_lazy_expire;
         call.store.remove(key, lazily);
         call.store.changed(key, Event::Del);
@@ -123,13 +123,13 @@ pub fn persist(call: &mut Call<'_>) -> Outcome {
 
 /// TTL.
 pub fn ttl(call: &mut Call<'_>) -> Outcome {
-    let now_ms = call.store.now_ms();
+    let now_ms = call.store.now().unix_ms();
     reply_time(call, |at_ms| in_seconds((at_ms - now_ms).max(0)))
 }
 
 /// PTTL.
 pub fn pttl(call: &mut Call<'_>) -> Outcome {
-    let now_ms = call.store.now_ms();
+    let now_ms = call.store.now().unix_ms();
     reply_time(call, |at_ms| (at_ms - now_ms).max(0))
 }
 

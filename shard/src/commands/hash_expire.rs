@@ -195,13 +195,13 @@ pub fn hpersist(call: &mut Call<'_>) -> Outcome {
 
 /// HTTL.
 pub fn httl(call: &mut Call<'_>) -> Outcome {
-    let now_ms = call.store.now_ms();
+    let now_ms = call.store.now().unix_ms();
     reply_times(call, |at_ms| in_seconds(at_ms - now_ms))
 }
 
 /// HPTTL.
 pub fn hpttl(call: &mut Call<'_>) -> Outcome {
-    let now_ms = call.store.now_ms();
+    let now_ms = call.store.now().unix_ms();
     reply_times(call, |at_ms| at_ms - now_ms)
 }
 

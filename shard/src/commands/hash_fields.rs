@@ -54,7 +54,7 @@ pub(super) fn read_deadline(
     if amount < 0 {
         return Err(NEGATIVE_TIME);
     }
-    form.to_unix_ms(amount, call.store.now_ms())
+    form.to_unix_ms(amount, call.store.now().unix_ms())
         .filter(|at_ms| *at_ms < DEADLINE_END_MS)
         .ok_or_else(|| error::invalid_expire_time(call.row.name))
 }

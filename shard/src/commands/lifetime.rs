@@ -36,7 +36,7 @@ impl TimeForm {
     pub(super) fn read_deadline(self, text: &[u8], call: &Call<'_>) -> Result<i64, CommandError> {
         let amount = parse_integer(text).ok_or(error::NOT_AN_INTEGER)?;
         let deadline_ms = match amount {
-            1.. => self.to_unix_ms(amount, call.store.now_ms()),
+            1.. => self.to_unix_ms(amount, call.store.now().unix_ms()),
             _ => None,
         };
         deadline_ms.ok_or_else(|| error::invalid_expire_time(call.row.name))

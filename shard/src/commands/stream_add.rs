@@ -224,7 +224,7 @@ pub fn xadd(call: &mut Call<'_>) -> Outcome {
 
 fn add(call: &mut Call<'_>, options: Options) -> Outcome {
     let arguments = call.arguments;
-    let (key, now_ms) = (call.key(1), call.store.now_ms().max(0) as u64);
+    let (key, now_ms) = (call.key(1), call.store.now().unix_ms().max(0) as u64);
     let limit = block_limit(call.store.settings());
     let pairs = (options.next..arguments.len()).step_by(2);
     let fields = pairs.map(move |index| (arguments.at(index), arguments.at(index + 1)));

@@ -11,7 +11,7 @@ use crate::error::{self, CommandError, Outcome};
 use crate::event::Event;
 use crate::number::parse_integer;
 use crate::object::Missing;
-use crate::store::{Access, Key};
+use crate::store::{Access, Key, Store};
 use crate::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
 
 /// How many pending entries XAUTOCLAIM looks at for each it may claim.
@@ -38,14 +38,16 @@ struct ClaimOptions {
     last_id: StreamId,
 }
 
+type Parsed<T> = Result<T, CommandError>;
+
 impl ClaimOptions {
     /// Reads the arguments from the least idle time on: the options, and the ids in front of them.
-    fn parse(arguments: Arguments<'_>, now_ms: i64) -> Result<(Self, Vec<StreamId>), CommandError> {
+    fn parse(arguments: Arguments<'_>, store: &Store) -> Parsed<(Self, Vec<StreamId>)> {
         const BAD_IDLE_MIN: CommandError =
             CommandError::Fixed("ERR Invalid min-idle-time argument for XCLAIM");
         let mut options = Self {
             idle_ms_min: parse_integer(arguments.at(4)).ok_or(BAD_IDLE_MIN)?,
-            delivered_ms: now_ms,
+            delivered_ms: store.now().unix_ms(),
             deliveries: None,
             forces: false,
             shown: Shown::Entry,
@@ -54,28 +56,23 @@ impl ClaimOptions {
         let ids: Vec<StreamId> = arguments.from(5).map_while(|text| parse(text, 0)).collect();
         let mut index = 5 + ids.len();
         while index < arguments.len() {
-            index = options.read(arguments, index, now_ms)?;
+            index = options.read(arguments, index, store)?;
         }
         Ok((options, ids))
     }
 
     /// Reads the option at `index`. Returns the index behind it.
-    fn read(
-        &mut self,
-        arguments: Arguments<'_>,
-        index: usize,
-        now_ms: i64,
-    ) -> Result<usize, CommandError> {
+    fn read(&mut self, arguments: Arguments<'_>, index: usize, store: &Store) -> Parsed<usize> {
         let has_more = index + 1 < arguments.len();
         let value = |name: &str| {
             parse_integer(arguments.at(index + 1)).ok_or_else(|| {
                 CommandError::worded(format!("ERR Invalid {name} option argument for XCLAIM"))
             })
         };
-        // A time that makes no sense is taken for now: clocks of clients may be wrong. While a file
-        // is loaded time stands still at 0, and what it says is right.
-        let sensible =
-            |ms: i64| if now_ms == 0 || (0..=now_ms).contains(&ms) { ms } else { now_ms };
+        // A time that makes no sense is taken for now: clocks of clients may be wrong. What a file
+        // says is right, though the clock was set back since.
+        let (now_ms, is_loading) = (store.now().unix_ms(), store.is_loading());
+        let sensible = |ms: i64| if is_loading || (0..=now_ms).contains(&ms) { ms } else { now_ms };
         if arguments.is(index, "force") {
             self.forces = true;
             return Ok(index + 1);
@@ -247,7 +244,7 @@ pub fn xclaim(call: &mut Call<'_>) -> Outcome {
     if stream.is_none_or(|stream| stream.group(name).is_none()) {
         return Err(no_such_group(key.name, name));
     }
-    let (options, ids) = ClaimOptions::parse(call.arguments, call.store.now_ms())?;
+    let (options, ids) = ClaimOptions::parse(call.arguments, call.store)?;
     let claimed = claim_from(call, |claimer| {
         claimer.outcome.changes = claimer.group.raise_last_id(options.last_id);
         ids.into_iter().for_each(|id| options.claim(claimer, id));

@@ -274,7 +274,7 @@ fn deliver(
     stream: usize,
     position: Position,
 ) -> Result<Option<Share>, CommandError> {
-    let (key, now_ms) = (request.key(call, stream), call.store.now_ms());
+    let (key, now_ms) = (request.key(call, stream), call.store.now().unix_ms());
     let deliver = |group: &mut Group, log: &Log| {
         let (consumer, is_new) = seen_consumer(group, reader.consumer, now_ms);
         let entries = match position {

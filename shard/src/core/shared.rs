@@ -13,6 +13,7 @@
 //! is visible by now, and the connection holds its later commands until `c1` has answered. The
 //! same holds for a tour that parks cores.
 
+use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst,
 };
@@ -50,7 +51,7 @@ pub struct Shared {
     pub(crate) board: Board,
     pub(crate) weights: WeightBoard,
     /// Scripts by digest.
-    pub scripts: ScriptCache,
+    pub scripts: Arc<ScriptCache>,
     /// Scripts that take long.
     pub watch: Watch,
     /// Connections of clients that are open now.
@@ -73,6 +74,11 @@ pub struct Shared {
 impl Shared {
     /// Counters at the start of a server of `core_count` cores.
     pub fn new(core_count: u16) -> Self {
+        Self::with_scripts(core_count, Arc::default())
+    }
+
+    /// The same with a cache of scripts that others may share.
+    pub fn with_scripts(core_count: u16, scripts: Arc<ScriptCache>) -> Self {
         Self {
             core_count,
             claims: (0..usize::from(HashSlot::COUNT)).map(|_| AtomicU16::new(0)).collect(),
@@ -83,7 +89,7 @@ impl Shared {
             next_log_ids: Default::default(),
             board: Board::new(core_count),
             weights: WeightBoard::new(core_count),
-            scripts: ScriptCache::default(),
+            scripts,
             watch: Watch::new(core_count),
             connected_clients: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),

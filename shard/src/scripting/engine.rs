@@ -28,6 +28,9 @@ const NO_SCRIPT: CommandError =
 /// Compiled scripts from which on those that are not cached any more are looked for.
 const SWEEP_MIN: usize = 1024;
 
+/// The state of `math.random` after a seed of zero.
+const RANDOM_START: u64 = 0x330E;
+
 /// Scripting of one core.
 pub struct Scripting {
     /// For `EVAL`.
@@ -72,7 +75,7 @@ impl Default for Scripting {
             sweep_at: SWEEP_MIN,
             functions: None,
             libraries: Arc::default(),
-            random: 0x330E,
+            random: RANDOM_START,
             buffers: Buffers::default(),
             allows_everything: false,
             runs: 0,
@@ -105,6 +108,22 @@ impl Scripting {
             self.free_places.clear();
             self.next_place = sandbox::FIRST_FUNCTION;
         }
+    }
+
+    /// Begins the numbers of `math.random` where servers before Redis 7 began them for each script.
+    pub(super) fn begin_random_anew(&mut self) {
+        self.random = RANDOM_START;
+    }
+
+    /// What was compiled of a text with that hash.
+    fn known_text(&self, hash: u64, text: &[u8]) -> Option<&Compiled> {
+        let known = self.digests.get(&hash).and_then(|sha| self.known(sha));
+        known.filter(|compiled| *compiled.script.text == *text)
+    }
+
+    /// Whether the script that is this text is compiled here and still cached.
+    pub(super) fn has_text(&self, text: &[u8]) -> bool {
+        self.known_text(xxh3_64(text), text).is_some()
     }
 
     fn known(&self, sha: &Sha) -> Option<&Compiled> {
@@ -168,10 +187,7 @@ impl Scripting {
     ) -> Result<Compiled, CommandError> {
         self.keep_up(cache);
         let hash = xxh3_64(text);
-        if !is_loaded
-            && let Some(compiled) = self.digests.get(&hash).and_then(|sha| self.known(sha))
-            && *compiled.script.text == *text
-        {
+        if !is_loaded && let Some(compiled) = self.known_text(hash, text) {
             return Ok(compiled.clone());
         }
         let script = Script::new(text)?;

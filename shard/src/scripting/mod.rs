@@ -10,6 +10,7 @@
 //! | [`cache`], [`source`], `declared` | scripts by digest, for all cores; what they say |
 //! | [`functions`], [`texts`] | libraries of functions, for all cores; as files tell of them |
 //! | [`engine`], [`run`] | a core's machines; one run of a script |
+//! | [`from_file`] | scripts of a file that tells them as such, run while it is loaded |
 //! | [`debugger`] | sessions that stop a script at lines |
 //! | [`watch`] | scripts that take long, and how they are ended |
 //!
@@ -22,6 +23,7 @@ mod command;
 pub mod debugger;
 mod declared;
 pub mod engine;
+pub mod from_file;
 pub mod functions;
 mod libraries;
 mod lua;

@@ -138,8 +138,7 @@ impl<'a> Run<'a> {
             self.is_killed = elapsed_ns > super::functions::LOAD_MS_MAX * 1_000_000;
             return;
         }
-        // One that has written is not stopped half way: the end waits for it.
-        if !self.has_written && self.core.host.is_ending() {
+        if self.ends_with_process() {
             self.is_killed = true;
             return;
         }
@@ -154,6 +153,17 @@ impl<'a> Run<'a> {
         }
         self.is_killed |= self.core.serve_while_busy();
         self.is_killed |= self.core.shared().watch.is_killed(place);
+    }
+
+    /// Whether the process is to end, and does not wait for the run.
+    fn ends_with_process(&self) -> bool {
+        let host = &self.core.host;
+        if self.core.store.is_loading() {
+            // What was loaded so far is of no use without the rest.
+            return host.is_ending() || host.is_asked_to_end();
+        }
+        // One that has written is not stopped half way: the end waits for it.
+        !self.has_written && host.is_ending()
     }
 
     fn note_busy(&mut self, elapsed_ms: u64) {

@@ -12,8 +12,7 @@ use basalt_persist::aof::cut::{Kept, Survey, cut};
 use basalt_persist::aof::item::Reader;
 use basalt_persist::aof::merge::Merge;
 use basalt_shard::journal::{JournalBoard, write_command};
-use basalt_shard::replay::Replay;
-use basalt_shard::scripting::texts::LibraryTexts;
+use basalt_shard::replay::{Programs, Replay};
 
 use crate::contest::{line, now_ms};
 use crate::draw::{Draw, HASHES, Words, request};
@@ -145,7 +144,7 @@ fn replay(texts: &[&[u8]], shape: &Shape) -> (Cluster, Vec<u8>) {
     store.set_loading(true);
     let mut replays: Vec<Replay> = texts.iter().map(|_| Replay::default()).collect();
     let mut selected: Vec<Vec<u8>> = vec![b"0".to_vec(); texts.len()];
-    let mut libraries = LibraryTexts::default();
+    let mut programs = Programs::default();
     let mut plain = Vec::new();
     let mut history: Vec<Request> = Vec::new();
     while let Some((source, record, _)) = merge.next_record().expect("journals fit together") {
@@ -156,7 +155,7 @@ fn replay(texts: &[&[u8]], shape: &Shape) -> (Cluster, Vec<u8>) {
                 selected[source] = command.at(1).to_vec();
             }
             write_command(&mut plain, command.len(), command.from(0));
-            replays[source].apply(store, &mut libraries, command).expect("a journal has commands");
+            replays[source].apply(store, &mut programs, command).expect("a journal has commands");
             let mut words: Request = command.from(0).map(<[u8]>::to_vec).collect();
             words.push(
                 format!("@{}:{:?}", String::from_utf8_lossy(&selected[source]), record.slots)
