@@ -113,8 +113,9 @@ fn prepare(
                 }
             };
             let settings = ending.settings();
-            ending.append_only.end_rewrite(&settings, bytes);
+            // Whoever sees that the rewrite is over may begin a snapshot.
             ending.persistence.release_rewrite(number);
+            ending.append_only.end_rewrite(&settings, bytes);
             ending.append_only.set_policy(&settings, ending.persistence.is_writing());
             ending.persistence.note_writers(-1);
         }),
