@@ -13,10 +13,6 @@
 //! So what is there when an fsync ends waits for as many items as that fsync has served, but no
 //! longer than a quarter of the time it took. A lone client never waits: with its next request all
 //! who were served are back. PostgreSQL's `commit_delay` is the same idea with a fixed time.
-//!
-//! Where a core takes longer to serve all of them than the disk to sync, they do not come in time,
-//! and two parties are better: one is served while the other is written. So after a wait in vain
-//! the next groups are not waited for, twice as many each time.
 
 use std::time::Duration;
 
@@ -25,9 +21,6 @@ const PATIENCE_PARTS: u32 = 4;
 
 /// Nobody waits longer, however long an fsync takes.
 const PATIENCE_MAX: Duration = Duration::from_millis(5);
-
-/// Groups in a row that are not waited for at most.
-const PAUSE_MAX: u32 = 63;
 
 /// What is expected to share the next fsync. Items are counted from the beginning of a segment.
 #[derive(Debug, Default)]
@@ -38,9 +31,6 @@ pub(super) struct Group {
     /// So many items make the group whole.
     wanted: u64,
     patience: Duration,
-    /// Groups that are not waited for after the last wait, and those of them to come.
-    pause: u32,
-    left: u32,
 }
 
 impl Group {
@@ -56,22 +46,11 @@ impl Group {
     /// anything was.
     pub(super) fn begin(&mut self, items: Option<u64>) {
         self.wanted = items.unwrap_or(self.written) + self.last;
-        if self.left > 0 {
-            self.left -= 1;
-            self.wanted = 0;
-        }
     }
 
-    /// How many items are missing of what is expected.
-    pub(super) fn lacking(&self, items: u64) -> u64 {
-        if items > self.written { self.wanted.saturating_sub(items) } else { 0 }
-    }
-
-    /// So many items were missing before somebody waited for them, and so many still are. A wait in
-    /// which less than half of them have come was in vain.
-    pub(super) fn waited(&mut self, before: u64, after: u64) {
-        self.pause = if after > before / 2 { (2 * self.pause + 1).min(PAUSE_MAX) } else { 0 };
-        self.left = self.pause;
+    /// Whether items are missing of what is expected.
+    pub(super) fn lacks(&self, items: u64) -> bool {
+        items > self.written && items < self.wanted
     }
 
     /// How long to wait for them.
@@ -90,7 +69,7 @@ mod tests {
     fn a_lone_client_never_waits() {
         let mut group = Group::default();
         for items in 1..10 {
-            assert_eq!(group.lacking(items), 0);
+            assert!(!group.lacks(items));
             group.written(items, FSYNC);
             group.begin(None);
         }
@@ -102,34 +81,14 @@ mod tests {
         // A comes, and B while A is written.
         group.written(20, FSYNC);
         group.begin(Some(50));
-        assert_eq!(group.lacking(50), 20, "A is expected back");
+        assert!(group.lacks(50), "A is expected back");
         assert_eq!(group.patience(), FSYNC / 4);
-        assert_eq!(group.lacking(70), 0, "it is");
+        assert!(!group.lacks(70), "it is");
         group.written(70, FSYNC);
         group.begin(None);
-        assert_eq!(group.lacking(70), 0, "there is nothing to be written");
-        assert_eq!((group.lacking(71), group.lacking(119)), (49, 1), "all fifty are expected");
-        assert_eq!(group.lacking(120), 0);
-    }
-
-    #[test]
-    fn those_who_do_not_come_in_time_are_waited_for_less_and_less() {
-        let mut group = Group::default();
-        let waits = |group: &mut Group, count: u32| -> Vec<u32> {
-            let begins = |number: &u32| {
-                group.begin(Some(u64::from(10 * number + 5)));
-                let lacking = group.lacking(u64::from(10 * number + 5));
-                if lacking > 0 {
-                    group.waited(lacking, lacking);
-                }
-                group.written(u64::from(10 * number + 5), FSYNC);
-                lacking > 0
-            };
-            (0..count).filter(begins).collect()
-        };
-        assert_eq!(waits(&mut group, 200), [1, 3, 7, 15, 31, 63, 127, 191]);
-        group.waited(10, 5);
-        assert_eq!(group.left, 0, "half of them have come");
+        assert!(!group.lacks(70), "there is nothing to be written");
+        assert!(group.lacks(71) && group.lacks(119), "all fifty are expected");
+        assert!(!group.lacks(120));
     }
 
     #[test]

@@ -283,19 +283,14 @@ impl<N: Fn()> Worker<N> {
 
     /// Takes what still comes of the group; whether to go on.
     fn wait_for_company(&mut self, orders: &Receiver<Order>) -> bool {
-        let lacking = self.group.lacking(self.items);
-        if lacking == 0 {
-            return true;
-        }
         let until = Instant::now() + self.group.patience();
-        while self.group.lacking(self.items) > 0 {
+        while self.group.lacks(self.items) {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(order) = orders.recv_timeout(left) else { break };
             if !self.take(order) {
                 return false;
             }
         }
-        self.group.waited(lacking, self.group.lacking(self.items));
         true
     }
 
