@@ -388,7 +388,13 @@ impl Client {
             Wire::Tcp(_) | Wire::Unix(_) => READ_CHUNK_BYTES.max(old_length),
         };
         self.received.resize(old_length + room, 0);
-        let outcome = self.wire.stream().read(&mut self.received[old_length..]);
+        // Whoever was stopped for a while and goes on is told so where there is a time limit.
+        let outcome = loop {
+            match self.wire.stream().read(&mut self.received[old_length..]) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
         self.received.truncate(old_length + *outcome.as_ref().unwrap_or(&0));
         outcome
     }
