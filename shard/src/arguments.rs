@@ -83,8 +83,7 @@ impl<'a> Arguments<'a> {
 
     /// The command as a client would send it, if that is what the buffer begins with: an array of
     /// bulk strings, every length in its shortest form. Every byte between the arguments is looked
-    /// at. `None` also where the command has a hundred arguments or one of a hundred bytes.
-    /// O(arguments).
+    /// at. O(arguments).
     pub fn as_request(self) -> Option<&'a [u8]> {
         let end = request::end(self.buffer, self.ranges)?;
         Some(&self.buffer[..end])

@@ -5,60 +5,36 @@
 //! opening        separator       separator       end
 //! ```
 //!
-//! Each piece is compared at once, as a word: this is done for every command that is told.
+//! This is done for every command that is told, so where lengths have one or two digits, as most
+//! have, each piece is compared at once, as a word.
+
+use std::ops::Range;
 
 use super::ArgRange;
 
-/// Lengths below this are looked for.
+/// Lengths below this are compared as words.
 const LENGTHS: usize = 100;
-
-/// Bytes of a length line of two digits.
-const LINE_BYTES_MAX: usize = 5;
 
 const WORD_BYTES: usize = 8;
 
 /// The opening of a command whose count and whose first length have one digit, without these.
 const SHORT_OPENING: u64 = u64::from_le_bytes(*b"*0\r\n$0\r\n");
 
-/// `<digits>\r\n` of each length, the first byte lowest, behind an empty byte for the mark.
-const LINES: [u64; LENGTHS] = build_lines();
-
 /// `\r\n$<digits>\r\n` of each length, the last byte highest.
 const SEPARATORS: [u64; LENGTHS] = build_separators();
-
-const fn build_lines() -> [u64; LENGTHS] {
-    let mut lines = [0; LENGTHS];
-    let mut length = 0;
-    while length < LENGTHS {
-        let (tens, ones) = (b'0' + (length / 10) as u8, b'0' + (length % 10) as u8);
-        lines[length] = match length {
-            0..10 => u64::from_le_bytes([0, ones, b'\r', b'\n', 0, 0, 0, 0]),
-            _ => u64::from_le_bytes([0, tens, ones, b'\r', b'\n', 0, 0, 0]),
-        };
-        length += 1;
-    }
-    lines
-}
 
 const fn build_separators() -> [u64; LENGTHS] {
     let mut separators = [0; LENGTHS];
     let mut length = 0;
     while length < LENGTHS {
-        let unused_bits = unused_bits_of(2 + line_bytes_of(length));
-        let marked = (LINES[length] | b'$' as u64) << 16 | u16::from_le_bytes(*b"\r\n") as u64;
-        separators[length] = marked << unused_bits;
+        let (tens, ones) = (b'0' + (length / 10) as u8, b'0' + (length % 10) as u8);
+        separators[length] = match length {
+            0..10 => u64::from_le_bytes([0, 0, b'\r', b'\n', b'$', ones, b'\r', b'\n']),
+            _ => u64::from_le_bytes([0, b'\r', b'\n', b'$', tens, ones, b'\r', b'\n']),
+        };
         length += 1;
     }
     separators
-}
-
-/// Bytes of the length line of a length that is looked for.
-const fn line_bytes_of(length: usize) -> usize {
-    LINE_BYTES_MAX - (length < 10) as usize
-}
-
-const fn unused_bits_of(bytes: usize) -> usize {
-    8 * (WORD_BYTES - bytes)
 }
 
 /// Where the request ends that `buffer` begins with, if it does with one of these arguments.
@@ -71,17 +47,32 @@ pub(super) fn end(buffer: &[u8], ranges: &[ArgRange]) -> Option<usize> {
     let mut end = (first.start + first.len) as usize;
     for range in others {
         let (start, length) = (range.start as usize, range.len as usize);
-        let separator = *SEPARATORS.get(length)?;
-        let separator_bytes = 2 + line_bytes_of(length);
-        // Before any argument but the first there are an opening and a separator: more than a word.
-        let word = word_at(buffer, start.checked_sub(WORD_BYTES)?)?;
-        let differs = (word ^ separator) >> unused_bits_of(separator_bytes) != 0;
-        if differs || start != end + separator_bytes {
+        let is_separator = match SEPARATORS.get(length) {
+            Some(separator) => is_separator(*separator, length, buffer, end..start),
+            None => length_line_end(buffer, line_end(buffer, end)?, b'$', length)? == start,
+        };
+        if !is_separator {
             return None;
         }
         end = start + length;
     }
-    (buffer.get(end..)?.first_chunk() == Some(b"\r\n")).then_some(end + 2)
+    line_end(buffer, end)
+}
+
+/// Whether these bytes of `buffer` are what stands before an argument of that length.
+#[inline]
+fn is_separator(separator: u64, length: usize, buffer: &[u8], range: Range<usize>) -> bool {
+    let bytes = if length < 10 { 6 } else { 7 };
+    // Before any argument but the first there are an opening and a separator: more than a word.
+    let word = range.end.checked_sub(WORD_BYTES).and_then(|at| word_at(buffer, at));
+    let is_it = |word: u64| (word ^ separator) >> (8 * (WORD_BYTES - bytes)) == 0;
+    range.len() == bytes && word.is_some_and(is_it)
+}
+
+/// Where the line ends of which nothing but its end is left at `at`.
+#[inline]
+fn line_end(buffer: &[u8], at: usize) -> Option<usize> {
+    (buffer.get(at..)?.first_chunk() == Some(b"\r\n")).then_some(at + 2)
 }
 
 /// Where the lines end that say how many arguments there are and how long the first one is.
@@ -97,9 +88,10 @@ fn opening_end(buffer: &[u8], count: usize, length: usize) -> Option<usize> {
 
 /// Where the line of `mark` and `length` ends that begins at `at`; `None` if there is another.
 fn length_line_end(buffer: &[u8], at: usize, mark: u8, length: usize) -> Option<usize> {
-    let line = LINES.get(length)? | u64::from(mark);
-    let line_bytes = line_bytes_of(length);
-    ((word_at(buffer, at)? ^ line) << unused_bits_of(line_bytes) == 0).then_some(at + line_bytes)
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(length).as_bytes();
+    let line = buffer.get(at..)?.strip_prefix(&[mark])?.strip_prefix(digits)?;
+    line.starts_with(b"\r\n").then_some(at + 1 + digits.len() + 2)
 }
 
 #[inline]
@@ -136,19 +128,20 @@ mod tests {
         (text, request_bytes, ranges)
     }
 
-    fn check(parts: &[Vec<u8>], is_short: bool) {
+    fn check(parts: &[Vec<u8>]) {
         let (text, request_bytes, ranges) = pipeline(parts);
         let found = Arguments::new(&text, &ranges).as_request();
-        assert_eq!(found, is_short.then_some(&text[..request_bytes]), "{parts:?} and more");
+        assert_eq!(found, Some(&text[..request_bytes]), "{parts:?} and more");
         let found = Arguments::new(&text[..request_bytes], &ranges).as_request();
-        assert_eq!(found, is_short.then_some(&text[..request_bytes]), "{parts:?}");
+        assert_eq!(found, Some(&text[..request_bytes]), "{parts:?}");
     }
 
     #[test]
-    fn requests_of_all_short_lengths_are_known() {
-        for length in 0..120 {
-            check(&[b"SET".to_vec(), vec![b'v'; length]], length < 100);
-            check(&vec![b"word".to_vec(); length + 1], length + 1 < 100);
+    fn requests_of_all_lengths_are_known() {
+        for length in (0..120).chain([999, 1000, 1024, 100_000]) {
+            check(&[b"SET".to_vec(), vec![b'v'; length]]);
+            check(&[vec![b'v'; length], b"SET".to_vec()]);
+            check(&vec![b"word".to_vec(); length + 1]);
         }
     }
 
@@ -160,18 +153,24 @@ mod tests {
         assert_eq!(Arguments::new(b"", &[]).as_request(), None);
     }
 
+    /// An argument whose length has one digit or several.
+    fn argument() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = |lengths| prop::collection::vec(any::<u8>(), lengths);
+        prop_oneof![4 => bytes(0..12), 1 => bytes(95..115), 1 => bytes(995..1005)]
+    }
+
     proptest! {
         #[test]
         fn a_request_is_what_was_written(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..20)
         ) {
-            check(&parts, true);
+            check(&parts);
         }
 
         /// Whatever byte of the frame differs, it is not taken for a request.
         #[test]
         fn no_byte_between_the_arguments_may_differ(
-            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 1..5),
+            parts in prop::collection::vec(argument(), 1..5),
             place in any::<prop::sample::Index>(),
             byte in any::<u8>(),
         ) {
