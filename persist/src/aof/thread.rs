@@ -38,7 +38,7 @@ const SPARE_BYTES_MAX: usize = 8 << 20;
 /// Between two writes that nobody waits for. Batches come together meanwhile: a core that hands one
 /// over does not have to wake the thread, and one write takes them all. After a rest the first one
 /// is written at once.
-const GATHERING: Duration = Duration::from_millis(5);
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// Between two fsyncs of `everysec`, and between two attempts on a disk that fails.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
