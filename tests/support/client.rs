@@ -391,7 +391,7 @@ impl Client {
         // Whoever was stopped for a while and goes on is told so where there is a time limit.
         let outcome = loop {
             match self.wire.stream().read(&mut self.received[old_length..]) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => break other,
             }
         };
